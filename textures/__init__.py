@@ -1,0 +1,1 @@
+"""What a body looks like: visibility, textures, re-identification, generation and harvest."""

@@ -1,0 +1,106 @@
+"""The pinhole camera shared by visibility, the films and the pedestrian crops.
+
+Conventions: metres; world right-handed, y up; camera x right, y down, z forward (OpenCV);
+``X_cam = R X + t`` with det R = +1; ``pixel = K X_cam / z``. The image's top-left corner is (0, 0), so
+the first pixel's centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera: ``intrinsics`` (3,3), ``rotation`` (3,3), ``translation`` (3,) float64.
+
+    ``width`` and ``height`` are in pixels. Raises ValueError when the rotation is not one (a reflection
+    mirrors every image, which no shape check would notice).
+    """
+
+    intrinsics: np.ndarray
+    rotation: np.ndarray
+    translation: np.ndarray
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        for name, shape in (("intrinsics", (3, 3)), ("rotation", (3, 3)), ("translation", (3,))):
+            value = np.array(getattr(self, name), dtype=np.float64)
+            if value.shape != shape:
+                raise ValueError(f"camera {name} has shape {value.shape}, expected {shape}")
+            value.setflags(write=False)
+            object.__setattr__(self, name, value)
+        rotation = self.rotation
+        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-6):
+            raise ValueError("camera rotation is not orthonormal")
+        if np.linalg.det(rotation) < 0:
+            raise ValueError("camera rotation has determinant -1 (a reflection), expected +1")
+        if self.intrinsics[1, 0] or np.any(self.intrinsics[2] != (0.0, 0.0, 1.0)):
+            raise ValueError("camera intrinsics must be upper triangular with last row (0, 0, 1)")
+
+    @property
+    def position(self) -> np.ndarray:
+        """The camera's centre in the world, (3,) metres."""
+        return -self.rotation.T @ self.translation
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """World points (..., 3) in camera coordinates, float64."""
+        return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
+
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World points (N, 3) to pixels (N, 2) and planar depths z (N,), float64."""
+        points = self.to_camera(points)
+        z = points[..., 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            plane = points[..., :2] / z[..., None]
+        return plane @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2], z
+
+    def scaled(self, factor: float) -> Camera:
+        """The same view on an image ``factor`` times as large (used for supersampling)."""
+        width, height = self.width * factor, self.height * factor
+        if not (float(width).is_integer() and float(height).is_integer()):
+            raise ValueError(f"{factor} times {self.width}x{self.height} is not a whole image size")
+        intrinsics = self.intrinsics.copy()
+        intrinsics[:2] *= factor
+        return Camera(intrinsics, self.rotation, self.translation, int(width), int(height))
+
+
+def intrinsic_matrix(focal: float, principal: tuple[float, float]) -> np.ndarray:
+    """K (3,3) of a camera with square pixels; ``focal`` and ``principal`` (x, y) in pixels."""
+    return np.array([[focal, 0.0, principal[0]], [0.0, focal, principal[1]], [0.0, 0.0, 1.0]])
+
+
+def look_at(
+    position: np.ndarray,
+    target: np.ndarray,
+    *,
+    focal: float,
+    width: int,
+    height: int,
+    principal: tuple[float, float] | None = None,
+    up: tuple[float, float, float] = (0.0, 1.0, 0.0),
+    roll: float = 0.0,
+) -> Camera:
+    """A camera at ``position`` with ``target`` on its axis and ``up`` towards the top of the image.
+
+    ``focal`` and ``principal`` (default: the image's middle) are in pixels; ``roll`` in radians turns the
+    camera clockwise about its axis. Raises ValueError when the view is along ``up``.
+    """
+    position = np.asarray(position, dtype=np.float64)
+    forward = np.asarray(target, dtype=np.float64) - position
+    right = np.cross(forward, np.asarray(up, dtype=np.float64))
+    if np.linalg.norm(right) < 1e-9 * max(1.0, np.linalg.norm(forward)):
+        raise ValueError("cannot look along the up direction, or at the camera's own position")
+    forward /= np.linalg.norm(forward)
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    cosine, sine = np.cos(roll), np.sin(roll)
+    rotation = np.stack([cosine * right + sine * down, cosine * down - sine * right, forward])
+    if principal is None:
+        principal = (width / 2, height / 2)
+    return Camera(
+        intrinsic_matrix(focal, principal), rotation, -rotation @ position, int(width), int(height)
+    )
