@@ -1,0 +1,1 @@
+"""Bodies that move: SMPL-format bodies, motion files and retargeting."""

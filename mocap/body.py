@@ -1,0 +1,126 @@
+"""A body in SMPL's own parameterisation, whatever its source.
+
+SMPL (Loper et al., 2015): a T-posed template, shape directions, a joint regressor, linear blend
+skinning weights and 24 joints. Vertex counts and UV layouts differ between sources; nothing outside
+`mocap` knows either number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+JOINT_NAMES: tuple[str, ...] = (
+    "pelvis",
+    "left_hip",
+    "right_hip",
+    "spine1",
+    "left_knee",
+    "right_knee",
+    "spine2",
+    "left_ankle",
+    "right_ankle",
+    "spine3",
+    "left_foot",
+    "right_foot",
+    "neck",
+    "left_collar",
+    "right_collar",
+    "head",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hand",
+    "right_hand",
+)
+"""SMPL's 24 joints in SMPL's order."""
+
+PARENTS: tuple[int, ...] = (
+    *(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8),
+    *(9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21),
+)
+"""Parent of each joint; -1 for the pelvis."""
+
+PART_NAMES: tuple[str, ...] = (
+    "hips",
+    "leftUpLeg",
+    "rightUpLeg",
+    "spine",
+    "leftLeg",
+    "rightLeg",
+    "spine1",
+    "leftFoot",
+    "rightFoot",
+    "spine2",
+    "leftToeBase",
+    "rightToeBase",
+    "neck",
+    "leftShoulder",
+    "rightShoulder",
+    "head",
+    "leftArm",
+    "rightArm",
+    "leftForeArm",
+    "rightForeArm",
+    "leftHand",
+    "rightHand",
+    "leftHandIndex1",
+    "rightHandIndex1",
+)
+"""SURREAL's 24 parts; part label = index + 1 = SMPL joint index + 1. 0 is background."""
+
+HEAD_PART = JOINT_NAMES.index("head") + 1
+HAND_PARTS = tuple(
+    JOINT_NAMES.index(name) + 1
+    for name in ("left_wrist", "right_wrist", "left_hand", "right_hand")
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body model.
+
+    Frame: right-handed, metres, y up; the template faces +z and its left arm points to +x.
+
+    name: what the body is ("free", "smpl-neutral", ...).
+    uv_layout: name of the UV layout; textures carry it and are refused on another.
+    template: (V, 3) float32, mean shape in the T-pose.
+    shape_directions: (V, 3, 10) float32, metres per unit of beta; betas ~ N(0, 1) span the population.
+    joint_regressor: (24, V) float32; joints = joint_regressor @ shaped vertices.
+    weights: (V, 24) float32 skinning weights; rows sum to 1.
+    faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
+    uv: (T, 2) float32, (0, 0) at the bottom-left of the texture image.
+    uv_faces: (F, 3) int32 indices into `uv`.
+    face_parts: (F,) uint8, SURREAL's 1..24.
+    head_faces, hand_faces: (F,) bool.
+    """
+
+    name: str
+    uv_layout: str
+    template: np.ndarray
+    shape_directions: np.ndarray
+    joint_regressor: np.ndarray
+    weights: np.ndarray
+    faces: np.ndarray
+    uv: np.ndarray
+    uv_faces: np.ndarray
+    face_parts: np.ndarray
+    head_faces: np.ndarray
+    hand_faces: np.ndarray
+
+    @property
+    def rest_joints(self) -> np.ndarray:
+        """(24, 3) float32 joint positions of the mean shape in the T-pose."""
+        return self.joint_regressor @ self.template
+
+
+def parts_of_faces(faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """SURREAL part of each face: the joint with the largest summed weight over its corners.
+
+    faces (F, 3) int, weights (V, 24) float -> (F,) uint8 in 1..24.
+    """
+    return (weights[faces].sum(axis=1).argmax(axis=1) + 1).astype(np.uint8)

@@ -1,0 +1,11 @@
+"""The one exception that says: the input is at fault, not the program."""
+
+from __future__ import annotations
+
+
+class BadInput(ValueError):
+    """Input that cannot be used.
+
+    The message is one line for the person who gave the input: the file (and line or frame), what was
+    found, what was expected, and what to do. The command prints it and exits non-zero.
+    """

@@ -1,0 +1,62 @@
+"""The `synth` command: every subcommand parses, calls one function and prints."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from synth import __version__
+
+# Command name -> (module that holds it, name of the click command there). Modules are imported only
+# when their command runs, so that `synth --help` is instant and training never imports Blender.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "harvest-textures": ("synth.cli.textures", "harvest_textures"),
+    "render-videos": ("synth.cli.films", "render_videos"),
+    "eval-ucf101": ("synth.cli.recognition", "eval_ucf101"),
+    "motions": ("synth.cli.motions", "motions"),
+    "train": ("synth.cli.textures", "train"),
+    "standins": ("synth.cli.standins", "standins"),
+    "report": ("synth.cli.report", "report"),
+    "doctor": ("synth.cli.doctor", "doctor"),
+}
+
+
+class _Commands(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        return getattr(importlib.import_module(module), attribute)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="synth")
+def cli() -> None:
+    """Pedestrian photos to body textures, textures to films, films to recognition."""
+
+
+def main() -> None:
+    """Run the command; bad input is one line on stderr and exit status 1."""
+    from action_recog.errors import BadInput as BadRecognitionInput
+    from mocap.errors import BadInput
+
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted; run the same command again to go on.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (BadInput, BadRecognitionInput) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""Generated stand-ins in the real layouts for what cannot be shipped."""

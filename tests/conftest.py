@@ -1,0 +1,25 @@
+"""Fixtures that every package's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real sample data, or a skip that says so."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real sample data not present at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def body():
+    """The free body (built once, then cached)."""
+    from mocap.free_body import load_free_body
+
+    return load_free_body()
