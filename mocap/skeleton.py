@@ -89,7 +89,7 @@ def axis_rotations(angles: np.ndarray, axis: str) -> np.ndarray:
 
 
 def ordered_rotation(angles: np.ndarray, order: str) -> np.ndarray:
-    """Rotations (..., 3, 3) by ``angles`` (..., 3) about x, y, z, one after the other in ``order``."""
+    """Rotations (..., 3, 3) by ``angles`` (..., 3) about x, y, z, applied in ``order``."""
     angles = np.asarray(angles, dtype=np.float64)
     out = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
     for letter in order:
