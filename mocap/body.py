@@ -75,8 +75,7 @@ PART_NAMES: tuple[str, ...] = (
 
 HEAD_PART = JOINT_NAMES.index("head") + 1
 HAND_PARTS = tuple(
-    JOINT_NAMES.index(name) + 1
-    for name in ("left_wrist", "right_wrist", "left_hand", "right_hand")
+    JOINT_NAMES.index(name) + 1 for name in ("left_wrist", "right_wrist", "left_hand", "right_hand")
 )
 
 
@@ -97,6 +96,8 @@ class Body:
     uv_faces: (F, 3) int32 indices into `uv`.
     face_parts: (F,) uint8, SURREAL's 1..24.
     head_faces, hand_faces: (F,) bool.
+    pose_directions: (V, 3, 207) float32 pose-dependent corrections (SMPL's posedirs), or None where the
+        body has none, as the free body.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Body:
     face_parts: np.ndarray
     head_faces: np.ndarray
     hand_faces: np.ndarray
+    pose_directions: np.ndarray | None = None
 
     @property
     def rest_joints(self) -> np.ndarray:

@@ -66,7 +66,11 @@ _LIMB_DIRECTIONS = {
     ("knee", "ankle"): (-0.035, -0.993, -0.109),
 }
 
-_SMPL_PELVIS = (0.0, -0.223, 0.028)  # Where SMPL's template has it, so that AMASS heights carry over.
+_SMPL_PELVIS = (
+    0.0,
+    -0.223,
+    0.028,
+)  # Where SMPL's template has it, so that AMASS heights carry over.
 _POPULATION = 640
 _AGES = (18.0, 75.0)
 
@@ -164,9 +168,7 @@ def _t_posed(
     for joint in range(1, 24):
         parent = PARENTS[joint]
         offset = heads[:, joint] - heads[:, parent]
-        joints[:, joint] = joints[:, parent] + np.einsum(
-            "nij,nj->ni", rotations[:, parent], offset
-        )
+        joints[:, joint] = joints[:, parent] + np.einsum("nij,nj->ni", rotations[:, parent], offset)
     offsets = joints - np.einsum("njab,njb->nja", rotations, heads)
     posed = np.empty_like(vertices)
     for n in range(len(vertices)):
@@ -192,7 +194,9 @@ def _joint_regressor(vertices: np.ndarray, joints: np.ndarray, weights: np.ndarr
         equations = np.vstack([equations, np.full((1, len(near)), 1e3)])
         known = np.append(known, 1e3)
         gram = equations.T @ equations + 1e-4 * np.eye(len(near))
-        regressor[joint, near] = even + np.linalg.solve(gram, equations.T @ (known - equations @ even))
+        regressor[joint, near] = even + np.linalg.solve(
+            gram, equations.T @ (known - equations @ even)
+        )
         regressor[joint] /= regressor[joint].sum()
     return regressor
 
@@ -251,9 +255,7 @@ def build_free_body() -> Body:
         os.environ.setdefault("WARP_QUIET", "1")
         from anny import Anny
 
-        model = Anny(
-            rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original"
-        )
+        model = Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
         vertices, heads, palms = _population(model)
     joint_of = np.array([joint_of_bone(label) for label in model.bone_labels])
     weights = np.zeros((vertices.shape[1], 24))

@@ -1,7 +1,4 @@
-"""Linear blend skinning in torch: batched, differentiable, SMPL's formulation without pose blends.
-
-The free body has no pose-dependent corrective shapes; SMPL files that have them are read elsewhere.
-"""
+"""Linear blend skinning in torch: batched, differentiable, SMPL's formulation (its sec. 3)."""
 
 from __future__ import annotations
 
@@ -43,6 +40,10 @@ class Skinning(torch.nn.Module):
         self.register_buffer("rest_joints", regressor @ template)
         joint_directions = torch.einsum("jv,vkb->jkb", regressor, directions.view(vertices, 3, -1))
         self.register_buffer("joint_directions", joint_directions)
+        corrections = None
+        if body.pose_directions is not None:
+            corrections = torch.from_numpy(body.pose_directions).reshape(vertices * 3, -1)
+        self.register_buffer("pose_directions", corrections)
 
     def joint_transforms(
         self, rotations: torch.Tensor, rest: torch.Tensor
@@ -62,7 +63,9 @@ class Skinning(torch.nn.Module):
     def shaped(self, betas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """T-posed vertices (B, V, 3) and joints (B, 24, 3) of betas (B, 10)."""
         vertices = self.template + (betas @ self.directions.T).view(len(betas), -1, 3)
-        return vertices, self.rest_joints + torch.einsum("jkb,nb->njk", self.joint_directions, betas)
+        return vertices, self.rest_joints + torch.einsum(
+            "jkb,nb->njk", self.joint_directions, betas
+        )
 
     def forward(
         self, pose: torch.Tensor, betas: torch.Tensor, translation: torch.Tensor
@@ -74,6 +77,10 @@ class Skinning(torch.nn.Module):
         """
         vertices, rest = self.shaped(betas)
         rotations = rotation_matrices(pose.view(len(pose), 24, 3))
+        if self.pose_directions is not None:
+            identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
+            features = (rotations[:, 1:] - identity).reshape(len(pose), -1)
+            vertices = vertices + (features @ self.pose_directions.T).view(len(pose), -1, 3)
         globals_, joints = self.joint_transforms(rotations, rest)
         offsets = joints - (globals_ @ rest.unsqueeze(-1)).squeeze(-1)
         transforms = torch.cat([globals_, offsets.unsqueeze(-1)], -1).view(len(pose), 24, 12)
