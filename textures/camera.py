@@ -1,8 +1,8 @@
 """The pinhole camera shared by visibility, the films and the pedestrian crops.
 
 Conventions: metres; world right-handed, y up; camera x right, y down, z forward (OpenCV);
-``X_cam = R X + t`` with det R = +1; ``pixel = K X_cam / z``. The image's top-left corner is (0, 0), so
-the first pixel's centre is (0.5, 0.5).
+``X_cam = R X + t`` with det R = +1; ``pixel = K X_cam / z``. The image's top-left corner is
+(0, 0), so the first pixel's centre is (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 class Camera:
     """A pinhole camera: ``intrinsics`` (3,3), ``rotation`` (3,3), ``translation`` (3,) float64.
 
-    ``width`` and ``height`` are in pixels. Raises ValueError when the rotation is not one (a reflection
-    mirrors every image, which no shape check would notice).
+    ``width`` and ``height`` are in pixels. Raises ValueError when the rotation is not one (a
+    reflection mirrors every image, which no shape check would notice).
     """
 
     intrinsics: np.ndarray
@@ -86,8 +86,8 @@ def look_at(
 ) -> Camera:
     """A camera at ``position`` with ``target`` on its axis and ``up`` towards the top of the image.
 
-    ``focal`` and ``principal`` (default: the image's middle) are in pixels; ``roll`` in radians turns the
-    camera clockwise about its axis. Raises ValueError when the view is along ``up``.
+    ``focal`` and ``principal`` (default: the image's middle) are in pixels; ``roll`` in radians
+    turns the camera clockwise about its axis. Raises ValueError when the view is along ``up``.
     """
     position = np.asarray(position, dtype=np.float64)
     forward = np.asarray(target, dtype=np.float64) - position

@@ -1,9 +1,9 @@
 """Which surface point each pixel sees: the buffer that carries all ground truth.
 
-A z-buffer over triangles, sampled exactly at pixel centres (column + 0.5, row + 0.5): no anti-aliasing
-contaminates a label. Depth, normals, parts, flow and texel maps are array arithmetic on the face and the
-barycentric position that each pixel sees. Both sides of a face are visible, the nearest surface wins, as in
-Blender. Faces with a vertex nearer than ``NEAR`` metres are dropped.
+A z-buffer over triangles, sampled exactly at pixel centres (column + 0.5, row + 0.5): no anti-
+aliasing contaminates a label. Depth, normals, parts, flow and texel maps are array arithmetic on
+the face and the barycentric position that each pixel sees. Both sides of a face are visible, the
+nearest surface wins, as in Blender. Faces with a vertex nearer than ``NEAR`` metres are dropped.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def _edge(a, b, ax, ay, bx, by, x, y):
 
 @_njit
 def _inside(value, dx, dy):
-    """Top-left rule for a triangle of positive area in a y-down image; (dx, dy) runs along the edge."""
+    """Top-left rule, for positive area in a y-down image; (dx, dy) runs along the edge."""
     return value > 0.0 or (value == 0.0 and (dy < 0.0 or (dy == 0.0 and dx > 0.0)))
 
 
 @_njit
 def _triangle(faces, f, pixels, z):
-    """Corners of face ``f`` turned to positive area; the area is 0 where the face is to be skipped."""
+    """Corners of face ``f`` turned to positive area; area 0 means: skip the face."""
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
     if z[a] <= NEAR or z[b] <= NEAR or z[c] <= NEAR:
         return a, b, c, 0.0, False
@@ -89,9 +89,9 @@ def _weights(a, b, c, pixels, x, y):
 def rasterise(pixels, z, faces, height, width):
     """Nearest face and barycentric position at every pixel centre.
 
-    ``pixels`` (V,2) and ``z`` (V,) float64 are projected vertices; equal ``z`` gives affine weights (as for
-    a texture atlas). Returns face (H,W) int32 and barycentric (H,W,3) float32. Of two surfaces at the same
-    depth the face with the lower number wins.
+    ``pixels`` (V,2) and ``z`` (V,) float64 are projected vertices; equal ``z`` gives affine weights
+    (as for a texture atlas). Returns face (H,W) int32 and barycentric (H,W,3) float32. Of two
+    surfaces at the same depth the face with the lower number wins.
     """
     seen = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 3), np.float32)
@@ -132,7 +132,7 @@ def rasterise(pixels, z, faces, height, width):
 
 @_njit
 def _depth_at(pixels, z, faces, positions, order, start, height, width):
-    """1/z of the nearest surface at each position; ``order``/``start`` list the positions by pixel."""
+    """1/z of the nearest surface at each position, listed by pixel in ``order``/``start``."""
     nearest = np.zeros(positions.shape[0], np.float64)
     for f in range(faces.shape[0]):
         a, b, c, area, _ = _triangle(faces, f, pixels, z)
@@ -203,9 +203,10 @@ def visibility(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Visib
 def interpolate(
     buffer: VisibilityBuffer, faces: np.ndarray, values: np.ndarray, *, background: float = 0.0
 ) -> np.ndarray:
-    """Vertex values (V,) or (V,C) at each pixel's surface point: (H,W) or (H,W,C), dtype of ``values``.
+    """Vertex values (V,) or (V,C) at each pixel's surface point: (H,W) or (H,W,C).
 
-    For a texture atlas or UVs pass the faces that index them. Integer values come back as float32.
+    For a texture atlas or UVs pass the faces that index them. The dtype stays; integers become
+    float32.
     """
     values = np.asarray(values)
     if not np.issubdtype(values.dtype, np.floating):
@@ -225,19 +226,20 @@ def depth(
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals (V,3) float64: face normals weighted by the corner's angle, as Blender's smooth shading."""
+    """Unit normals (V,3) float64: face normals weighted by corner angle, as Blender's."""
     return _vertex_normals(np.ascontiguousarray(vertices, dtype=np.float64), _integers(faces))
 
 
 def normals(
     buffer: VisibilityBuffer, faces: np.ndarray, vertices: np.ndarray, camera: Camera
 ) -> np.ndarray:
-    """Smooth unit normals in camera space (x right, y down, z forward), (H,W,3) float32, 0 on background.
+    """Smooth unit normals in camera space (x right, y down, z forward), (H,W,3) float32.
 
-    A face seen from behind has its normal turned round, as Cycles does, so normals face the camera but for
-    the last degrees before an outline, where the smooth normal leans past the flat one.
+    Background is 0. A face seen from behind has its normal turned round, as Cycles does, so normals
+    face the camera but for the last degrees before an outline, where the smooth normal leans past
+    the flat one.
     """
-    out = np.zeros(buffer.face.shape + (3,), dtype=np.float32)
+    out = np.zeros((*buffer.face.shape, 3), dtype=np.float32)
     covered = buffer.covered
     smooth = vertex_normals(vertices, faces) @ camera.rotation.T
     value = _surface(buffer, covered, faces, smooth)
@@ -267,12 +269,12 @@ def pixel_centres(height: int, width: int) -> np.ndarray:
 def flow(
     buffer: VisibilityBuffer, faces: np.ndarray, other_vertices: np.ndarray, other_camera: Camera
 ) -> np.ndarray:
-    """Where each pixel's surface point is in another frame: (dx, dy) pixels, y down, (H,W,2) float32.
+    """Where each pixel's surface point moves to: (dx, dy) pixels, y down, (H,W,2) float32.
 
-    ``other_vertices`` (V,3) and ``other_camera`` are the next frame's for forward flow, the previous frame's
-    for backward flow. Background is 0.
+    ``other_vertices`` (V,3) and ``other_camera`` are the next frame's for forward flow, the
+    previous frame's for backward flow. Background is 0.
     """
-    out = np.zeros(buffer.face.shape + (2,), dtype=np.float32)
+    out = np.zeros((*buffer.face.shape, 2), dtype=np.float32)
     covered = buffer.covered
     points = _surface(buffer, covered, faces, np.asarray(other_vertices, dtype=np.float64))
     pixels, _ = other_camera.project(points)
@@ -290,8 +292,8 @@ def flow_occlusion(
 ) -> np.ndarray:
     """True where a pixel's surface point is not seen in the other frame, (H,W) bool.
 
-    A point is occluded when, at the very position it moves to, another surface is nearer by more than
-    ``tolerance`` metres, or when it leaves the image. Background is False.
+    A point is occluded when, at the very position it moves to, another surface is nearer by more
+    than ``tolerance`` metres, or when it leaves the image. Background is False.
     """
     covered = buffer.covered
     other_vertices = np.asarray(other_vertices, dtype=np.float64)
@@ -311,7 +313,7 @@ def flow_occlusion(
 def surface_depth(
     vertices: np.ndarray, faces: np.ndarray, camera: Camera, positions: np.ndarray
 ) -> np.ndarray:
-    """Depth of the nearest surface at any image positions (N,2), (N,) float64 metres, inf where none."""
+    """Depth of the nearest surface at image positions (N,2): (N,) float64 metres, inf: none."""
     pixels, z = camera.project(vertices)
     positions = np.ascontiguousarray(positions, dtype=np.float64)
     inside = (positions >= 0).all(axis=1) & (positions < (camera.width, camera.height)).all(axis=1)

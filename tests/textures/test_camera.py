@@ -15,7 +15,8 @@ def test_point_on_the_axis_lands_on_the_principal_point():
 
 
 def test_image_axes_are_right_and_down():
-    # The camera stands on +z and looks at someone facing it: the person's left hand (+x) is on the right.
+    # The camera stands on +z and looks at someone facing it: the person's left hand (+x) is on the
+    # right.
     camera = look_at((0.0, 1.0, 7.0), (0.0, 1.0, 0.0), focal=600, width=320, height=240)
     pixels, _ = camera.project(np.array([[0.7, 1.0, 0.0], [0.0, 1.7, 0.0]]))
     np.testing.assert_allclose(pixels, [[220.0, 120.0], [160.0, 60.0]], atol=1e-9)
