@@ -1,4 +1,5 @@
-"""The one exception that says: the input is at fault, not the program (this package stands alone)."""
+"""The one exception that says: the input is at fault, not the program (this package stands
+alone)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,6 @@ from __future__ import annotations
 class BadInput(ValueError):
     """Input that cannot be used.
 
-    The message is one line for the person who gave the input: the file (and line or frame), what was
-    found, what was expected, and what to do. The command prints it and exits non-zero.
+    The message is one line for the person who gave the input: the file (and line or frame), what
+    was found, what was expected, and what to do. The command prints it and exits non-zero.
     """

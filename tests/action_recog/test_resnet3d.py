@@ -104,9 +104,9 @@ def test_inflation_names_what_does_not_fit():
     net = resnet3d(classes=7, depth=10, width=8)
     state = _weights_2d(10, 8)
     del state["layer2.0.conv2.weight"]
-    with pytest.raises(ValueError, match="layer2.0.conv2.weight"):
+    with pytest.raises(ValueError, match=r"layer2\.0\.conv2\.weight"):
         inflate_state(state, net)
-    with pytest.raises(ValueError, match="conv1.weight"):
+    with pytest.raises(ValueError, match=r"conv1\.weight"):
         inflate_state(_weights_2d(10, 16), net)
 
 
