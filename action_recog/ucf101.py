@@ -157,10 +157,10 @@ def load_split(
             else:
                 present.append(LabelledVideo(path, name, item.label, item.group))
         if not present or (missing and not skip_missing):
-            lost = sum(PurePosixPath(i.relative).stem.lower() not in files for i in listed)
+            lost = [i for i in listed if PurePosixPath(i.relative).stem.lower() not in files]
             raise BadInput(
-                f"{videos}: {lost} of the {len(listed)} {side} videos of split {split} are "
-                f"missing, the first is {missing[0]}; extract UCF101 there"
+                f"{videos}: {len(lost)} of the {len(listed)} {side} videos of split {split} are "
+                f"missing, the first is {lost[0].relative}; extract UCF101 there"
                 + (" or give --skip-missing" if present else "")
             )
         sets.append(VideoSet(f"split {split} {side}", classes, tuple(present), stand_in))

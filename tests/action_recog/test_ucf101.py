@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from action_recog.errors import BadInput
 from action_recog.films import read_films
 from action_recog.ucf101 import (
     carve_validation,
+    index_videos,
     load_split,
     parse_name,
     read_classes,
@@ -58,16 +60,18 @@ def test_the_official_lists(shared_data, split):
 
 def test_the_real_clips_are_found_in_a_flat_folder(shared_data):
     ucf = shared_data / "ucf101"
-    train, test, missing = load_split(ucf / "clips", ucf / "splits", 2, skip_missing=True)
-    found = {v.name: train.classes[v.label] for v in train.videos + test.videos}
-    assert found == {
+    files = index_videos(ucf / "clips")
+    train, _ = read_split(ucf / "splits", 2)
+    classes = read_classes(ucf / "splits")
+    listed = {Path(v.relative).stem.lower(): classes[v.label] for v in train}
+    assert {files[name].stem: listed[name] for name in files} == {
         "v_Diving_g01_c01": "Diving",
         "v_Biking_g05_c02": "Biking",
         "v_BenchPress_g01_c01": "BenchPress",
         "v_Punch_g03_c01": "Punch",
     }
-    assert len(missing) == 13320 - 4
-    assert not train.stand_in
+    with pytest.raises(BadInput, match="9582 of the 9586 train videos of split 2 are missing"):
+        load_split(ucf / "clips", ucf / "splits", 2)
 
 
 def test_tiny_layout(tiny):
