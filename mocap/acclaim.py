@@ -7,6 +7,7 @@ file says: one unit of length is 0.0254 / ``length`` metres, as CMU defines it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mocap.skeleton import INCH, Bone, Skeleton
 
 ROTATION_DOFS = ("rx", "ry", "rz")
 TRANSLATION_DOFS = ("tx", "ty", "tz")
+_FRAME_LINE = re.compile(rb"^[ \t]*\d+[ \t]*\r?$", re.MULTILINE)
 
 
 class _Lines:
@@ -303,6 +305,26 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
     if not frames:
         raise BadInput(f"{path}: no frames found, expected an Acclaim motion; fetch the file again")
     return np.stack(frames)
+
+
+def count_frames(path: Path | str, skeleton: Skeleton) -> int:
+    """How many frames an .amc file holds, without reading them all.
+
+    The last frame must be as long as the first; else, and when no frame is found, the file is read in
+    full so that BadInput says what is wrong with it.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    starts = [match.end() for match in _FRAME_LINE.finditer(data)]
+    if len(starts) > 1:
+        second = _FRAME_LINE.search(data, starts[0]).start()
+        first, last = data[starts[0] : second].split(), data[starts[-1] :].split()
+        if len(first) == len(last):
+            return len(starts)
+    return len(read_amc(path, skeleton))
 
 
 def write_asf(skeleton: Skeleton, path: Path | str) -> None:
