@@ -9,7 +9,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
+
+
+@numba.njit(cache=True, nogil=True)
+def _project(points, rotation, translation, intrinsics, pixels, z):
+    fx, skew, cx = intrinsics[0]
+    fy, cy = intrinsics[1, 1], intrinsics[1, 2]
+    for n in range(points.shape[0]):
+        px, py, pz = np.float64(points[n, 0]), np.float64(points[n, 1]), np.float64(points[n, 2])
+        x = rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz + translation[0]
+        y = rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz + translation[1]
+        away = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz + translation[2]
+        z[n] = away
+        if away == 0.0:
+            pixels[n, 0], pixels[n, 1] = np.nan, np.nan
+        else:
+            pixels[n, 0] = (fx * x + skew * y) / away + cx
+            pixels[n, 1] = fy * y / away + cy
 
 
 @dataclass(frozen=True)
@@ -51,12 +69,14 @@ class Camera:
         return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """World points (N, 3) to pixels (N, 2) and planar depths z (N,), float64."""
-        points = self.to_camera(points)
-        z = points[..., 2]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            plane = points[..., :2] / z[..., None]
-        return plane @ self.intrinsics[:2, :2].T + self.intrinsics[:2, 2], z
+        """World points (N, 3) to pixels (N, 2) and planar depths z (N,), float64.
+
+        A point in the camera's own plane (z = 0) has NaN pixels.
+        """
+        points = np.asarray(points)
+        pixels, z = np.empty((len(points), 2)), np.empty(len(points))
+        _project(points, self.rotation, self.translation, self.intrinsics, pixels, z)
+        return pixels, z
 
     def scaled(self, factor: float) -> Camera:
         """The same view on an image ``factor`` times as large (used for supersampling)."""

@@ -82,8 +82,8 @@ class Pattern:
 class Print:
     """A picture on the chest or the back.
 
-    ``cells`` (h,w) uint8: 0 bare cloth, else an index + 1 into ``colours``; centre ``x`` (towards the
-    right of whoever looks at it) and ``y``, ``width`` and ``height`` in metres.
+    ``cells`` (h,w) uint8: 0 bare cloth, else an index + 1 into ``colours``; centre ``x`` (towards
+    the right of whoever looks at it) and ``y``, ``width`` and ``height`` in metres.
     """
 
     cells: np.ndarray
@@ -99,7 +99,8 @@ class Garment:
     """One piece of clothing on the T-posed body; heights (y) in metres of the template's frame.
 
     ``sleeve``: 0 at the shoulder joint, 0.5 elbow, 1 wrist. ``neck_rise``, ``neck_depth`` and
-    ``neck_width`` shape the neckline. ``open_front``: half-width of an open jacket's gap at the neck.
+    ``neck_width`` shape the neckline. ``open_front``: half-width of an open jacket's gap at the
+    neck.
     """
 
     kind: str

@@ -1,8 +1,8 @@
 """A procedural wardrobe: clothed body textures from a seed, as true textures for the stand-ins.
 
-Everything is painted per texel from the texel's position on the T-posed body, in 3D, so that no seam
-between UV islands shows and any UV layout will do. An `Outfit` is plain data: `sample_outfit` draws
-one, `paint` turns it into a texture, and the same outfit gives the same bytes.
+Everything is painted per texel from the texel's position on the T-posed body, in 3D, so that no
+seam between UV islands shows and any UV layout will do. An `Outfit` is plain data: `sample_outfit`
+draws one, `paint` turns it into a texture, and the same outfit gives the same bytes.
 """
 
 from __future__ import annotations
@@ -167,9 +167,9 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
 class Mannequin:
     """What painting needs of a body, prepared once: its covered texels on the T-posed template.
 
-    ``position`` and ``normal`` (N,3) float32 of the covered texels, ``head`` (N,) bool; ``arm`` (N,)
-    is 0 at the shoulder joint, 0.5 at the elbow, 1 at the wrist (negative on the trunk), ``joints``
-    by name, heights of the sole and the crown, ``front`` z of the face.
+    ``position`` and ``normal`` (N,3) float32 of the covered texels, ``head`` (N,) bool; ``arm``
+    (N,) is 0 at the shoulder joint, 0.5 at the elbow, 1 at the wrist (negative on the trunk),
+    ``joints`` by name, heights of the sole and the crown, ``front`` z of the face.
     """
 
     texels: VisibilityBuffer
@@ -367,7 +367,8 @@ def _paint_hair(canvas: _Canvas, outfit: Outfit) -> None:
     model = canvas.model
     head, unit = model.joints["head"], model.crown - model.joints["head"][1]
     depth = canvas.z - head[2]
-    # Height of the hairline (in head units above the head joint) from the nape round to the forehead.
+    # Height of the hairline (in head units above the head joint) from the nape round to the
+    # forehead.
     line = np.interp(
         depth, [-0.09, -0.04, -0.01, 0.02, 0.05, 0.09], [-0.3, -0.2, 0.0, 0.35, 0.55, 0.6]
     )
@@ -558,7 +559,8 @@ def _paint_prints(canvas: _Canvas, outfit: Outfit) -> None:
     for picture, side in ((outfit.chest_print, 1), (outfit.back_print, -1)):
         if picture is None:
             continue
-        # Seen from the front the wearer's left (+x) is on the right; from the back it is the reverse.
+        # Seen from the front the wearer's left (+x) is on the right; from the back it is the
+        # reverse.
         column = (side * canvas.x - picture.x) / picture.width + 0.5
         row = (picture.y - canvas.y) / picture.height + 0.5
         height, width = picture.cells.shape

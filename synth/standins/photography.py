@@ -1,0 +1,178 @@
+"""How a surveillance camera sees and degrades a pedestrian: viewpoints, colour, blur, noise, JPEG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from synth.light import sample_light
+from textures.camera import Camera, intrinsic_matrix, look_at
+from textures.shading import to_bytes
+
+CROP_WIDTH, CROP_HEIGHT = 64, 128
+
+
+@dataclass(frozen=True)
+class CameraStyle:
+    """One fixed camera: where it hangs and how it renders colour.
+
+    ``height`` metres above the ground; ``distance`` (nearest, farthest) metres; ``cast`` (3,) gain
+    of R, G, B; ``gamma``, ``saturation``, ``haze`` (black level); ``blur`` pixels of the crop;
+    ``noise`` standard deviation of 1; ``quality`` JPEG (lowest, highest).
+    """
+
+    height: float
+    distance: tuple[float, float]
+    cast: tuple[float, float, float]
+    gamma: float
+    saturation: float
+    haze: float
+    blur: float
+    noise: float
+    quality: tuple[int, int]
+
+
+def sample_camera_style(rng: np.random.Generator) -> CameraStyle:
+    """Draw a camera as campuses have them: 1.6 to 4.5 m high, each with its own colours."""
+    gain = rng.uniform(0.8, 1.15)
+    return CameraStyle(
+        height=float(rng.uniform(1.6, 4.5)),
+        distance=(float(rng.uniform(3.5, 7)), float(rng.uniform(8, 16))),
+        cast=tuple(float(c) for c in gain * rng.normal(1, 0.05, 3)),
+        gamma=float(rng.uniform(0.85, 1.2)),
+        saturation=float(rng.uniform(0.7, 1.1)),
+        haze=float(max(0.0, rng.normal(0.02, 0.03))),
+        blur=float(rng.uniform(0.25, 0.6)),
+        noise=float(rng.uniform(0.003, 0.02)),
+        quality=(int(rng.integers(55, 80)), int(rng.integers(80, 96))),
+    )
+
+
+def frame_person(
+    rng: np.random.Generator, vertices: np.ndarray, style: CameraStyle, *, misplaced: bool = False
+) -> Camera:
+    """The camera of a detector's 64x128 crop around a person whose ``vertices`` (V,3) stand on y = 0.
+
+    Most people fill 80 to 97 % of the height, some less, a few are cut; ``misplaced`` cuts most of
+    them, as a detector's false boxes do.
+    """
+    distance = rng.uniform(*style.distance)
+    vertices = vertices[::4]  # enough for a box
+    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    position = (middle[0], style.height, middle[2] + distance)
+    view = look_at(
+        position,
+        middle,
+        focal=1.0,
+        width=CROP_WIDTH,
+        height=CROP_HEIGHT,
+        principal=(0.0, 0.0),
+        roll=rng.normal(0, 0.02),
+    )
+    pixels, _ = view.project(vertices)
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    kind = rng.random()
+    fill = rng.normal(0.91, 0.035)
+    if kind < 0.13:
+        fill = rng.uniform(0.62, 0.85)
+    elif kind < 0.25:
+        fill = rng.uniform(0.98, 1.25)
+    offset = rng.normal(0, (2.2, 2.2))
+    if misplaced:
+        fill = rng.choice([rng.uniform(0.3, 0.55), rng.uniform(1.5, 2.6)])
+        offset = rng.normal(0, (16, 30))
+    focal = fill * CROP_HEIGHT / (high[1] - low[1])
+    centre = np.array([CROP_WIDTH / 2, CROP_HEIGHT / 2]) + offset
+    principal = centre - focal * (low + high) / 2
+    return Camera(
+        intrinsic_matrix(focal, tuple(principal)),
+        view.rotation,
+        view.translation,
+        CROP_WIDTH,
+        CROP_HEIGHT,
+    )
+
+
+def sample_daylight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Spherical-harmonics coefficients (9,) float32 and a sun (3,) float32, zero when overcast.
+
+    SURREAL's distribution with half its contrast, so that cloth keeps its colour as it does
+    outdoors.
+    """
+    light = sample_light(rng)
+    light[0] = 0.75 + 0.45 * light[0] / 1.4
+    light[1:] *= 0.5
+    sun = np.zeros(3, dtype=np.float32)
+    if rng.random() < 0.45:
+        direction = rng.normal(size=3)
+        direction[1] = abs(direction[1]) + 0.5
+        sun = direction / np.linalg.norm(direction) * rng.uniform(0.15, 0.6)
+        light[0] *= 0.85
+    return light, sun.astype(np.float32)
+
+
+def shadow(background: np.ndarray, feet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """``background`` darkened on the ground about the ``feet`` (N,2) pixels, float32 in [0, 1]."""
+    image = background.astype(np.float32) / 255
+    centre = feet.mean(axis=0)
+    spread = max(float(np.ptp(feet[:, 0])) / 2 + 4, 5.0)
+    axes = (round(spread), max(2, round(spread * rng.uniform(0.15, 0.3))))
+    shade = np.zeros(image.shape[:2], dtype=np.float32)
+    cv2.ellipse(shade, tuple(centre.round().astype(int).tolist()), axes, 0, 0, 360, 1.0, -1)
+    shade = cv2.GaussianBlur(shade, (0, 0), 2.0)
+    return image * (1 - rng.uniform(0.2, 0.6) * shade)[..., None]
+
+
+def sample_occluder(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Something in front: colour (H,W,3) float32 sRGB and opacity (H,W) float32."""
+    shape = (CROP_HEIGHT, CROP_WIDTH)
+    opacity = np.zeros(shape, dtype=np.float32)
+    colour = rng.uniform(0.05, 0.7) * rng.dirichlet((6, 6, 6)) * 3
+    kind = rng.integers(4)
+    side = rng.choice([0, CROP_WIDTH])
+    if kind == 0:  # a pole
+        x = rng.integers(0, CROP_WIDTH)
+        cv2.line(opacity, (int(x), 0), (int(x), CROP_HEIGHT), 1.0, int(rng.integers(2, 7)))
+    elif kind == 1:  # a wall, a car or a bush that hides the legs
+        top = int(rng.uniform(0.62, 0.95) * CROP_HEIGHT)
+        left, right = sorted(rng.integers(-20, CROP_WIDTH + 20, size=2).tolist())
+        cv2.rectangle(opacity, (left, top), (right + 15, CROP_HEIGHT), 1.0, -1)
+    elif kind == 2:  # somebody's shoulder and arm at the border
+        axes = (int(rng.uniform(6, 20)), int(rng.uniform(30, 70)))
+        centre = (int(side), int(rng.uniform(50, CROP_HEIGHT + 20)))
+        cv2.ellipse(opacity, centre, axes, rng.normal(0, 8), 0, 360, 1.0, -1, cv2.LINE_AA)
+    else:  # a bicycle's wheel and bar
+        radius = int(rng.uniform(12, 24))
+        centre = (int(side + rng.normal(0, 10)), CROP_HEIGHT - radius)
+        cv2.circle(opacity, centre, radius, 1.0, 2, cv2.LINE_AA)
+        end = (int(centre[0] + rng.normal(0, 25)), centre[1] - int(rng.uniform(15, 40)))
+        cv2.line(opacity, centre, end, 1.0, 2, cv2.LINE_AA)
+    texture = 1 + 0.15 * cv2.resize(
+        rng.standard_normal((16, 8)).astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
+    return (colour * texture[..., None]).astype(np.float32), opacity
+
+
+def develop(rng: np.random.Generator, image: np.ndarray, style: CameraStyle) -> np.ndarray:
+    """What ``style``'s camera delivers of ``image`` (H,W,3) float32 sRGB: RGB uint8, through JPEG."""
+    grey = image @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    image = grey[..., None] + style.saturation * (image - grey[..., None])
+    image = np.clip(image * np.array(style.cast, dtype=np.float32), 0, 1) ** style.gamma
+    image = style.haze + (1 - style.haze) * image
+    image = image * np.float32(rng.normal(1, 0.06))
+    blur = style.blur * rng.uniform(0.7, 1.6)
+    if rng.random() < 0.22:  # a person farther off, enlarged
+        scale = rng.uniform(0.45, 0.85)
+        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    image = cv2.GaussianBlur(image, (0, 0), blur)
+    if rng.random() < 0.12:  # motion
+        length = int(rng.integers(2, 5))
+        image = cv2.blur(image, (length, 1))
+    image = image + style.noise * rng.standard_normal(image.shape, dtype=np.float32)
+    quality = int(rng.integers(style.quality[0], style.quality[1] + 1))
+    _, data = cv2.imencode(".jpg", to_bytes(image)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
