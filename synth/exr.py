@@ -1,8 +1,8 @@
 """Reader of the OpenEXR files that Blender writes for us: one part, scan lines, no compression.
 
-Blender keeps a rendered frame to itself; the quickest way out that loses nothing is an uncompressed float
-EXR in a memory-backed folder, which is a header and plain rows of numbers. Layers arrive as channel names
-such as ``ViewLayer.Depth.Z``.
+Blender keeps a rendered frame to itself; the quickest way out that loses nothing is an uncompressed
+float EXR in a memory-backed folder, which is a header and plain rows of numbers. Layers arrive as
+channel names such as ``ViewLayer.Depth.Z``.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ _TILED, _DEEP, _MULTI_PART = 0x200, 0x800, 0x1000
 
 
 def read_exr(path: Path | str) -> dict[str, np.ndarray]:
-    """Channels by name, each (H,W) float32 or uint32 over the display window, zero outside the data.
+    """Channels by name, each (H,W) float32 or uint32 over the display window, zero outside the
+    data.
 
-    Raises ValueError for a file of another kind (compressed, tiled, deep, several parts, sub-sampled).
+    Raises ValueError for a file of another kind (compressed, tiled, deep, several parts,
+    sub-sampled).
     """
     data = Path(path).read_bytes()
     magic, version = struct.unpack_from("<ii", data, 0)
     if magic != MAGIC:
         raise ValueError(f"{path}: not an OpenEXR file")
     if version & (_TILED | _DEEP | _MULTI_PART):
-        raise ValueError(f"{path}: tiled, deep or multi-part OpenEXR; expected single-part scan lines")
+        raise ValueError(
+            f"{path}: tiled, deep or multi-part OpenEXR; expected single-part scan lines"
+        )
     header, position = _header(data, 8)
     if header["compression"][0] != 0:
         raise ValueError(f"{path}: compressed OpenEXR; expected codec NONE")
@@ -45,7 +49,9 @@ def read_exr(path: Path | str) -> dict[str, np.ndarray]:
     line = np.dtype([("y", "<i4"), ("size", "<i4"), *types])
     first = position + 8 * rows  # the table of line offsets comes first
     lines = np.frombuffer(data, dtype=line, count=rows, offset=first)
-    if (lines["size"] != line.itemsize - 8).any() or (lines["y"] != np.arange(top, bottom + 1)).any():
+    if (lines["size"] != line.itemsize - 8).any() or (
+        lines["y"] != np.arange(top, bottom + 1)
+    ).any():
         raise ValueError(f"{path}: scan lines of an unexpected size or order")
 
     shape = (view_bottom - view_top + 1, view_right - view_left + 1)
@@ -57,7 +63,9 @@ def read_exr(path: Path | str) -> dict[str, np.ndarray]:
             out[name] = values
             continue
         whole = np.zeros(shape, dtype=values.dtype)
-        whole[top - view_top : bottom - view_top + 1, left - view_left : right - view_left + 1] = values
+        whole[top - view_top : bottom - view_top + 1, left - view_left : right - view_left + 1] = (
+            values
+        )
         out[name] = whole
     return out
 
