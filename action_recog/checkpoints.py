@@ -1,0 +1,121 @@
+"""Checkpoints: tensors as safetensors, everything else in a JSON file beside them. Nothing
+pickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from action_recog.errors import BadInput
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a text file under a temporary name in its folder and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def revision() -> str:
+    """The git revision of this code, or "unknown" outside a checkout."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip() if found.returncode == 0 else "unknown"
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write `path` (.safetensors) and its .json, which carries `facts` and the tensors' SHA-256.
+
+    The JSON is renamed last: a pair that was interrupted is recognised by its digest.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, str(temporary))
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    side = {**facts, "sha256": digest}
+    write_text_whole(path.with_suffix(".json"), json.dumps(side, indent=1) + "\n")
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and facts of a checkpoint. Raises BadInput when the pair is incomplete or
+    mismatched."""
+    path = Path(path)
+    side = path.with_suffix(".json")
+    if not path.is_file() or not side.is_file():
+        raise BadInput(f"{path}: no checkpoint; expected it and {side.name} beside it")
+    try:
+        facts = json.loads(side.read_text(encoding="utf-8"))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if facts.get("sha256") != digest:
+            raise BadInput(f"{path}: does not belong to {side.name}; remove both and train again")
+        return load_file(str(path)), facts
+    except (ValueError, SafetensorError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{path}: not a safetensors checkpoint ({error}); train again") from None
+
+
+def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """2D weights under torchvision's names, from .safetensors or a .pth state dict (weights
+    only)."""
+    path = Path(path)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(str(path))
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file of 2D weights") from None
+    except Exception as error:
+        raise BadInput(
+            f"{path}: not a state dict of tensors ({type(error).__name__}); "
+            "expected a .safetensors or .pth file under torchvision's names"
+        ) from None
+
+
+def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:
+    """Copy weights into a network, all but the classifier `fc`. Returns what was left as it was.
+
+    Raises BadInput when a parameter of the trunk is missing or has another shape.
+    """
+    own = network.state_dict()
+    left = []
+    for name, value in own.items():
+        if name.startswith("fc."):
+            left.append(name)
+        elif name not in weights or weights[name].shape != value.shape:
+            found = tuple(weights[name].shape) if name in weights else "nothing"
+            raise BadInput(
+                f"pretrained weights: found {found} for {name}, the network wants "
+                f"{tuple(value.shape)}; pretrain the same --arch"
+            )
+        else:
+            own[name] = weights[name].to(value.dtype)
+    network.load_state_dict(own)
+    return left

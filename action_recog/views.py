@@ -1,0 +1,174 @@
+"""Views of a video: which frames, which part of them, how they reach a network.
+
+Training (section 4.1 of the non-local paper): one clip of `frames` frames, `stride` apart, at a
+random time; short side jittered, a random square crop, a random mirror image. Testing: `test_clips`
+clips spread evenly over the video, times `test_crops` squares along the long side (10 x 3 in the
+paper).
+
+A video shorter than a clip follows `short`: "loop" starts again from its first frame, "clamp"
+repeats the last one, "resample" spreads the clip over the whole video, which slows the motion down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+MEAN, STD = 114.75, 57.375  # of 8-bit RGB, the same for the three channels
+
+Short = Literal["loop", "clamp", "resample"]
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How clips are cut. Sizes in pixels; `rate` (frames/s) makes `stride` count frames of a video
+    resampled to that rate, None takes the frames as they are; `colour` is the half-width of the
+    random gain of brightness, contrast and of each channel in training."""
+
+    frames: int = 8
+    stride: int = 8
+    size: int = 224
+    jitter: tuple[int, int] = (256, 320)
+    flip: bool = True
+    colour: float = 0.0
+    rate: float | None = None
+    short: Short = "loop"
+    test_size: int = 256
+    test_clips: int = 10
+    test_crops: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.frames, self.stride, self.test_clips) < 1 or self.test_crops not in (1, 3):
+            raise ValueError("frames, stride, test_clips are at least 1, test_crops is 1 or 3")
+        if not self.size <= self.jitter[0] <= self.jitter[1]:
+            raise ValueError(
+                f"size {self.size} <= jitter {self.jitter} in ascending order expected"
+            )
+
+    @property
+    def stored_short_side(self) -> int:
+        """The largest short side that any view needs; frames are reduced to it once."""
+        return max(self.jitter[1], self.test_size)
+
+
+def _step(options: ViewOptions, frame_rate: float) -> float:
+    return options.stride * (frame_rate / options.rate if options.rate else 1.0)
+
+
+def clip_span(options: ViewOptions, frame_rate: float) -> int:
+    """Frames of the video that a clip covers, both ends included."""
+    return int((options.frames - 1) * _step(options, frame_rate)) + 1
+
+
+def clip_indices(
+    start: int, count: int, options: ViewOptions, *, frame_rate: float = 25.0
+) -> np.ndarray:
+    """Frame numbers (frames,) int64 of the clip that begins at `start` in a video of `count`
+    frames."""
+    steps = np.arange(options.frames) * _step(options, frame_rate)
+    indices = start + np.floor(steps + 1e-6).astype(np.int64)
+    if clip_span(options, frame_rate) <= count or options.short == "clamp":
+        return np.minimum(indices, count - 1)
+    if options.short == "loop":
+        return indices % count
+    return np.round(np.linspace(0, count - 1, options.frames)).astype(np.int64)
+
+
+def training_indices(
+    count: int, options: ViewOptions, rng: np.random.Generator, *, frame_rate: float = 25.0
+) -> np.ndarray:
+    """A clip at a random time."""
+    room = count - clip_span(options, frame_rate)
+    if room < 0:
+        room = count - 1 if options.short == "loop" else 0
+    return clip_indices(int(rng.integers(room + 1)), count, options, frame_rate=frame_rate)
+
+
+def test_indices(count: int, options: ViewOptions, *, frame_rate: float = 25.0) -> np.ndarray:
+    """(test_clips, frames): clips spread evenly from the first frame to the last; one is
+    central."""
+    room = count - clip_span(options, frame_rate)
+    if room < 0:
+        room = count - 1 if options.short == "loop" else 0
+    if options.test_clips == 1:
+        starts = np.array([room // 2])
+    else:
+        starts = np.round(np.linspace(0, room, options.test_clips)).astype(np.int64)
+    return np.stack([clip_indices(int(s), count, options, frame_rate=frame_rate) for s in starts])
+
+
+test_indices.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest thinks
+
+
+def resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(T,H,W,3) uint8 -> (T,height,width,3): area average when shrinking, bilinear when growing."""
+    if frames.shape[1:3] == (height, width):
+        return frames
+    shrinks = height * width < frames.shape[1] * frames.shape[2]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(f, (width, height), interpolation=method) for f in frames])
+
+
+def reduce_short_side(frames: np.ndarray, short_side: int) -> np.ndarray:
+    """Shrink (T,H,W,3) until the short side is `short_side`; smaller frames are left as they
+    are."""
+    height, width = frames.shape[1:3]
+    if min(height, width) <= short_side:
+        return frames
+    scale = short_side / min(height, width)
+    return resize(frames, round(height * scale), round(width * scale))
+
+
+def _channels_first(frames: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(frames.transpose(3, 0, 1, 2))
+
+
+def _recoloured(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    gains = rng.uniform(1 - strength, 1 + strength, 5)
+    mean = float(frames.mean())
+    pixels = (frames.astype(np.float32) - mean) * gains[0] + mean * gains[1]
+    pixels *= (1 + 0.5 * (gains[2:] - 1)).astype(np.float32)
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def training_view(frames: np.ndarray, options: ViewOptions, rng: np.random.Generator) -> np.ndarray:
+    """(T,H,W,3) uint8 RGB -> (3,T,size,size) uint8: jittered, cropped, perhaps mirrored."""
+    height, width = frames.shape[1:3]
+    short = rng.uniform(*options.jitter)
+    side = min(round(options.size * min(height, width) / short), height, width)
+    top = int(rng.integers(height - side + 1))
+    left = int(rng.integers(width - side + 1))
+    mirrored = options.flip and rng.random() < 0.5
+    view = resize(frames[:, top : top + side, left : left + side], options.size, options.size)
+    if mirrored:
+        view = view[:, :, ::-1]
+    if options.colour:
+        view = _recoloured(view, options.colour, rng)
+    return _channels_first(view)
+
+
+def test_views(frames: np.ndarray, options: ViewOptions) -> np.ndarray:
+    """(T,H,W,3) uint8 -> (test_crops,3,T,test_size,test_size): squares along the long side."""
+    height, width = frames.shape[1:3]
+    side = min(height, width)
+    room = max(height, width) - side
+    offsets = [room // 2] if options.test_crops == 1 else [0, room // 2, room]
+    views = []
+    for offset in offsets:
+        top, left = (offset, 0) if height > width else (0, offset)
+        square = frames[:, top : top + side, left : left + side]
+        views.append(_channels_first(resize(square, options.test_size, options.test_size)))
+    return np.stack(views)
+
+
+test_views.__test__ = False  # type: ignore[attr-defined]
+
+
+def standardise(clips: Tensor) -> Tensor:
+    """uint8 RGB clips -> float32 around zero, as the networks expect them."""
+    return (clips.to(torch.float32) - MEAN) / STD
