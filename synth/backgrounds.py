@@ -62,8 +62,8 @@ def _noise(
 
 def _ground(
     rng: np.random.Generator, width: int, height: int, horizon: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Texture coordinates (metres) of a floor below row ``horizon``: (across, away, rows' mask)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Texture coordinates (metres) of a floor below row ``horizon``: (across, away)."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32) + 0.5
     drop = np.maximum(rows - horizon, 0.5)
     focal, camera_height = height * rng.uniform(1.0, 2.5), rng.uniform(1.5, 4)
@@ -72,7 +72,7 @@ def _ground(
     turn = rng.uniform(-0.8, 0.8)
     turned = np.cos(turn) * across - np.sin(turn) * away
     away = np.sin(turn) * across + np.cos(turn) * away
-    return turned, away, rows > horizon
+    return turned, away
 
 
 def _surface(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ def _rectangle(
 
 def _street(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     horizon = height * rng.choice([rng.uniform(-0.3, 0.1), rng.uniform(0.1, 0.55)])
-    across, away, ground = _ground(rng, width, height, horizon)
+    across, away = _ground(rng, width, height, horizon)
     image = _surface(rng, across, away)
     top = max(int(horizon), 0)
     if top > 2:
@@ -209,7 +209,7 @@ def _thing(rng: np.random.Generator, image: np.ndarray, top: int) -> None:
 def _room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     horizon = height * rng.uniform(0.25, 0.6)
     edge = int(horizon + height * rng.uniform(0.05, 0.3))
-    across, away, _ = _ground(rng, width, height, horizon)
+    across, away = _ground(rng, width, height, horizon)
     image = _surface(rng, across, away)
     image[:edge] = _wall(rng, width, edge)
     if rng.random() < 0.6:  # a second wall round the corner
@@ -288,7 +288,7 @@ def open_photographs(folder: Path, report: Callable[[str], None]) -> Photographs
     if not paths:
         suffixes = ", ".join(sorted(PHOTOGRAPH_SUFFIXES))
         raise BadInput(
-            f"{folder}: no readable photograph ({skipped} unreadable); expected files ending in {suffixes}"
+            f"{folder}: no readable photograph ({skipped} unreadable); expected {suffixes}"
         )
     return Photographs(tuple(paths), skipped)
 

@@ -86,6 +86,16 @@ def _weights(a, b, c, pixels, x, y):
 
 
 @_njit
+def _edge_line(a, b, pixels):
+    """An edge a -> b as (x0, y0, dx, dy, sign, whether it owns its points), see `_edge`."""
+    dx, dy = pixels[b, 0] - pixels[a, 0], pixels[b, 1] - pixels[a, 1]
+    owns = dy < 0.0 or (dy == 0.0 and dx > 0.0)
+    if a < b:
+        return pixels[a, 0], pixels[a, 1], dx, dy, owns
+    return pixels[b, 0], pixels[b, 1], dx, dy, owns
+
+
+@_njit
 def rasterise(pixels, z, faces, height, width):
     """Nearest face and barycentric position at every pixel centre.
 
@@ -110,11 +120,27 @@ def rasterise(pixels, z, faces, height, width):
         last_column = int(np.floor(min(right, float(width)) - 0.5))
         first_row = int(np.ceil(max(top, 0.0) - 0.5))
         last_row = int(np.floor(min(bottom, float(height)) - 0.5))
+        first_column, first_row = max(first_column, 0), max(first_row, 0)
+        last_column, last_row = min(last_column, width - 1), min(last_row, height - 1)
+        if first_column > last_column or first_row > last_row:
+            continue
+        xa, ya, dxa, dya, own_a = _edge_line(b, c, pixels)
+        xb, yb, dxb, dyb, own_b = _edge_line(c, a, pixels)
+        xc, yc, dxc, dyc, own_c = _edge_line(a, b, pixels)
         ia, ib, ic = 1.0 / z[a], 1.0 / z[b], 1.0 / z[c]
-        for row in range(max(first_row, 0), min(last_row, height - 1) + 1):
-            for column in range(max(first_column, 0), min(last_column, width - 1) + 1):
-                hit, wa, wb, wc = _weights(a, b, c, pixels, column + 0.5, row + 0.5)
-                if not hit:
+        for row in range(first_row, last_row + 1):
+            y = row + 0.5
+            ra, rb, rc = dxa * (y - ya), dxb * (y - yb), dxc * (y - yc)
+            for column in range(first_column, last_column + 1):
+                x = column + 0.5
+                wa = ra - dya * (x - xa)
+                wb = rb - dyb * (x - xb)
+                wc = rc - dyc * (x - xc)
+                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                    continue
+                if (wa == 0.0 and not own_a) or (wb == 0.0 and not own_b):
+                    continue
+                if wc == 0.0 and not own_c:
                     continue
                 wa, wb, wc = wa * ia, wb * ib, wc * ic
                 total = wa + wb + wc

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from synth.backgrounds import paint_background
 from synth.light import sample_light
 from textures.camera import Camera, intrinsic_matrix, look_at
 from textures.shading import to_bytes
@@ -48,6 +49,29 @@ def sample_camera_style(rng: np.random.Generator) -> CameraStyle:
         noise=float(rng.uniform(0.003, 0.02)),
         quality=(int(rng.integers(55, 80)), int(rng.integers(80, 96))),
     )
+
+
+class Backdrop:
+    """Backgrounds for crops: windows of a few larger painted ones, renewed one by one."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.painted: list[np.ndarray] = []
+
+    def next(self) -> np.ndarray:
+        rng = self.rng
+        if len(self.painted) < 4 or rng.random() < 0.2:
+            self.painted.append(paint_background(rng, width=160, height=192))
+            self.painted = self.painted[-16:]
+        image = self.painted[rng.integers(len(self.painted))]
+        height = int(rng.integers(100, 193))
+        width = height // 2
+        top = int(rng.integers(0, 192 - height + 1))
+        left = int(rng.integers(0, 160 - width + 1))
+        window = image[top : top + height, left : left + width]
+        if rng.random() < 0.5:
+            window = window[:, ::-1]
+        return cv2.resize(window, (CROP_WIDTH, CROP_HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def frame_person(
