@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mocap.body import JOINT_NAMES, Body
-from textures.shading import to_bytes
-from textures.uv_layout import atlas, fill_gutters
-from textures.visibility import VisibilityBuffer, interpolate, vertex_normals
+from mocap.body import Body
 
+from .canvas import Canvas, Mannequin, mannequin
 from .garments import (
+    Colour,
     Garment,
-    Pattern,
     Print,
     fabric_colour,
     sample_bottom,
@@ -26,8 +24,7 @@ from .garments import (
     sample_print,
     sample_top,
 )
-
-Colour = tuple[float, float, float]
+from .tailoring import paint_garment, paint_print
 
 # Skin from very light to very dark, sRGB. Samples lie between neighbours.
 SKIN_TONES: tuple[Colour, ...] = (
@@ -163,58 +160,6 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
     )
 
 
-@dataclass(frozen=True)
-class Mannequin:
-    """What painting needs of a body, prepared once: its covered texels on the T-posed template.
-
-    ``position`` and ``normal`` (N,3) float32 of the covered texels, ``head`` (N,) bool; ``arm``
-    (N,) is 0 at the shoulder joint, 0.5 at the elbow, 1 at the wrist (negative on the trunk),
-    ``joints`` by name, heights of the sole and the crown, ``front`` z of the face.
-    """
-
-    texels: VisibilityBuffer
-    position: np.ndarray
-    normal: np.ndarray
-    head: np.ndarray
-    arm: np.ndarray
-    joints: dict[str, np.ndarray]
-    sole: float
-    crown: float
-    front: float
-
-    @property
-    def size(self) -> int:
-        """Texels along the texture's side."""
-        return len(self.texels.face)
-
-
-def mannequin(body: Body, size: int = 256) -> Mannequin:
-    """Prepare ``body`` for painting textures of ``size`` x ``size`` texels."""
-    texels = atlas(body, size)
-    covered = texels.covered
-    position = interpolate(texels, body.faces, body.template)[covered]
-    normals = vertex_normals(body.template, body.faces).astype(np.float32)
-    normal = interpolate(texels, body.faces, normals)[covered]
-    joints = dict(zip(JOINT_NAMES, body.rest_joints.astype(float)))
-    shoulder, elbow, wrist = (joints[f"left_{n}"][0] for n in ("shoulder", "elbow", "wrist"))
-    arm = np.interp(
-        np.abs(position[:, 0]), [0.0, shoulder, elbow, wrist, wrist + 0.2], [-1, 0, 0.5, 1.0, 1.4]
-    )
-    arm[position[:, 1] < joints["spine3"][1]] = -1.0
-    skull = body.template[np.unique(body.faces[body.head_faces])]
-    return Mannequin(
-        texels=texels,
-        position=position,
-        normal=normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6),
-        head=body.head_faces[texels.face[covered]],
-        arm=arm.astype(np.float32),
-        joints=joints,
-        sole=float(body.template[:, 1].min()),
-        crown=float(skull[:, 1].max()),
-        front=float(skull[:, 2].max()),
-    )
-
-
 def paint_outfit(body: Body, *, rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """A clothed texture (size, size, 3) uint8 sRGB for ``body``, drawn from ``rng``.
 
@@ -225,98 +170,29 @@ def paint_outfit(body: Body, *, rng: np.random.Generator, size: int = 256) -> np
 
 def paint(model: Mannequin, outfit: Outfit) -> np.ndarray:
     """The texture (S,S,3) uint8 sRGB of ``outfit`` on ``model``, gutters filled."""
-    canvas = _Canvas(model, np.random.default_rng(outfit.grain_seed))
+    canvas = Canvas(model, np.random.default_rng(outfit.grain_seed))
     _paint_skin(canvas, outfit)
     _paint_face(canvas, outfit)
     _paint_feet(canvas, outfit)
     if outfit.top.tucked:
-        _paint_garment(canvas, outfit.top)
+        paint_garment(canvas, outfit.top)
         _paint_prints(canvas, outfit)
-        _paint_garment(canvas, outfit.bottom)
+        paint_garment(canvas, outfit.bottom)
     else:
-        _paint_garment(canvas, outfit.bottom)
-        _paint_garment(canvas, outfit.top)
+        paint_garment(canvas, outfit.bottom)
+        paint_garment(canvas, outfit.top)
         _paint_prints(canvas, outfit)
     if outfit.belt is not None and outfit.top.tucked:
         waist = outfit.bottom.upper
         canvas.cover(outfit.belt, canvas.between(canvas.y, waist - 0.035, waist))
     if outfit.jacket is not None:
-        _paint_garment(canvas, outfit.jacket)
+        paint_garment(canvas, outfit.jacket)
     _paint_hair(canvas, outfit)
     _paint_bag(canvas, outfit)
     return canvas.texture()
 
 
-EDGE = 0.004
-"""Half-width in metres over which the border of a painted region fades (about a texel at 256)."""
-
-
-class _Canvas:
-    """The covered texels being painted: colours (N,3) sRGB and soft masks (N,) over them."""
-
-    def __init__(self, model: Mannequin, rng: np.random.Generator) -> None:
-        self.model = model
-        self.x, self.y, self.z = model.position.T
-        self.rgb = np.zeros_like(model.position)
-        self.fine = _noise(model.position, 0.012, rng)
-        self.coarse = _noise(model.position, 0.07, rng)
-        self.folds = _noise(model.position * np.array([1, 0.4, 1], np.float32), 0.05, rng)
-
-    def below(self, value: np.ndarray, limit: np.ndarray | float, edge: float = EDGE) -> np.ndarray:
-        """1 where ``value`` < ``limit``, fading to 0 across the border."""
-        return np.clip(0.5 + (limit - value) / (2 * edge), 0, 1)
-
-    def between(
-        self,
-        value: np.ndarray,
-        low: np.ndarray | float,
-        high: np.ndarray | float,
-        edge: float = EDGE,
-    ) -> np.ndarray:
-        """1 where ``low`` < ``value`` < ``high``, fading across both borders."""
-        return self.below(value, high, edge) * self.below(-value, -np.asarray(low), edge)
-
-    def ellipse(self, centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:
-        """1 inside an ellipse in x and y, on the front of the head."""
-        distance = np.hypot((self.x - centre[0]) / radii[0], (self.y - centre[1]) / radii[1])
-        return np.clip((1 - distance) * min(radii) / EDGE * 2 + 0.5, 0, 1) * self.face_front
-
-    @property
-    def face_front(self) -> np.ndarray:
-        model = self.model
-        return (model.head & (self.z > model.joints["head"][2] + 0.03)).astype(np.float32)
-
-    def cover(self, colour: Colour | np.ndarray, mask: np.ndarray) -> None:
-        """Paint ``colour`` (3,) or (N,3) where ``mask`` is 1."""
-        self.rgb += (np.asarray(colour, dtype=np.float32) - self.rgb) * mask[:, None]
-
-    def shade(self, factor: np.ndarray) -> None:
-        """Multiply the colours."""
-        self.rgb *= factor[:, None]
-
-    def texture(self) -> np.ndarray:
-        texels = self.model.texels
-        image = np.zeros((*texels.face.shape, 3), dtype=np.uint8)
-        image[texels.covered] = to_bytes(self.rgb)
-        return fill_gutters(image, texels.covered)
-
-
-def _noise(points: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth noise in [-1, 1] at 3D ``points`` (N,3), with features of about ``scale`` metres."""
-    cells = points / scale
-    cells = cells - np.floor(cells.min(axis=0))
-    low = np.floor(cells).astype(int)
-    part = (cells - low).astype(np.float32)
-    part = part * part * (3 - 2 * part)
-    lattice = rng.uniform(-1, 1, size=low.max(axis=0) + 2).astype(np.float32)
-    value = np.zeros(len(points), dtype=np.float32)
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.prod(np.where(corner, part, 1 - part), axis=1)
-        value += weight * lattice[tuple((low + corner).T)]
-    return value
-
-
-def _paint_skin(canvas: _Canvas, outfit: Outfit) -> None:
+def _paint_skin(canvas: Canvas, outfit: Outfit) -> None:
     tone = np.array(outfit.skin, dtype=np.float32)
     canvas.cover(tone, np.ones(len(canvas.x)))
     canvas.shade(1 + 0.03 * canvas.coarse + 0.02 * canvas.fine)
@@ -324,7 +200,7 @@ def _paint_skin(canvas: _Canvas, outfit: Outfit) -> None:
     canvas.cover(tone * np.array([0.95, 0.84, 0.82]), 0.5 * knuckles)
 
 
-def _paint_face(canvas: _Canvas, outfit: Outfit) -> None:
+def _paint_face(canvas: Canvas, outfit: Outfit) -> None:
     model, tone = canvas.model, np.array(outfit.skin)
     unit = model.crown - model.joints["head"][1]  # from the head joint to the crown, 0.153 m
     base = model.joints["head"][1]
@@ -363,7 +239,7 @@ def _paint_face(canvas: _Canvas, outfit: Outfit) -> None:
         canvas.cover((0.06, 0.06, 0.07), temples)
 
 
-def _paint_hair(canvas: _Canvas, outfit: Outfit) -> None:
+def _paint_hair(canvas: Canvas, outfit: Outfit) -> None:
     model = canvas.model
     head, unit = model.joints["head"], model.crown - model.joints["head"][1]
     depth = canvas.z - head[2]
@@ -399,7 +275,7 @@ def _paint_hair(canvas: _Canvas, outfit: Outfit) -> None:
         canvas.cover(np.array(outfit.cap) * 0.6, visor * canvas.below(np.abs(canvas.x), 0.06))
 
 
-def _paint_feet(canvas: _Canvas, outfit: Outfit) -> None:
+def _paint_feet(canvas: Canvas, outfit: Outfit) -> None:
     sole = canvas.model.sole
     ankle = canvas.model.joints["left_ankle"]
     canvas.cover(outfit.sock, canvas.below(canvas.y, sole + outfit.sock_height))
@@ -416,166 +292,13 @@ def _paint_feet(canvas: _Canvas, outfit: Outfit) -> None:
     canvas.cover(outfit.sole, 0.5 * laces)
 
 
-def _region(canvas: _Canvas, garment: Garment) -> np.ndarray:
-    """Where a garment is, (N,) soft."""
-    model = canvas.model
-    region = canvas.between(canvas.y, garment.lower, garment.upper)
-    if garment.kind in ("trousers", "shorts", "skirt"):
-        return region * (model.arm < 0)
-    neck = model.joints["neck"]
-    opening = neck[1] + garment.neck_rise - 0.38 * (canvas.z - neck[2])
-    front = canvas.z > neck[2]
-    if garment.neck_depth:
-        share = np.clip(1 - np.abs(canvas.x) / max(garment.neck_width, 1e-3), 0, 1)
-        opening = opening - np.where(front, garment.neck_depth * share, 0)
-    region = canvas.below(canvas.y, opening) * canvas.below(-canvas.y, -garment.lower)
-    region = region * canvas.below(model.arm, garment.sleeve, EDGE / 0.5)
-    if garment.kind == "tank":
-        # Straps: the shoulder is bare beyond them.
-        above = canvas.below(-canvas.y, -(model.joints["spine3"][1] + 0.12), 0.02)
-        region = region * (1 - above * canvas.below(-np.abs(canvas.x), -garment.strap, 0.006))
-    if garment.open_front:
-        gap = garment.open_front * (0.6 + 1.2 * np.clip(neck[1] - canvas.y, 0, 0.6))
-        split = canvas.below(np.abs(canvas.x), gap) * canvas.below(-canvas.z, -(neck[2] - 0.01))
-        region = region * (1 - split)
-    return region * ~model.head
-
-
-def _garment_axes(canvas: _Canvas) -> tuple[np.ndarray, np.ndarray]:
-    """Metres along the limb or trunk, and around it, for patterns that follow the cloth."""
-    model = canvas.model
-    hip, knee = model.joints["left_hip"], model.joints["left_knee"]
-    shoulder = model.joints["left_shoulder"]
-    trunk_around = np.arctan2(canvas.x, canvas.z - model.joints["spine2"][2] - 0.01) * 0.14
-    leg_x = np.interp(-canvas.y, [-hip[1], -knee[1]], [hip[0] * 0.75, knee[0]])
-    leg_around = np.arctan2(np.abs(canvas.x) - leg_x, canvas.z - hip[2]) * 0.085
-    arm_around = np.arctan2(canvas.y - shoulder[1], canvas.z - shoulder[2]) * 0.05
-    sleeve, leg = model.arm > 0, canvas.y < hip[1] - 0.08
-    along = np.where(sleeve, shoulder[1] - (np.abs(canvas.x) - shoulder[0]), canvas.y)
-    around = np.where(sleeve, arm_around, np.where(leg, leg_around, trunk_around))
-    return along, around
-
-
-def _pattern_colour(canvas: _Canvas, pattern: Pattern, colour: Colour) -> np.ndarray:
-    """Cloth colour at each texel, (N,3)."""
-    base = np.broadcast_to(np.array(colour, dtype=np.float32), canvas.rgb.shape).copy()
-    if pattern.kind == "solid":
-        return base
-    second = np.array(pattern.colour, dtype=np.float32)
-    along, around = _garment_axes(canvas)
-    period, share = pattern.period, pattern.share
-
-    def bars(values: np.ndarray, step: float) -> np.ndarray:
-        phase = np.abs((values / step) % 1 - 0.5) * step
-        return canvas.below(phase, share * step / 2, 0.003)
-
-    if pattern.kind == "stripes":
-        mask = bars(along, period)
-    elif pattern.kind == "pinstripes":
-        mask = bars(around, period)
-    elif pattern.kind == "checks":
-        mask = 0.5 * bars(along, period) + 0.5 * bars(around, period)
-    elif pattern.kind == "dots":
-        row = np.floor(along / period)
-        across = (around / period + 0.5 * (row % 2)) % 1 - 0.5
-        distance = np.hypot(along / period - row - 0.5, across) * period
-        mask = canvas.below(distance, share * period / 2, 0.003)
-    elif pattern.kind == "block":
-        mask = canvas.below(canvas.y, pattern.height)
-    elif pattern.kind == "band":
-        mask = canvas.between(canvas.y, pattern.height - period, pattern.height) * (
-            canvas.model.arm < 0
-        )
-    elif pattern.kind == "sleeves":
-        mask = canvas.below(-canvas.model.arm, 0.02, 0.02)
-    elif pattern.kind == "gradient":
-        mask = np.clip((pattern.height - canvas.y) / 0.35 + 0.5, 0, 1)
-    elif pattern.kind == "flowers":
-        rng = np.random.default_rng(pattern.seed)
-        mask = (_noise(canvas.model.position, period, rng) > 0.35).astype(np.float32)
-        third = np.array(pattern.third, dtype=np.float32)
-        more = (_noise(canvas.model.position, period * 0.8, rng) > 0.45).astype(np.float32)
-        base += (third - base) * more[:, None]
-    else:
-        raise ValueError(f"unknown pattern {pattern.kind!r}")
-    return base + (second - base) * mask[:, None]
-
-
-def _paint_garment(canvas: _Canvas, garment: Garment) -> None:
-    region = _region(canvas, garment)
-    cloth = _pattern_colour(canvas, garment.pattern, garment.colour)
-    model = canvas.model
-    wrinkles = 1 + garment.roughness * (0.6 * canvas.folds + 0.4 * canvas.fine)
-    if garment.fade:  # denim is lighter on the front of the thighs and at the knees
-        front = np.clip(model.normal[:, 2], 0, 1) * (canvas.y < model.joints["left_hip"][1])
-        wrinkles = wrinkles * (1 + garment.fade * front)
-    canvas.cover(np.clip(cloth * wrinkles[:, None], 0, 1), region)
-    trim = np.array(garment.trim if garment.trim is not None else garment.colour)
-    trim = trim if garment.trim is not None else trim * 0.8
-    if garment.kind in ("trousers", "shorts", "skirt"):
-        canvas.cover(
-            trim, 0.6 * region * canvas.between(canvas.y, garment.upper - 0.03, garment.upper)
-        )
-        if garment.kind == "trousers":
-            seam = np.abs(np.abs(canvas.x) - model.joints["left_hip"][0] - 0.055) < 0.004
-            pocket = seam * (np.abs(canvas.z - 0.03) < 0.05) * (canvas.y > garment.upper - 0.16)
-            canvas.shade(1 - 0.25 * region * pocket)
-        return
-    hem = canvas.between(canvas.y, garment.lower, garment.lower + 0.015)
-    cuffs = canvas.between(model.arm, garment.sleeve - 0.035, garment.sleeve + 0.02, 0.008)
-    canvas.cover(trim, 0.5 * region * np.maximum(hem, cuffs))
-    neck = model.joints["neck"]
-    if garment.placket:  # buttons or a zip, on the front only
-        strip = canvas.below(np.abs(canvas.x), 0.006, 0.003) * (model.normal[:, 2] > 0.1)
-        canvas.shade(1 - 0.2 * region * strip)
-        if garment.placket == "buttons":
-            step = np.abs((canvas.y / 0.075) % 1 - 0.5) * 0.075
-            buttons = canvas.below(np.hypot(canvas.x, step), 0.006, 0.002)
-            canvas.cover(trim * 0.5, region * buttons * (model.normal[:, 2] > 0.1))
-    if garment.collar:
-        ring = canvas.between(
-            canvas.y + 0.38 * (canvas.z - neck[2]), neck[1] - 0.03, neck[1] + 0.05, 0.003
-        )
-        ring = ring * (np.abs(canvas.x) < 0.085) * (np.abs(canvas.x) > 0.012)
-        canvas.cover(np.clip(trim * garment.collar, 0, 1), 0.9 * region * ring)
-    if garment.kind == "hoodie":
-        hood = canvas.below(np.hypot(canvas.x * 0.9, (canvas.y - neck[1]) * 1.1), 0.1, 0.006)
-        hood = hood * canvas.below(canvas.z, neck[2] - 0.005)
-        canvas.cover(np.array(garment.colour) * 0.78, region * hood)
-        for side in (-1, 1):
-            cord = canvas.below(np.abs(canvas.x - side * 0.03), 0.004, 0.002)
-            cord = (
-                cord
-                * canvas.between(canvas.y, neck[1] - 0.17, neck[1])
-                * (model.normal[:, 2] > 0.1)
-            )
-            canvas.cover((0.85, 0.85, 0.83), 0.8 * region * cord)
-        pocket = canvas.below(np.abs(canvas.x), 0.11) * (model.normal[:, 2] > 0.2)
-        pocket = pocket * canvas.between(canvas.y, garment.lower + 0.03, garment.lower + 0.17)
-        canvas.shade(1 - 0.1 * region * pocket)
-
-
-def _paint_prints(canvas: _Canvas, outfit: Outfit) -> None:
+def _paint_prints(canvas: Canvas, outfit: Outfit) -> None:
     for picture, side in ((outfit.chest_print, 1), (outfit.back_print, -1)):
-        if picture is None:
-            continue
-        # Seen from the front the wearer's left (+x) is on the right; from the back it is the
-        # reverse.
-        column = (side * canvas.x - picture.x) / picture.width + 0.5
-        row = (picture.y - canvas.y) / picture.height + 0.5
-        height, width = picture.cells.shape
-        inside = (column >= 0) & (column < 1) & (row >= 0) & (row < 1)
-        inside &= side * canvas.model.normal[:, 2] > 0.15
-        i = np.clip((row * height).astype(int), 0, height - 1)
-        j = np.clip((column * width).astype(int), 0, width - 1)
-        ink = picture.cells[i, j]
-        colours = np.array(picture.colours)
-        canvas.cover(
-            colours[np.where(ink > 0, ink, 1) - 1], inside * (ink > 0) * _region(canvas, outfit.top)
-        )
+        if picture is not None:
+            paint_print(canvas, picture, outfit.top, side)
 
 
-def _paint_bag(canvas: _Canvas, outfit: Outfit) -> None:
+def _paint_bag(canvas: Canvas, outfit: Outfit) -> None:
     if outfit.bag == "none":
         return
     model = canvas.model
