@@ -67,10 +67,11 @@ def pedestrians(
 @standins.command()
 @OUT
 @SEED
-@click.option("--workers", default=1, show_default=True, help="Processes.")
-def actions(out: Path, seed: int, workers: int) -> None:
+@click.option("--workers", type=int, help="Processes.  [default: one a core]")
+def actions(out: Path, seed: int, workers: int | None) -> None:
     """Action videos in UCF101's layout, with its split lists."""
+    from mocap.free_body import load_free_body
     from synth.standins.action_videos import write_action_videos
 
-    written = write_action_videos(out, seed=seed, workers=workers)
+    written = write_action_videos(out, body=load_free_body(), seed=seed, workers=workers)
     click.echo(f"{out}: {written} videos")
