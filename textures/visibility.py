@@ -314,7 +314,8 @@ def flow(
     covered = buffer.covered
     points = _surface(buffer, covered, faces, np.asarray(other_vertices, dtype=np.float64))
     pixels, _ = other_camera.project(points)
-    out[covered] = pixels - pixel_centres(*buffer.face.shape)[covered]
+    rows, columns = np.nonzero(covered)
+    out[covered] = pixels - np.stack([columns + 0.5, rows + 0.5], axis=1)
     return out
 
 
