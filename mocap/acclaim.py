@@ -267,7 +267,9 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
                 "skeleton: fetch it again, or delete the incomplete frame"
             )
 
-    for number, line in enumerate(text.splitlines(), start=1):
+    lines = text.splitlines()
+    torn = len(lines) if text[-1:] not in ("\n", "\r") else 0  # this line may be cut within a word
+    for number, line in enumerate(lines, start=1):
         words = line.split("#", 1)[0].split()
         if not words or words[0].startswith(":"):
             continue
@@ -277,7 +279,12 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
             frames.append(np.full(len(skeleton.channels), np.nan))
             continue
         name, values = words[0], words[1:]
-        if name not in skeleton.index:
+        known = name in skeleton.index
+        if number == torn and (
+            not known or len(values) != len(skeleton.bones[skeleton.index[name]].dofs)
+        ):
+            close(number)
+        if not known:
             raise BadInput(
                 f"{path}, line {number}: found bone '{name}', expected one of the skeleton "
                 f"'{skeleton.name}'; use the .asf file that belongs to this motion"

@@ -92,12 +92,16 @@ def foot_heights(rotations: np.ndarray, soles: Soles) -> np.ndarray:
     return out
 
 
-def standing_feet(ankle: np.ndarray, toe: np.ndarray, fps: float) -> np.ndarray:
-    """Frames (T,) in which a foot rests flat on the ground, from its ankle and toe base (T, 3)."""
-    if len(ankle) < 3:
-        return np.zeros(len(ankle), dtype=bool)
-    speed = [np.linalg.norm(np.gradient(p, 1 / fps, axis=0), axis=1) for p in (ankle, toe)]
-    low = ankle[:, 1] < np.percentile(ankle[:, 1], 5) + 0.05
+def standing_feet(ankles: np.ndarray, toes: np.ndarray, fps: float) -> np.ndarray:
+    """Frames (T, 2) in which each foot rests flat on the ground: still, and as low as feet get.
+
+    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot.
+    """
+    if len(ankles) < 3:
+        return np.zeros(ankles.shape[:2], dtype=bool)
+    speed = [np.linalg.norm(np.gradient(p, 1 / fps, axis=0), axis=-1) for p in (ankles, toes)]
+    height = ankles[..., 1]
+    low = height < np.percentile(height.min(axis=1), 5) + 0.05
     return (np.maximum(*speed) < 0.25) & low
 
 
@@ -125,16 +129,13 @@ def settle(
     pelvis = (translation + mean.joints[0]) * scale
     rotations = global_rotations(pose)
     positions = chain_joints(rotations, shaped.joints) + pelvis[:, None]
-    standing = [
-        standing_feet(
-            positions[:, JOINT_NAMES.index(f"{side}_ankle")],
-            positions[:, JOINT_NAMES.index(f"{side}_foot")],
-            fps,
-        )
-        for side in SIDES
-    ]
+    ankles, toes = (
+        positions[:, [JOINT_NAMES.index(f"{side}_{joint}") for side in SIDES]]
+        for joint in ("ankle", "foot")
+    )
+    standing = standing_feet(ankles, toes, fps)
     lowest = foot_heights(rotations, shaped) + pelvis[:, 1:2]
-    pelvis[:, 1] += floor_offset(lowest, np.stack(standing, axis=1))
+    pelvis[:, 1] += floor_offset(lowest, standing)
     return (pelvis - shaped.joints[0]).astype(np.float32)
 
 

@@ -8,7 +8,8 @@ folder. Acclaim files carry no frame rate; it is looked up in a ``motion_index.c
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -74,13 +75,36 @@ class MotionLibrary:
             groups.setdefault(entry.category, []).append(entry)
         return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
 
+    def table(self) -> str:
+        """The motions as lines of text, and how many each category has."""
+        lines = [
+            f"{'motion':10} {'category':13} {'fps':>5} {'frames':>7} {'seconds':>8}  description"
+        ]
+        for e in self.entries:
+            lines.append(
+                f"{e.name:10} {e.category:13} {e.fps:5.0f} {e.frames:7d} {e.seconds:8.1f}  "
+                f"{e.description}"
+            )
+        counts = ", ".join(f"{name} {len(group)}" for name, group in self.categories().items())
+        return "\n".join([*lines, f"{len(self)} motions: {counts}"])
+
+    def to_json(self) -> str:
+        """The motions, the categories' counts and what was left out, as one JSON object."""
+        rows = [
+            {**asdict(e), "path": str(e.path), "skeleton": str(e.skeleton), "seconds": e.seconds}
+            for e in self.entries
+        ]
+        counts = {name: len(group) for name, group in self.categories().items()}
+        skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
+        return json.dumps({"motions": rows, "categories": counts, "skipped": skipped}, indent=1)
+
 
 def open_motion_library(folder: Path | str, *, fps: float | None = None) -> MotionLibrary:
     """Look through ``folder`` for motions.
 
     ``fps`` is the frame rate of motions that no index knows; without it they are skipped. Raises
-    BadInput when nothing in the folder can be used or an index is damaged; files that cannot be used
-    are listed in ``skipped`` with the reason.
+    BadInput when nothing in the folder can be used; files that cannot be used, damaged indices
+    included, are listed in ``skipped`` with the reason.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -82,16 +82,16 @@ def retarget(
     _level_head(rotations)
     for side in SIDES:
         _mend_flipped_leg(rotations, side, soles, fps)
-    ankles = {side: ends[:, skeleton.index[f"{side[0]}tibia"]] for side in SIDES}
-    toes = {side: ends[:, skeleton.index[f"{side[0]}foot"]] for side in SIDES}
-    standing = np.stack([standing_feet(ankles[side], toes[side], fps) for side in SIDES], axis=1)
+    ankles = ends[:, [skeleton.index["ltibia"], skeleton.index["rtibia"]]]
+    toes = ends[:, [skeleton.index["lfoot"], skeleton.index["rfoot"]]]
+    standing = standing_feet(ankles, toes, fps)
     for i, side in enumerate(SIDES):
         _flatten_foot(rotations, side, standing[:, i])
     scale = _leg_length(soles) / _source_leg_length(skeleton)
     hips = ends[:, [skeleton.index["lhipjoint"], skeleton.index["rhipjoint"]]].mean(axis=1)
     hip_rest = (soles.joint("left_hip") + soles.joint("right_hip")) / 2 - soles.joint("pelvis")
     pelvis = scale * hips - rotations[:, 0] @ hip_rest
-    targets = {side: scale * ankles[side] for side in SIDES}
+    targets = {side: scale * ankles[:, i] for i, side in enumerate(SIDES)}
     _reach(rotations, soles, pelvis, targets)
     lowest = foot_heights(rotations, soles) + pelvis[:, 1:2]
     lift = floor_offset(lowest, standing)

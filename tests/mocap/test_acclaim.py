@@ -255,6 +255,8 @@ def test_bones_in_another_order_are_read_line_by_line_to_the_same_frames(small, 
         (lambda text: text.replace("upper 1 2 3", "upper 1 two 3"), 6, ["upper 1 two 3"]),
         (lambda text: text.replace("upper 1 2 3", "tail 1 2 3"), 6, ["bone 'tail'", "SMALL"]),
         (lambda text: text.replace("lower 4 5\n", ""), 7, ["frame 1", "lower"]),
+        (lambda text: text[: text.rindex("wer 70")], 11, ["frame 2", "lower", "cut short"]),
+        (lambda text: text[: text.rindex(" 30\nupper")], 9, ["frame 2", "upper, lower"]),
     ],
 )
 def test_damaged_motion_names_file_line_and_bone(small, tmp_path, change, line, words):
