@@ -39,6 +39,7 @@ _LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 # Our world (y up) to Blender's (z up): a quarter turn about x.
 _TO_BLENDER = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 _SENSOR_WIDTH = 32.0
+_FILTER_WIDTH, _POINT = 1.5, 0.01  # pixels
 _BORDER_MARGIN = 3  # pixels around the body: Cycles' filter reaches 1.5
 _COMPLAINT = re.compile(r"error|failed|could not|cannot|out of memory", re.IGNORECASE)
 
@@ -77,7 +78,7 @@ class FilmScene:
         vertex_count: int,
         width: int = 320,
         height: int = 240,
-        samples: int = 8,
+        samples: int = 4,
         device: str = "cpu",
         threads: int = 0,
         scratch: Path | str | None = None,
@@ -104,6 +105,11 @@ class FilmScene:
         self._camera_object = self._bpy.data.objects.new("camera", lens)
         self._scene.collection.objects.link(self._camera_object)
         self._scene.camera = self._camera_object
+
+    @property
+    def version(self) -> str:
+        """Blender's version, as "4.5.15 LTS"."""
+        return self._bpy.app.version_string
 
     def close(self) -> None:
         """Remove the scratch folder. The scene is of no use afterwards."""
@@ -160,8 +166,8 @@ class FilmScene:
                 found = []
         if not any(entry.type == kind for entry in found):
             raise BadInput(
-                f"--device {device}: Blender finds no {kind} device on this machine; check the driver, or "
-                "use --device cpu"
+                f"--device {device}: Blender finds no {kind} device on this machine; check the "
+                "driver, or use --device cpu"
             )
         for entry in found:
             entry.use = entry.type == kind
@@ -275,9 +281,12 @@ class FilmScene:
 
     # ------------------------------------------------------------------------------- once a frame
 
-    def render(self, vertices: np.ndarray, *, seed: int = 0) -> np.ndarray:
-        """Picture of the mesh at ``vertices`` (V,3) metres: (H,W,4) float32, linear, premultiplied
-        alpha.
+    def render(
+        self, vertices: np.ndarray, *, seed: int = 0, point_sampled: bool = False
+    ) -> np.ndarray:
+        """Picture of the mesh at ``vertices`` (V,3) metres: (H,W,4) float32, linear, premultiplied.
+
+        ``point_sampled`` looks at each pixel's centre only, as the ground truth does.
         """
         if self._camera is None:
             raise ValueError("look through a camera before rendering")
@@ -293,6 +302,7 @@ class FilmScene:
         self._mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).ravel())
         self._mesh.update()
         self._scene.cycles.seed = seed % 2**31
+        self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH
         render = self._scene.render
         render.use_border, render.use_crop_to_border = True, False
         render.border_min_x, render.border_max_x = left / self.width, right / self.width
@@ -344,8 +354,8 @@ class FilmScene:
         self._mesh.update()
         for name in ("z", "vector", "normal", "material_index"):
             setattr(layer, f"use_pass_{name}", True)
-        samples, width = scene.cycles.samples, scene.cycles.filter_width
-        scene.cycles.samples, scene.cycles.filter_width = 1, 0.01
+        samples = scene.cycles.samples
+        scene.cycles.samples, scene.cycles.filter_width = 1, _POINT
         scene.render.use_border = False
         scene.render.image_settings.file_format = "OPEN_EXR_MULTILAYER"
         scene.render.image_settings.color_depth = "32"
@@ -360,7 +370,7 @@ class FilmScene:
         finally:
             scene.render.image_settings.file_format = "OPEN_EXR"
             scene.render.image_settings.color_mode = "RGBA"
-            scene.cycles.samples, scene.cycles.filter_width = samples, width
+            scene.cycles.samples = samples
             for name in ("z", "vector", "normal", "material_index"):
                 setattr(layer, f"use_pass_{name}", False)
             self._mesh.polygons.foreach_set("material_index", np.zeros(len(face_parts), np.int32))
