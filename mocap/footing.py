@@ -116,26 +116,22 @@ def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:
     return -float(np.percentile(lowest.min(axis=1), _FLOOR_PERCENTILE))
 
 
-def settle(
-    pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndarray, *, fps: float
-) -> np.ndarray:
+def settle(pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndarray) -> np.ndarray:
     """Translation (T, 3) that lets a body of shape ``betas`` walk a motion made for the mean shape.
 
-    The path is scaled with the legs and the standing feet are set on y = 0. ``pose`` (T, 72),
-    ``translation`` (T, 3) as in ``Motion``; float32.
+    The path is scaled with the legs, and where the mean shape's feet are at the floor (y = 0) the new
+    feet are. ``pose`` (T, 72), ``translation`` (T, 3) as in ``Motion``; float32. The mean shape's own
+    translation comes back unchanged.
     """
     mean, shaped = soles_of(body), soles_of(body, betas)
     scale = shaped.leg_length() / mean.leg_length()
-    pelvis = (translation + mean.joints[0]) * scale
     rotations = global_rotations(pose)
-    positions = chain_joints(rotations, shaped.joints) + pelvis[:, None]
-    ankles, toes = (
-        positions[:, [JOINT_NAMES.index(f"{side}_{joint}") for side in SIDES]]
-        for joint in ("ankle", "foot")
-    )
-    standing = standing_feet(ankles, toes, fps)
-    lowest = foot_heights(rotations, shaped) + pelvis[:, 1:2]
-    pelvis[:, 1] += floor_offset(lowest, standing)
+    pelvis = translation + mean.joints[0]
+    before = foot_heights(rotations, mean).min(axis=1) + pelvis[:, 1]
+    pelvis = pelvis * scale
+    after = foot_heights(rotations, shaped).min(axis=1) + pelvis[:, 1]
+    near = before < before.min() + 0.03
+    pelvis[:, 1] += np.median((scale * before - after)[near])
     return (pelvis - shaped.joints[0]).astype(np.float32)
 
 

@@ -228,7 +228,7 @@ def clip_motion(
     Where the motion has no such frame the end frame is repeated (its flow there is 0); the pair
     says which of the two are real. The path is settled on the ground for the shape ``betas`` (10,).
     """
-    translation = settle(motion.pose, motion.translation, body, betas, fps=motion.fps)
+    translation = settle(motion.pose, motion.translation, body, betas)
     wanted = np.arange(start - 1, start + frames + 1)
     index = np.clip(wanted, 0, len(motion) - 1)
     return motion.pose[index], translation[index], (wanted[0] >= 0, wanted[-1] < len(motion))
