@@ -143,6 +143,11 @@ class _Experiment:
                 raise BadInput(f"{self.data.weights_2d}: {error}") from None
         return made
 
+    def _facts(self) -> dict[str, Any]:
+        protocol = self.protocol
+        start = "scratch" if self.data.weights_2d is None else f"2D {self.data.weights_2d.name}"
+        return {"arch": protocol.arch, "dropout": protocol.dropout, "start": start}
+
     def _title(self, what: str) -> str:
         self.number += 1
         return f"[{self.number}/{self.runs}] {what}"
@@ -172,7 +177,7 @@ class _Experiment:
             self.protocol.pretraining,
             seed=seed,
             folder=folder,
-            facts={"arch": self.protocol.arch, "start": _start(self.data), "data": films.name},
+            facts={**self._facts(), "data": films.name},
             title=self._title(f"Pretraining on {name}"),
         )
         return folder / "network.safetensors"
@@ -184,7 +189,7 @@ class _Experiment:
         began = time.perf_counter()
         train_set, test_set = self.split_sets[split]
         made = self._new_network(len(train_set.classes), seed)
-        facts = {"arch": self.protocol.arch, "start": _start(self.data), "data": train_set.name}
+        facts = {**self._facts(), "data": train_set.name}
         if checkpoint is not None:
             weights, side = load_checkpoint(checkpoint)
             transfer(weights, made)
@@ -240,10 +245,6 @@ class _Experiment:
         np.save(file, probabilities, allow_pickle=False)
         write_text_whole(facts, json.dumps(key, indent=1) + "\n")
         return probabilities
-
-
-def _start(data: Data) -> str:
-    return "scratch" if data.weights_2d is None else f"2D weights {data.weights_2d.name}"
 
 
 def run_experiment(

@@ -20,7 +20,8 @@ COUNTS = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Two classes, three groups of two clips each, in UCF101's layout, CRLF, odd case of one class."""
+    """Two classes, three groups of two clips each, in UCF101's layout, CRLF, odd case of one
+    class."""
     videos, lists = tmp_path / "UCF-101", tmp_path / "ucfTrainTestlist"
     lists.mkdir()
     files = {"Archery": "Archery", "HandstandPushups": "HandStandPushups"}
