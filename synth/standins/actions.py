@@ -1,329 +1,33 @@
-"""Seventeen actions for the mannequin, each with a manner: tempo, size, handedness, variant, unrest.
-
-Periodic actions are written in phase, others as key poses joined by minimum-jerk curves. Directions of
-arms are (outwards, up, forward) in the chest's frame; angles in degrees where they are written down.
-"""
+"""Seventeen actions for the mannequin: five gaits, and twelve that are done on the spot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation, Slerp
 
 from mocap.footing import SIDES
-from mocap.skeleton import Skeleton, axis_rotations
-from synth.standins.mannequin import (
-    FPS,
-    Performance,
-    arm_rotation,
-    leg_length,
-    sole_height,
-    standing_height,
+from synth.standins.choreography import (
+    FORWARD,
+    GUARD,
+    HANG,
+    OVERHEAD,
+    SIDEWAYS,
+    Arm,
+    Scene,
+    arch,
+    cyclic,
+    cyclic_arms,
+    eased,
+    eased_arm,
+    lean,
+    repeated,
+    standing,
 )
-
-Arm = tuple[Sequence[float], Sequence[float], float]  # upper arm, where the elbow bends to, degrees
-
-HANG: Arm = ((0.14, -1.0, 0.03), (-0.15, 0.1, 1.0), 14.0)
-GUARD: Arm = ((0.25, -0.9, 0.3), (-0.45, 0.75, 0.5), 118.0)
-FORWARD: Arm = ((0.12, 0.0, 1.0), (-0.1, 1.0, 0.3), 8.0)
-OVERHEAD: Arm = ((0.3, 1.0, 0.05), (-0.6, 0.4, 0.3), 18.0)
-SIDEWAYS: Arm = ((1.0, 0.05, 0.0), (0.0, 0.4, 0.8), 10.0)
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How an action is done. tempo, size: 1 is usual; lead: the side that acts; variant: 0, 1 or 2."""
-
-    seconds: float
-    tempo: float
-    size: float
-    lead: str
-    variant: int
-    unrest: float
-    phase: float
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A skeleton, a manner and the frame times (T,) seconds, with the generator for unrest."""
-
-    skeleton: Skeleton
-    manner: Manner
-    times: np.ndarray
-    rng: np.random.Generator
-
-    @property
-    def other(self) -> str:
-        return "right" if self.manner.lead == "left" else "left"
-
-    def full(self, value) -> np.ndarray:
-        value = np.asarray(value, dtype=float)
-        return np.broadcast_to(value, (len(self.times), *value.shape)).copy()
-
-
-def scene(skeleton: Skeleton, manner: Manner, rng: np.random.Generator) -> Scene:
-    return Scene(skeleton, manner, np.arange(round(manner.seconds * FPS)) / FPS, rng)
-
-
-def eased(times: np.ndarray, keys: Sequence[float], values) -> np.ndarray:
-    """Values (K, ...) at ``keys`` (K,) joined by minimum-jerk curves, at ``times`` (T,)."""
-    values = np.asarray(values, dtype=float)
-    place, part = _eased_place(times, keys)
-    part = part.reshape(-1, *[1] * (values.ndim - 1))
-    return values[place] * (1 - part) + values[place + 1] * part
-
-
-def _eased_place(times: np.ndarray, keys: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    keys = np.asarray(keys, dtype=float)
-    place = np.clip(np.searchsorted(keys, times, side="right") - 1, 0, len(keys) - 2)
-    part = np.clip((times - keys[place]) / (keys[place + 1] - keys[place]), 0, 1)
-    return place, part**3 * (10 - 15 * part + 6 * part**2)
-
-
-def eased_arm(times: np.ndarray, keys: Sequence[float], arms: Sequence[Arm], side: str):
-    """Upper arm (T, 3, 3), elbow and twist (T,) through key poses."""
-    rotations = np.stack([arm_rotation(upper, towards, side) for upper, towards, _ in arms])
-    place, part = _eased_place(times, keys)
-    turns = Slerp(np.arange(len(keys)), Rotation.from_matrix(rotations))(place + part)
-    elbow = eased(times, keys, np.radians([degrees for *_, degrees in arms]))
-    return turns.as_matrix(), elbow, np.zeros(len(times))
-
-
-def repeated(s: Scene, period: float, rest, keys: Sequence[float], poses: Sequence):
-    """Key times and poses: at rest, then ``poses`` at the parts ``keys`` of every period."""
-    m = s.manner
-    period, start = period / m.tempo, 0.25 + 0.35 * m.phase
-    times, out = [0.0, start], [rest, rest]
-    k = 0
-    while start + (k + 1) * period < m.seconds + period:
-        for key, pose in zip(keys, poses):
-            times.append(start + (k + key) * period)
-            out.append(pose)
-        k += 1
-    return times, out
-
-
-def standing(s: Scene, *, width: float = 0.2, stagger: float = 0.0) -> Performance:
-    """Standing at ease; ``stagger`` puts the leading foot that far ahead, metres."""
-    balls, yaw = {}, {}
-    ground = sole_height(s.skeleton)
-    for side in SIDES:
-        x = 1.0 if side == "left" else -1.0
-        ahead = stagger / 2 if side == s.manner.lead else -stagger / 2
-        balls[side] = s.full([x * (width / 2 + 0.02), ground, 0.1 + ahead])
-        yaw[side] = s.full(x * np.radians(9.0))
-    height = standing_height(s.skeleton) - 0.004
-    zero = s.full(0.0)
-    return Performance(
-        times=s.times,
-        hips=s.full([0.0, height, 0.0]),
-        pelvis=s.full(np.eye(3)),
-        spine=s.full([0.03, 0.0, 0.0]),
-        neck=s.full([-0.02, 0.0, 0.0]),
-        arms={side: eased_arm(s.times, [0, 1], [HANG, HANG], side) for side in SIDES},
-        balls=balls,
-        yaw=yaw,
-        pitch={side: zero.copy() for side in SIDES},
-    )
-
-
-def unrest(s: Scene, p: Performance) -> Performance:
-    """Small slow wandering of trunk, head and arms, so that nobody stands like a statue."""
-
-    def wander(shape: tuple[int, ...], size: float) -> np.ndarray:
-        noise = s.rng.normal(size=(len(s.times), *shape))
-        smooth = gaussian_filter1d(noise, 0.35 * FPS, axis=0, mode="nearest")
-        return size * s.manner.unrest * smooth / max(float(smooth.std()), 1e-9)
-
-    arms = {}
-    for side, (upper, elbow, twist) in p.arms.items():
-        shake = Rotation.from_rotvec(wander((3,), np.radians(1.8))).as_matrix()
-        elbow = np.clip(elbow + wander((), np.radians(2.5)), np.radians(3), np.radians(145))
-        arms[side] = (shake @ upper, elbow, twist + wander((), np.radians(5)))
-    return replace(
-        p,
-        hips=p.hips + wander((3,), 0.004) * np.array([1.0, 0.2, 1.0]),
-        spine=p.spine + wander((3,), np.radians(1.2)),
-        neck=p.neck + wander((3,), np.radians(2.0)),
-        arms=arms,
-    )
-
-
-def lean(s: Scene, forward: np.ndarray | float) -> np.ndarray:
-    """Pelvis rotations (T, 3, 3) tipped ``forward`` radians."""
-    return axis_rotations(np.broadcast_to(forward, s.times.shape), "X")
-
-
-# ------------------------------------------------------------------------------------- on the move
-
-
-@dataclass(frozen=True)
-class Gait:
-    """Walking and its relatives. Lengths in metres, angles in degrees, times in seconds."""
-
-    speed: float
-    step: float  # seconds a step
-    duty: float  # part of the cycle a foot is down
-    clearance: float
-    strike: float  # toes up at the first contact
-    push: float  # heel up at the last
-    bob: float  # upwards at mid-stance
-    swing: float  # of the arms
-    elbow: float
-    lean: float
-    crouch: float = 0.0
-    turn: float = 0.0  # degrees a second, to the left
-    width: float = 0.12
-    aside: float = 0.0  # degrees between facing and going
-
-
-def travel(s: Scene, g: Gait) -> Performance:
-    """Walk, run, march, turn: feet planted in turn along the path, the pelvis over them."""
-    t, m = s.times, s.manner
-    step = g.step / m.tempo
-    start = m.phase
-
-    def heading(at: np.ndarray) -> np.ndarray:
-        return np.radians(g.turn) * at
-
-    fine = np.arange(-3.0, m.seconds + 3.0, 1 / FPS)
-    course = heading(fine) + np.radians(g.aside)
-    speed = g.speed * m.tempo
-    path = np.stack([np.sin(course), np.cos(course)], 1).cumsum(axis=0) * speed / FPS
-    path -= [np.interp(0.0, fine, path[:, k]) for k in (0, 1)]
-
-    def where(at: np.ndarray) -> np.ndarray:
-        return np.stack([np.interp(at, fine, path[:, k]) for k in (0, 1)], -1)
-
-    p = standing(s)
-    ground = sole_height(s.skeleton)
-    phases = {}
-    for side, offset in zip(SIDES, (0.0, 0.5)):
-        x = 1.0 if side == "left" else -1.0
-        phase = t / (2 * step) + start + offset
-        cycle = np.floor(phase)
-        part = phase - cycle
-        phases[side] = phase
-
-        def foothold(number: np.ndarray, x=x, offset=offset) -> tuple[np.ndarray, np.ndarray]:
-            at = (number + g.duty / 2 - start - offset) * 2 * step
-            way = heading(at)
-            aside = np.stack([np.cos(way), -np.sin(way)], -1) * x * g.width / 2
-            ahead = np.stack([np.sin(way), np.cos(way)], -1) * 0.085
-            return where(at) + aside + ahead, way + x * np.radians(6.0)
-
-        here, yaw_here = foothold(cycle)
-        there, yaw_there = foothold(cycle + 1)
-        s_part = np.clip((part - g.duty) / (1 - g.duty), 0, 1)
-        gone = s_part**2 * (3 - 2 * s_part)
-        flat = here + (there - here) * gone[:, None]
-        keys = np.array([0.0, 0.16, 0.6, 1.0]) * g.duty
-        keys = [*keys, g.duty + 0.22 * (1 - g.duty), g.duty + 0.75 * (1 - g.duty), 1.0001]
-        angles = np.radians([-g.strike, 0.0, 0.0, g.push, 1.15 * g.push, 0.0, -g.strike])
-        p.pitch[side] = gaussian_filter1d(_monotone(part, keys, angles), 1.5, mode="nearest")
-        lift = g.clearance * np.sin(np.pi * s_part**0.85) ** 2
-        heel = 0.16 * np.sin(np.maximum(-p.pitch[side], 0.0))
-        p.balls[side] = np.stack([flat[:, 0], ground + heel + lift, flat[:, 1]], 1)
-        p.yaw[side] = yaw_here + (yaw_there - yaw_here) * gone
-    left = 2 * np.pi * phases["left"]
-    middle = np.pi * g.duty
-    position = where(t)
-    p.hips[:, 1] += -g.crouch - 0.01 + g.bob * np.cos(2 * (left - middle))
-    sway = 0.02 * np.cos(left - middle)
-    way = heading(t)
-    p.hips[:, 0] = position[:, 0] + sway * np.cos(way)
-    p.hips[:, 2] = position[:, 1] - sway * np.sin(way)
-    reach = np.radians(6.0) * min(1.0, g.speed)
-    twist = -reach * np.cos(left)
-    drop = np.radians(3.0) * np.cos(left - middle)
-    p = replace(
-        p,
-        pelvis=axis_rotations(way + twist, "Y")
-        @ axis_rotations(s.full(np.radians(0.35 * g.lean)), "X")
-        @ axis_rotations(drop, "Z"),
-        spine=np.stack([s.full(np.radians(0.65 * g.lean)), drop, -1.9 * twist], 1),
-        neck=np.stack([s.full(np.radians(-0.7 * g.lean)), 0 * drop, 0.9 * twist], 1),
-    )
-    for side in SIDES:
-        back = -np.cos(2 * np.pi * phases[side] - 0.2)
-        angle = np.radians(g.swing) * m.size * back + np.radians(0.12 * g.swing)
-        uppers = np.stack([s.full(0.16), -np.cos(angle), np.sin(angle)], 1)
-        towards = np.stack([s.full(-0.2), np.sin(angle), np.cos(angle)], 1)
-        elbow = np.radians(g.elbow * (1 + 0.25 * back))
-        turns = np.stack([arm_rotation(u, w, side) for u, w in zip(uppers, towards)])
-        p.arms[side] = (turns, elbow, s.full(0.0))
-    return p
-
-
-def _monotone(part: np.ndarray, keys: Sequence[float], values: np.ndarray) -> np.ndarray:
-    from scipy.interpolate import PchipInterpolator
-
-    return PchipInterpolator(keys, values)(part)
-
-
-def walk(s: Scene) -> Performance:
-    m = s.manner
-    turn = (0.0, 22.0, -22.0)[m.variant] * m.size
-    return travel(s, Gait(1.3, 0.54, 0.61, 0.055, 18, 46, 0.016, 24, 22, 4, turn=turn))
-
-
-def run(s: Scene) -> Performance:
-    m = s.manner
-    turn = (0.0, 0.0, 30.0 if m.lead == "left" else -30.0)[m.variant]
-    gait = Gait(2.9, 0.36, 0.36, 0.2, 2, 52, -0.035, 42, 92, 14, turn=turn, width=0.07)
-    return travel(s, replace(gait, speed=2.9 * (0.8 + 0.2 * m.size), crouch=0.05))
-
-
-def march(s: Scene) -> Performance:
-    m = s.manner
-    speed = (1.0, 0.0, 0.7)[m.variant]
-    gait = Gait(speed, 0.52, 0.56, 0.36 * m.size, 0, 22, 0.012, 48, 12, 0, width=0.15)
-    return travel(s, gait)
-
-
-def sneak(s: Scene) -> Performance:
-    m = s.manner
-    gait = Gait(0.5, 0.85, 0.64, 0.13, 0, 34, 0.01, 8, 75, 34 * m.size, crouch=0.11 * m.size)
-    p = travel(s, gait)
-    look = np.radians(35.0) * np.sin(2 * np.pi * (0.3 * m.tempo * s.times + m.phase))
-    p.neck[:, 2] += look
-    return p
-
-
-def turn(s: Scene) -> Performance:
-    m = s.manner
-    way = 1.0 if m.lead == "left" else -1.0
-    rate = (75.0, 110.0, 55.0)[m.variant] * way
-    gait = Gait(0.0, 0.42, 0.62, 0.05, 0, 14, 0.005, 7, 16, 2, turn=rate * m.tempo, width=0.2)
-    p = travel(s, gait)
-    p.neck[:, 2] += way * np.radians(18.0)
-    return p
-
-
-# -------------------------------------------------------------------------------------- on the spot
-
-
-def _cyclic(s: Scene, period: float, keys: Sequence[float], values, rest):
-    """``values`` at the parts ``keys`` of each period, eased, from ``rest``."""
-    times, out = repeated(s, period, rest, keys, list(values))
-    return eased(s.times, times, out)
-
-
-def _arch(gone: np.ndarray) -> np.ndarray:
-    """Height (T,) of 0 to 1 of a foot on its way, from the part ``gone`` (T,) of that way."""
-    return 4 * gone * (1 - gone)
-
-
-def _arms(s: Scene, period: float, keys: Sequence[float], **arms: Sequence[Arm]):
-    """Arms through key poses each period, from hanging; ``arms`` by side."""
-    out = {}
-    for side, poses in arms.items():
-        times, all_poses = repeated(s, period, HANG, keys, poses)
-        out[side] = eased_arm(s.times, times, all_poses, side)
-    return out
+from synth.standins.gaits import march, run, sneak, turn, walk
+from synth.standins.mannequin import Performance, leg_length
 
 
 def wave(s: Scene) -> Performance:
@@ -333,9 +37,9 @@ def wave(s: Scene) -> Performance:
     middle = (85.0, 100.0, 48.0)[m.variant]
     out: Arm = (upper, (-0.1, 1.0, 0.15), middle - wide)
     back: Arm = (upper, (-0.1, 1.0, 0.25), middle + wide)
-    p.arms.update(_arms(s, 0.75, (0.5, 1.0), **{m.lead: (out, back)}))
+    p.arms.update(cyclic_arms(s, 0.75, (0.5, 1.0), **{m.lead: (out, back)}))
     sign = 1.0 if m.lead == "left" else -1.0
-    p.spine[:, 1] -= sign * _cyclic(s, 0.75, (0.5, 1.0), np.radians([3.0, 5.0]), 0.0)
+    p.spine[:, 1] -= sign * cyclic(s, 0.75, (0.5, 1.0), np.radians([3.0, 5.0]), 0.0)
     return p
 
 
@@ -345,7 +49,7 @@ def clap(s: Scene) -> Performance:
     wide = 0.3 if m.variant == 2 else 0.0
     apart: Arm = ((0.5 * m.size + wide, height, 0.75), (-0.35, 0.75, 0.85), 72.0)
     shut: Arm = ((0.18 + 0.5 * wide, height, 0.75), (-0.95, 0.55, 0.6), 76.0 - 50 * wide)
-    arms = _arms(s, 0.55, (0.5, 1.0), left=(apart, shut), right=(apart, shut))
+    arms = cyclic_arms(s, 0.55, (0.5, 1.0), left=(apart, shut), right=(apart, shut))
     p.arms.update(arms)
     return p
 
@@ -367,10 +71,10 @@ def punch(s: Scene) -> Performance:
         p.arms[side] = eased_arm(s.times, times, arms, side)
     sign = 1.0 if m.lead == "left" else -1.0
     swing = np.array([-22.0, 8.0, 4.0, 34.0 if m.variant != 1 else 6.0, 6.0, 4.0]) * m.size * sign
-    p.spine[:, 2] += _cyclic(s, period, keys, np.radians(swing), 0.0)
+    p.spine[:, 2] += cyclic(s, period, keys, np.radians(swing), 0.0)
     p.neck[:, 2] -= 0.8 * p.spine[:, 2]
     p.spine[:, 0] += np.radians(10.0)
-    p.hips[:, 2] += _cyclic(s, period, keys, [0.05, 0.0, 0.0, 0.06, 0.0, 0.0], 0.0)
+    p.hips[:, 2] += cyclic(s, period, keys, [0.05, 0.0, 0.0, 0.06, 0.0, 0.0], 0.0)
     p.pitch[s.other] += np.radians(24.0)
     return p
 
@@ -393,16 +97,16 @@ def throw(s: Scene) -> Performance:
     times, arms = repeated(s, period, HANG, keys, (aim, aim, GUARD, HANG, HANG))
     p.arms[s.other] = eased_arm(s.times, times, arms, s.other)
     twist = np.radians(np.array([38.0, 34.0, -14.0, -34.0, 0.0]) * m.size * sign)
-    p.spine[:, 2] += _cyclic(s, period, keys, twist, 0.0)
+    p.spine[:, 2] += cyclic(s, period, keys, twist, 0.0)
     p.neck[:, 2] -= 0.75 * p.spine[:, 2]
-    p.spine[:, 0] += _cyclic(s, period, keys, np.radians([-8.0, -8.0, 6.0, 22.0, 2.0]), 0.0)
+    p.spine[:, 0] += cyclic(s, period, keys, np.radians([-8.0, -8.0, 6.0, 22.0, 2.0]), 0.0)
     stride = 0.42 * m.size
-    gone = _cyclic(s, period, (0.2, 0.46, 0.7, 1.0), [0.0, 1.0, 1.0, 0.0], 0.0)
+    gone = cyclic(s, period, (0.2, 0.46, 0.7, 1.0), [0.0, 1.0, 1.0, 0.0], 0.0)
     p.balls[s.other][:, 2] += stride * gone
-    p.balls[s.other][:, 1] += 0.13 * _arch(gone)
-    p.hips[:, 2] += _cyclic(s, period, keys, [-0.06, 0.02, 0.2, 0.26, 0.0], 0.0)
-    p.hips[:, 0] += sign * _cyclic(s, period, (0.2, 0.42, 1.0), [0.06, 0.0, 0.0], 0.0)
-    p.pitch[side] += _cyclic(s, period, keys, np.radians([0.0, 5.0, 28.0, 40.0, 0.0]), 0.0)
+    p.balls[s.other][:, 1] += 0.13 * arch(gone)
+    p.hips[:, 2] += cyclic(s, period, keys, [-0.06, 0.02, 0.2, 0.26, 0.0], 0.0)
+    p.hips[:, 0] += sign * cyclic(s, period, (0.2, 0.42, 1.0), [0.06, 0.0, 0.0], 0.0)
+    p.pitch[side] += cyclic(s, period, keys, np.radians([0.0, 5.0, 28.0, 40.0, 0.0]), 0.0)
     return p
 
 
@@ -418,13 +122,13 @@ def kick(s: Scene) -> Performance:
     chamber = np.array([-0.04 * sign, 0.42, 0.3])
     out = np.array([-0.06 * sign, high, reach])
     moves = [back, chamber, out, chamber, np.array([0.0, 0.1, 0.06]), np.zeros(3)]
-    p.balls[side] = start + _cyclic(s, period, keys, moves, np.zeros(3))
+    p.balls[side] = start + cyclic(s, period, keys, moves, np.zeros(3))
     pitch = np.radians([38.0, 30.0, 25.0 if m.variant == 1 else -10.0, 25.0, 8.0, 0.0])
-    p.pitch[side] += _cyclic(s, period, keys, pitch, 0.0)
-    p.hips[:, 0] -= sign * _cyclic(s, period, keys, [0.08, 0.09, 0.09, 0.09, 0.06, 0.0], 0.0)
-    p.hips[:, 2] += _cyclic(s, period, keys, [0.03, 0.0, 0.03, 0.0, 0.0, 0.0], 0.0)
-    tip = _cyclic(s, period, keys, np.radians([6.0, -4.0, -16.0, -6.0, 0.0, 0.0]), 0.0)
-    p.spine[:, 0] += _cyclic(s, period, keys, np.radians([8.0, 10.0, 14.0, 8.0, 2.0, 0.0]), 0.0)
+    p.pitch[side] += cyclic(s, period, keys, pitch, 0.0)
+    p.hips[:, 0] -= sign * cyclic(s, period, keys, [0.08, 0.09, 0.09, 0.09, 0.06, 0.0], 0.0)
+    p.hips[:, 2] += cyclic(s, period, keys, [0.03, 0.0, 0.03, 0.0, 0.0, 0.0], 0.0)
+    tip = cyclic(s, period, keys, np.radians([6.0, -4.0, -16.0, -6.0, 0.0, 0.0]), 0.0)
+    p.spine[:, 0] += cyclic(s, period, keys, np.radians([8.0, 10.0, 14.0, 8.0, 2.0, 0.0]), 0.0)
     for arm in SIDES:
         far: Arm = ((0.7, -0.7, -0.35 if arm == side else 0.45), (0.0, 0.3, 1.0), 40.0)
         times, arms = repeated(s, period, GUARD, keys, (GUARD, GUARD, far, GUARD, GUARD, GUARD))
@@ -436,7 +140,7 @@ def squat(s: Scene) -> Performance:
     m, p = s.manner, standing(s, width=0.34)
     deep = 0.4 * m.size * leg_length(s.skeleton)
     keys, period = (0.42, 0.55, 0.95, 1.0), 1.9
-    down = _cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    down = cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
     p.hips[:, 1] -= deep * down
     p.hips[:, 2] -= 0.14 * m.size * down
     p.spine[:, 0] += np.radians(24.0) * down
@@ -458,11 +162,11 @@ def lunge(s: Scene) -> Performance:
     gone = {side: s.full(0.0) for side in SIDES}
     for number, side in enumerate(sides):
         out = [0, 1, 1, 0, 0, 0, 0, 0] if number == 0 else [0, 0, 0, 0, 0, 1, 1, 0]
-        gone[side] += _cyclic(s, period, keys, out, 0.0)
+        gone[side] += cyclic(s, period, keys, out, 0.0)
     for side in SIDES:
         rear = "right" if side == "left" else "left"
         p.balls[side][:, 2] += far * gone[side]
-        p.balls[side][:, 1] += 0.13 * _arch(gone[side])
+        p.balls[side][:, 1] += 0.13 * arch(gone[side])
         p.pitch[rear] += np.radians(52.0) * gone[side] ** 2
     down = gone["left"] + gone["right"]
     shift, sink = 0.52 * far * down, down**2
@@ -530,7 +234,7 @@ def jumping_jack(s: Scene) -> Performance:
     m, p = s.manner, standing(s, width=0.16)
     period = 1.0
     keys = (0.5, 1.0)
-    apart = _cyclic(s, period, keys, [1.0, 0.0], 0.0)
+    apart = cyclic(s, period, keys, [1.0, 0.0], 0.0)
     rate = np.abs(np.gradient(apart, s.times))
     hop = 0.07 * np.clip(rate / max(float(rate.max()), 1e-9), 0, 1)
     wide = (0.22, 0.16, 0.26)[m.variant] * m.size
@@ -540,7 +244,7 @@ def jumping_jack(s: Scene) -> Performance:
         p.balls[side][:, 1] += hop
         p.pitch[side] += np.radians(14.0) + 4.0 * hop
         top: Arm = (OVERHEAD, SIDEWAYS, OVERHEAD)[m.variant]
-        p.arms[side] = _arms(
+        p.arms[side] = cyclic_arms(
             s, period, (0.22, 0.5, 0.78, 1.0), **{side: (SIDEWAYS, top, SIDEWAYS, HANG)}
         )[side]
     p.hips[:, 1] += 0.9 * hop - 0.02
@@ -550,7 +254,7 @@ def jumping_jack(s: Scene) -> Performance:
 def bow(s: Scene) -> Performance:
     m, p = s.manner, standing(s, width=0.16)
     keys, period = (0.4, 0.56, 0.95, 1.0), 2.4
-    down = _cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    down = cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
     depth = (48.0, 70.0, 32.0)[m.variant] * m.size
     p.spine[:, 0] += np.radians(0.55 * depth) * down
     p.neck[:, 0] += np.radians(14.0) * down
@@ -569,10 +273,10 @@ def stretch(s: Scene) -> Performance:
     keys, period = (0.22, 0.38, 0.5, 0.72, 0.88, 1.0), 3.4
     side_bend = np.radians(np.array([26.0, 26.0, 0.0, -26.0, -26.0, 0.0]) * m.size)
     if m.variant == 2:  # turning instead of bending
-        p.spine[:, 2] += _cyclic(s, period, keys, 1.6 * side_bend, 0.0)
+        p.spine[:, 2] += cyclic(s, period, keys, 1.6 * side_bend, 0.0)
     else:
-        p.spine[:, 1] += _cyclic(s, period, keys, side_bend, 0.0)
-        p.hips[:, 0] -= 0.12 * _cyclic(s, period, keys, side_bend, 0.0)
+        p.spine[:, 1] += cyclic(s, period, keys, side_bend, 0.0)
+        p.hips[:, 0] -= 0.12 * cyclic(s, period, keys, side_bend, 0.0)
     pose: Arm = (OVERHEAD, ((0.8, 0.65, 0.0), (-0.6, 0.8, 0.0), 95.0), SIDEWAYS)[m.variant]
     for side in SIDES:
         p.arms[side] = eased_arm(s.times, [0.0, 0.2, 1.0, 2.0], [HANG, HANG, pose, pose], side)
@@ -582,8 +286,8 @@ def stretch(s: Scene) -> Performance:
 def pick_up(s: Scene) -> Performance:
     m, p = s.manner, standing(s, width=0.3)
     keys, period = (0.34, 0.46, 0.78, 1.0), 2.8
-    down = _cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
-    held = _cyclic(s, period, keys, [0.0, 0.3, 1.0, 0.0], 0.0)
+    down = cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    held = cyclic(s, period, keys, [0.0, 0.3, 1.0, 0.0], 0.0)
     knees = (0.45, 0.22, 0.36)[m.variant] * leg_length(s.skeleton)
     trunk = np.radians((52.0, 92.0, 70.0)[m.variant])
     p.hips[:, 1] -= knees * down

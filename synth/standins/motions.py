@@ -16,7 +16,8 @@ from mocap.acclaim import write_amc, write_asf
 from mocap.files import written_whole
 from mocap.library import INDEX_COLUMNS, INDEX_NAME
 from mocap.skeleton import Skeleton
-from synth.standins.actions import ACTIONS, Action, Manner, scene, unrest
+from synth.standins.actions import ACTIONS, Action
+from synth.standins.choreography import Manner, scene, unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
 
 FIRST_SUBJECT = 201  # CMU's end at 144
