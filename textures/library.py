@@ -1,0 +1,149 @@
+"""A texture library: a folder of PNG textures and textures.jsonl, one JSON object a line.
+
+Each line says where the texture comes from: the crop's name and hash, identity, camera, split,
+scores, licence, and which generator made it, and for which UV layout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mocap.body import Body
+from mocap.errors import BadInput
+from mocap.files import written_whole
+from textures.market1501 import read_image
+from textures.uv_layout import check_layout
+
+MANIFEST = "textures.jsonl"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class TextureEntry:
+    """One line of textures.jsonl. ``file`` is relative to the folder; ``identity`` and ``camera``
+    are text.
+    """
+
+    file: str
+    uv_layout: str
+    size: int
+    source: str
+    source_sha256: str
+    identity: str
+    camera: str | None
+    split: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    licence: str = ""
+    generator: str = ""
+    stand_in: bool = False
+
+
+def read_library(
+    folder: Path, body: Body | None = None, *, skip_missing: bool = False
+) -> list[TextureEntry]:
+    """The textures of a folder, in the manifest's order. With ``skip_missing``, lines whose PNG
+    is gone are left out. With ``body``, textures of another UV
+    layout are refused.
+
+    Raises BadInput, with file and line, for a missing or damaged manifest, a missing field, a
+    missing PNG, an unknown split or a wrong layout.
+    """
+    folder = Path(folder)
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise BadInput(
+            f"{manifest}: no such file; a texture folder has PNG textures and {MANIFEST} "
+            "(`synth harvest-textures` writes one)"
+        )
+    entries = []
+    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        entry = _parse(line, f"{manifest}, line {number}")
+        path = folder / entry.file
+        if not path.is_file():
+            if skip_missing:
+                continue
+            raise BadInput(
+                f"{manifest}, line {number}: {path} is missing; harvest again or remove the line"
+            )
+        if body is not None:
+            check_layout(entry.uv_layout, body, str(path))
+        entries.append(entry)
+    if not entries and not skip_missing:
+        raise BadInput(f"{manifest}: lists no texture; harvest some with `synth harvest-textures`")
+    return entries
+
+
+def write_manifest(folder: Path, entries: Iterable[TextureEntry]) -> Path:
+    """Write the folder's manifest whole, in the order given."""
+    path = Path(folder) / MANIFEST
+    with written_whole(path) as temporary:
+        temporary.write_text(
+            "".join(json.dumps(dataclasses.asdict(entry)) + "\n" for entry in entries),
+            encoding="utf-8",
+        )
+    return path
+
+
+def read_texture(path: Path) -> np.ndarray:
+    """A texture as (S,S,3) uint8 RGB, sRGB-encoded. Raises BadInput when it is not a square image."""
+    image = read_image(path)
+    if image.shape[0] != image.shape[1]:
+        raise BadInput(
+            f"{path}: texture of {image.shape[1]}x{image.shape[0]} pixels; expected a square"
+        )
+    return image
+
+
+def write_texture(path: Path, texture: np.ndarray) -> None:
+    """Write (S,S,3) uint8 RGB as PNG, whole."""
+    with written_whole(path) as temporary:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(texture, cv2.COLOR_RGB2BGR)):
+            raise OSError(f"{path}: the PNG could not be written")
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def assign_splits(
+    identities: Iterable[str], known: Mapping[str, str] | None = None, *, held_out: float = 0.1
+) -> dict[str, str]:
+    """A split for each identity, so that no person is in two: about ``held_out`` of them in val and
+    as many in test.
+
+    The order is that of a hash of the name, so it depends neither on file order nor on a seed. From
+    three identities on, every split has one. Identities in ``known`` keep theirs.
+    """
+    splits = dict(known or {})
+    new = sorted(
+        set(identities) - set(splits), key=lambda name: hashlib.sha256(name.encode()).hexdigest()
+    )
+    total = len(new) + len(splits)
+    wanted = max(1, round(held_out * total)) if total >= 3 else 0
+    for name in new:
+        counts = {split: sum(1 for s in splits.values() if s == split) for split in SPLITS}
+        splits[name] = next((s for s in ("test", "val") if counts[s] < wanted), "train")
+    return splits
+
+
+def _parse(line: str, place: str) -> TextureEntry:
+    try:
+        fields = json.loads(line)
+        names = {f.name for f in dataclasses.fields(TextureEntry)}
+        entry = TextureEntry(**{k: v for k, v in fields.items() if k in names})
+    except (json.JSONDecodeError, TypeError, AttributeError) as error:
+        raise BadInput(f"{place}: not a texture's line ({error}); harvest again") from None
+    if entry.split not in SPLITS:
+        raise BadInput(f"{place}: split {entry.split!r}; expected one of {', '.join(SPLITS)}")
+    return entry

@@ -1,0 +1,178 @@
+"""Market-1501: its folders, its file names, and any other folder of pedestrian crops.
+
+A name such as ``0002_c1s1_000451_03.jpg`` holds identity 2, camera 1, sequence 1, frame 451, box
+3. Identity -1 is junk (neither right nor wrong, dropped everywhere) and 0 is a distractor (a wrong
+answer, kept in the gallery only, never trained on).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mocap.errors import BadInput
+
+SPLIT_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+JUNK = -1
+DISTRACTOR = 0
+
+_NAME = re.compile(r"^(-1|\d{1,6})_c(\d+)s(\d+)_(\d+)_(\d+)")
+
+
+@dataclass(frozen=True)
+class MarketName:
+    """What a Market-1501 file name says."""
+
+    identity: int
+    camera: int
+    sequence: int
+    frame: int
+    box: int
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One pedestrian image: its path and, where the file has a Market-1501 name, what the name
+    says.
+
+    ``folder_split`` is "train", "query" or "gallery" inside a Market-1501 folder, and None in any
+    other folder.
+    """
+
+    path: Path
+    name: MarketName | None = None
+    folder_split: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The identity as text: "0002" from a Market-1501 name, else the file's stem (everyone is
+        themselves).
+        """
+        return f"{self.name.identity:04d}" if self.name else self.path.stem
+
+    @property
+    def camera(self) -> str | None:
+        return f"c{self.name.camera}" if self.name else None
+
+
+def parse_name(file_name: str) -> MarketName:
+    """Read a Market-1501 file name. Raises BadInput when it is not one."""
+    found = _NAME.match(file_name)
+    if not found:
+        raise BadInput(
+            f"{file_name}: not a Market-1501 name; expected something like 0002_c1s1_000451_03.jpg"
+        )
+    return MarketName(*(int(group) for group in found.groups()))
+
+
+def is_market1501(folder: Path) -> bool:
+    """Whether the folder has Market-1501's layout (its training or its query folder)."""
+    folder = Path(folder)
+    return any((folder / name).is_dir() for name in SPLIT_FOLDERS.values())
+
+
+def read_split(folder: Path, split: str) -> list[Crop]:
+    """The crops of one split ("train", "query" or "gallery") in name order, junk and stray
+    distractors left out.
+
+    Raises BadInput when the folder is missing, holds no image, or holds an image without a
+    Market-1501 name.
+    """
+    if split not in SPLIT_FOLDERS:
+        raise BadInput(f"{split}: unknown split; expected one of {', '.join(SPLIT_FOLDERS)}")
+    inside = Path(folder) / SPLIT_FOLDERS[split]
+    if not inside.is_dir():
+        raise BadInput(
+            f"{inside}: no such folder; Market-1501 has {', '.join(SPLIT_FOLDERS.values())} in one folder"
+        )
+    crops = []
+    for path in image_files(inside):
+        try:
+            name = parse_name(path.name)
+        except BadInput as error:
+            raise BadInput(f"{inside}: {error}") from None
+        if name.identity == JUNK or (name.identity == DISTRACTOR and split != "gallery"):
+            continue
+        crops.append(Crop(path, name, split))
+    if not crops:
+        raise BadInput(
+            f"{inside}: no usable image found; expected files such as 0002_c1s1_000451_03.jpg"
+        )
+    return crops
+
+
+def read_crops(folder: Path, splits: Iterable[str] | None = None) -> list[Crop]:
+    """The crops of any folder, sorted by path.
+
+    In Market-1501's layout: the named splits (all that are there when None), without junk and
+    without distractors, whose boxes are often no person. In any other folder: every image below
+    it, Market-1501 names read where there are some (junk dropped). Raises BadInput when nothing is
+    found.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        return [_crop(folder)]
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; give a folder of pedestrian crops")
+    if is_market1501(folder):
+        chosen = (
+            list(splits)
+            if splits
+            else [s for s, d in SPLIT_FOLDERS.items() if (folder / d).is_dir()]
+        )
+        found = [crop for split in chosen for crop in read_split(folder, split)]
+    else:
+        if splits:
+            raise BadInput(
+                f"{folder}: splits {', '.join(splits)} were asked for, "
+                "but it has none of Market-1501's folders"
+            )
+        found = [_crop(path) for path in image_files(folder)]
+    crops = [c for c in found if c.name is None or c.name.identity not in (JUNK, DISTRACTOR)]
+    if not crops:
+        raise BadInput(
+            f"{folder}: no image found; "
+            f"expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
+    return crops
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Every image file below a folder, by suffix, sorted; hidden files are left out."""
+    return sorted(
+        path
+        for path in Path(folder).rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+    )
+
+
+def read_image(path: Path) -> np.ndarray:
+    """An image as (H,W,3) uint8 RGB. Raises BadInput, with the file, when it cannot be read as
+    one.
+    """
+    path = Path(path)
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be opened ({error.strerror}); check the path") from None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise BadInput(
+            f"{path}: not a readable image ({data.size} bytes); remove it or save it again as JPEG or PNG"
+        )
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _crop(path: Path) -> Crop:
+    try:
+        return Crop(path, parse_name(path.name))
+    except BadInput:
+        return Crop(path)
