@@ -1,0 +1,51 @@
+"""`synth fetch-cmu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synth.cmu_download import ADDRESS
+
+
+@click.command("fetch-cmu")
+@click.option("--subjects", help="Which, e.g. 2,5,35-49; all of them by default.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("cmu"), show_default=True, help="Folder."
+)
+@click.option("--url", default=ADDRESS, show_default=True, help="Where the subjects' folders are.")
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    default=0.5,
+    show_default=True,
+    help="Seconds between two requests.",
+)
+def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float) -> None:
+    """Download CMU's motions (.asf and .amc) from CMU's own site.
+
+    Files that are there are kept; interrupt it at any time, the same command goes on.
+    """
+    from tqdm import tqdm
+
+    from synth import cmu_download
+
+    with tqdm(total=cmu_download.files_of(subjects), unit="file", smoothing=0.1) as bar:
+
+        def progress(file: str, so_far: cmu_download.Fetched) -> None:
+            bar.update()
+            seconds = max(bar.format_dict["elapsed"], 1e-3)
+            rate = so_far.received / 1e6 / seconds
+            bar.set_postfix_str(f"{file}, {so_far.received / 1e6:.1f} MB, {rate:.2f} MB/s")
+
+        fetched = cmu_download.fetch_cmu(
+            out, subjects=subjects, url=url, pause=pause, progress=progress
+        )
+    for file, reason in fetched.failed:
+        click.echo(f"failed: {file}: {reason}", err=True)
+    if fetched.stopped:
+        click.echo(f"Stopped: {fetched.stopped}", err=True)
+    click.echo(f"{out}: {fetched.summary()}")
+    if fetched.failed:
+        raise click.exceptions.Exit(1)
