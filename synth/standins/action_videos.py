@@ -31,7 +31,8 @@ from mocap.skeleton import Skeleton
 from mocap.skinning import Skinning, skin
 from synth.backgrounds import paint_background
 from synth.light import sample_light
-from synth.standins.actions import ACTIONS, Manner, scene, unrest
+from synth.standins.actions import ACTIONS
+from synth.standins.choreography import Manner, scene, unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
 from synth.standins.wardrobe import Mannequin, mannequin, paint, sample_outfit
 from textures.camera import Camera, look_at
@@ -69,13 +70,13 @@ splits by group in ucfTrainTestlist/. A figure measured on it is not a figure on
 class ActionVideosSize:
     """How large the stand-in is. The real one: 101 classes, 25 groups, 13,320 videos of 320x240.
 
-    A group has ``clips`` videos, every second one less; ``frames`` is the range of their lengths.
-    ``classes`` takes the first so many of `CLASSES`.
+    A group has ``clips`` videos; ``frames`` is the range of their lengths. ``classes`` takes the first
+    so many of `CLASSES`.
     """
 
     classes: int = len(CLASSES)
-    groups: int = 9
-    clips: int = 3
+    groups: int = 12
+    clips: int = 2
     frames: tuple[int, int] = (40, 60)
     width: int = 160
     height: int = 120
@@ -143,9 +144,7 @@ def write_action_videos(
         raise BadInput(f"{out}: already holds something else; remove it or give another folder")
     names = sorted(CLASSES)[: size.classes]
     groups = [
-        _Group(name, number, max(1, size.clips - (number + place) % 2))
-        for place, name in enumerate(names)
-        for number in range(1, size.groups + 1)
+        _Group(name, number, size.clips) for name in names for number in range(1, size.groups + 1)
     ]
     with written_whole(out) as folder:
         for name in names:
@@ -270,7 +269,7 @@ def _sample_setting(studio: _Studio, rng: np.random.Generator) -> _Setting:
         sun=sun / np.linalg.norm(sun) * rng.uniform(0.5, 1.1),
         focal=float(focal),
         distance=float(focal * 1.75 / (filled * size.height)),
-        yaw=float(rng.uniform(-np.pi, np.pi)),
+        yaw=float(rng.uniform(-1.9, 1.9)),  # 0 is face to face
         height=float(rng.uniform(0.6, 2.7)),
         shake=float(rng.uniform(0.2, 1.0)),
         noise=float(rng.uniform(0.005, 0.03)),
