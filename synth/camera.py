@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from textures.camera import Camera, intrinsic_matrix
 
@@ -113,7 +114,7 @@ def _centred(points: np.ndarray, yaw: float, distance: float, film: FilmFormat) 
     for _ in range(20):
         low, high, _ = flesh_box(points, camera, film.flesh)
         off = np.array([film.width, film.height]) / 2 - (low + high) / 2
-        if not np.isfinite(off).all() or np.abs(off).max() < 0.1:
+        if not np.isfinite(off).all() or np.abs(off).max() < 0.5:
             break
         camera = _slid(camera, off, distance)
     return camera
@@ -128,12 +129,22 @@ def _fits(points: np.ndarray, camera: Camera, film: FilmFormat) -> bool:
 def _step_back(
     points: np.ndarray, yaw: float, distance: float, film: FilmFormat
 ) -> tuple[float, Camera]:
-    """The least distance from ``distance`` on (in steps of 2 %) at which everything fits."""
+    """About the least distance from ``distance`` on at which everything fits, and the camera there."""
+    room = np.array([film.width, film.height]) - 2 * film.border
+    outer = points[ConvexHull(points).vertices] if _is_solid(points) else points
     while True:
-        camera = _centred(points, yaw, distance, film)
-        if _fits(points, camera, film):
+        camera = _centred(outer, yaw, distance, film)
+        if _fits(outer, camera, film) and _fits(points, camera, film):
             return distance, camera
-        distance *= 1.02
+        low, high, _ = flesh_box(outer, camera, film.flesh)
+        excess = np.nan_to_num((high - low) / room, posinf=1.5).max()
+        distance *= max(1.01, min(excess, 1.5) ** 0.8)
+
+
+def _is_solid(points: np.ndarray) -> bool:
+    """Whether the points span a volume, so that they have a convex hull."""
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    return len(points) > 4 and bool(spread[-1] > 1e-6 * max(spread[0], 1e-9))
 
 
 def _off_centre(points: np.ndarray, camera: Camera, share: np.ndarray, film: FilmFormat) -> Camera:

@@ -22,14 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mocap.body import Body
 from mocap.errors import BadInput
-from mocap.footing import settle
+from mocap.footing import chain_joints, global_rotations, settle
 from mocap.library import MotionEntry
 from mocap.motion import Motion
-from mocap.skinning import Skinning, rotation_matrices
 from synth.camera import POLICY, FilmFormat, place_camera
 from synth.light import sample_light
 from textures.camera import Camera
@@ -234,17 +232,13 @@ def clip_motion(
     return motion.pose[index], translation[index], (wanted[0] >= 0, wanted[-1] < len(motion))
 
 
-@torch.no_grad()
 def pose_joints(
-    skinning: Skinning, *, pose: np.ndarray, betas: np.ndarray, translation: np.ndarray
+    body: Body, *, pose: np.ndarray, betas: np.ndarray, translation: np.ndarray
 ) -> np.ndarray:
     """Joints (T,24,3) of a motion without its vertices; as ``mocap.skinning.skin``."""
-    pose = torch.from_numpy(np.ascontiguousarray(pose, dtype=np.float32))
-    beta = torch.from_numpy(np.asarray(betas, dtype=np.float32))
-    rest = skinning.rest_joints + torch.einsum("jkb,b->jk", skinning.joint_directions, beta)
-    rotations = rotation_matrices(pose.view(len(pose), 24, 3))
-    _, joints = skinning.joint_transforms(rotations, rest.expand(len(pose), 24, 3))
-    return joints.numpy() + np.asarray(translation, dtype=np.float32)[:, None]
+    rest = body.joint_regressor @ (body.template + body.shape_directions @ betas)
+    positions = chain_joints(global_rotations(pose), rest)
+    return positions + (np.asarray(translation) + rest[0])[:, None]
 
 
 def make_plan(
@@ -279,7 +273,6 @@ def make_plan(
     splits = [split for split in SPLITS if worn[split]]
     of_motion = split_motions(entries, splits, seed)
     behind = _share_photographs(photographs, sorted(set(of_motion.values())), seed)
-    skinning = Skinning(body)
 
     def row(entry: MotionEntry, motion: Motion, number: int, start: int, frames: int) -> PlanRow:
         split = of_motion[entry.name]
@@ -296,7 +289,7 @@ def make_plan(
             else {"painted": int(rng.integers(2**62))}
         )
         pose, translation, _ = clip_motion(motion, body, betas, start=start, frames=frames)
-        joints = pose_joints(skinning, pose=pose, betas=betas, translation=translation)
+        joints = pose_joints(body, pose=pose, betas=betas, translation=translation)
         placed = place_camera(joints[1:-1], rng, film)
         return PlanRow(
             stem=stem,
