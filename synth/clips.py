@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,7 @@ from typing import Any
 import av
 import numpy as np
 import scipy.io
+from scipy.io.matlab import MatReadError
 
 from mocap.body import JOINT_NAMES, PART_NAMES
 from mocap.errors import BadInput
@@ -29,6 +31,7 @@ from synth.plan import PlanRow
 
 NO_DEPTH = 1e10  # what SURREAL (Blender) writes where there is nothing
 GENDER_NOT_STATED = 2
+_UNREADABLE = (MatReadError, zlib.error, ValueError, OSError, TypeError, NotImplementedError)
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by surrealpp".ljust(116)
 
 CONVENTIONS: dict[str, Any] = {
@@ -56,7 +59,7 @@ CONVENTIONS: dict[str, Any] = {
     "zrot": "(T,1) single: the side the camera stands on; 0 at +z of the world, pi/2 at +x",
     "camDist": "metres from the camera to the middle of the clip",
     "gender": f"0 female, 1 male, {GENDER_NOT_STATED} not stated",
-    "light": "(9,T) single: SURREAL's spherical-harmonics coefficients, its axes (x, -y, -z of our world)",
+    "light": "(9,T) single: SURREAL's spherical harmonics, in its axes (x, -y, -z of our world)",
     "frame_indices": "(1,T): frames of the motion at this clip's fps, from 0",
     "rgb": "mp4, H.264, yuv420p; lossy",
 }  # fmt: skip
@@ -188,7 +191,7 @@ def published_row(out: Path, row: PlanRow) -> PlanRow | None:
     try:
         text = scipy.io.loadmat(path, variable_names=["plan_row"])["plan_row"]
         return PlanRow.from_json(str(text[0]))
-    except (KeyError, IndexError, ValueError, OSError, NotImplementedError) as error:
+    except (KeyError, IndexError, *_UNREADABLE) as error:
         raise BadInput(
             f"{path}: not the information of a clip of ours ({error}); remove the clip's files"
         ) from error
@@ -298,5 +301,5 @@ def _write_mat(path: str, values: dict[str, Any]) -> None:
 def _read_mat(path: Path) -> dict[str, Any]:
     try:
         return scipy.io.loadmat(path)
-    except (ValueError, OSError, TypeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise BadInput(f"{path}: not a MAT file that can be read ({error})") from error
