@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render-videos": ("synth.cli.films", "render_videos"),
     "eval-ucf101": ("synth.cli.recognition", "eval_ucf101"),
     "motions": ("synth.cli.motions", "motions"),
+    "preview": ("synth.cli.preview", "preview"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
     "train": ("synth.cli.textures", "train"),
     "standins": ("synth.cli.standins", "standins"),
