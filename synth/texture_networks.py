@@ -13,7 +13,7 @@ from mocap.free_body import load_free_body
 from mocap.skinning import Skinning
 from synth.training_pedestrians import make_bank
 from textures.augmentation import photographed
-from textures.body_fit import BodyFitConfig
+from textures.body_fit_network import BodyFitConfig
 from textures.body_fit_training import train_body_fit
 from textures.checkpoints import load_network, save_network
 from textures.fitted_bank import bank_of_photographs, find_sources, network_fits, perturbed_fits

@@ -23,7 +23,7 @@ from synth.light import sample_light
 from synth.standins.photography import sample_daylight
 from synth.standins.poses import sample_poses
 from synth.standins.wardrobe import Mannequin, mannequin, paint, sample_outfit
-from textures.body_fit import FACING
+from textures.body_fit_network import FACING
 from textures.camera import Camera
 from textures.pedestrian_bank import PedestrianBank, quantised_uv
 from textures.shading import linear_to_srgb, radiance, to_bytes

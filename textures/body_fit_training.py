@@ -23,7 +23,7 @@ from textures.augmentation import (
     reframed_pixels,
     with_company,
 )
-from textures.body_fit import BodyFitConfig, BodyFitNetwork, fitted_joints
+from textures.body_fit_network import BodyFitConfig, BodyFitNetwork, fitted_joints
 from textures.losses import composite
 from textures.pedestrian_bank import PedestrianBank
 from textures.training import Losses, Schedule, optimise

@@ -17,7 +17,7 @@ from torch import nn
 
 from mocap.errors import BadInput
 from mocap.files import written_whole
-from textures.body_fit import BodyFitConfig, BodyFitNetwork
+from textures.body_fit_network import BodyFitConfig, BodyFitNetwork
 from textures.generator import GeneratorConfig, TextureGenerator
 from textures.reid_network import PCB, ReidConfig
 

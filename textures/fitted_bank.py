@@ -14,15 +14,15 @@ from tqdm import tqdm
 
 from mocap.body import JOINT_NAMES, Body
 from mocap.skinning import Skinning, skin
-from textures.body_fit import (
+from textures.body_fit import BodyFit, fit_bodies
+from textures.body_fit_network import (
     FACING,
-    BodyFit,
     BodyFitConfig,
     BodyFitNetwork,
     crop_camera,
-    fit_bodies,
     pelvis_position,
 )
+from textures.body_settling import surface_points
 from textures.generator_training import SourcePixels
 from textures.market1501 import Crop, read_image
 from textures.pedestrian_bank import PedestrianBank, quantised_uv
@@ -66,11 +66,13 @@ def perturbed_fits(
     )
 
 
-def network_fits(bank: PedestrianBank, fitter: BodyFitNetwork, skinning: Skinning) -> BodyFit:
+def network_fits(
+    bank: PedestrianBank, fitter: BodyFitNetwork, skinning: Skinning, body: Body
+) -> BodyFit:
     """The body fit's own fits of the bank's images, which must be as the harvest will see them: on
     their scenes (``augmentation.photographed``). ``translation`` is the pelvis', as in the other.
     """
-    fit = fit_bodies(fitter, skinning, list(bank.images))
+    fit = fit_bodies(fitter, skinning, list(bank.images), points=surface_points(body))
     rest = skinning.shaped(torch.from_numpy(fit.betas))[1][:, 0].numpy()
     return dataclasses.replace(fit, translation=fit.translation + rest)
 
@@ -113,12 +115,13 @@ def bank_of_photographs(
     (M,h,w,3) uint8: backgrounds to put rendered bodies on. Raises
     BadInput for an unreadable image.
     """
+    points = surface_points(body)
     rows: dict[str, list[np.ndarray]] = {}
     for start in tqdm(range(0, len(crops), BATCH), desc="fitting bodies", mininterval=2.0):
         part = crops[start : start + BATCH]
         size = (width, height)
         images = [cv2.resize(read_image(c.path), size, interpolation=cv2.INTER_AREA) for c in part]
-        fit = fit_bodies(fitter, skinning, images)
+        fit = fit_bodies(fitter, skinning, images, points=points)
         vertices, joints = skin(
             skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation
         )

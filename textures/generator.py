@@ -6,7 +6,8 @@ the paper's network: 13,395,459 parameters.
 
 The shipped network is narrower, makes a larger texture, and sees, besides the crop, the crop's own
 pixels carried onto the texture by the fitted body (``projection``: see textures/projection.py).
-Both halves of its input are brought to the same square.
+Both halves of its input are brought to the same square, and a fourth output says, texel by texel,
+how much of the carried colour to keep and how much to paint anew.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class TextureGenerator(nn.Module):
         self.up = nn.ModuleList(
             [_double(16 * b, 4 * b), _double(8 * b, 2 * b), _double(4 * b, b), _double(2 * b, b)]
         )
-        self.leave = nn.Conv2d(b, 3, 1)
+        self.leave = nn.Conv2d(b, 3 + config.projection, 1)
+        if config.projection:  # at first, mostly keep
+            nn.init.constant_(self.leave.bias[3:], 1.5)
 
     def forward(self, crops: torch.Tensor, projection: torch.Tensor | None = None) -> torch.Tensor:
         if (projection is not None) != self.config.projection:
@@ -77,7 +80,11 @@ class TextureGenerator(nn.Module):
         for double in self.up:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
             x = double(torch.cat([skips.pop(), x], dim=1))
-        texture = torch.tanh(self.leave(x))
+        painted = self.leave(x)
+        texture = torch.tanh(painted[:, :3])
+        if projection is not None:
+            kept = torch.sigmoid(painted[:, 3:])
+            texture = kept * projection[:, :3] + (1 - kept) * texture
         return _resize(texture, (self.config.texture_size, self.config.texture_size))
 
 

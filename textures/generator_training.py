@@ -74,7 +74,7 @@ SHIPPED = Recipe(
     cross_view=0.5,
     cross_pixel=0.5,
     texture=2.0,
-    recolour=0.6,
+    recolour=0.25,
     degrade=True,
 )
 RECIPES = {recipe.name: recipe for recipe in (PAPER, RELEASE, SHIPPED)}

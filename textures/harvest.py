@@ -21,7 +21,9 @@ from mocap.errors import BadInput
 from mocap.files import written_whole
 from mocap.skinning import Skinning, skin
 from textures.augmentation import image_batch
-from textures.body_fit import BodyFit, BodyFitNetwork, crop_tensor, fit_bodies
+from textures.body_fit import BodyFit, fit_bodies
+from textures.body_fit_network import BodyFitNetwork, crop_tensor
+from textures.body_settling import surface_points
 from textures.checkpoints import checkpoint_tag, load_network
 from textures.contact_sheet import sheet_row, stacked
 from textures.detail import with_detail
@@ -72,8 +74,10 @@ class Harvester:
         device: str = "cpu",
         size: int = 256,
         detail: bool = False,
+        steps: int = 60,
     ) -> None:
         self.body, self.size, self.device, self.detail = body, size, device, detail
+        self.steps = steps
         self.fitter: BodyFitNetwork = load_network("body-fit", body_fit, device=device)[0]
         self.generator: TextureGenerator = load_network("generator", generator, device=device)[0]
         self.reid: PCB = load_network("reid", reid, device=device)[0]
@@ -82,12 +86,13 @@ class Harvester:
         )
         self.tag += "+detail" * detail
         self.skinning = Skinning(body).to(device)
+        self.points = surface_points(body, device=device)
         self.geometry: TexelGeometry = texel_geometry(body, self.generator.config.texture_size)
         self.output: TexelGeometry = texel_geometry(body, size)
 
     def fit(self, images: list[np.ndarray]) -> tuple[BodyFit, np.ndarray]:
         """Fitted bodies of the crops and their vertices (N,V,3)."""
-        fit = fit_bodies(self.fitter, self.skinning, images)
+        fit = fit_bodies(self.fitter, self.skinning, images, points=self.points, steps=self.steps)
         vertices, _ = skin(
             self.skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation
         )

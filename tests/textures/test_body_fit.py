@@ -7,18 +7,19 @@ import pytest
 import torch
 
 from mocap.skinning import Skinning, skin
-from textures.body_fit import (
+from textures.body_fit import fit_bodies
+from textures.body_fit_network import (
     BodyFitConfig,
     BodyFitNetwork,
     Estimate,
     axis_angle,
     crop_camera,
-    fit_bodies,
     fitted_joints,
     pelvis_position,
-    refine,
     rotations_from_6d,
 )
+from textures.body_settling import posed_points, settle, surface_points
+from textures.visibility import parts, visibility
 
 CONFIG = BodyFitConfig(depth=10, width=8, features=16, hidden=32)
 
@@ -78,22 +79,51 @@ def truth(skinning):
     return rotations, betas, camera, pixels
 
 
-def test_refining_brings_the_body_s_joints_to_those_drawn(skinning):
+def drawn(pixels, vertices, body):
+    """What a perfect dense head would draw of posed bodies: parts (logits) and joints."""
+    logits = torch.zeros(len(vertices), 25, 32, 16)
+    for i, each in enumerate(vertices):
+        buffer = visibility(each, body.faces, crop_camera(CONFIG, 128, 64))
+        label = parts(buffer, body.face_parts)[2::4, 2::4].astype(np.int64)
+        logits[i].scatter_(0, torch.from_numpy(label)[None], 12.0)
+    heat = torch.full((len(vertices), 24, 32, 16), -10.0)
+    return logits, heat
+
+
+def test_settling_brings_the_body_onto_the_parts_and_joints_drawn(body, skinning):
     rotations, betas, camera, pixels = truth(skinning)
-    shifted = camera + torch.tensor([3.0, -4.0, 0.08])
-    start = Estimate(
-        rotations,
-        betas,
-        shifted,
-        pixels,
-        torch.ones(2, 24),
-        torch.zeros(2, 24, 32, 16),
-        torch.zeros(2, 25, 32, 16),
-    )
+    points = surface_points(body)
+    rest = skinning.rest_joints[0] + torch.einsum("kb,nb->nk", skinning.joint_directions[0], betas)
+    translation = pelvis_position(camera, CONFIG) * torch.tensor([1.0, -1.0, -1.0]) - rest
+    pose = axis_angle(rotations.numpy()).reshape(-1, 72)
+    vertices, _ = skin(skinning, pose=pose, betas=betas.numpy(), translation=translation.numpy())
+    logits, heat = drawn(pixels, vertices, body)
+    shifted = camera + torch.tensor([4.0, -5.0, 0.1])
+    start = Estimate(rotations, betas, shifted, pixels, torch.ones(2, 24), heat, logits)
     _, before = fitted_joints(skinning, rotations, betas, shifted, CONFIG)
-    done = refine(skinning, start, CONFIG)
+    done = settle(skinning, points, start, CONFIG)
     _, after = fitted_joints(skinning, done.rotations, done.betas, done.camera, CONFIG)
-    assert (after - pixels).norm(dim=-1).mean() < 0.2 * (before - pixels).norm(dim=-1).mean()
+    first = (before - pixels).norm(dim=-1).mean()
+    assert (after - pixels).norm(dim=-1).mean() < 0.4 * first
+    still = settle(skinning, points, start._replace(camera=camera), CONFIG)
+    _, after = fitted_joints(skinning, still.rotations, still.betas, still.camera, CONFIG)
+    assert (after - pixels).norm(dim=-1).mean() < 2.5  # who is right stays, to a cell
+
+
+def test_surface_points_move_with_the_skin(body, skinning):
+    rotations, betas, _, _ = truth(skinning)
+    points = surface_points(body)
+    surface, joints = posed_points(skinning, points, rotations, betas)
+    pose = axis_angle(rotations.numpy()).reshape(-1, 72)
+    vertices, expected = skin(
+        skinning, pose=pose, betas=betas.numpy(), translation=np.zeros((2, 3))
+    )
+    assert np.allclose(joints.numpy(), expected - expected[:, :1], atol=1e-4)
+    gap = np.linalg.norm(
+        vertices[0][None] - (surface[0].numpy() + expected[0, 0])[:, None], axis=-1
+    )
+    assert gap.min(1).max() < 1e-4
+    assert len(points.spans) == 12 and points.spans[-1][1] == len(points.template)
 
 
 def test_fits_reproject_where_the_network_says_on_crops_of_any_size(skinning):
@@ -102,14 +132,14 @@ def test_fits_reproject_where_the_network_says_on_crops_of_any_size(skinning):
     rows, columns = np.mgrid[:128, :64]
     small = np.stack([rows * 2, columns * 4, rows + columns], -1).astype(np.uint8)
     large = small.repeat(3, 0).repeat(2, 1)  # 384 x 128: another size and another aspect
-    fit = fit_bodies(network, skinning, [small, large], refine_steps=5)
+    fit = fit_bodies(network, skinning, [small, large], points=None)
     assert (fit.cameras[1].width, fit.cameras[1].height) == (128, 384)
     _, joints = skin(skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation)
     first, _ = fit.cameras[0].project(joints[0])
     second, _ = fit.cameras[1].project(joints[1])
     assert np.allclose(second, first * [2, 3], atol=3.0)
     assert fit.person.shape == (2, 128, 64) and (fit.agreement >= 0).all()
-    alone = fit_bodies(network, skinning, [small], refine_steps=5)
+    alone = fit_bodies(network, skinning, [small], points=None)
     assert np.allclose(alone.pose[0], fit.pose[0], atol=1e-3)  # a crop's fit is its own
 
 

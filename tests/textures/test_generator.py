@@ -47,3 +47,12 @@ def test_same_texture_other_crop_pairs_stay_within_their_identity():
     other = _another(np.random.default_rng(0), 16, 4)
     assert (other // 4 == np.arange(16) // 4).all() and (other != np.arange(16)).all()
     assert _neighbour(np.array([5, 5, 9, 5])).tolist() == [1, 3, 2, 0]
+
+
+def test_at_first_the_carried_colours_are_mostly_kept():
+    torch.manual_seed(0)
+    network = TextureGenerator(GeneratorConfig(8, 32, 32, 32, True))
+    projection = torch.zeros(2, 8, 32, 32)
+    projection[:, 0] = 1.0
+    made = network(torch.rand(2, 3, 128, 64) * 2 - 1, projection)
+    assert made[:, 0].mean() > 0.5 and made[:, 1].abs().mean() < 0.4

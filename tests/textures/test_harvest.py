@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mocap.errors import BadInput
-from textures.body_fit import BodyFitConfig, BodyFitNetwork
+from textures.body_fit_network import BodyFitConfig, BodyFitNetwork
 from textures.checkpoints import load_network, read_card, save_network
 from textures.detail import with_detail
 from textures.generator import GeneratorConfig, TextureGenerator
@@ -43,6 +43,7 @@ def harvester(weights, body):
         generator=weights / "generator.safetensors",
         reid=weights / "reid.safetensors",
         size=48,
+        steps=2,
     )
 
 
@@ -153,3 +154,68 @@ def test_weights_and_their_card_belong_together(weights, tmp_path):
     damaged.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(BadInput, match=r"reid\.safetensors: cannot be loaded"):
         load_network("reid", damaged)
+
+
+def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harvester):
+    """The path of real data: crops, fitted bodies, visibility, and the paper's two losses through
+    them.
+    """
+    from textures.fitted_bank import bank_of_photographs, find_sources, network_fits
+    from textures.generator_training import PAPER, SHIPPED, GeneratorLosses, train_generator
+    from textures.market1501 import read_crops
+    from textures.projection import texel_geometry
+    from textures.training import Schedule, make_fabric
+
+    people = [crop for crop in read_crops(crops) if crop.name]
+    references = np.full((2, 16, 16, 3), 180, np.uint8)
+    scenes = np.full((1, 128, 64, 3), 90, np.uint8)
+    body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
+    bank = bank_of_photographs(people, fitter, skinning, body, references, scenes)
+    assert bank.identities.tolist() == [2, 2, 7] and bank.photographs
+    geometry = texel_geometry(body, 32)
+    sources = find_sources(network_fits(bank, fitter, skinning, body), skinning, body, geometry)
+    own, rng = GeneratorLosses(PAPER, harvester.reid, geometry), np.random.default_rng(0)
+    network = TextureGenerator(GeneratorConfig(4, 32, 32, 32, True))
+    terms = own(network, bank, sources, np.array([0, 1]), rng, per_identity=2)
+    assert set(terms) == {"reid", "face_hand"}
+    sum(terms.values()).backward()
+    assert network.enter[0].weight.grad.abs().sum() > 0
+    with pytest.raises(BadInput, match="true textures"):
+        train_generator(
+            network.config,
+            SHIPPED,
+            geometry,
+            harvester.reid,
+            bank,
+            bank,
+            folder=crops.parent / "run",
+            schedule=Schedule(1),
+            fabric=make_fabric("cpu"),
+            sources=sources,
+            held_out_sources=sources,
+        )
+
+
+def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tmp_path, weights):
+    from click.testing import CliRunner
+
+    from synth.cli.textures import harvest_textures
+
+    (crops / "broken.jpg").write_bytes(b"no image")
+    given = [
+        "--images",
+        str(crops),
+        "--out",
+        str(tmp_path / "out"),
+        "--size",
+        "32",
+        "--sheet-rows",
+        "2",
+    ]
+    for kind in ("body-fit", "generator", "reid"):
+        given += [f"--{kind}", str(weights / f"{kind}.safetensors")]
+    result = CliRunner().invoke(harvest_textures, given)
+    assert result.exit_code == 0, result.output
+    assert "4 textures" in result.output and "1 images skipped" in result.output
+    strict = CliRunner().invoke(harvest_textures, [*given, "--strict"])
+    assert strict.exit_code == 1 and "broken.jpg" in strict.output

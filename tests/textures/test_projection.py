@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mocap.skinning import Skinning, skin
-from textures.body_fit import BodyFitConfig, crop_camera
+from textures.body_fit_network import BodyFitConfig, crop_camera
 from textures.contact_sheet import standing_pose
 from textures.projection import (
     BORROWED,
