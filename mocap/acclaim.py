@@ -18,6 +18,10 @@ from mocap.skeleton import INCH, Bone, Skeleton
 
 ROTATION_DOFS = ("rx", "ry", "rz")
 TRANSLATION_DOFS = ("tx", "ty", "tz")
+_LARGEST = (
+    1e6  # of the numbers that a person's skeleton and its motion can need, in the file's units
+)
+_BULK = 1 << 16  # bytes from which compiled reading is worth its start
 _FRAME_LINE = re.compile(rb"^[ \t]*\d+[ \t]*\r?$", re.MULTILINE)
 
 
@@ -42,13 +46,19 @@ class _Lines:
             "fetch the file again or correct the line"
         )
 
-    def numbers(self, number: int, words: list[str], count: int) -> tuple[float, ...]:
+    def numbers(
+        self, number: int, words: list[str], count: int, *, endless: bool = False
+    ) -> tuple[float, ...]:
+        """``count`` numbers of a plausible size; infinite ones too where ``endless``."""
         try:
             values = tuple(float(word) for word in words)
         except ValueError:
             values = ()
-        if len(values) != count or np.isnan(values).any():
-            raise self.fail(number, f"'{' '.join(words)}'", f"{count} numbers")
+        good = all(abs(v) <= _LARGEST or (endless and np.isinf(v)) for v in values)
+        if len(values) != count or not good:
+            raise self.fail(
+                number, f"'{' '.join(words)}'", f"{count} numbers of at most {_LARGEST:g}"
+            )
         return values
 
     def order(self, number: int, word: str) -> str:
@@ -153,7 +163,7 @@ def _read_bones(lines: _Lines, rows: list, unit: float, turn: float) -> dict[str
                 raise lines.fail(number, f"'{' '.join(words)}'", "rotations only (rx, ry, rz)")
         elif key == "limits" or (in_limits and key[0] in "+-.0123456789i"):
             in_limits = True
-            pair = lines.numbers(number, words[1:] if key == "limits" else words, 2)
+            pair = lines.numbers(number, words[1:] if key == "limits" else words, 2, endless=True)
             limits.append((turn * pair[0], turn * pair[1]))
     if fields is not None:
         raise lines.fail(fields["line"], "a bone that is never closed", "'end'")
@@ -195,26 +205,54 @@ def read_amc(path: Path | str, skeleton: Skeleton) -> np.ndarray:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="latin-1")
+        data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    frames = _parse_regular(text, skeleton)
+    frames = _parse_bulk(data, skeleton) if len(data) > _BULK else None
     if frames is None:
-        frames = _parse_lines(path, text, skeleton)
-    if not np.isfinite(frames).all():
-        bad = int(np.argmin(np.isfinite(frames).all(axis=1)))
-        raise BadInput(f"{path}: frame {bad + 1} holds a value that is not finite; fetch it again")
-    turn = np.pi / 180 if _in_degrees(text, skeleton) else 1.0
+        text = data.decode("latin-1")
+        frames = _parse_regular(text, skeleton)
+        if frames is None or not (np.abs(frames) <= _LARGEST).all():
+            frames = _parse_lines(path, text, skeleton)
+    turn = np.pi / 180 if _in_degrees(data[:4096].decode("latin-1"), skeleton) else 1.0
     is_angle = np.array([dof[0] == "r" for _, dof in skeleton.channels], dtype=bool)
-    return frames * np.where(is_angle, turn, skeleton.metres_per_unit)
+    frames *= np.where(is_angle, turn, skeleton.metres_per_unit)
+    return frames
 
 
 def _in_degrees(text: str, skeleton: Skeleton) -> bool:
-    for line in text[:4096].splitlines():
+    for line in text.splitlines():
         word = line.strip().upper()
         if word in (":DEGREES", ":RADIANS"):
             return word == ":DEGREES"
     return skeleton.degrees
+
+
+def _parse_bulk(data: bytes, skeleton: Skeleton) -> np.ndarray | None:
+    """A long file of frames that are all like the first, without comments among them; else None."""
+    from mocap.number_text import (
+        read_named_rows,
+    )  # loads a compiler's run time: for long files only
+
+    first = _FRAME_LINE.search(data)
+    if first is None or any(
+        line.strip() and line.lstrip()[:1] not in b"#:"
+        for line in data[: first.start()].splitlines()
+    ):
+        return None
+    second = _FRAME_LINE.search(data, first.end())
+    frame = data[first.end() : second.start() if second else len(data)].decode("latin-1")
+    rows = [line.split() for line in frame.splitlines() if line.strip()]
+    order = [row[0] for row in rows]
+    moving = [bone.name for bone in skeleton.bones if bone.dofs]
+    if len(set(order)) != len(order) or not set(moving) <= set(order) <= set(skeleton.index):
+        return None
+    columns = [
+        [skeleton.columns[name, dof] for dof in skeleton.bones[skeleton.index[name]].dofs]
+        for name in order
+    ]
+    names = [name.encode("latin-1") for name in order]
+    return read_named_rows(data[first.start() :], names, columns, _LARGEST)
 
 
 def _parse_regular(text: str, skeleton: Skeleton) -> np.ndarray | None:
@@ -299,11 +337,13 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
             row = [float(value) for value in values]
         except ValueError:
             row = []
-        if len(row) != len(dofs) or len(values) != len(dofs) or name in seen:
+        plausible = all(abs(value) <= _LARGEST for value in row)
+        if len(row) != len(dofs) or len(values) != len(dofs) or name in seen or not plausible:
             what = f"bone {name} a second time" if name in seen else f"'{line.strip()}'"
             raise BadInput(
                 f"{path}, line {number}: frame {label}: found {what}, expected '{name}' once with "
-                f"{len(dofs)} numbers ({' '.join(dofs)}); fetch the file again, or delete the frame"
+                f"{len(dofs)} numbers ({' '.join(dofs)}) of at most {_LARGEST:g}; fetch the file again, "
+                "or delete the frame"
             )
         seen.add(name)
         if row:

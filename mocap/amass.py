@@ -78,7 +78,7 @@ def _names(path: Path) -> tuple[str, str, str]:
 def _poses(arrays: ArrayFile) -> str:
     if "poses" not in arrays:
         raise BadInput(
-            f"{arrays.path}: no array 'poses' among {', '.join(arrays.names)[:120] or 'none'}, expected "
+            f"{arrays.path}: no array 'poses' among {arrays.listed()}, expected "
             "an AMASS motion; files of a body's shape alone (shape.npz, *_stagei.npz) hold none"
         )
     if "trans" not in arrays:

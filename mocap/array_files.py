@@ -76,7 +76,7 @@ class ArrayFile:
             ) from error
         except _DAMAGE as error:
             raise BadInput(
-                f"{self.path}: no NumPy archive ({error}), expected a .npz file; fetch it again"
+                f"{self.path}: no NumPy archive ({_short(error)}), expected a .npz file; fetch it again"
             ) from error
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in self._zip.infolist() if self._zip else ():
@@ -84,7 +84,7 @@ class ArrayFile:
             if name in self._members:
                 self._zip.close()
                 raise BadInput(
-                    f"{self.path}: found two arrays '{name}', expected one; fetch the file again"
+                    f"{self.path}: found two arrays {name!r:.80}, expected one; fetch the file again"
                 )
             self._members[name] = info
         self.names = tuple(self._members) if self._zip else ("",)
@@ -99,9 +99,13 @@ class ArrayFile:
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
+    def listed(self) -> str:
+        """The arrays' names for a message."""
+        return ascii(", ".join(self.names) or "none")[1:-1][:120]
+
     def fail(self, name: str, found: str, expected: str, advice: str = "") -> BadInput:
         """A BadInput about one array, to be raised."""
-        where = f"{self.path}, array '{name}'" if name else str(self.path)
+        where = f"{self.path}, array {name!r:.80}" if name else str(self.path)
         advice = advice or "fetch the file again"
         return BadInput(f"{where}: found {found}, expected {expected}; {advice}")
 
@@ -247,7 +251,12 @@ class _Opened:
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> BadInput:
-        return self.file.fail(self.name, f"damage ({error})", "a whole array")
+        return self.file.fail(self.name, f"damage ({_short(error)})", "a whole array")
+
+
+def _short(error: BaseException) -> str:
+    """What an error says, in a few printable words; some repeat whole files."""
+    return ascii(str(error))[1:-1][:120]
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ def _poses(arrays: ArrayFile) -> str:
         if name in arrays:
             return name
     raise BadInput(
-        f"{arrays.path}: no array 'poses' among {', '.join(arrays.names)[:120] or 'none'}, expected SMPL "
+        f"{arrays.path}: no array 'poses' among {arrays.listed()}, expected SMPL "
         "poses (frames, 72); name the array 'poses'"
     )
 
