@@ -46,8 +46,8 @@ class Protocol:
 
 
 PRESETS: dict[str, Protocol] = {
-    # The network and views of the non-local paper (8 x 8 variant, 30 views); schedules for UCF101's
-    # 9.5k videos after learning.md's survey: RSTG publishes none.
+    # The network and views of the non-local paper (8 x 8 variant, 30 views). RSTG publishes no
+    # schedule; this one is usual for UCF101's 9.5k training videos.
     "paper": Protocol(
         arch="i3d-nl-r50",
         views=ViewOptions(),

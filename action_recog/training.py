@@ -8,6 +8,7 @@ so neither the number of loader workers nor an interruption changes a byte of th
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -84,6 +85,7 @@ def make_fabric(machine: Machine):
     """A launched Fabric on one device. Raises BadInput for a device that is not there."""
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind, _, index = machine.device.partition(":")
     if kind not in ("cpu", "cuda"):
         raise BadInput(f"--device {machine.device}: expected cpu, cuda or cuda:N")

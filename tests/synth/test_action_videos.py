@@ -11,9 +11,14 @@ from action_recog.decoding import open_video
 from action_recog.ucf101 import load_split
 from mocap.errors import BadInput
 from synth.standins.action_videos import CLASSES, ActionVideosSize, write_action_videos
+from synth.standins.camcorder import VideoFormat
 
 TINY = ActionVideosSize(
-    classes=2, groups=3, clips=2, frames=(10, 12), width=96, height=72, texture_size=64
+    classes=2,
+    groups=3,
+    clips=2,
+    texture_size=64,
+    video=VideoFormat(width=96, height=72, frames=(10, 12)),
 )
 
 

@@ -1,0 +1,243 @@
+"""One hand-held video of one person doing one thing: the setting, the camera, the picture, the file.
+
+A near camera that pans, shakes and rolls, a hard sun with a cast shadow, a background out of focus
+that moves with the camera, sensor noise and heavy compression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from mocap.body import Body
+from mocap.retarget import retarget
+from mocap.skeleton import Skeleton
+from mocap.skinning import Skinning, skin
+from synth.backgrounds import paint_background
+from synth.light import sample_light
+from synth.standins.actions import ACTIONS
+from synth.standins.choreography import Manner, scene, unrest
+from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
+from synth.standins.wardrobe import Mannequin, paint, sample_outfit
+from textures.camera import Camera, look_at
+from textures.shading import composite, radiance
+from textures.visibility import visibility
+
+FRAME_RATE = 25
+MOTION_STEP = 5  # every fifth of the mannequin's 120 frames a second: 24, shown at 25
+SUPERSAMPLING = 2
+BACKGROUND_DISTANCE = 9.0  # metres; how far behind the person the background seems to be
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """Image size in pixels and the range of lengths in frames, both ends included."""
+
+    width: int = 160
+    height: int = 120
+    frames: tuple[int, int] = (36, 50)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A person, a place and a camera, shared by several videos. Lengths in metres, angles in radians."""
+
+    skeleton: Skeleton
+    betas: np.ndarray
+    texture: np.ndarray
+    background: np.ndarray
+    light: np.ndarray
+    sun: np.ndarray
+    focal: float
+    distance: float
+    yaw: float
+    height: float
+    shake: float
+    noise: float
+    blur: float
+    bit_rate: int
+    b_frames: int
+
+
+def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator) -> Setting:
+    """Draw a person in fresh clothes painted on ``model``, a place, a light and a camera."""
+    field_of_view = rng.uniform(np.radians(38), np.radians(66))
+    focal = size.width / 2 / np.tan(field_of_view / 2)
+    filled = rng.uniform(0.62, 0.98)  # of the frame's height, by a person of 1.75 m
+    sun = np.array([rng.normal(), abs(rng.normal()) + 1.1, rng.normal()])
+    light = sample_light(rng)
+    light[0] = rng.uniform(0.4, 0.75)
+    light[1:] *= 0.3
+    margin = 1.5  # of the background over the frame
+    background = paint_background(
+        rng, width=int(size.width * margin), height=int(size.height * margin)
+    )
+    out_of_focus = rng.uniform(0.006, 0.02) * size.height  # a near camera, a far background
+    proportions = Proportions(
+        height=float(rng.uniform(1.48, 1.96)),
+        legs=float(rng.normal(1.0, 0.035)),
+        arms=float(rng.normal(1.0, 0.035)),
+        width=float(rng.normal(1.0, 0.05)),
+    )
+    return Setting(
+        skeleton=mannequin_skeleton(proportions, "actor"),
+        betas=rng.normal(0, 1.25, 10).clip(-2.8, 2.8).astype(np.float32),
+        texture=paint(model, sample_outfit(rng)),
+        background=cv2.GaussianBlur(background, (0, 0), out_of_focus),
+        light=light,
+        sun=sun / np.linalg.norm(sun) * rng.uniform(0.5, 1.1),
+        focal=float(focal),
+        distance=float(focal * 1.75 / (filled * size.height)),
+        yaw=float(rng.uniform(-1.4, 1.4)),  # 0 is face to face
+        height=float(rng.uniform(0.7, 2.3)),
+        shake=float(rng.uniform(0.2, 1.0)),
+        noise=float(rng.uniform(0.005, 0.03)),
+        blur=float(rng.uniform(0.3, 0.8)),
+        bit_rate=int(rng.uniform(90_000, 220_000) * size.width * size.height / (160 * 120)),
+        b_frames=int(rng.choice([0, 0, 0, 1])),
+    )
+
+
+def _perform(
+    skeleton: Skeleton, body: Body, action: str, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """``count`` frames of an action at its own tempo: pose (count,72), translation (count,3)."""
+    seconds = count * MOTION_STEP / FPS + rng.uniform(0.5, 1.1)
+    manner = Manner(
+        seconds=float(seconds),
+        tempo=float(rng.uniform(0.8, 1.3)),
+        size=float(rng.uniform(0.75, 1.2)),
+        lead="left" if rng.random() < 0.5 else "right",
+        variant=int(rng.integers(3)),
+        unrest=float(rng.uniform(0.8, 2.0)),
+        phase=float(rng.random()),
+    )
+    stage = scene(skeleton, manner, rng)
+    doing = next(a for a in ACTIONS if a.category == action)
+    channels = perform(skeleton, unrest(stage, doing.stage(stage)))[::MOTION_STEP]
+    first = int(rng.integers(len(channels) - count + 1))
+    pose, translation = retarget(skeleton, channels, body, fps=FPS / MOTION_STEP)
+    return pose[first : first + count], translation[first : first + count]
+
+
+def _wander(rng: np.random.Generator, count: int, columns: int, sigma: float) -> np.ndarray:
+    """Smooth noise of unit size, (count, columns)."""
+    noise = gaussian_filter1d(rng.normal(size=(count + 60, columns)), sigma, axis=0)[30:-30]
+    return noise / max(float(noise.std()), 1e-9)
+
+
+def film_video(
+    body: Body,
+    skinning: Skinning,
+    setting: Setting,
+    *,
+    action: str,
+    size: VideoFormat,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """The frames of one video of a category of `ACTIONS`, uint8 RGB (height,width,3)."""
+    count = int(rng.integers(size.frames[0], size.frames[1] + 1))
+    pose, translation = _perform(setting.skeleton, body, action, count, rng)
+    vertices, joints = skin(skinning, pose=pose, betas=setting.betas, translation=translation)
+    floor = float(vertices[..., 1].min())
+    vertices[..., 1] -= floor
+    joints[..., 1] -= floor
+    cameras, shifts = _hand_held(setting, joints[:, 0].astype(float), size, rng)
+    frames = []
+    for corners, camera, (shift_x, shift_y, roll) in zip(vertices, cameras, shifts):
+        background = _background(setting.background, size, shift_x, shift_y, roll)
+        background = _cast_shadow(background, corners, body, camera, setting.sun)
+        fine = visibility(corners, body.faces, camera.scaled(SUPERSAMPLING))
+        colour = radiance(
+            fine,
+            body,
+            corners,
+            setting.texture,
+            position=camera.position,
+            coefficients=setting.light,
+            sun=setting.sun,
+        )
+        area = {"dsize": (size.width, size.height), "interpolation": cv2.INTER_AREA}
+        alpha = cv2.resize(fine.covered.astype(np.float32), **area)
+        image = composite(cv2.resize(colour, **area), alpha, background)
+        image = cv2.GaussianBlur(image, (0, 0), setting.blur).astype(np.float32)
+        image += 255 * setting.noise * rng.normal(size=(*image.shape[:2], 1)).astype(np.float32)
+        frames.append(np.clip(image + 0.5, 0, 255).astype(np.uint8))
+    return frames
+
+
+def _hand_held(
+    setting: Setting, pelvis: np.ndarray, size: VideoFormat, rng: np.random.Generator
+) -> tuple[list[Camera], np.ndarray]:
+    """A camera a frame, held by someone who keeps up with ``pelvis`` (T,3); and how far the
+    background moves with it: pixels to the right and down, and roll in radians, (T,3)."""
+    count = len(pelvis)
+    followed = gaussian_filter1d(pelvis, 6.0, axis=0, mode="nearest")
+    followed[:, 1] = gaussian_filter1d(pelvis[:, 1], 30.0, mode="nearest")
+    yaw = setting.yaw + rng.normal(0, 0.12)
+    away = np.array([np.sin(yaw), 0.0, np.cos(yaw)]) * setting.distance
+    walked = 0.85 * (followed - followed[0]) * (1.0, 0.0, 1.0)
+    base = followed[0] * (1.0, 0.0, 1.0) + away + (0.0, setting.height, 0.0)
+    positions = base + walked + 0.025 * setting.shake * _wander(rng, count, 3, 5.0)
+    metres = setting.distance / setting.focal  # a pixel at the person
+    aims = followed + rng.normal(0, 5 * metres, 3)
+    aims = aims + 2.2 * metres * setting.shake * _wander(rng, count, 3, 4.0)
+    rolls = rng.normal(0, 0.035) + 0.018 * setting.shake * _wander(rng, count, 1, 6.0)[:, 0]
+    cameras = [
+        look_at(p, a, focal=setting.focal, width=size.width, height=size.height, roll=float(r))
+        for p, a, r in zip(positions, aims, rolls)
+    ]
+    # A point far behind the person stays in the world: where the first camera's axis meets it.
+    far = positions[0] + (aims[0] - positions[0]) * (1 + BACKGROUND_DISTANCE / setting.distance)
+    shifts = np.empty((count, 3))
+    for n, camera in enumerate(cameras):
+        pixel, _ = camera.project(far[None])
+        shifts[n, :2] = pixel[0] - (size.width / 2, size.height / 2)
+        shifts[n, 2] = rolls[n]
+    return cameras, shifts
+
+
+def _background(
+    picture: np.ndarray, size: VideoFormat, right: float, down: float, roll: float
+) -> np.ndarray:
+    """The part of the painted background in view, turned against the camera's roll."""
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.degrees(roll)), 1.0)
+    turn[:, 2] += (size.width / 2 - width / 2 + right, size.height / 2 - height / 2 + down)
+    return cv2.warpAffine(
+        picture, turn, (size.width, size.height), borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+def _cast_shadow(
+    background: np.ndarray, vertices: np.ndarray, body: Body, camera: Camera, sun: np.ndarray
+) -> np.ndarray:
+    """Darken the ground (y = 0) where the body stands between it and the sun."""
+    flat = vertices - vertices[:, 1:2] / sun[1] * sun
+    flat[:, 1] = 0.0
+    if (camera.to_camera(flat)[:, 2] < 0.2).any():
+        return background
+    mask = visibility(flat, body.faces, camera).covered.astype(np.float32)
+    shade = 1 - 0.55 * cv2.GaussianBlur(mask, (0, 0), 0.8)
+    return (background * shade[..., None]).astype(np.uint8)
+
+
+def write_video(path: Path, frames: Sequence[np.ndarray], setting: Setting) -> None:
+    """MPEG-4 in AVI under the tag XVID, as UCF101's; the same frames give the same bytes."""
+    height, width = frames[0].shape[:2]
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("mpeg4", rate=FRAME_RATE, options={"flags": "+bitexact"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.bit_rate, context.gop_size = setting.bit_rate, 12
+        context.max_b_frames, context.thread_count = setting.b_frames, 1
+        context.codec_tag = "XVID"
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
