@@ -154,7 +154,7 @@ def make_bank(
     rng = np.random.default_rng([seed, identities, 1])
     scenes = [paint_background(rng, width=WIDTH * 2, height=HEIGHT * 3 // 2) for _ in range(SCENES)]
     return PedestrianBank(
-        textures=textures, photographs=np.array(False), scenes=np.stack(scenes), **columns
+        textures=textures, photographs=np.array([False]), scenes=np.stack(scenes), **columns
     )
 
 

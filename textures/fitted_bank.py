@@ -150,7 +150,7 @@ def bank_of_photographs(
         cameras=np.array([c.name.camera for c in crops], np.int32),
         textures=references,
         texture_of=np.full(len(crops), -1, np.int32),
-        photographs=np.array(True),
+        photographs=np.array([True]),
         scenes=scenes,
         **{key: np.stack(value) for key, value in rows.items()},
     )

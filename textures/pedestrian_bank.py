@@ -31,7 +31,7 @@ class PedestrianBank:
     the scale in pixels a metre there. joints (N,24,3) metres relative to the pelvis, joint_pixels
     (N,24,2). textures (K,S,S,3) uint8 and texture_of (N,) int32.
 
-    photographs () bool: the images have a background of their own, the masks are those of fitted
+    photographs (1,) bool: the images have a background of their own, the masks are those of fitted
     bodies, the textures are references of other people and texture_of is -1. The images of
     stand-ins have no background (colours are carried outwards), and are put on scenes as needed.
     scenes (M,h,w,3) uint8, h >= H and w >= W: backgrounds.
