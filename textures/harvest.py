@@ -42,6 +42,7 @@ from textures.losses import composite, reid_similarity, render
 from textures.market1501 import Crop, read_crops, read_image
 from textures.projection import SEEN, TexelGeometry, projection_input, source_pixels, texel_geometry
 from textures.reid_network import PCB
+from textures.seams import find_seams, without_seams
 from textures.uv_layout import fill_gutters, texel_map
 from textures.visibility import visibility
 
@@ -89,6 +90,7 @@ class Harvester:
         self.points = surface_points(body, device=device)
         self.geometry: TexelGeometry = texel_geometry(body, self.generator.config.texture_size)
         self.output: TexelGeometry = texel_geometry(body, size)
+        self.seams = find_seams(self.output)
 
     def fit(self, images: list[np.ndarray]) -> tuple[BodyFit, np.ndarray]:
         """Fitted bodies of the crops and their vertices (N,V,3)."""
@@ -142,6 +144,7 @@ class Harvester:
             )
             spared = self.output.head | self.output.hand
             result = with_detail(result, image, positions, kinds, spared=spared)
+        result = without_seams(fill_gutters(result, self.output.covered), self.seams)
         return fill_gutters(result, self.output.covered)
 
     @torch.no_grad()
