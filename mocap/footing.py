@@ -6,6 +6,7 @@ Plain numpy over all frames of a motion at once. World: metres, y up, the floor 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import ref
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -16,6 +17,7 @@ from mocap.body import JOINT_NAMES, PARENTS, Body
 from mocap.rotations import to_matrices, unit
 
 SIDES = ("left", "right")
+_MEAN_SOLES: dict[int, tuple[ref, Soles]] = {}  # of the bodies alive, by their id
 _FLOOR_PERCENTILE = 10.0
 _SUNK = 0.002
 _BENDS = np.radians(np.arange(0.0, 61.0, 4.0))
@@ -46,6 +48,9 @@ class Soles:
 
 def soles_of(body: Body, betas: np.ndarray | None = None) -> Soles:
     """The soles and joints of a body with shape ``betas`` (10,), the mean shape by default."""
+    known = _MEAN_SOLES.get(id(body)) if betas is None else None
+    if known is not None and known[0]() is body:
+        return known[1]
     vertices = body.template.astype(np.float64)
     if betas is not None:
         vertices = vertices + body.shape_directions @ np.asarray(betas, dtype=np.float64)
@@ -57,7 +62,11 @@ def soles_of(body: Body, betas: np.ndarray | None = None) -> Soles:
             chosen.append(own[ConvexHull(vertices[own]).vertices])
         picked = np.unique(np.concatenate(chosen))
         feet.append((vertices[picked], body.weights[picked].astype(np.float64)))
-    return Soles(body.joint_regressor.astype(np.float64) @ vertices, tuple(feet))
+    soles = Soles(body.joint_regressor.astype(np.float64) @ vertices, tuple(feet))
+    if betas is None:
+        number = id(body)
+        _MEAN_SOLES[number] = (ref(body, lambda _: _MEAN_SOLES.pop(number, None)), soles)
+    return soles
 
 
 def chain_joints(rotations: np.ndarray, joints: np.ndarray) -> np.ndarray:
@@ -81,28 +90,75 @@ def global_rotations(pose: np.ndarray) -> np.ndarray:
 
 def foot_heights(rotations: np.ndarray, soles: Soles) -> np.ndarray:
     """Height (T, 2) of the lowest point of the left and right foot above the pelvis joint."""
-    positions = chain_joints(rotations, soles.joints)
+    upward = rotations[:, :, 1]  # y of a turned vector
+    level = np.zeros(upward.shape[:2])
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            offset = soles.joints[joint] - soles.joints[parent]
+            level[:, joint] = level[:, parent] + upward[:, parent] @ offset
     out = np.empty((len(rotations), 2))
     for side, (vertices, weights) in enumerate(soles.feet):
         used = np.flatnonzero(weights.max(axis=0) > 1e-3)
-        rows = rotations[:, used, 1]  # y of a turned vector
-        shift = positions[:, used, 1] - (rows @ soles.joints[used].T).diagonal(axis1=1, axis2=2)
-        heights = rows @ vertices.T + shift[..., None]  # (T, joints used, N)
-        out[:, side] = (heights * weights[:, used].T).sum(axis=1).min(axis=1)
+        rows = upward[:, used]
+        shift = level[:, used] - (rows * soles.joints[used]).sum(axis=-1)
+        # A skinned height is linear in rows and shifts: one product for all vertices.
+        terms = np.concatenate([rows, shift[..., None]], axis=-1).reshape(len(rows), -1)
+        points = np.concatenate([vertices, np.ones((len(vertices), 1))], axis=1)
+        shares = (weights[:, used, None] * points[:, None]).reshape(len(vertices), -1)
+        out[:, side] = (terms @ shares.T).min(axis=1)
     return out
 
 
 def standing_feet(ankles: np.ndarray, toes: np.ndarray, fps: float) -> np.ndarray:
     """Frames (T, 2) in which each foot rests flat on the ground: still, and as low as feet get.
 
-    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot.
+    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot. Speeds are of paths
+    smoothed over some hundredths of a second, for converted captures tremble.
     """
     if len(ankles) < 3:
         return np.zeros(ankles.shape[:2], dtype=bool)
-    speed = [np.linalg.norm(np.gradient(p, 1 / fps, axis=0), axis=-1) for p in (ankles, toes)]
+    smooth = [gaussian_filter1d(p, 0.04 * fps, axis=0, mode="nearest") for p in (ankles, toes)]
+    speed = [np.linalg.norm(np.gradient(p, 1 / fps, axis=0), axis=-1) for p in smooth]
     height = ankles[..., 1]
     low = height < np.percentile(height.min(axis=1), 5) + 0.05
     return (np.maximum(*speed) < 0.25) & low
+
+
+def plant(track: np.ndarray, turns: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
+    """Hold a foot still while it stands, in place: ``track`` (T, 3) on the ground, ``turns`` (T, 3, 3).
+
+    In every run of ``standing`` (T,) frames the horizontal place becomes the run's median and the
+    rotation its mean; the change fades out over 0.12 s on either side. Runs in which the foot wanders
+    by more than 6 cm are left alone: it slides. Returns the rotation (T, 3, 3) added to ``turns``.
+    """
+    shift, vectors = np.zeros((len(track), 3)), np.zeros((len(track), 3))
+    edges = np.flatnonzero(np.diff(np.r_[False, standing, False].astype(int))).reshape(-1, 2)
+    kept = []
+    for start, stop in edges:
+        run = track[start:stop]
+        place = np.median(run, axis=0)
+        if stop - start < 3 or np.linalg.norm((run - place)[:, [0, 2]], axis=1).max() > 0.06:
+            continue
+        kept.append((start, stop))
+        shift[start:stop] = (place - run) * [1, 0, 1]
+        mean = Rotation.from_matrix(turns[start:stop]).mean()
+        step = mean * Rotation.from_matrix(turns[start:stop]).inv()
+        vectors[start:stop] = step.as_rotvec()
+    ramp = max(1.0, 0.12 * fps)
+    frames = np.arange(len(track))
+    for (_, stop), (start, _) in zip([(0, 0), *kept], [*kept, (len(track), 0)], strict=True):
+        between = frames[stop:start]
+        for values in (shift, vectors):
+            faded = np.zeros((len(between), 3))
+            for edge, known in ((stop - 1, stop > 0), (start, start < len(track))):
+                if known:
+                    away = np.clip(np.abs(between - edge) / ramp, 0, 1)[:, None]
+                    faded += (1 - away * away * (3 - 2 * away)) * values[edge]
+            values[stop:start] = faded
+    track += shift
+    turn = Rotation.from_rotvec(vectors).as_matrix()
+    turns[:] = turn @ turns
+    return turn
 
 
 def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:

@@ -3,8 +3,9 @@
 A bone's rotation away from its rest pose is carried over, twist included, corrected for the
 difference between the two rest poses: limbs by the least rotation between their rest directions, feet
 so that the sole is flat where the captured one was; the trunk turns as the captured trunk turned.
-Then the legs are bent so that the ankles are where the captured ankles were, at the body's scale, and
-the floor is put under the standing feet.
+Then the legs are bent so that the ankles are where the captured ankles were, at the body's scale (and
+as much further apart as its hips are), still where they stood, and the floor is put under the standing
+feet.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from mocap.body import JOINT_NAMES, PARENTS, Body
-from mocap.errors import BadInput
+from mocap.capture import CHILD, SIDES, Capture, acclaim_capture
 from mocap.footing import (
-    SIDES,
     Soles,
     bend_off_floor,
     bent_leg,
@@ -23,75 +23,58 @@ from mocap.footing import (
     floor_offset,
     foot_heights,
     lift_above_floor,
+    plant,
     soles_of,
     standing_feet,
 )
-from mocap.rotations import halfway, shortest_arc, to_axis_angle, turned_onto, unit
-from mocap.skeleton import Skeleton, forward_kinematics
+from mocap.rotations import shortest_arc, to_axis_angle, turned_onto, unit
+from mocap.skeleton import Skeleton
 
-# SMPL joint -> the CMU bone that moves it (two: halfway between them). {} is l or r.
-_LIMBS = {
-    "hip": ("{}femur",),
-    "knee": ("{}tibia",),
-    "ankle": ("{}foot",),
-    "foot": ("{}toes",),
-    "collar": ("{}clavicle",),
-    "shoulder": ("{}humerus",),
-    "elbow": ("{}radius", "{}wrist"),  # half of the forearm's twist, so that the skin is not wrung
-    "wrist": ("{}hand",),
-    "hand": ("{}fingers",),
-}
-_BONES = {
-    "pelvis": ("root",),
-    "spine1": ("lowerback",),
-    "spine2": ("upperback",),
-    "spine3": ("thorax",),
-    "neck": ("lowerneck", "upperneck"),
-    "head": ("head",),
-    **{
-        f"{side}_{joint}": tuple(bone.format(side[0]) for bone in bones)
-        for side in SIDES
-        for joint, bones in _LIMBS.items()
-    },
-}
-# Joints whose bone points at a child joint, and whose rest directions are made to agree.
-_CHILD = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist", "wrist": "hand"}
 _DOWN = np.array([0.0, -1.0, 0.0])
 _HEAD_BAND = np.radians(15.0)
 _FLAT_LIMIT = np.radians(12.0)
+_TRUNK_SHARE = 0.7
+_TRUNK_LIMIT = np.radians(8.0)
+_TRUNK = ("spine1", "spine2", "spine3", "left_collar", "right_collar")
 
 
 def retarget(
     skeleton: Skeleton, frames: np.ndarray, body: Body, *, fps: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """SMPL pose (T, 72) and translation (T, 3), float32, of ``body`` (mean shape) for a captured motion.
+    """SMPL pose (T, 72) and translation (T, 3), float32, of ``body`` for an Acclaim motion.
 
-    ``frames`` (T, C) in ``skeleton.channels``. World axes, facing and timing are the source's; lengths
-    are scaled by the ratio of the legs. Raises BadInput when the skeleton lacks a bone of CMU's.
+    ``frames`` (T, C) in ``skeleton.channels``; otherwise as ``retarget_capture``. Raises BadInput when
+    the skeleton lacks a bone of CMU's.
     """
-    needed = sorted({bone for bones in _BONES.values() for bone in bones} | {"lhipjoint"})
-    lacking = [name for name in needed if name not in skeleton.index]
-    if lacking:
-        raise BadInput(
-            f"skeleton '{skeleton.name}' has no bone {', '.join(lacking)}, expected the names of CMU's "
-            "skeletons; rename its bones or use CMU's .asf"
-        )
-    turned, ends = forward_kinematics(skeleton, frames)
+    return retarget_capture(acclaim_capture(skeleton, frames), body, fps=fps)
+
+
+def retarget_capture(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """SMPL pose (T, 72) and translation (T, 3), float32, of ``body`` (mean shape) for a capture.
+
+    World axes, facing and timing are the source's; lengths are scaled by the ratio of the legs.
+    """
     soles = soles_of(body)
-    rotations = _body_rotations(skeleton, turned, soles)
+    rotations = _body_rotations(capture, soles)
     _level_head(rotations)
     for side in SIDES:
         _mend_flipped_leg(rotations, side, soles, fps)
-    ankles = ends[:, [skeleton.index["ltibia"], skeleton.index["rtibia"]]]
-    toes = ends[:, [skeleton.index["lfoot"], skeleton.index["rfoot"]]]
-    standing = standing_feet(ankles, toes, fps)
+    ankles = capture.pair("ankle")
+    standing = standing_feet(ankles, capture.pair("foot"), fps)
     for i, side in enumerate(SIDES):
         _flatten_foot(rotations, side, standing[:, i])
-    scale = _leg_length(soles) / _source_leg_length(skeleton)
-    hips = ends[:, [skeleton.index["lhipjoint"], skeleton.index["rhipjoint"]]].mean(axis=1)
+    scale = leg_length(soles) / capture.leg_length
     hip_rest = (soles.joint("left_hip") + soles.joint("right_hip")) / 2 - soles.joint("pelvis")
-    pelvis = scale * hips - rotations[:, 0] @ hip_rest
-    targets = {side: scale * ankles[:, i] for i, side in enumerate(SIDES)}
+    hips = scale * capture.pair("hip")
+    pelvis = hips.mean(axis=1) - rotations[:, 0] @ hip_rest
+    targets = {}
+    for i, side in enumerate(SIDES):
+        wider = rotations[:, 0] @ (soles.joint(f"{side}_hip") - soles.joint("pelvis") - hip_rest)
+        wider -= hips[:, i] - hips.mean(axis=1)
+        targets[side] = scale * ankles[:, i] + wider * [1, 0, 1]
+        ankle, foot = (JOINT_NAMES.index(f"{side}_{joint}") for joint in ("ankle", "foot"))
+        turn = plant(targets[side], rotations[:, ankle], standing[:, i], fps)
+        rotations[:, foot] = turn @ rotations[:, foot]
     _reach(rotations, soles, pelvis, targets)
     lowest = foot_heights(rotations, soles) + pelvis[:, 1:2]
     lift = floor_offset(lowest, standing)
@@ -105,35 +88,53 @@ def retarget(
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
             local[:, joint] = np.swapaxes(rotations[:, parent], -1, -2) @ rotations[:, joint]
-    pose = to_axis_angle(local).reshape(len(frames), 72).astype(np.float32)
+    pose = to_axis_angle(local).reshape(len(capture), 72).astype(np.float32)
     return pose, (pelvis - soles.joints[0]).astype(np.float32)
 
 
-def _body_rotations(skeleton: Skeleton, turned: np.ndarray, soles: Soles) -> np.ndarray:
-    """Global rotations (T, 24, 3, 3) of the body's joints from the bones' (T, B, 3, 3)."""
-    out = np.empty((len(turned), len(JOINT_NAMES), 3, 3))
-    for j, name in enumerate(JOINT_NAMES):
-        bones = [skeleton.index[bone] for bone in _BONES[name]]
-        own = turned[:, bones[0]]
-        if len(bones) == 2:
-            own = halfway(own, turned[:, bones[1]])
-        out[:, j] = own @ _rest_correction(skeleton, name, soles)
-    return out
+def _body_rotations(capture: Capture, soles: Soles) -> np.ndarray:
+    """Global rotations (T, 24, 3, 3) of the body's joints from the capture's."""
+    return np.stack(
+        [
+            capture.turned[:, j] @ _rest_correction(capture, name, soles)
+            for j, name in enumerate(JOINT_NAMES)
+        ],
+        axis=1,
+    )
 
 
-def _rest_correction(skeleton: Skeleton, name: str, soles: Soles) -> np.ndarray:
-    """Rotation (3, 3) from the body's rest pose to the skeleton's, for one joint."""
+def _rest_correction(capture: Capture, name: str, soles: Soles) -> np.ndarray:
+    """Rotation (3, 3) from the body's rest pose to the capture's, for one joint."""
     side, _, joint = name.rpartition("_")
     if joint in ("ankle", "foot"):
-        shin = skeleton.bones[skeleton.index[f"{side[0]}tibia"]]
-        return shortest_arc(_DOWN, np.array(shin.direction))
+        return shortest_arc(_DOWN, capture.rest[f"{side}_knee"])
+    if name in _TRUNK or name == "pelvis":
+        return _trunk_tilt(capture, soles, 0.5 if name == "pelvis" else 1.0)
     if joint == "hand":
         joint, name = "wrist", f"{side}_wrist"
-    if joint not in _CHILD:
+    if joint not in CHILD:
         return np.eye(3)
-    rest = soles.joint(f"{side}_{_CHILD[joint]}") - soles.joint(name)
-    bone = skeleton.bones[skeleton.index[_BONES[name][0]]]
-    return shortest_arc(rest, np.array(bone.direction))
+    rest = soles.joint(f"{side}_{CHILD[joint]}") - soles.joint(name)
+    return shortest_arc(rest, capture.rest[name])
+
+
+def _trunk_tilt(capture: Capture, soles: Soles, share: float) -> np.ndarray:
+    """A share of most of the tilt (3, 3) between the trunks at rest, from the hips to the shoulders.
+
+    Where a hip or shoulder centre lies within the flesh is a convention: CMU's hips are 5 cm in front
+    of its shoulders, the free body's 2 cm behind. Turning as the trunk turned leans the body forward,
+    copying the direction leans it back; people stand in between. The pelvis tilts by half as much as
+    the chest, so that the bend is not all in the waist.
+    """
+    middle = [
+        (soles.joint(f"left_{joint}") + soles.joint(f"right_{joint}")) / 2
+        for joint in ("hip", "shoulder")
+    ]
+    own, seen = unit(middle[1] - middle[0]), capture.rest["trunk"]
+    tilt = np.arctan2(seen[2], seen[1]) - np.arctan2(own[2], own[1])
+    angle = share * float(np.clip(_TRUNK_SHARE * tilt, -_TRUNK_LIMIT, _TRUNK_LIMIT))
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
 def _level_head(rotations: np.ndarray) -> None:
@@ -221,13 +222,8 @@ def _reach(
         rotations[:, knee] = turned_onto(rotations[:, knee], shin, ankles - knees)
 
 
-def _leg_length(soles: Soles) -> float:
+def leg_length(soles: Soles) -> float:
     """Hip to knee to ankle of the body, mean of both sides, metres."""
     names = ("hip", "knee", "ankle")
     legs = [[soles.joint(f"{side}_{name}") for name in names] for side in SIDES]
     return float(np.mean([np.linalg.norm(np.diff(leg, axis=0), axis=1).sum() for leg in legs]))
-
-
-def _source_leg_length(skeleton: Skeleton) -> float:
-    names = ("lfemur", "ltibia", "rfemur", "rtibia")
-    return sum(skeleton.bones[skeleton.index[name]].length for name in names) / 2
