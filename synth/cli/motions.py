@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,18 +9,49 @@ import click
 
 @click.command("motions")
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--category", "categories", multiple=True, help="Only this one; may be repeated.")
+@click.option("--subject", "subjects", multiple=True, help="Only this one; may be repeated.")
+@click.option("--verdict", type=click.Choice(["good", "bad"]), help="Only those (implies --check).")
+@click.option("--min-seconds", type=float, default=0.0, help="Only motions at least so long.")
+@click.option("--check", is_flag=True, help="Judge every motion that was not judged before.")
+@click.option("--workers", type=int, help="Processes for --check; default one for each core.")
 @click.option("--fps", type=float, help="Frame rate of motions that no index knows.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option("--strict", is_flag=True, help="Exit with an error when a file was left out.")
-def motions(folder: Path, fps: float | None, as_json: bool, strict: bool) -> None:
-    """List the motions in FOLDER (.asf and .amc files) with frame rates and action categories."""
+def motions(
+    folder: Path,
+    categories: tuple[str, ...],
+    subjects: tuple[str, ...],
+    verdict: str | None,
+    min_seconds: float,
+    check: bool,
+    workers: int | None,
+    fps: float | None,
+    as_json: bool,
+    strict: bool,
+) -> None:
+    """List the motions in FOLDER: Acclaim, BVH, AMASS, SURREAL and plain SMPL arrays.
+
+    Verdicts say which motions are fit for films: --check looks at each for flipped joints, missing
+    frames, static takes, impossible speeds, feet under the floor or sliding, and limbs inside each
+    other. They are remembered; interrupt it at any time, the same command goes on where it stopped.
+    """
+    from mocap.checking import check_motions
     from mocap.library import open_motion_library
 
+    if workers is not None and workers < 1:
+        raise click.BadParameter("expected at least 1", param_hint="--workers")
     library = open_motion_library(folder, fps=fps)
+    library = library.select(categories=categories, subjects=subjects, least_seconds=min_seconds)
+    if (check or verdict) and library.entries:
+        from mocap.free_body import load_free_body
+
+        library = check_motions(library, load_free_body(), workers=workers)
+    library = library.select(verdict=verdict)
     click.echo(library.to_json() if as_json else library.table())
     for _, reason in library.skipped:
         click.echo(f"skipped: {reason}", err=True)
     if library.skipped:
         click.echo(f"{len(library.skipped)} files skipped", err=True)
         if strict:
-            sys.exit(1)
+            raise click.exceptions.Exit(1)
