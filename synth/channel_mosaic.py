@@ -64,9 +64,27 @@ def with_joints(rgb: np.ndarray, joints: np.ndarray) -> np.ndarray:
     return picture
 
 
+def body_window(mask: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a window of the picture's proportions around all that moves.
+
+    mask (T, H, W) bool; shape (H, W). The whole picture where nothing is seen.
+    """
+    height, width = shape
+    rows, columns = np.flatnonzero(mask.any((0, 2))), np.flatnonzero(mask.any((0, 1)))
+    if not len(rows):
+        return slice(0, height), slice(0, width)
+    tall = 1.15 * max(rows[-1] + 1 - rows[0], (columns[-1] + 1 - columns[0]) * height / width)
+    tall = int(min(height, np.ceil(tall)))
+    wide = min(width, round(tall * width / height))
+    top = int(np.clip((rows[0] + rows[-1] + 1 - tall) // 2, 0, height - tall))
+    left = int(np.clip((columns[0] + columns[-1] + 1 - wide) // 2, 0, width - wide))
+    return slice(top, top + tall), slice(left, left + wide)
+
+
 def mosaic(
     rgb: np.ndarray,
     *,
+    window: tuple[slice, slice],
     joints: np.ndarray,
     depth: np.ndarray,
     parts: np.ndarray,
@@ -77,11 +95,23 @@ def mosaic(
     far: float,
     longest_flow: float,
 ) -> np.ndarray:
-    """All channels of one frame as one RGB picture, (2 H, 3 W, 3) uint8."""
-    above = [with_joints(rgb, joints), depth_picture(depth, near, far), parts_picture(parts)]
+    """One frame as one RGB picture (2 H, 4 W, 3) uint8: the whole frame, then every channel enlarged
+    to `window` (rows, columns): RGB, projected joints, depth; parts, normals, forward and backward
+    flow.
+    """
+    height, width = rgb.shape[:2]
+    scale = height / (window[0].stop - window[0].start)
+
+    def enlarged(channel: np.ndarray, method: int = cv2.INTER_NEAREST) -> np.ndarray:
+        return cv2.resize(np.ascontiguousarray(channel[window]), (width, height), method)
+
+    closer = enlarged(rgb, cv2.INTER_LINEAR)
+    within = (joints - (window[1].start, window[0].start)) * scale
+    above = [rgb, closer, with_joints(closer, within), enlarged(depth_picture(depth, near, far))]
     below = [
+        parts_picture(parts),
         normals_picture(normals),
         flow_picture(forward_flow, longest_flow),
         flow_picture(backward_flow, longest_flow),
     ]
-    return np.vstack([np.hstack(above), np.hstack(below)])
+    return np.vstack([np.hstack(above), np.hstack([enlarged(channel) for channel in below])])

@@ -22,7 +22,7 @@ from mocap.errors import BadInput
 from mocap.files import written_whole
 from mocap.skinning import Skinning
 from synth import __version__
-from synth.channel_mosaic import mosaic
+from synth.channel_mosaic import body_window, mosaic
 from synth.clips import Clip, read_clip
 from textures.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
@@ -103,9 +103,11 @@ def clip_mosaics(clip: Clip) -> list[np.ndarray]:
     seen = truth.depth[np.isfinite(truth.depth)]
     lengths = np.linalg.norm(truth.flow_forward[truth.mask], axis=-1)
     longest = float(np.percentile(lengths, 99)) if len(lengths) else 1.0
+    window = body_window(truth.mask, truth.mask.shape[1:])
     return [
         mosaic(
             clip.frames[frame],
+            window=window,
             joints=truth.joints2d[frame],
             depth=truth.depth[frame],
             parts=truth.parts[frame],
