@@ -37,7 +37,7 @@ REGIONS = (
     ("left_knee", "right_knee"),
     ("left_ankle", "right_ankle", "left_foot", "right_foot"),
 )
-WEIGHTS = {"cover": 1.0, "inside": 1.0, "joints": 0.2, "turn": 50.0, "shape": 2.0, "move": 0.2}
+WEIGHTS = {"cover": 1.0, "inside": 1.0, "joints": 0.5, "turn": 50.0, "shape": 2.0, "move": 0.2}
 
 
 @dataclass(frozen=True)
