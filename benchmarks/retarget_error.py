@@ -39,7 +39,14 @@ from mocap.bvh import read_bvh
 from mocap.bvh_capture import bvh_capture
 from mocap.capture import SIDES, Capture, acclaim_capture
 from mocap.errors import BadInput
-from mocap.footing import Soles, chain_joints, global_rotations, soles_of, standing_feet
+from mocap.footing import (
+    Soles,
+    chain_joints,
+    global_rotations,
+    soles_of,
+    standing_feet,
+    treading_feet,
+)
 from mocap.free_body import load_free_body
 from mocap.library import open_motion_library
 from mocap.retarget import leg_length, retarget_capture
@@ -112,13 +119,18 @@ def feet(
     positions = chain_joints(rotations, soles.joints) + pelvis[:, None]
     standing = standing_feet(capture.pair("ankle"), capture.pair("foot"), fps)
     step = max(1, round(fps / 30))
-    ways, deepest = [], 0.0
+    treading = treading_feet(capture.pair("foot"), fps)
+    ways, balls, deepest = [], [], 0.0
     for side, (vertices, weights) in enumerate(soles.feet):
         points = np.zeros((len(pose), len(vertices), 3))
         for joint in np.flatnonzero(weights.max(axis=0) > 1e-3):
             turned = (vertices - soles.joints[joint]) @ np.swapaxes(rotations[:, joint], -1, -2)
             points += weights[:, joint, None] * (turned + positions[:, None, joint])
         deepest = min(deepest, float(points[..., 1].min()))
+        ball = positions[::step, JOINT_NAMES.index(f"{SIDES[side]}_foot")]
+        bears = treading[::step, side]
+        both = bears[:-1] & bears[1:]
+        balls.extend(np.linalg.norm(np.diff(ball, axis=0)[both][:, [0, 2]], axis=1))
         points, still = points[::step], standing[::step, side]
         for t in np.flatnonzero(still[:-1] & still[1:]):
             down = (points[t, :, 1] < 0.01) & (points[t + 1, :, 1] < 0.01)
@@ -126,7 +138,12 @@ def feet(
                 moved = points[t + 1, down] - points[t, down]
                 ways.append(np.linalg.norm(moved[:, [0, 2]], axis=1).mean())
     ways = np.array(ways) if ways else np.full(1, np.nan)
+    balls = np.array(balls) if balls else np.full(1, np.nan)
     return {
+        "ball": float(balls.mean()),
+        "ball_p95": float(np.percentile(balls, 95)),
+        "ball_max": float(balls.max()),
+        "ball_steps": int(np.isfinite(balls).sum()),
         "mean": float(ways.mean()),
         "p95": float(np.percentile(ways, 95)),
         "max": float(ways.max()),
@@ -189,7 +206,8 @@ def line(row: dict) -> str:
     if "feet" in row:
         f = row["feet"]
         out += f" | {100 * f['mean']:.2f} {100 * f['p95']:.2f} {100 * f['max']:.2f} of {f['steps']}"
-        out += f", sunk {100 * f['sunk']:.1f}"
+        out += f", ball {100 * f['ball']:.2f} {100 * f['ball_p95']:.2f} {100 * f['ball_max']:.2f}"
+        out += f" of {f['ball_steps']}, sunk {100 * f['sunk']:.1f}"
     return out
 
 
@@ -210,10 +228,12 @@ def summary(rows: list[dict]) -> str:
     out.append(f"{len(rows)} files; the largest mean in the body's lengths: {worst:.2f} cm")
     walked = [row["feet"] for row in rows if "feet" in row]
     if walked:
-        slides = [100 * max(f[key] for f in walked) for key in ("mean", "p95", "max")]
+        keys = ("mean", "p95", "max", "ball", "ball_p95", "ball_max")
+        slides = [100 * np.nanmax([f[key] for f in walked]) for key in keys]
         out.append(
-            f"{len(walked)} walks and runs: largest slide mean {slides[0]:.2f}, 95% {slides[1]:.2f}, "
-            f"max {slides[2]:.2f} cm a frame; deepest {100 * max(f['sunk'] for f in walked):.2f} cm"
+            f"{len(walked)} walks and runs, largest of all: slide mean {slides[0]:.2f}, 95% "
+            f"{slides[1]:.2f}, max {slides[2]:.2f}; ball mean {slides[3]:.2f}, 95% {slides[4]:.2f}, max "
+            f"{slides[5]:.2f} cm a frame; sunk {100 * max(f['sunk'] for f in walked):.2f} cm"
         )
     return "\n".join(out)
 

@@ -8,6 +8,7 @@ file says: one unit of length is 0.0254 / ``length`` metres, as CMU defines it.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from mocap.skeleton import INCH, Bone, Skeleton
 
 ROTATION_DOFS = ("rx", "ry", "rz")
 TRANSLATION_DOFS = ("tx", "ty", "tz")
+STRETCH_DOFS = (*TRANSLATION_DOFS, "l")  # of bones other than the root: read, and left out of poses
 _LARGEST = (
     1e6  # of the numbers that a person's skeleton and its motion can need, in the file's units
 )
@@ -144,7 +146,9 @@ def _read_bones(lines: _Lines, rows: list, unit: float, turn: float) -> dict[str
             bones[fields["name"]] = Bone(limits=tuple(limits), **fields)
             fields = None
         elif key == "name":
-            fields["name"] = words[1] if len(words) > 1 else ""
+            fields["name"] = " ".join(words[1:])
+            if not fields["name"]:
+                raise lines.fail(number, "a bone without a name", "its name")
         elif key == "direction":
             vector = np.array(lines.numbers(number, words[1:], 3))
             norm = float(np.linalg.norm(vector))
@@ -159,8 +163,9 @@ def _read_bones(lines: _Lines, rows: list, unit: float, turn: float) -> dict[str
             fields["axis"] = tuple(turn * v for v in lines.numbers(number, words[1:4], 3))
         elif key == "dof":
             fields["dofs"] = tuple(word.lower() for word in words[1:])
-            if not set(fields["dofs"]) <= set(ROTATION_DOFS):
-                raise lines.fail(number, f"'{' '.join(words)}'", "rotations only (rx, ry, rz)")
+            known = set(fields["dofs"]) <= set(ROTATION_DOFS + STRETCH_DOFS)
+            if not known or len(set(fields["dofs"])) != len(fields["dofs"]):
+                raise lines.fail(number, f"'{' '.join(words)}'", "each once of rx ry rz tx ty tz l")
         elif key == "limits" or (in_limits and key[0] in "+-.0123456789i"):
             in_limits = True
             pair = lines.numbers(number, words[1:] if key == "limits" else words, 2, endless=True)
@@ -178,13 +183,18 @@ def _read_hierarchy(
     for number, words in rows:
         if words[0].lower() in ("begin", "end"):
             continue
-        for word in words:
-            if word not in bones:
-                raise lines.fail(number, f"bone '{word}'", "one of those under :bonedata")
-        for child in words[1:]:
+        parent, rest = split_name(words, bones)
+        children = []
+        while rest:
+            child, rest = split_name(rest, bones)
+            children.append(child)
+        for name in (parent, *children):
+            if name not in bones:
+                raise lines.fail(number, f"bone '{name}'", "one of those under :bonedata")
+        for child in children:
             if child in parent_of or child == "root":
                 raise lines.fail(number, f"a second parent of '{child}'", "one parent")
-            parent_of[child] = words[0]
+            parent_of[child] = parent
     ordered = ["root"]
     for parent in ordered:  # grows while it is walked: parents come first
         ordered.extend(child for child in bones if parent_of.get(child) == parent)
@@ -196,6 +206,15 @@ def _read_hierarchy(
         )
     parents = tuple(ordered.index(parent_of[name]) if name != "root" else -1 for name in ordered)
     return tuple(bones[name] for name in ordered), parents
+
+
+def split_name(words: list[str], known: Container[str]) -> tuple[str, list[str]]:
+    """The longest known name that ``words`` begin with (the first word if none is), and the rest."""
+    for count in range(len(words), 1, -1):
+        name = " ".join(words[:count])
+        if name in known:
+            return name, words[count:]
+    return words[0], words[1:]
 
 
 def read_amc(path: Path | str, skeleton: Skeleton) -> np.ndarray:
@@ -252,7 +271,7 @@ def _parse_bulk(data: bytes, skeleton: Skeleton) -> np.ndarray | None:
         for name in order
     ]
     names = [name.encode("latin-1") for name in order]
-    return read_named_rows(data[first.start() :], names, columns, _LARGEST)
+    return read_named_rows(memoryview(data)[first.start() :], names, columns, _LARGEST)
 
 
 def _parse_regular(text: str, skeleton: Skeleton) -> np.ndarray | None:
@@ -316,7 +335,7 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
             label, seen = words[0], set()
             frames.append(np.full(len(skeleton.channels), np.nan))
             continue
-        name, values = words[0], words[1:]
+        name, values = split_name(words, skeleton.index)
         known = name in skeleton.index
         if number == torn and (
             not known or len(values) != len(skeleton.bones[skeleton.index[name]].dofs)

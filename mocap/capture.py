@@ -113,11 +113,14 @@ def acclaim_capture(skeleton: Skeleton, frames: np.ndarray) -> Capture:
         bone = skeleton.bones[skeleton.index[name]]
         directions[name], lengths[name] = np.array(bone.direction), bone.length
     _, rest = forward_kinematics(skeleton, np.zeros((1, len(skeleton.channels))))
+    moved = [b.name for b in skeleton.bones[1:] if any(dof[0] != "r" for dof in b.dofs)]
+    notes = (f"dropped, SMPL's bones do not stretch: channels of {', '.join(moved)}",)
     return cmu_capture(
         {name: turned[:, skeleton.index[name]] for name in CMU_BONES},
         {name: ends[:, skeleton.index[name]] for name in CMU_BONES},
         directions,
         {name: rest[0, skeleton.index[name]] for name in CMU_BONES},
+        notes if moved else (),
     )
 
 

@@ -6,6 +6,7 @@ Plain numpy over all frames of a motion at once. World: metres, y up, the floor 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from weakref import ref
 
 import numpy as np
@@ -112,53 +113,75 @@ def foot_heights(rotations: np.ndarray, soles: Soles) -> np.ndarray:
 def standing_feet(ankles: np.ndarray, toes: np.ndarray, fps: float) -> np.ndarray:
     """Frames (T, 2) in which each foot rests flat on the ground: still, and as low as feet get.
 
-    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot. Speeds are of paths
-    smoothed over some hundredths of a second, for converted captures tremble.
+    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot.
     """
-    if len(ankles) < 3:
-        return np.zeros(ankles.shape[:2], dtype=bool)
-    smooth = [gaussian_filter1d(p, 0.04 * fps, axis=0, mode="nearest") for p in (ankles, toes)]
-    speed = [np.linalg.norm(np.gradient(p, 1 / fps, axis=0), axis=-1) for p in smooth]
-    height = ankles[..., 1]
-    low = height < np.percentile(height.min(axis=1), 5) + 0.05
-    return (np.maximum(*speed) < 0.25) & low
+    return _still(ankles, fps, 0.25) & _still(toes, fps, 0.25) & _low(ankles)
 
 
-def plant(track: np.ndarray, turns: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
-    """Hold a foot still while it stands, in place: ``track`` (T, 3) on the ground, ``turns`` (T, 3, 3).
+def treading_feet(toes: np.ndarray, fps: float) -> np.ndarray:
+    """Frames (T, 2) in which the balls of the feet ``toes`` (T, 2, 3) bear: the heels may be up."""
+    return _still(toes, fps, 0.4) & _low(toes)
 
-    In every run of ``standing`` (T,) frames the horizontal place becomes the run's median and the
-    rotation its mean; the change fades out over 0.12 s on either side. Runs in which the foot wanders
-    by more than 6 cm are left alone: it slides. Returns the rotation (T, 3, 3) added to ``turns``.
+
+def _still(joints: np.ndarray, fps: float, limit: float) -> np.ndarray:
+    """Where joints (T, 2, 3) are slower than ``limit`` m/s.
+
+    Paths are smoothed over some hundredths of a second, for converted captures tremble.
     """
-    shift, vectors = np.zeros((len(track), 3)), np.zeros((len(track), 3))
-    edges = np.flatnonzero(np.diff(np.r_[False, standing, False].astype(int))).reshape(-1, 2)
-    kept = []
-    for start, stop in edges:
+    if len(joints) < 3:
+        return np.zeros(joints.shape[:2], dtype=bool)
+    smooth = gaussian_filter1d(joints, 0.04 * fps, axis=0, mode="nearest")
+    return np.linalg.norm(np.gradient(smooth, 1 / fps, axis=0), axis=-1) < limit
+
+
+def _low(joints: np.ndarray) -> np.ndarray:
+    """Where joints (T, 2, 3) are within 5 cm of the lowest that the lower of the two gets."""
+    height = joints[..., 1]
+    return height < np.percentile(height.min(axis=1), 5) + 0.05
+
+
+def hold_places(track: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
+    """What to add to ``track`` (T, 3) so that it stays where it is in each run of ``standing`` (T,).
+
+    The horizontal place becomes the run's median. Runs in which it wanders by more than 6 cm are left
+    alone: it slides. See ``_faded`` for what happens in between.
+    """
+    shift, kept = np.zeros((len(track), 3)), []
+    for start, stop in _runs(standing):
         run = track[start:stop]
-        place = np.median(run, axis=0)
-        if stop - start < 3 or np.linalg.norm((run - place)[:, [0, 2]], axis=1).max() > 0.06:
-            continue
-        kept.append((start, stop))
-        shift[start:stop] = (place - run) * [1, 0, 1]
-        mean = Rotation.from_matrix(turns[start:stop]).mean()
-        step = mean * Rotation.from_matrix(turns[start:stop]).inv()
-        vectors[start:stop] = step.as_rotvec()
-    ramp = max(1.0, 0.12 * fps)
-    frames = np.arange(len(track))
-    for (_, stop), (start, _) in zip([(0, 0), *kept], [*kept, (len(track), 0)], strict=True):
+        away = (np.median(run, axis=0) - run) * [1, 0, 1]
+        if np.linalg.norm(away, axis=1).max() <= 0.06:
+            shift[start:stop] = away
+            kept.append((start, stop))
+    return _faded(shift, kept, fps)
+
+
+def hold_turns(turns: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
+    """Rotations (T, 3, 3) that bring ``turns`` to their mean in each run of ``standing`` (T,)."""
+    vectors, kept = np.zeros((len(turns), 3)), _runs(standing)
+    for start, stop in kept:
+        run = Rotation.from_matrix(turns[start:stop])
+        vectors[start:stop] = (run.mean() * run.inv()).as_rotvec()
+    return Rotation.from_rotvec(_faded(vectors, kept, fps)).as_matrix()
+
+
+def _runs(marked: np.ndarray) -> list[tuple[int, int]]:
+    """First and one-past-last frames of each run of three or more marked frames."""
+    edges = np.flatnonzero(np.diff(np.r_[False, marked, False].astype(int))).reshape(-1, 2)
+    return [(int(start), int(stop)) for start, stop in edges if stop - start >= 3]
+
+
+def _faded(values: np.ndarray, runs: list[tuple[int, int]], fps: float) -> np.ndarray:
+    """Values (T, 3) known in ``runs``, fading out over 0.12 s on either side of each."""
+    out, ramp = values.copy(), max(1.0, 0.12 * fps)
+    frames = np.arange(len(values))
+    for (_, stop), (start, _) in pairwise([(0, 0), *runs, (len(values), 0)]):
         between = frames[stop:start]
-        for values in (shift, vectors):
-            faded = np.zeros((len(between), 3))
-            for edge, known in ((stop - 1, stop > 0), (start, start < len(track))):
-                if known:
-                    away = np.clip(np.abs(between - edge) / ramp, 0, 1)[:, None]
-                    faded += (1 - away * away * (3 - 2 * away)) * values[edge]
-            values[stop:start] = faded
-    track += shift
-    turn = Rotation.from_rotvec(vectors).as_matrix()
-    turns[:] = turn @ turns
-    return turn
+        for edge, known in ((stop - 1, stop > 0), (start, start < len(values))):
+            if known:
+                away = np.clip(np.abs(between - edge) / ramp, 0, 1)[:, None]
+                out[stop:start] += (1 - away * away * (3 - 2 * away)) * values[edge]
+    return out
 
 
 def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:

@@ -22,10 +22,12 @@ from mocap.footing import (
     chain_joints,
     floor_offset,
     foot_heights,
+    hold_places,
+    hold_turns,
     lift_above_floor,
-    plant,
     soles_of,
     standing_feet,
+    treading_feet,
 )
 from mocap.rotations import shortest_arc, to_axis_angle, turned_onto, unit
 from mocap.skeleton import Skeleton
@@ -67,14 +69,13 @@ def retarget_capture(capture: Capture, body: Body, *, fps: float) -> tuple[np.nd
     hip_rest = (soles.joint("left_hip") + soles.joint("right_hip")) / 2 - soles.joint("pelvis")
     hips = scale * capture.pair("hip")
     pelvis = hips.mean(axis=1) - rotations[:, 0] @ hip_rest
+    treading = standing | treading_feet(capture.pair("foot"), fps)
     targets = {}
     for i, side in enumerate(SIDES):
         wider = rotations[:, 0] @ (soles.joint(f"{side}_hip") - soles.joint("pelvis") - hip_rest)
         wider -= hips[:, i] - hips.mean(axis=1)
         targets[side] = scale * ankles[:, i] + wider * [1, 0, 1]
-        ankle, foot = (JOINT_NAMES.index(f"{side}_{joint}") for joint in ("ankle", "foot"))
-        turn = plant(targets[side], rotations[:, ankle], standing[:, i], fps)
-        rotations[:, foot] = turn @ rotations[:, foot]
+        _hold_foot(rotations, targets[side], side, standing[:, i], treading[:, i], soles, fps)
     _reach(rotations, soles, pelvis, targets)
     lowest = foot_heights(rotations, soles) + pelvis[:, 1:2]
     lift = floor_offset(lowest, standing)
@@ -197,6 +198,28 @@ def _flatten_foot(rotations: np.ndarray, side: str, standing: np.ndarray) -> Non
     level = shortest_arc(np.array([0.0, 1.0, 0.0]), up_seen)
     rotations[:, ankle] = rotations[:, ankle] @ level
     rotations[:, foot] = rotations[:, foot] @ level
+
+
+def _hold_foot(
+    rotations: np.ndarray,
+    target: np.ndarray,
+    side: str,
+    standing: np.ndarray,
+    treading: np.ndarray,
+    soles: Soles,
+    fps: float,
+) -> None:
+    """Keep a foot from sliding, in place: all of it while it stands, its ball while that bears.
+
+    ``target`` (T, 3) is where the ankle is to be.
+    """
+    ankle, foot = (JOINT_NAMES.index(f"{side}_{joint}") for joint in ("ankle", "foot"))
+    turn = hold_turns(rotations[:, ankle], standing, fps)
+    rotations[:, ankle] = turn @ rotations[:, ankle]
+    rotations[:, foot] = turn @ rotations[:, foot]
+    target += hold_places(target, standing, fps)
+    ball = target + rotations[:, ankle] @ (soles.joints[foot] - soles.joints[ankle])
+    target += hold_places(ball, treading, fps)
 
 
 def _reach(

@@ -101,7 +101,8 @@ def forward_kinematics(skeleton: Skeleton, frames: np.ndarray) -> tuple[np.ndarr
     """Global bone rotations (T, B, 3, 3), identity at rest, and bone ends (T, B, 3) in metres.
 
     ``frames`` (T, C) holds radians and metres in the columns ``skeleton.channels``. A bone starts
-    where its parent ends; the end of the root is the root's position.
+    where its parent ends; the end of the root is the root's position. Bones keep their lengths and
+    stay in their sockets: the channels tx, ty, tz and l of bones other than the root are left out.
     """
     frames = np.asarray(frames, dtype=np.float64)
     count, total = len(frames), len(skeleton.bones)
@@ -111,6 +112,8 @@ def forward_kinematics(skeleton: Skeleton, frames: np.ndarray) -> tuple[np.ndarr
         angles = np.zeros((count, 3))
         shift = np.zeros((count, 3))
         for dof in bone.dofs:
+            if skeleton.parents[i] >= 0 and dof[0] != "r":
+                continue
             values = frames[:, skeleton.columns[bone.name, dof]]
             (angles if dof[0] == "r" else shift)[:, "xyz".index(dof[1])] = values
         frame = ordered_rotation(np.array(bone.axis), bone.axis_order)

@@ -287,7 +287,12 @@ def test_values_that_are_not_finite_and_empty_motions_are_refused(small, tmp_pat
         ("root upper", "root upper tail", "'tail'"),
         ("    upper lower\n", "", "lower hang on nothing"),
         (":hierarchy", ":hierarchies", "no :hierarchy section"),
-        ("dof rz rx", "dof tx rx", "rotations only"),
+        ("dof rz rx", "dof rz rw", "each once of rx ry rz"),
+        ("dof rz rx", "dof rz rz", "each once of rx ry rz"),
+        ("name lower # here too", "name # here too", "without a name"),
+        ("length 0.45", "length 0", "a length unit of 0"),
+        ("axis 0 0 20 ZYX", "axis 0 0 20 ZYY", "'ZYY'"),
+        ("order TX TY TZ RX RY RZ", "order TX TY TZ RX RY RX", "channels from"),
     ],
 )
 def test_damaged_skeleton_is_refused_with_the_line(tmp_path, old, new, words):
@@ -299,3 +304,82 @@ def test_damaged_skeleton_is_refused_with_the_line(tmp_path, old, new, words):
     if "line" in str(caught.value):
         line = SMALL_ASF[: SMALL_ASF.index(old)].count("\n") + 1
         assert f"{path}, line {line}: " in str(caught.value)
+
+
+def test_radians_and_any_unit_of_length_give_the_same_motion(tmp_path, small):
+    turn = math.pi / 180
+
+    def numbers(text: str, factor: float) -> str:
+        return " ".join(f"{float(word) * factor:.12g}" for word in text.split())
+
+    asf = SMALL_ASF.replace("length 0.45", "length 0.9").replace("angle deg", "angle rad")
+    for line in ("position 1 2 3", "length 9\n", "length 4.5\n"):
+        key, rest = line.split(" ", 1)
+        asf = asf.replace(line, f"{key} {numbers(rest, 2)}" + "\n" * line.endswith("\n"))
+    for angles in ("10 20 30", "0 0 20"):
+        asf = asf.replace(f"axis {angles}", f"axis {numbers(angles, turn)}")
+    rows = []
+    for line in SMALL_AMC.replace(":DEGREES\n", ":RADIANS\n").splitlines():
+        words = line.split()
+        if words[0] == "root":
+            line = f"root {numbers(' '.join(words[1:4]), 2)} {numbers(' '.join(words[4:]), turn)}"
+        elif words[0] in ("upper", "lower"):
+            line = f"{words[0]} {numbers(' '.join(words[1:]), turn)}"
+        rows.append(line)
+    (tmp_path / "other.asf").write_text(asf)
+    (tmp_path / "other.amc").write_text("\n".join(rows))
+    (tmp_path / "small.amc").write_text(SMALL_AMC)
+    other = read_asf(tmp_path / "other.asf")
+    _, expected = forward_kinematics(small, read_amc(tmp_path / "small.amc", small))
+    _, found = forward_kinematics(other, read_amc(tmp_path / "other.amc", other))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    # An .amc file without the word follows its skeleton.
+    (tmp_path / "bare.amc").write_text("\n".join(rows[3:]))
+    np.testing.assert_array_equal(
+        read_amc(tmp_path / "bare.amc", other), read_amc(tmp_path / "other.amc", other)
+    )
+
+
+@pytest.mark.parametrize("order", ["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
+def test_every_axis_order_agrees_with_a_second_reading(tmp_path, order):
+    asf = SMALL_ASF.replace("axis 10 20 30 XYZ", f"axis 10 20 30 {order}")
+    asf = asf.replace("axis 0 0 20 ZYX", f"axis 70 -50 20 {order.lower()}")
+    (tmp_path / "a.asf").write_text(asf)
+    (tmp_path / "a.amc").write_text(SMALL_AMC)
+    skeleton = read_asf(tmp_path / "a.asf")
+    frames = read_amc(tmp_path / "a.amc", skeleton)
+    assert_same_as_second_reading(skeleton, frames, asf.replace(order.lower(), order), SMALL_AMC)
+
+
+def test_names_of_several_words_and_bones_that_do_not_move(tmp_path, small):
+    asf = SMALL_ASF.replace("name lower", "name lower leg left").replace("SMALL", "My own skeleton")
+    asf = asf.replace("name upper", "name upper leg").replace("root upper", "root upper leg")
+    asf = asf.replace("    upper lower", "    upper leg lower leg left")
+    amc = SMALL_AMC.replace("upper", "upper leg").replace("lower", "lower leg left")
+    (tmp_path / "a.asf").write_text(asf)
+    (tmp_path / "a.amc").write_text(amc)
+    (tmp_path / "small.amc").write_text(SMALL_AMC)
+    skeleton = read_asf(tmp_path / "a.asf")
+    assert skeleton.name == "My own skeleton"
+    assert skeleton.names == ("root", "upper leg", "lower leg left")
+    np.testing.assert_array_equal(
+        read_amc(tmp_path / "a.amc", skeleton), read_amc(tmp_path / "small.amc", small)
+    )
+    (tmp_path / "b.asf").write_text(SMALL_ASF.replace("    dof rz rx\n", ""))
+    stiff = read_asf(tmp_path / "b.asf")
+    (tmp_path / "b.amc").write_text(re.sub("lower.*\n", "", SMALL_AMC))
+    frames = read_amc(tmp_path / "b.amc", stiff)
+    assert frames.shape == (2, 9)
+    np.testing.assert_array_equal(frames, read_amc(tmp_path / "small.amc", small)[:, :9])
+
+
+def test_channels_that_stretch_a_bone_are_read_and_left_out(tmp_path, small):
+    (tmp_path / "a.asf").write_text(SMALL_ASF.replace("dof rz rx", "dof l rz rx tx"))
+    (tmp_path / "a.amc").write_text(re.sub(r"lower (\S+ \S+)", r"lower 3 \1 4", SMALL_AMC))
+    (tmp_path / "small.amc").write_text(SMALL_AMC)
+    skeleton = read_asf(tmp_path / "a.asf")
+    frames = read_amc(tmp_path / "a.amc", skeleton)
+    np.testing.assert_allclose(frames[:, skeleton.columns["lower", "l"]], 3 * 0.0254 / 0.45)
+    _, found = forward_kinematics(skeleton, frames)
+    _, expected = forward_kinematics(small, read_amc(tmp_path / "small.amc", small))
+    np.testing.assert_array_equal(found, expected)
