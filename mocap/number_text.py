@@ -26,7 +26,7 @@ def read_numbers(text: bytes, count: int) -> np.ndarray | None:
 
 
 def read_named_rows(
-    text: bytes, names: list[bytes], columns: list[list[int]], most: float
+    text: bytes | memoryview, names: list[bytes], columns: list[list[int]], most: float
 ) -> np.ndarray | None:
     """Frames of an .amc file (T, C) float64, or None.
 
@@ -50,19 +50,22 @@ def read_named_rows(
     return out[:rows]
 
 
-def _finished(text: bytes, out: np.ndarray, hard: np.ndarray, most: float = np.inf) -> bool:
+def _finished(
+    text: bytes | memoryview, out: np.ndarray, hard: np.ndarray, most: float = np.inf
+) -> bool:
     """Put the hard numbers, rows (place in ``out``, start, stop), in their places; false for none."""
     for place, start, stop in hard.tolist():
+        word = bytes(text[start:stop])
         try:
-            out[place] = float(text[start:stop])
+            out[place] = float(word)
         except ValueError:
             return False
-        if b"_" in text[start:stop] or not abs(out[place]) <= most or np.isinf(out[place]):
+        if b"_" in word or not abs(out[place]) <= most or np.isinf(out[place]):
             return False
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _number(text, at, powers):
     """The number that begins at ``at``, whether it is exact, and where it ends: at ``at`` if it is none.
 
@@ -125,7 +128,7 @@ def _number(text, at, powers):
     return (-value if negative else value), exact, at
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _numbers(text, out, powers, hard):
     """Fills ``out``; how many are hard, or -1 where there are not just so many words."""
     at, size, left = np.uint64(0), np.uint64(len(text)), 0
@@ -146,14 +149,14 @@ def _numbers(text, out, powers, hard):
     return left if at == size else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _blanks(text, at):
     while at < np.uint64(len(text)) and (text[at] == 32 or text[at] == 9):
         at += np.uint64(1)
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _line_end(text, at):
     """The beginning of the next line and whether this one is at its end."""
     at, size = _blanks(text, at), np.uint64(len(text))
@@ -164,7 +167,7 @@ def _line_end(text, at):
     return at + np.uint64(1), text[at] == 10
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _named_rows(text, joined, ends, counts, columns, most, out, powers, hard):
     """Rows read into ``out`` and how many numbers are hard; 0 rows for anything but such rows."""
     at, size, one = np.uint64(0), np.uint64(len(text)), np.uint64(1)
