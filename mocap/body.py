@@ -98,6 +98,7 @@ class Body:
     head_faces, hand_faces: (F,) bool.
     pose_directions: (V, 3, 207) float32 pose-dependent corrections (SMPL's posedirs), or None where the
         body has none, as the free body.
+    notes: what of its source the body does not hold, in words.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Body:
     head_faces: np.ndarray
     hand_faces: np.ndarray
     pose_directions: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def rest_joints(self) -> np.ndarray:
