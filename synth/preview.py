@@ -226,10 +226,11 @@ class _Film:
         self.stream.width, self.stream.height = look.width, look.height
         self.stream.pix_fmt = "yuv420p"
         self.stream.thread_count = 1
-        self.stream.options = {"crf": "21", "preset": "veryfast", "threads": "1"}
+        self.stream.options = {"crf": "23", "preset": "superfast", "threads": "1"}
 
     def add(self, frame: np.ndarray) -> None:
-        self.file.mux(self.stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        yuv = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+        self.file.mux(self.stream.encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p")))
 
     def __enter__(self) -> _Film:
         return self

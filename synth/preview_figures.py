@@ -18,7 +18,7 @@ from synth.preview_stage import darken, fill_mesh, on_floor
 from textures.camera import Camera
 from textures.shading import render_textured
 from textures.uv_layout import atlas, fill_gutters
-from textures.visibility import VisibilityBuffer, interpolate, vertex_normals, visibility
+from textures.visibility import interpolate, vertex_normals, visibility
 
 LEFT, RIGHT, MIDDLE = (238, 126, 34), (44, 112, 214), (214, 214, 210)  # RGB
 INK = (40, 44, 52)
@@ -74,11 +74,9 @@ class PosedBody:
         darken(image, mask)
 
     def draw(self, image: np.ndarray, camera: Camera) -> np.ndarray:
-        buffer = visibility(self.vertices, self.body.faces, camera)
-        x, y, w, h = cv2.boundingRect(buffer.covered.view(np.uint8))
-        part = (slice(y, y + h), slice(x, x + w))
+        part, window = _window(camera, self.vertices)
         image[part], _ = render_textured(
-            VisibilityBuffer(buffer.face[part], buffer.barycentric[part]),
+            visibility(self.vertices, self.body.faces, window),
             self.body,
             self.vertices,
             self.texture,
@@ -87,6 +85,18 @@ class PosedBody:
             background=image[part],
         )
         return image
+
+
+def _window(camera: Camera, vertices: np.ndarray) -> tuple[tuple[slice, slice], Camera]:
+    """The part of the image (rows, columns) that holds the vertices, and a camera of only that part."""
+    pixels, _ = camera.project(vertices)
+    size = (camera.width, camera.height)
+    left, top = np.clip(np.floor(pixels.min(axis=0)), 0, np.subtract(size, 1)).astype(int)
+    right, bottom = np.clip(np.ceil(pixels.max(axis=0)), (left + 1, top + 1), size).astype(int)
+    intrinsics = camera.intrinsics.copy()
+    intrinsics[:2, 2] -= left, top
+    own = Camera(intrinsics, camera.rotation, camera.translation, right - left, bottom - top)
+    return (slice(top, bottom), slice(left, right)), own
 
 
 def bodies(motion: Motion, body: Body, texture: np.ndarray | None) -> Iterator[PosedBody]:
@@ -167,6 +177,12 @@ def draw_prints(
     """Lines on the floor from ankle to toes of the feet that touch it: joints (T, 24, 3), (T, 2)."""
     for side, colour in (("left", LEFT), ("right", RIGHT)):
         ends = [JOINT_NAMES.index(f"{side}_{name}") for name in ("ankle", "foot")]
+        feet = joints[touching[:, int(side == "right")]][:, ends] * (1, 0, 1)
+        if not len(feet):
+            continue
+        pixels, z = camera.project(feet.reshape(-1, 3))
+        width = max(1, round(camera.intrinsics[0, 0] * 0.03 / float(np.median(z))))
         pale = tuple((int(c) + 200) // 2 for c in colour)
-        for own in joints[touching[:, int(side == "right")]][:, ends]:
-            draw_line(image, camera, *(own * (1, 0, 1)), 0.03, pale)
+        lines = np.round(pixels[..., :2]).astype(int).reshape(-1, 4)
+        for line in np.unique(lines[z.reshape(-1, 2).min(axis=1) > 0.1], axis=0).tolist():
+            cv2.line(image, (line[0], line[1]), (line[2], line[3]), pale, width, cv2.LINE_AA)

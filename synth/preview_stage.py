@@ -19,7 +19,7 @@ SUN = np.array([-0.35, 1.0, 0.2])  # direction towards it, for the shadow
 _FOCAL = 1.8  # in image heights
 _PITCH = np.radians(11.0)
 _ROOM = (0.94, 0.86)  # of the image's width and height; the caption has the rest
-_STANDING_COSTS = 1.4  # a camera that stands still may be so much farther away than one that tracks
+_STANDING_COSTS = 1.25  # a camera that stands still may be so much farther away than one that tracks
 _TRACKING, _TURNING = 0.5, 0.7  # seconds over which the camera's path and heading are smooth
 _FLOOR, _HAZE = (206.0, 210.0, 214.0), (176.0, 184.0, 194.0)
 _LINES, _AXES = (150.0, 156.0, 164.0), (92.0, 100.0, 112.0)
@@ -122,36 +122,53 @@ def _cover(distance, width):
 
 @numba.njit(cache=True, nogil=True)
 def _paint_floor(rays, position, image, floor, haze, lines, axes):
-    """Floor y = 0 with lines at whole metres; (dx, dy, dz) of a pixel's ray = rays @ (col, row, 1)."""
-    for i in range(image.shape[0]):
-        for j in range(image.shape[1]):
-            dx = rays[0, 0] * (j + 0.5) + rays[0, 1] * (i + 0.5) + rays[0, 2]
-            dy = rays[1, 0] * (j + 0.5) + rays[1, 1] * (i + 0.5) + rays[1, 2]
-            dz = rays[2, 0] * (j + 0.5) + rays[2, 1] * (i + 0.5) + rays[2, 2]
-            if dy > -1e-4 or position[1] <= 0.0:
+    """Floor y = 0 with lines at whole metres; a pixel's ray (dx, dy, dz) = rays @ (col, row, 1).
+
+    The camera is not rolled: a row of pixels is a line on the floor, at one distance ahead.
+    """
+    rows, columns = image.shape[:2]
+    blend, plain = np.empty((3, 3)), np.empty(3, np.uint8)
+    for i in range(rows):
+        dy = rays[1, 1] * (i + 0.5) + rays[1, 2]
+        if dy > -1e-4 or position[1] <= 0.0:
+            for j in range(columns):
                 for c in range(3):
                     image[i, j, c] = np.uint8(haze[c] + 0.5)
-                continue
-            far = -position[1] / dy
-            x, z = position[0] + far * dx, position[2] + far * dz
-            # How many metres of the floor one pixel spans, from the derivatives of x and z.
-            k = position[1] / (dy * dy)
-            span_x = abs(k * (dx * rays[1, 0] - dy * rays[0, 0]))
-            span_x += abs(k * (dx * rays[1, 1] - dy * rays[0, 1]))
-            span_z = abs(k * (dz * rays[1, 0] - dy * rays[2, 0]))
-            span_z += abs(k * (dz * rays[1, 1] - dy * rays[2, 1]))
+            continue
+        far = -position[1] / dy
+        clear = np.exp(-((far / 20.0) ** 2))
+        for c in range(3):
+            blend[0, c] = haze[c] + clear * (floor[c] - haze[c]) + 0.5
+            plain[c] = np.uint8(blend[0, c])
+            blend[1, c] = clear * (lines[c] - floor[c])
+            blend[2, c] = clear * (axes[c] - lines[c])
+        dx = rays[0, 0] * 0.5 + rays[0, 1] * (i + 0.5) + rays[0, 2]
+        dz = rays[2, 0] * 0.5 + rays[2, 1] * (i + 0.5) + rays[2, 2]
+        step_x, step_z = far * rays[0, 0], far * rays[2, 0]  # metres from a pixel to the next
+        tilt = rays[1, 1] / dy
+        for j in range(columns):
+            away_x, away_z = far * (dx + j * rays[0, 0]), far * (dz + j * rays[2, 0])
+            x, z = position[0] + away_x, position[2] + away_z
             near_x, near_z = np.floor(x + 0.5), np.floor(z + 0.5)
+            # How many metres of the floor a pixel spans: to the next column, and to the next row.
+            span_x = abs(step_x) + abs(far * rays[0, 1] - away_x * tilt)
+            span_z = abs(step_z) + abs(far * rays[2, 1] - away_z * tilt)
+            if 2 * abs(x - near_x) > 2 * LINE + span_x and 2 * abs(z - near_z) > 2 * LINE + span_z:
+                for c in range(3):
+                    image[i, j, c] = plain[c]
+                continue
             on_x, on_z = _cover(x - near_x, span_x), _cover(z - near_z, span_z)
             line = on_x + on_z - on_x * on_z
             axis = max(on_x if near_x == 0.0 else 0.0, on_z if near_z == 0.0 else 0.0)
-            clear = np.exp(-((x - position[0]) ** 2) / 400.0 - (z - position[2]) ** 2 / 400.0)
             for c in range(3):
-                value = floor[c] + line * (lines[c] - floor[c]) + axis * (axes[c] - lines[c])
-                image[i, j, c] = np.uint8(haze[c] + clear * (value - haze[c]) + 0.5)
+                image[i, j, c] = np.uint8(blend[0, c] + line * blend[1, c] + axis * blend[2, c])
 
 
 def floor_picture(camera: Camera) -> np.ndarray:
-    """RGB uint8 (H, W, 3) of the empty floor y = 0, a line each metre, x = 0 and z = 0 darker."""
+    """RGB uint8 (H, W, 3) of the empty floor y = 0, a line each metre, x = 0 and z = 0 darker.
+
+    The camera must not be rolled.
+    """
     image = np.empty((camera.height, camera.width, 3), np.uint8)
     rays = camera.rotation.T @ np.linalg.inv(camera.intrinsics)
     colours = [np.array(colour) for colour in (_FLOOR, _HAZE, _LINES, _AXES)]
