@@ -1,8 +1,10 @@
 """The free body: Anny (Apache-2.0 code, CC0 data) brought into SMPL's format.
 
 Anny's 163 bones are merged into SMPL's 24 joints, its rest pose is turned into the T-pose, and its
-phenotype space is reduced to 10 directions by principal components over its own adult population.
-Nothing is registered and nothing licensed is read. Built once in about a minute, then cached.
+phenotype space is reduced to 10 directions by principal components over its own adult population:
+of women, of men, or of both (the neutral body). All three share faces, UVs, weights and parts, so a
+texture fits each of them. Nothing is registered and nothing licensed is read. Built once in about a
+minute each, then cached.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mocap.body import HAND_PARTS, HEAD_PART, JOINT_NAMES, PARENTS, Body, parts_of_faces
+from mocap.errors import BadInput
 from mocap.files import written_whole
 
 UV_LAYOUT = "anny-1"
@@ -73,6 +76,9 @@ _SMPL_PELVIS = (
 )  # Where SMPL's template has it, so that AMASS heights carry over.
 _POPULATION = 640
 _AGES = (18.0, 75.0)
+# Where on Anny's scale from man (0) to woman (1) a sex is drawn; one half belongs to the men.
+_SEXES = {"neutral": (0.0, 1.0), "female": (0.501, 1.0), "male": (0.0, 0.5)}
+GENDERS = tuple(_SEXES)
 
 
 def cache_folder() -> Path:
@@ -80,17 +86,31 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SURREALPP_CACHE", Path.home() / ".cache" / "surrealpp"))
 
 
-def load_free_body(cache: Path | None = None) -> Body:
-    """Read the free body from the cache, building it first where it is not there yet."""
-    path = (cache or cache_folder()) / f"free_body-{BUILD}.npz"
+def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Body:
+    """Read the free body from the cache, building it first where it is not there yet.
+
+    gender: "neutral", "female" or "male"; raises BadInput for anything else.
+    """
+    if gender not in GENDERS:
+        raise BadInput(f"no free body of gender {gender!r}; choose one of {', '.join(GENDERS)}")
+    path = (cache or cache_folder()) / f"free_body-{_tagged(gender)}{BUILD}.npz"
     if not path.exists():
-        body = build_free_body()
+        body = build_free_body(gender)
         with written_whole(path) as temporary:
             arrays = {k: v for k, v in vars(body).items() if isinstance(v, np.ndarray)}
             np.savez(temporary, **arrays)
         return body
     with np.load(path, allow_pickle=False) as arrays:
-        return Body(name="free", uv_layout=UV_LAYOUT, **{name: arrays[name] for name in arrays})
+        arrays = {name: arrays[name] for name in arrays}
+    return Body(name=_name(gender), uv_layout=UV_LAYOUT, **arrays)
+
+
+def _tagged(gender: str) -> str:
+    return "" if gender == "neutral" else f"{gender}-"
+
+
+def _name(gender: str) -> str:
+    return "free" if gender == "neutral" else f"free-{gender}"
 
 
 def joint_of_bone(bone: str) -> int:
@@ -217,20 +237,40 @@ def _principal_shapes(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, (directions * signs[:, None]).reshape(10, -1, 3).transpose(1, 2, 0)
 
 
-def _population(model: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rest vertices (N, V, 3), joints (N, 24, 3), palm normals (N, 2, 3) of sampled adults, y up."""
+def sample_adults(
+    model: object, count: int, *, gender: str = "neutral", seed: int = 20190616
+) -> dict[str, object]:
+    """Anny's phenotypes (each (count,) float tensor) of adults of its own shape distribution."""
     import torch
     from anny.shape_distribution import SimpleShapeDistribution
+
+    def evenly(low: float, high: float) -> torch.distributions.Uniform:
+        return torch.distributions.Uniform(
+            torch.tensor(low, dtype=model.dtype), torch.tensor(high, dtype=model.dtype)
+        )
+
+    distribution = SimpleShapeDistribution(
+        model,
+        morphological_age_distribution=evenly(*_AGES),
+        gender_distribution=evenly(*_SEXES[gender]),
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        _, phenotypes = distribution.sample(count)
+    # The package draws sex evenly between the extremes; people cluster near the two ends.
+    sex = phenotypes["gender"]
+    phenotypes["gender"] = torch.where(sex <= 0.5, sex * 0.3, 1 - (1 - sex) * 0.3)
+    return phenotypes
+
+
+def _at_rest(
+    model: object, phenotypes: dict[str, object]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rest vertices (N, V, 3), joints (N, 24, 3), palm normals (N, 2, 3) of phenotypes, y up."""
+    import torch
     from anny.skinning import skinning
 
-    ages = torch.distributions.Uniform(*(torch.tensor(age, dtype=model.dtype) for age in _AGES))
-    distribution = SimpleShapeDistribution(model, morphological_age_distribution=ages)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(20190616)
-        _, phenotypes = distribution.sample(_POPULATION)
-        # The package draws sex evenly between the extremes; people cluster near the two ends.
-        sex = phenotypes["gender"]
-        phenotypes["gender"] = torch.where(sex <= 0.5, sex * 0.3, 1 - (1 - sex) * 0.3)
+    with torch.no_grad():
         coefficients = model.get_phenotype_blendshape_coefficients(**phenotypes)
         vertices = model.get_rest_vertices(coefficients).numpy()
         heads = skinning.apply_linear_blendshape(
@@ -243,27 +283,59 @@ def _population(model: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for side, sign in (("L", 1.0), ("R", -1.0)):
         along = bone[f"finger3-1.{side}"] - bone[f"wrist.{side}"]
         across = bone[f"finger2-1.{side}"] - bone[f"finger5-1.{side}"]
-        normal = sign * np.cross(across, along)
+        normal = sign * np.cross(along, across)
         palms.append(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
     return _to_smpl_axes(vertices), joints, np.stack(palms, axis=1)
 
 
-def build_free_body() -> Body:
-    """Build the free body from the installed Anny package (about a minute)."""
+def anny_model() -> object:
+    """The installed Anny model that the free body is made of (its first use takes about a minute)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         os.environ.setdefault("WARP_QUIET", "1")
         from anny import Anny
 
-        model = Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
-        vertices, heads, palms = _population(model)
+        return Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
+
+
+def merged_weights(model: object) -> np.ndarray:
+    """Anny's skinning weights with its bones merged into SMPL's joints, (V, 24) float64."""
     joint_of = np.array([joint_of_bone(label) for label in model.bone_labels])
-    weights = np.zeros((vertices.shape[1], 24))
-    rows = np.arange(len(weights))[:, None]
     bones = model.vertex_bone_indices.numpy()
+    weights = np.zeros((len(bones), 24))
+    rows = np.arange(len(weights))[:, None]
     np.add.at(weights, (rows, joint_of[bones]), model.vertex_bone_weights.numpy())
-    weights /= weights.sum(1, keepdims=True)
-    posed, joints = _t_posed(vertices, heads, _t_pose_rotations(heads, palms), weights)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _palm_targets(palms: np.ndarray, gender: str) -> np.ndarray:
+    """The normals that the T-pose turns down: SMPL's palms look down.
+
+    The first build of the neutral body turned the backs of its hands down instead. Networks that are
+    shipped have learnt on it, so it stays as it is until `BUILD` is raised and they are trained anew.
+    """
+    return -palms if gender == "neutral" and BUILD == 1 else palms
+
+
+def t_pose_of(
+    model: object, phenotypes: dict[str, object], *, gender: str = "neutral"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rest joints (N, 24, 3) of phenotypes and each joint's global rotation (N, 24, 3, 3) from Anny's
+    rest pose into the T-pose of the free body of a gender. World axes: y up.
+    """
+    _, heads, palms = _at_rest(model, phenotypes)
+    return heads, _t_pose_rotations(heads, _palm_targets(palms, gender))
+
+
+def build_free_body(gender: str = "neutral") -> Body:
+    """Build the free body of a gender from the installed Anny package (about a minute)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = anny_model()
+        vertices, heads, palms = _at_rest(model, sample_adults(model, _POPULATION, gender=gender))
+    weights = merged_weights(model)
+    rotations = _t_pose_rotations(heads, _palm_targets(palms, gender))
+    posed, joints = _t_posed(vertices, heads, rotations, weights)
     shift = np.array(_SMPL_PELVIS) - joints.mean(0)[0]
     posed, joints = posed + shift, joints + shift
     # People differ in size, not in where they happen to stand: pelvises coincide before the analysis.
@@ -273,7 +345,7 @@ def build_free_body() -> Body:
     faces = model.faces.numpy().astype(np.int32)
     face_parts = parts_of_faces(faces, weights)
     return Body(
-        name="free",
+        name=_name(gender),
         uv_layout=UV_LAYOUT,
         template=template.astype(np.float32),
         shape_directions=directions.astype(np.float32),
