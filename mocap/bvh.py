@@ -18,6 +18,7 @@ from mocap.skeleton import axis_rotations
 CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
 _CHANNEL = {name.lower(): name for name in CHANNELS}
 _MOST_JOINTS = 1000
+_MOST_PLACES = 20_000_000  # frames times joints: an hour of 50 joints at 120 a second
 _MOST_BYTES = 1 << 30
 _BULK = 1 << 16  # bytes from which compiled reading is worth its start
 
@@ -231,6 +232,11 @@ class _Reader:
         width = len(columns)
         if not width:
             raise BadInput(f"{self.path}: no joint has CHANNELS, expected some; nothing moves here")
+        if self.count * len(self.names) > _MOST_PLACES:
+            raise BadInput(
+                f"{self.path}: found {self.count} frames of {len(self.names)} joints, expected at most "
+                f"{_MOST_PLACES // len(self.names)}; cut the motion into parts"
+            )
         values = self._numbers(width)
         turning = np.array([name.endswith("rotation") for name in columns])
         none = (np.nan,) * 3

@@ -120,6 +120,16 @@ def unit_of_length(leg: float) -> tuple[float, str]:
     return size, f"a leg of {leg:.4g} is in no usual unit, taken to be {_USUAL_LEG} m"
 
 
+def metres_a_unit(motion: BvhMotion, leg: float) -> tuple[float, str]:
+    """``unit_of_length`` of a leg, or BadInput where it has no length."""
+    if not (np.isfinite(leg) and leg > 1e-9):
+        raise BadInput(
+            f"{motion.path}: the legs have no length, expected OFFSETs of a person; "
+            "fetch the file again"
+        )
+    return unit_of_length(float(leg))
+
+
 def place_joints(motion: BvhMotion) -> PlacedJoints:
     """Find SMPL's joints by name and by the tree. Raises BadInput naming those not found."""
     tree = _Tree(motion)
@@ -248,7 +258,7 @@ def side_and_part(name: str) -> tuple[str, str]:
 
 def _limb(tree: _Tree, named: Mapping, side: str, chain: tuple[str, ...]) -> dict[str, int]:
     """The three joints of a limb: by name, each under the one before; gaps filled along the tree."""
-    first, second, third = ([i for _, i in named.get((side, joint), [])] for joint in chain)
+    first, second, third = ([i for _, i in named.get((side, joint), [])][:8] for joint in chain)
     best: tuple = ()
     for a in first or [None]:
         for b in second or [None]:
