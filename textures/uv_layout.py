@@ -13,6 +13,7 @@ from typing import TypeVar
 import cv2
 import numba
 import numpy as np
+from scipy.spatial import cKDTree
 
 from mocap.body import Body
 from mocap.errors import BadInput
@@ -116,6 +117,24 @@ def masks_of_atlas(texels: VisibilityBuffer, body: Body) -> TexelMasks:
         head=covered & body.head_faces[texels.face],
         hand=covered & body.hand_faces[texels.face],
     )
+
+
+def mirrored_texels(body: Body, size: int) -> np.ndarray:
+    """Each texel's twin on the other side of the body: (S,S) int64 numbers, row * S + column; -1
+    where no surface is.
+
+    The twin is the texel whose point on the T-posed template is nearest to the mirror image (left for
+    right) of this texel's point. ``texture.reshape(S * S, -1)[twins]`` is the texture of the mirrored
+    person, wherever ``twins >= 0``.
+    """
+    texels = atlas(body, size)
+    covered = texels.covered
+    twins = np.full((size, size), -1, np.int64)
+    if covered.any():
+        position = interpolate(texels, body.faces, body.template)[covered].astype(np.float64)
+        nearest = cKDTree(position).query(position * (-1, 1, 1))[1]
+        twins[covered] = np.flatnonzero(covered)[nearest]
+    return twins
 
 
 def fill_gutters(texture: np.ndarray, covered: np.ndarray) -> np.ndarray:

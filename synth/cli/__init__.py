@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
     "render-videos": ("synth.cli.films", "render_videos"),
     "eval-ucf101": ("synth.cli.recognition", "eval_ucf101"),
+    "body": ("synth.cli.body", "body"),
     "motions": ("synth.cli.motions", "motions"),
     "preview": ("synth.cli.preview", "preview"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mocap.body import PART_NAMES
 from mocap.errors import BadInput
 from textures.camera import look_at
 from textures.uv_layout import (
@@ -15,6 +16,7 @@ from textures.uv_layout import (
     check_layout,
     fill_gutters,
     grid_positions,
+    mirrored_texels,
     sample_texture,
     texel_map,
     texel_masks,
@@ -109,3 +111,27 @@ def test_a_texture_of_another_layout_is_refused(body):
         check_layout("smpl", body, "crop.png")
     with pytest.raises(BadInput):
         check_layout(body.uv_layout, replace(body, uv_layout="other"))
+
+
+def test_mirrored_texels_swap_left_and_right(body):
+    size = 256
+    twins = mirrored_texels(body, size)
+    texels = atlas(body, size)
+    covered = texels.covered
+    assert ((twins >= 0) == covered).all()
+    positions = interpolate(texels, body.faces, body.template.astype(np.float64))[covered]
+    place = np.full(size * size, -1)
+    place[np.flatnonzero(covered)] = np.arange(covered.sum())
+    twin = place[twins[covered]]
+    assert (twin >= 0).all()
+    off = np.linalg.norm(positions[twin] - positions * (-1, 1, 1), axis=1)
+    assert np.median(off) < 2e-3 and np.percentile(off, 99) < 5e-3  # metres; a texel is some 5 mm
+    swap = np.arange(25)
+    for left, name in enumerate(PART_NAMES, 1):
+        if name.startswith("left"):
+            right = PART_NAMES.index(name.replace("left", "right")) + 1
+            swap[left], swap[right] = right, left
+    part = body.face_parts[texels.face[covered]]
+    assert (part[twin] == swap[part]).mean() > 0.99  # the rest lies along borders of parts
+    back_again = np.linalg.norm(positions[twin[twin]] - positions, axis=1)
+    assert np.percentile(back_again, 98) < 5e-3

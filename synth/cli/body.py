@@ -1,0 +1,37 @@
+"""`synth body`: what a body model holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("body")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--gender",
+    type=click.Choice(["neutral", "female", "male"]),
+    help="Which free body (without FILE).  [default: neutral]",
+)
+@click.option("--uv", type=click.Path(path_type=Path), help="The .obj with the UVs of FILE.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write a turntable: a .mp4 film or a .png sheet."
+)
+def body(file: Path | None, gender: str | None, uv: Path | None, out: Path | None) -> None:
+    """Show what a body holds: joints, betas, UV layout, parts, and what was left out of it.
+
+    FILE is an SMPL, SMPL-H or SMPL-X model (.npz or .pkl, official or cleaned) that you have licensed;
+    without it the free body is shown. No code in a file is ever run.
+    """
+    from mocap.bodies import describe, load_body
+
+    if out is not None:
+        from synth.turntable import check_suffix, write_turntable
+
+        check_suffix(out)
+    found = load_body(file, uv=uv, gender=gender)
+    click.echo(describe(found))
+    if out is not None:
+        write_turntable(found, out)
+        click.echo(f"turntable: {out}")
