@@ -20,7 +20,7 @@ from mocap.verdict import THRESHOLDS, Verdict
 if TYPE_CHECKING:
     from mocap.library import MotionEntry
 
-JUDGED = 1  # Raised whenever the same motion would be judged differently under the same limits.
+JUDGED = 1  # Raised whenever a motion would be retargeted or judged differently under the same limits.
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from mocap.free_body import cache_folder
 from synth.cli import cli
 from tests.mocap import motion_files as made
+from tests.synth.test_films import texture_folder
 
 INDEX = "motion,subject,trial,subject_title,description,framerate_fps,fps_source\n"
 
@@ -70,3 +71,15 @@ def test_a_check_judges_and_the_verdicts_stay(folder):
     assert rows[1]["verdict"]["reasons"][0]["defect"] == "flip"
     bad = run(folder, "--verdict", "bad")
     assert "80_02" in bad.stdout and "80_01" not in bad.stdout
+
+
+def test_bad_motions_are_left_out_of_plans_and_named(folder, tmp_path, body):
+    textures = texture_folder(tmp_path / "textures", body.uv_layout)
+    words = ["render-videos", "--motions", folder, "--textures", textures, "--dry-run"]
+    words += ["--clips", "4", "--frames", "10", "--out", tmp_path / "films"]
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    (left,) = [line for line in done.stderr.splitlines() if "80_02.amc" in line]
+    assert left.startswith("left out: ") and "flip: left_shoulder" in left
+    plan = (tmp_path / "films" / "plan.jsonl").read_text().splitlines()
+    assert {json.loads(line)["sequence"] for line in plan} == {"80_01"} and len(plan) == 4
