@@ -10,6 +10,7 @@ all would take at that rate. The index is kept in a folder of its own, not in th
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import resource
 import tempfile
@@ -66,7 +67,9 @@ def opened(folder: Path, what: str) -> MotionLibrary:
 
 
 def children_cpu() -> float:
-    """CPU seconds of the processes that have ended."""
+    """CPU seconds of this process's children, once they have ended."""
+    for child in multiprocessing.active_children():
+        child.join()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
