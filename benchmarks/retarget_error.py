@@ -21,6 +21,8 @@ Feet, for motions whose index says walk or run: ``slide`` is the horizontal way 
 one frame to the next at 30 fps (mean, 95% and the largest; of its sole's points within 1 cm of the
 floor, frames in which the captured ankle and toes are still); ``sunk`` is the deepest point under the
 floor in any frame.
+
+Last, the motions that are there in two files: the mean distance of the body's joints, frame by frame.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ import numpy as np
 from mocap.acclaim import read_amc, read_asf
 from mocap.body import JOINT_NAMES
 from mocap.bvh import read_bvh
-from mocap.bvh_capture import bvh_capture
+from mocap.bvh_capture import bvh_capture, cmu_name
 from mocap.capture import SIDES, Capture, acclaim_capture
 from mocap.errors import BadInput
 from mocap.footing import (
@@ -179,7 +181,7 @@ def main() -> None:
     arguments = parser.parse_args()
     body = load_free_body()
     soles = soles_of(body)
-    rows = []
+    rows, kept = [], {}
     for path, capture, fps, category in captures(arguments.folder, arguments.only):
         pose, translation = retarget_capture(capture, body, fps=fps)
         pelvis = translation + soles.joints[0]
@@ -190,12 +192,30 @@ def main() -> None:
         if category in ("walk", "run"):
             row["feet"] = feet(capture, pose, pelvis, soles, fps)
         rows.append(row)
+        world = joints + pelvis[:, None]
+        kept.setdefault(cmu_name(path) or path.stem, []).append((path.name, world))
         if not arguments.json:
             print(line(row), flush=True)
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return
     print(summary(rows))
+    for name, takes in kept.items():
+        for other, joints in takes[1:]:
+            print(agreement(name, takes[0], (other, joints)))
+
+
+def agreement(name: str, one: tuple, other: tuple) -> str:
+    """How far the joints of one motion out of two files are apart, frame by frame."""
+    first, second = one[1], other[1]
+    if len(first) != len(second):
+        return f"{name}: {one[0]} has {len(first)} frames, {other[0]} {len(second)}"
+    apart = np.linalg.norm(first - second, axis=-1).mean()
+    bodies = np.linalg.norm((first - first[:, :1]) - (second - second[:, :1]), axis=-1)
+    return (
+        f"{name}: {one[0]} and {other[0]} apart by {100 * apart:.2f} cm in the world, "
+        f"{100 * bodies.mean():.2f} over the pelvis (worst frame {100 * bodies.mean(1).max():.1f})"
+    )
 
 
 def line(row: dict) -> str:

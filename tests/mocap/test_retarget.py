@@ -191,6 +191,24 @@ def _scale(body, skeleton: Skeleton) -> float:
     return own / sum(skeleton.bones[skeleton.index[name]].length for name in names)
 
 
+def test_a_right_handed_punch_is_right_handed(shared_data, body):
+    skeleton, frames = captured(shared_data, "02_05")
+    frames = frames[400:1000:4]
+    pose, translation = retarget(skeleton, frames, body, fps=30.0)
+    joints = joints_of(body, pose, translation)
+    ahead = unit(global_rotations(pose)[:, 0, :, 2] * [1, 0, 1])
+    reach = {
+        side: ((joints[:, J[f"{side}_wrist"]] - joints[:, J[f"{side}_shoulder"]]) * ahead).sum(-1)
+        for side in ("left", "right")
+    }
+    assert reach["right"].max() > 0.4 > 0.3 > reach["left"].max()
+    _, ends = forward_kinematics(skeleton, frames)
+    for side in ("left", "right"):
+        arm = ends[:, skeleton.index[f"{side[0]}wrist"]]
+        arm = arm - ends[:, skeleton.index[f"{side[0]}clavicle"]]
+        assert np.corrcoef((arm * ahead).sum(-1), reach[side])[0, 1] > 0.98
+
+
 def test_flipped_thighs_are_mended(shared_data, body):
     skeleton, frames = captured(shared_data, "05_05")
     captured_knee = forward_kinematics(skeleton, frames)[1][:, skeleton.index["rfemur"]]
