@@ -55,6 +55,7 @@ def write_motions(out: Path | str, *, seed: int, subjects: int = 6, variations: 
         writer.writerows(rows)
     with written_whole(out / "README.txt") as path:
         path.write_text(README.format(seed=seed, actions=len(ACTIONS)))
+    (out / "STAND_IN").write_text("Generated motions, not captured ones.\n")
     return len(rows)
 
 
