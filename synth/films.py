@@ -15,10 +15,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mocap.body import Body
+from mocap.checking import GoodMotions
 from mocap.errors import BadInput
 from mocap.files import written_whole
 from mocap.free_body import load_free_body
-from mocap.library import MotionLibrary, load_motion, open_motion_library
+from mocap.library import MotionLibrary, open_motion_library
 from synth.backgrounds import open_photographs
 from synth.camera import FilmFormat
 from synth.checks import CheckFailed
@@ -84,6 +85,7 @@ def render_videos(
 
     body = load_free_body()
     library = open_motion_library(motions)
+    good = GoodMotions(library, body)
     for _, reason in library.skipped:
         leave_out(reason)
     worn = _readable_textures(textures, body, leave_out)
@@ -95,7 +97,7 @@ def render_videos(
     rows = make_plan(
         entries=library.entries,
         motion_folder=motions,
-        load=lambda entry: load_motion(entry, body, fps=windows.fps),
+        load=lambda entry: good.load(entry, windows.fps),
         body=body,
         textures=worn,
         photographs=photographs,
@@ -156,10 +158,7 @@ def _film(
         tqdm(total=sum(row.frames for row in rows), unit="frame", desc="filming") as bar,
     ):
         settings = StudioSettings(
-            entries={
-                entry.path.relative_to(library.folder).as_posix(): entry
-                for entry in library.entries
-            },
+            entries={entry.source_in(library.folder): entry for entry in library.entries},
             textures=textures.resolve(),
             backgrounds=backgrounds and backgrounds.resolve(),
             out=out.resolve(),

@@ -298,7 +298,7 @@ def make_plan(
             split=split,
             category=entry.category,
             subject=entry.subject,
-            source=entry.path.relative_to(motion_folder).as_posix(),
+            source=entry.source_in(motion_folder),
             start=start,
             frames=frames,
             fps=float(windows.fps),
