@@ -43,6 +43,7 @@ from textures.market1501 import Crop, read_crops, read_image
 from textures.projection import SEEN, TexelGeometry, projection_input, source_pixels, texel_geometry
 from textures.reid_network import PCB
 from textures.seams import find_seams, without_seams
+from textures.skin import skin_texels, with_skin
 from textures.uv_layout import fill_gutters, texel_map
 from textures.visibility import visibility
 
@@ -91,6 +92,7 @@ class Harvester:
         self.geometry: TexelGeometry = texel_geometry(body, self.generator.config.texture_size)
         self.output: TexelGeometry = texel_geometry(body, size)
         self.seams = find_seams(self.output)
+        self.skin = skin_texels(self.output, body)
 
     def fit(self, images: list[np.ndarray]) -> tuple[BodyFit, np.ndarray]:
         """Fitted bodies of the crops and their vertices (N,V,3)."""
@@ -144,6 +146,7 @@ class Harvester:
             )
             spared = self.output.head | self.output.hand
             result = with_detail(result, image, positions, kinds, spared=spared)
+        result = with_skin(result, self.skin)
         result = without_seams(fill_gutters(result, self.output.covered), self.seams)
         return fill_gutters(result, self.output.covered)
 
