@@ -39,11 +39,12 @@ demo: $(VENV)/.installed
 	@$(SYNTH) eval-ucf101 --films $(DEMO)/films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition
 	@echo "[7/7] the report"
 	@$(SYNTH) report --textures $(DEMO)/textures --images $(DEMO)/market --films $(DEMO)/films \
-		--recognition $(DEMO)/recognition --out $(DEMO)/report.html
+		--recognition $(DEMO)/recognition --out $(DEMO)/report.html --picture $(DEMO)/pipeline.jpg
 	@echo "open $(DEMO)/report.html"
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	@$(BIN)/python -c "from mocap.free_body import load_free_body; load_free_body()"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

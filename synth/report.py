@@ -134,6 +134,36 @@ def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
+def write_picture(
+    out: Path, *, body: Body, textures: Path, images: Path, films: Path, width: int = 1600
+) -> None:
+    """One wide JPEG: three crops with their textures and their bodies turned around, above all channels
+    of one frame of a film. Raises BadInput, naming the file, where something cannot be read.
+    """
+    entries = evenly(read_library(textures, body), 5)[1:4]
+    crops, skinning = _crops_below(images), Skinning(body)
+    cards = []
+    for entry in entries:
+        if entry.source not in crops:
+            raise BadInput(f"{images}: no {entry.source} below it; give the folder of the crops")
+        texture, crop = read_texture(textures / entry.file), read_image(crops[entry.source])
+        shown = [cv2.resize(crop, (150, 300)), cv2.resize(texture, (300, 300))]
+        cards.append(
+            np.hstack(shown + turned_views(body, skinning, texture, height=300, width=150))
+        )
+    lines = _one_of_each_category(read_clip_lines(films))
+    frames = clip_mosaics(read_clip(films / lines[len(lines) // 2]["path"]))
+    rows = [np.hstack(cards), frames[len(frames) // 2]]
+    scaled = [
+        cv2.resize(row, (width, round(row.shape[0] * width / row.shape[1])), cv2.INTER_AREA)
+        for row in rows
+    ]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
+    data = cv2.imencode(".jpg", np.vstack(scaled)[..., ::-1], quality)[1].tobytes()
+    with written_whole(out) as temporary:
+        temporary.write_bytes(data)
+
+
 def read_clip_lines(folder: Path) -> list[dict[str, Any]]:
     """The lines of a film folder's clips.jsonl. Raises BadInput where it is missing or empty."""
     index = folder / "clips.jsonl"
