@@ -9,8 +9,10 @@ from mocap.errors import BadInput
 
 # SURREAL (Varol et al., 2017), 30 of CMU's subjects; all others are trained on.
 SURREAL_TEST_SUBJECTS: frozenset[int] = frozenset(
-    (3, 6, 7, 9, 10, 13, 24, 27, 30, 31, 34, 36, 39, 40, 60, 61, 70, 75, 81)
-    + (104, 107, 108, 115, 118, 120, 122, 127, 128, 133, 138)
+    [
+        *(3, 6, 7, 9, 10, 13, 24, 27, 30, 31, 34, 36, 39, 40, 60, 61, 70, 75, 81),
+        *(104, 107, 108, 115, 118, 120, 122, 127, 128, 133, 138),
+    ]
 )
 SHARES: Mapping[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
 PRESETS = ("surreal", "hash")
