@@ -38,7 +38,7 @@ def _levels() -> list[tuple[list[int], list[int]]]:
 _LEVELS = _levels()
 _ORDER = [joint for joints, _ in _LEVELS for joint in joints]
 _PLACES = [_ORDER.index(joint) for joint in range(len(PARENTS))]
-_CHUNK = 16  # bodies blended at a time on a CPU, so that what lies between stays in its cache
+_CHUNK = 64  # bodies blended at a time on a CPU: what lies between stays near it
 
 
 class Skinning(torch.nn.Module):
