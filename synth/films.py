@@ -21,6 +21,7 @@ from mocap.files import written_whole
 from mocap.free_body import load_free_body
 from mocap.library import MotionLibrary, open_motion_library
 from synth.backgrounds import open_photographs
+from synth.blender import DEVICES
 from synth.camera import FilmFormat
 from synth.checks import CheckFailed
 from synth.clips import is_published, published_row, write_conventions, write_index
@@ -74,9 +75,8 @@ def render_videos(
     """
     windows = windows or Windows()
     motions, textures, out = Path(motions), Path(textures), Path(out)
-    _check_numbers(
-        clips=clips, windows=windows, samples=samples, workers=workers, channels=channels
-    )
+    _check_numbers(clips=clips, windows=windows, samples=samples, workers=workers)
+    _check_names(channels, device)
     left_out: list[str] = []
 
     def leave_out(line: str) -> None:
@@ -192,7 +192,6 @@ def _check_numbers(
     windows: Windows,
     samples: int,
     workers: int | None,
-    channels: Sequence[str],
 ) -> None:
     for option, value in (("--clips", clips), ("--workers", workers), ("--samples", samples)):
         if value is not None and value < 1:
@@ -203,6 +202,11 @@ def _check_numbers(
         raise BadInput(f"--fps {windows.fps:g}: expected more than 0")
     if not 0 <= windows.overlap < 1:
         raise BadInput(f"--overlap {windows.overlap:g}: expected at least 0 and less than 1")
+
+
+def _check_names(channels: Sequence[str], device: str) -> None:
+    if device not in DEVICES:
+        raise BadInput(f"--device {device}: expected one of {', '.join(DEVICES)}")
     unknown = sorted(set(channels) - set(CHANNELS))
     if unknown:
         raise BadInput(f"--channels {','.join(unknown)}: expected some of {','.join(CHANNELS)}")

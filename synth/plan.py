@@ -35,6 +35,7 @@ from textures.library import SPLITS, TextureEntry
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 ENOUGH_SUBJECTS = 10
+RUNS = {0.5: "run0", 0.3: "run1", 0.7: "run2"}  # SURREAL's folders, by overlap
 SHAPE_LIMIT = 2.0  # betas are N(0, 1) cut at this, which keeps out SURREAL's "monster" bodies
 
 
@@ -64,8 +65,10 @@ class PlanRow:
     folder, ``background["photograph"]`` to the background folder (or ``background["painted"]`` is a
     seed).
 
-    ``start`` and ``frames`` count at ``fps``. ``intrinsics``, ``rotation``, ``translation`` are the
-    camera's K, R, t; ``yaw`` and the two distances say how it was placed (see ``synth.camera``).
+    ``collection`` is where the motion comes from ("cmu" or "stand-in"), ``overlap`` what
+    neighbouring windows share. ``start`` and ``frames`` count at ``fps``. ``intrinsics``,
+    ``rotation``, ``translation`` are the camera's K, R, t; ``yaw`` and the two distances say how it
+    was placed (see ``synth.camera``).
     """
 
     stem: str
@@ -74,10 +77,12 @@ class PlanRow:
     split: str
     category: str
     subject: str
+    collection: str
     source: str
     start: int
     frames: int
     fps: float
+    overlap: float
     betas: tuple[float, ...]
     texture: str
     identity: str
@@ -271,12 +276,13 @@ def make_plan(
         for split in SPLITS
     }
     splits = [split for split in SPLITS if worn[split]]
+    run = RUNS.get(windows.overlap, "run0")
     of_motion = split_motions(entries, splits, seed)
     behind = _share_photographs(photographs, sorted(set(of_motion.values())), seed)
 
     def row(entry: MotionEntry, motion: Motion, number: int, start: int, frames: int) -> PlanRow:
         split = of_motion[entry.name]
-        stem = f"{split}/run0/{entry.name}/{entry.name}_c{number:04d}"
+        stem = f"{split}/{run}/{entry.name}/{entry.name}_c{number:04d}"
         rng = np.random.default_rng(clip_seed(seed, stem))
         betas = np.clip(rng.standard_normal(10), -SHAPE_LIMIT, SHAPE_LIMIT).astype(np.float32)
         identities = sorted({texture.identity for texture in worn[split]})
@@ -298,10 +304,12 @@ def make_plan(
             split=split,
             category=entry.category,
             subject=entry.subject,
+            collection="stand-in" if stand_in else "cmu",
             source=entry.source_in(motion_folder),
             start=start,
             frames=frames,
             fps=float(windows.fps),
+            overlap=float(windows.overlap),
             betas=tuple(float(b) for b in betas),
             texture=texture.file,
             identity=texture.identity,

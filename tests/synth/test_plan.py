@@ -99,10 +99,10 @@ def test_short_rests_make_no_clip():
 
 
 def test_a_shorter_plan_is_the_beginning_of_a_longer_one(body):
-    long, short = plan(body, clips=14), plan(body, clips=5)
-    assert short == long[:5]
-    assert plan(body, clips=5, entries=ENTRIES[::-1], textures=TEXTURES[::-1]) == short
-    assert plan(body, clips=5, seed=8) != short
+    long, short = plan(body, clips=8), plan(body, clips=4)
+    assert short == long[:4]
+    assert plan(body, clips=4, entries=ENTRIES[::-1], textures=TEXTURES[::-1]) == short
+    assert plan(body, clips=4, seed=8) != short
 
 
 def test_clips_spread_over_categories_and_go_round_when_windows_run_out(body):
@@ -125,7 +125,7 @@ def test_without_a_number_every_window_comes_once(body):
 
 
 def test_splits_share_no_identity_motion_background_or_shape(body):
-    rows = plan(body, clips=60, photographs=[f"{i}.jpg" for i in range(20)])
+    rows = plan(body, clips=45, photographs=[f"{i}.jpg" for i in range(20)])
     splits = {row.split for row in rows}
     assert splits == {"train", "val", "test"}
     of_texture = {t.file: t.split for t in TEXTURES}
@@ -142,7 +142,7 @@ def test_splits_share_no_identity_motion_background_or_shape(body):
 
 
 def test_many_subjects_are_split_by_subject(body):
-    entries = [entry(s, t, "walk", 200) for s in range(1, 21) for t in (1, 2)]
+    entries = [entry(s, t, "walk", 200) for s in range(1, 21) for t in (1,)]
     rows = plan(body, entries=entries, clips=None)
     owners = {}
     for row in rows:
@@ -200,7 +200,7 @@ def test_too_few_photographs_are_refused(body):
 
 
 def test_betas_keep_out_monsters_and_light_is_in_range(body):
-    rows = plan(body, clips=40)
+    rows = plan(body, clips=20)
     betas = np.array([row.betas for row in rows])
     assert np.abs(betas).max() <= 2.0 and betas.std() > 0.8
     light = np.array([row.light for row in rows])
@@ -240,7 +240,9 @@ def test_joints_without_vertices_are_skinnings(body):
 
 
 def test_stand_ins_are_marked(body):
-    assert not any(row.stand_in for row in plan(body))
-    assert all(row.stand_in for row in plan(body, stand_in=True))
+    assert not any(row.stand_in for row in plan(body, clips=2))
+    assert {row.collection for row in plan(body, clips=2)} == {"cmu"}
+    assert all(row.stand_in for row in plan(body, clips=2, stand_in=True))
+    assert {row.collection for row in plan(body, clips=2, stand_in=True)} == {"stand-in"}
     painted = [dataclasses.replace(t, stand_in=True) for t in TEXTURES]
-    assert all(row.stand_in for row in plan(body, textures=painted))
+    assert all(row.stand_in for row in plan(body, clips=2, textures=painted))

@@ -1,0 +1,212 @@
+"""`synth render-videos`, whole: the same bytes however many work on it, going on, and bad input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mocap.acclaim import write_amc, write_asf
+from mocap.errors import BadInput
+from synth import cli
+from synth.camera import FilmFormat
+from synth.clips import read_clip
+from synth.films import render_videos
+from synth.plan import Windows
+from tests.mocap.cmu_like import cmu_like
+from textures.library import TextureEntry, write_manifest, write_texture
+
+INDEX = "motion,subject,trial,subject_title,description,framerate_fps,fps_source\n"
+
+
+@pytest.fixture
+def motions(tmp_path) -> Path:
+    """Two people who raise an arm, one the left and one the right, 36 frames at 60 frames a second."""
+    folder = tmp_path / "motions"
+    skeleton = cmu_like()
+    lines = [INDEX]
+    for number, description in ((1, "wave"), (2, "stretch")):
+        subject = f"{number:02d}"
+        (folder / subject).mkdir(parents=True)
+        write_asf(skeleton, folder / subject / f"{subject}.asf")
+        frames = np.zeros((36, len(skeleton.channels)))
+        frames[:, skeleton.columns["root", "ty"]] = 0.95
+        bone, dof = (("lhumerus", "rz"), ("rhumerus", "rz"))[number - 1]
+        frames[:, skeleton.columns[bone, dof]] = np.linspace(0, 1, 36)
+        write_amc(skeleton, frames, folder / subject / f"{subject}_01.amc")
+        lines.append(f"{subject}_01,{number},1,tests,{description},60,made\n")
+    (folder / "motion_index.csv").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture
+def textures(tmp_path, body) -> Path:
+    return texture_folder(tmp_path / "textures", body.uv_layout)
+
+
+def texture_folder(folder: Path, layout: str) -> Path:
+    folder.mkdir()
+    entries = []
+    for k, colour in enumerate([(200, 60, 60), (60, 60, 200)]):
+        write_texture(folder / f"{k}.png", np.full((64, 64, 3), colour, np.uint8))
+        entries.append(
+            TextureEntry(f"{k}.png", layout, 64, f"{k}.jpg", "", str(k), None, ("train", "val")[k])
+        )
+    write_manifest(folder, entries)
+    return folder
+
+
+SMALL = {
+    "windows": Windows(frames=5, shortest=2),
+    "film": FilmFormat(width=160, height=120, focal=300),
+    "samples": 1,
+    "clips": 3,
+}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow
+def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
+    motions, textures, tmp_path
+):
+    one = render_videos(
+        motions=motions, textures=textures, out=tmp_path / "one", workers=1, **SMALL
+    )
+    two = render_videos(
+        motions=motions, textures=textures, out=tmp_path / "two", workers=2, **SMALL
+    )
+    assert (
+        (one.made, one.already, one.failures) == (two.made, two.already, two.failures) == (3, 0, ())
+    )
+    first, second = contents(tmp_path / "one"), contents(tmp_path / "two")
+    assert list(first) == list(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    lines = [json.loads(line) for line in first["clips.jsonl"].decode().splitlines()]
+    assert len(lines) == 3 and {line["frames"] for line in lines} == {5}
+    assert {line["category"] for line in lines} >= {"wave"}
+    assert set(path.name for path in (tmp_path / "one").iterdir()) <= {
+        *("plan.jsonl", "clips.jsonl", "conventions.json", "train", "val"),
+    }
+
+    clip = read_clip(tmp_path / "one" / lines[0]["path"])
+    colour = np.median(clip.frames[clip.truth.mask], axis=0)
+    assert (colour.argmax() == 0) == (lines[0]["texture"] == "0.png")
+
+    # A clip lost and one asked for in addition: those two are made, the others are left alone.
+    (tmp_path / "one" / f"{lines[1]['path']}_info.mat").unlink()
+    kept = tmp_path / "one" / f"{lines[0]['path']}.mp4"
+    before = kept.stat().st_mtime_ns
+    more = render_videos(
+        motions=motions,
+        textures=textures,
+        out=tmp_path / "one",
+        workers=1,
+        **(SMALL | {"clips": 4}),
+    )
+    assert (more.planned, more.already, more.made) == (4, 2, 2)
+    assert kept.stat().st_mtime_ns == before
+    again = contents(tmp_path / "one")
+    assert {name: again[name] for name in second if name.startswith(("train", "val"))} == {
+        name: data for name, data in second.items() if name.startswith(("train", "val"))
+    }
+    with pytest.raises(BadInput, match="made from another plan"):
+        render_videos(
+            motions=motions, textures=textures, out=tmp_path / "one", **(SMALL | {"samples": 2})
+        )
+
+
+def test_a_dry_run_writes_the_plan_and_nothing_else(motions, textures, tmp_path):
+    summary = render_videos(
+        motions=motions, textures=textures, out=tmp_path / "out", plan_only=True, **SMALL
+    )
+    assert summary.planned == 3
+    assert list(contents(tmp_path / "out")) == ["plan.jsonl"]
+
+
+def run(monkeypatch, capsys, *arguments) -> tuple[int, list[str]]:
+    """Exit status and lines on stderr of `synth render-videos`."""
+    monkeypatch.setattr(sys, "argv", ["synth", "render-videos", *map(str, arguments)])
+    try:
+        cli.main()
+        status = 0
+    except SystemExit as stop:
+        status = stop.code or 0
+    return status, capsys.readouterr().err.strip().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--motions", "{tmp}/empty"), "{tmp}/empty: no motions found"),
+        (("--motions", "{tmp}/nowhere"), "{tmp}/nowhere: no such folder"),
+        (("--textures", "{tmp}/empty"), "textures.jsonl: no such file"),
+        (("--textures", "{tmp}/other"), "{tmp}/other/0.png: made for UV layout 'other'"),
+        (("--textures", "{tmp}/broken"), "{tmp}/broken: no texture of its library can be read"),
+        (("--backgrounds", "{tmp}/empty"), "{tmp}/empty: no readable photograph"),
+        (("--device", "abacus"), "--device abacus: expected one of cpu"),
+        (("--channels", "depth,albedo"), "--channels albedo: expected some of depth"),
+        (("--clips", "0"), "--clips 0: expected at least 1"),
+        (("--frames", "1"), "--frames 1: expected at least 2"),
+        (("--fps", "0"), "--fps 0: expected more than 0"),
+        (("--overlap", "1"), "--overlap 1: expected at least 0"),
+    ],
+)
+def test_bad_input_is_one_line_with_the_file_and_leaves_nothing(
+    motions, textures, tmp_path, monkeypatch, capsys, change, words
+):
+    (tmp_path / "empty").mkdir()
+    texture_folder(tmp_path / "other", "other")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "textures.jsonl").write_text((textures / "textures.jsonl").read_text())
+    for name in ("0.png", "1.png"):
+        (broken / name).write_bytes(b"not an image")
+    out = tmp_path / "out"
+    arguments = {"--motions": motions, "--textures": textures, "--out": out, "--clips": 1}
+    arguments[change[0]] = change[1].format(tmp=tmp_path)
+    status, lines = run(monkeypatch, capsys, *(part for pair in arguments.items() for part in pair))
+    assert status != 0
+    assert len([line for line in lines if line.startswith("Error")]) == 1
+    assert words.format(tmp=tmp_path) in lines[-1]
+    assert not out.exists()
+
+
+def test_damaged_items_are_named_left_out_and_counted_or_refused(
+    motions, textures, tmp_path, monkeypatch, capsys
+):
+    amc = motions / "02" / "02_01.amc"
+    amc.write_text(amc.read_text()[:-600])
+    (textures / "1.png").write_bytes(b"not an image")
+    common = ["--motions", motions, "--textures", textures, "--out", tmp_path / "out"]
+    common += ["--frames", 5, "--clips", 2, "--dry-run"]
+    status, lines = run(monkeypatch, capsys, *common)
+    assert status == 0
+    assert [str(amc) in line for line in lines] == [True, False]
+    assert str(textures / "1.png") in lines[1]
+    assert all(line.startswith("left out: ") for line in lines)
+    plan = [json.loads(line) for line in (tmp_path / "out" / "plan.jsonl").read_text().splitlines()]
+    assert {row["sequence"] for row in plan} == {"01_01"}
+
+    common[common.index("--out") + 1] = tmp_path / "strict"
+    status, lines = run(monkeypatch, capsys, *common, "--strict")
+    assert status == 1 and lines[-1].startswith("Error: 2 inputs cannot be used (--strict)")
+    assert not (tmp_path / "strict").exists()
+
+    only = tmp_path / "only"
+    (only / "02").mkdir(parents=True)
+    for path in (motions / "02").iterdir():
+        (only / "02" / path.name).write_bytes(path.read_bytes())
+    (only / "motion_index.csv").write_text((motions / "motion_index.csv").read_text())
+    common[1] = only
+    status, lines = run(monkeypatch, capsys, *common)
+    assert status == 1 and "02_01.amc" in lines[-1]

@@ -1,0 +1,40 @@
+"""Studios for the tests of workers; module level, so that worker processes can import them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from mocap.errors import BadInput
+
+
+@contextmanager
+def open_studio(folder: str):
+    """Writes a file a task; what else it does is in the task's name."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder")
+
+    def work(task: str, progress):
+        (folder / f"{task}.{os.getpid()}").write_text("")
+        progress(1)
+        tries = len(list(folder.glob(f"{task}.*")))
+        if task.startswith("crash-once") and tries == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if task.startswith("crash-always"):
+            os._exit(7)
+        if task.startswith("raise-once") and tries == 1:
+            raise RuntimeError("a passing fault")
+        if task.startswith("raise-always"):
+            raise RuntimeError("a lasting\nfault")
+        if task.startswith("hopeless"):
+            raise BadInput("the input is at fault")
+        if task.startswith("sleep"):
+            time.sleep(60)
+        progress(1)
+        return task.upper()
+
+    yield work
