@@ -20,7 +20,7 @@ from mocap.errors import BadInput
 from mocap.files import written_whole
 
 UV_LAYOUT = "anny-1"
-BUILD = 1  # Raised whenever the numbers below change, so that old caches are not read.
+BUILD = 2  # Raised whenever the numbers below change, so that old caches are not read.
 
 # Which Anny bone's head is the joint. Left side; the right side is mirrored by name.
 _JOINT_BONES = {
@@ -308,23 +308,12 @@ def merged_weights(model: object) -> np.ndarray:
     return weights / weights.sum(1, keepdims=True)
 
 
-def _palm_targets(palms: np.ndarray, gender: str) -> np.ndarray:
-    """The normals that the T-pose turns down: SMPL's palms look down.
-
-    The first build of the neutral body turned the backs of its hands down instead. Networks that are
-    shipped have learnt on it, so it stays as it is until `BUILD` is raised and they are trained anew.
-    """
-    return -palms if gender == "neutral" and BUILD == 1 else palms
-
-
-def t_pose_of(
-    model: object, phenotypes: dict[str, object], *, gender: str = "neutral"
-) -> tuple[np.ndarray, np.ndarray]:
+def t_pose_of(model: object, phenotypes: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
     """Rest joints (N, 24, 3) of phenotypes and each joint's global rotation (N, 24, 3, 3) from Anny's
-    rest pose into the T-pose of the free body of a gender. World axes: y up.
+    rest pose into the free body's T-pose. World axes: y up.
     """
     _, heads, palms = _at_rest(model, phenotypes)
-    return heads, _t_pose_rotations(heads, _palm_targets(palms, gender))
+    return heads, _t_pose_rotations(heads, palms)
 
 
 def build_free_body(gender: str = "neutral") -> Body:
@@ -334,7 +323,7 @@ def build_free_body(gender: str = "neutral") -> Body:
         model = anny_model()
         vertices, heads, palms = _at_rest(model, sample_adults(model, _POPULATION, gender=gender))
     weights = merged_weights(model)
-    rotations = _t_pose_rotations(heads, _palm_targets(palms, gender))
+    rotations = _t_pose_rotations(heads, palms)
     posed, joints = _t_posed(vertices, heads, rotations, weights)
     shift = np.array(_SMPL_PELVIS) - joints.mean(0)[0]
     posed, joints = posed + shift, joints + shift
