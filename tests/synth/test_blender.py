@@ -169,6 +169,7 @@ def away_from_outlines(truth) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_ground_truth_is_blenders(body, seed, texture_file):
+    """Asked for: depth within 1 mm, parts on 99.5 %, flow within 0.05 px. Measured: far closer."""
     vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
     truth = ground_truth(vertices, joints, body, camera)
     with FilmScene(
@@ -185,13 +186,13 @@ def test_ground_truth_is_blenders(body, seed, texture_file):
         picture = scene.render(vertices[1], point_sampled=True)
     inner = away_from_outlines(truth)
     assert inner.sum() > 500
-    assert np.abs(truth.depth[0][inner] - theirs["depth"][inner]).max() < 1e-3
-    assert (truth.parts[0] == theirs["parts"])[inner].mean() > 0.995
+    assert np.abs(truth.depth[0][inner] - theirs["depth"][inner]).max() < 1e-4
+    assert (truth.parts[0] == theirs["parts"])[inner].mean() > 0.999
     speed = np.linalg.norm(truth.flow_forward[0], axis=-1)[inner]
     assert speed.max() > 1  # there is something to measure
     for name in ("flow_forward", "flow_backward"):
         error = np.abs(getattr(truth, name)[0] - theirs[name]).max(axis=-1)
-        assert error[inner].max() < 0.05, name
+        assert error[inner].max() < 0.005, name
     cosine = (truth.normals[0] * theirs["normals"]).sum(-1)[inner]
     assert np.quantile(cosine, 0.005) > 0.999
     # On the outlines too, but for single pixels.
@@ -209,7 +210,7 @@ def test_ground_truth_is_blenders(body, seed, texture_file):
         background=background,
     )
     difference = np.abs(image.astype(int) - ours)[inner]
-    assert difference.mean() < 1.0
+    assert difference.mean() < 0.05
 
 
 @pytest.mark.slow
