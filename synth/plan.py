@@ -182,7 +182,8 @@ def clip_order(
     """Clips in the order of the plan: (motion, clip number from 1, first frame, frames).
 
     Categories take turns, within a category its motions take turns, and each motion's windows come in
-    order; when a category's windows are used the next lap gives them other clothes. So any number of
+    order from one that the seed picks, so that few clips show not only how motions begin; when a
+    category's windows are used the next lap gives them other clothes. So any number of
     first clips is spread over the categories and motions as evenly as it can be. ``laps`` None: no end.
     """
     groups: dict[str, list[list[tuple[MotionEntry, int, int, int]]]] = {}
@@ -195,7 +196,8 @@ def clip_order(
             for number, start in enumerate(windows.starts(length), 1)
         ]
         if clips:
-            groups.setdefault(entry.category, []).append(clips)
+            first = hashlib.sha256(f"{seed} {entry.name} first".encode()).digest()[0] % len(clips)
+            groups.setdefault(entry.category, []).append(clips[first:] + clips[:first])
     turns = [_turns(groups[category], laps) for category in sorted(groups)]
     while turns:
         for turn in list(turns):
