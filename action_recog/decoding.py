@@ -96,7 +96,8 @@ def _why_linear(codec: str, packets: list[Packet]) -> str | None:
     if 0 in steps or len(steps) > 1:
         return "uneven time stamps"
     if codec in _INTRA_ONLY:
-        return None
+        # A ruined picture passes unseen when decord jumps over it, and every number behind it shifts.
+        return "every picture stands alone, so damage shows only by decoding all"
     if codec == "mpeg4":
         for index, (*_, payload, _) in enumerate(packets):
             pictures = payload.count(_VOP)

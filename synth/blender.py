@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ _TO_BLENDER = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1
 _SENSOR_WIDTH = 32.0
 _FILTER_WIDTH, _POINT = 1.5, 0.01  # pixels
 _BORDER_MARGIN = 3  # pixels around the body: Cycles' filter reaches 1.5
+_BLENDERS_OWN = re.compile(r"[/\\]bpy[/\\]\d+\.\d+[/\\]scripts")
 _COMPLAINT = re.compile(r"error|failed|could not|cannot|out of memory", re.IGNORECASE)
 
 
@@ -50,6 +52,10 @@ class BlenderError(RuntimeError):
 
 def import_blender() -> Any:
     """Import and return ``bpy``. Raises BadInput that says what to install when it cannot."""
+    if "bpy" not in sys.modules:
+        # A process started by one that has Blender inherits its search path, on which Blender put a
+        # package of the same name that only works inside Blender.
+        sys.path[:] = [folder for folder in sys.path if not _BLENDERS_OWN.search(folder)]
     try:
         import bpy
     except ImportError as error:

@@ -68,8 +68,16 @@ def test_a_studio_that_cannot_open_stops_everything_with_its_reason(tmp_path):
         run(tmp_path / "nowhere", ["task1", "task2"])
 
 
+@pytest.fixture
+def as_in_a_shell():
+    """Ctrl-C interrupts; runners that share tests among processes have it ignored there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_at_once_and_leaves_no_process(tmp_path, number):
+def test_it_stops_at_once_and_leaves_no_process(tmp_path, number, as_in_a_shell):
     def interrupt():
         while not (tries(tmp_path, "sleep1") and tries(tmp_path, "sleep2")):
             time.sleep(0.05)
