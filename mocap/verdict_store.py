@@ -20,7 +20,9 @@ from mocap.verdict import THRESHOLDS, Verdict
 if TYPE_CHECKING:
     from mocap.library import MotionEntry
 
-JUDGED = 1  # Raised whenever a motion would be retargeted or judged differently under the same limits.
+JUDGED = (
+    1  # Raised whenever a motion would be retargeted or judged differently under the same limits.
+)
 
 
 @dataclass(frozen=True)
