@@ -34,7 +34,7 @@ demo: $(VENV)/.installed
 	@$(SYNTH) harvest-textures --images $(DEMO)/market --split train --out $(DEMO)/textures
 	@echo "[5/7] films of the motions in the textures"
 	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/films \
-		--clips 102 --frames 48 --seed 4 --workers $(WORKERS)
+		--clips 204 --frames 32 --seed 4 --workers $(WORKERS)
 	@echo "[6/7] what the films are worth to a non-local network"
 	@$(SYNTH) eval-ucf101 --films $(DEMO)/films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition
 	@echo "[7/7] the report"
