@@ -2,9 +2,10 @@
 
 Class folders with v_Class_gXX_cYY.avi (MPEG-4 in AVI, 25 frames/s, heavily compressed) and
 ucfTrainTestlist/ with three splits by group. As in UCF101 the videos of a group share person, place
-and camera. They are made unlike the films that `synth render-videos` renders: rasterised instead of
-path traced, near hand-held cameras that pan and roll, a hard sun with a cast shadow, moving
-backgrounds, freshly painted clothes, broader bodies, another tempo, noise and compression.
+and camera; unlike there, group k of every class does. They are made unlike the films that `synth
+render-videos` renders: rasterised instead of path traced, near hand-held cameras that pan and roll,
+a hard sun with a cast shadow, moving backgrounds, freshly painted clothes, broader bodies, another
+tempo, noise and compression.
 """
 
 from __future__ import annotations
@@ -63,7 +64,11 @@ class ActionVideosSize:
 
 @dataclass(frozen=True)
 class _Group:
-    """One person in one place before one camera; number counts from 1."""
+    """One person in one place before one camera; number counts from 1.
+
+    The groups of a number show the same person and place in every class, as when actors perform a
+    list of actions: with ten groups to learn from, the place must not give the class away.
+    """
 
     class_name: str
     number: int
@@ -190,7 +195,7 @@ def _write_group(group: _Group) -> list[str]:
     assert studio is not None
     action, size = CLASSES[group.class_name], studio.size.video
     key = [studio.seed, sorted(CLASSES).index(group.class_name), group.number]
-    setting = sample_setting(studio.model, size, np.random.default_rng([*key, 0]))
+    setting = sample_setting(studio.model, size, np.random.default_rng([studio.seed, group.number]))
     names = []
     for clip in range(1, group.clips + 1):
         rng = np.random.default_rng([*key, clip])

@@ -1,4 +1,5 @@
-"""One hand-held video of one person doing one thing: the setting, the camera, the picture, the file.
+"""One hand-held video of one person doing one thing: the setting, the camera, the picture, the
+file.
 
 A near camera that pans, shakes and rolls, a hard sun with a cast shadow, a background out of focus
 that moves with the camera, sensor noise and heavy compression.
@@ -46,7 +47,8 @@ class VideoFormat:
 
 @dataclass(frozen=True)
 class Setting:
-    """A person, a place and a camera, shared by several videos. Lengths in metres, angles in radians."""
+    """A person, a place and a camera, shared by several videos. Lengths in metres, angles in
+    radians."""
 
     skeleton: Skeleton
     betas: np.ndarray
@@ -69,7 +71,7 @@ def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator
     """Draw a person in fresh clothes painted on ``model``, a place, a light and a camera."""
     field_of_view = rng.uniform(np.radians(38), np.radians(66))
     focal = size.width / 2 / np.tan(field_of_view / 2)
-    filled = rng.uniform(0.62, 0.98)  # of the frame's height, by a person of 1.75 m
+    filled = rng.uniform(0.72, 1.0)  # of the frame's height, by a person of 1.75 m
     sun = np.array([rng.normal(), abs(rng.normal()) + 1.1, rng.normal()])
     light = sample_light(rng)
     light[0] = rng.uniform(0.4, 0.75)
@@ -78,7 +80,7 @@ def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator
     background = paint_background(
         rng, width=int(size.width * margin), height=int(size.height * margin)
     )
-    out_of_focus = rng.uniform(0.006, 0.02) * size.height  # a near camera, a far background
+    out_of_focus = rng.uniform(0.015, 0.04) * size.height  # a near camera, a far background
     proportions = Proportions(
         height=float(rng.uniform(1.48, 1.96)),
         legs=float(rng.normal(1.0, 0.035)),
@@ -94,7 +96,7 @@ def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator
         sun=sun / np.linalg.norm(sun) * rng.uniform(0.5, 1.1),
         focal=float(focal),
         distance=float(focal * 1.75 / (filled * size.height)),
-        yaw=float(rng.uniform(-1.4, 1.4)),  # 0 is face to face
+        yaw=float(rng.uniform(-1.1, 1.1)),  # 0 is face to face
         height=float(rng.uniform(0.7, 2.3)),
         shake=float(rng.uniform(0.2, 1.0)),
         noise=float(rng.uniform(0.005, 0.03)),
@@ -180,7 +182,7 @@ def _hand_held(
     count = len(pelvis)
     followed = gaussian_filter1d(pelvis, 6.0, axis=0, mode="nearest")
     followed[:, 1] = gaussian_filter1d(pelvis[:, 1], 30.0, mode="nearest")
-    yaw = setting.yaw + rng.normal(0, 0.12)
+    yaw = setting.yaw + rng.normal(0, 0.25)
     away = np.array([np.sin(yaw), 0.0, np.cos(yaw)]) * setting.distance
     walked = 0.85 * (followed - followed[0]) * (1.0, 0.0, 1.0)
     base = followed[0] * (1.0, 0.0, 1.0) + away + (0.0, setting.height, 0.0)
