@@ -45,6 +45,11 @@ class Protocol:
     film_label: FilmLabel = "category"
 
 
+_SMALL: dict[str, Any] = {
+    **{"batch": 16, "lr": 0.002, "weight_decay": 0.02, "warmup_epochs": 5},
+    **{"precise_bn": 8, "checkpoint_every": 10},
+}
+
 PRESETS: dict[str, Protocol] = {
     # The network and views of the non-local paper (8 x 8 variant, 30 views). RSTG publishes no
     # schedule; this one is usual for UCF101's 9.5k training videos.
@@ -56,24 +61,20 @@ PRESETS: dict[str, Protocol] = {
     ),
     # The same method for two processor cores and some hundred short videos.
     "small": Protocol(
-        arch="c2d-nl-r10",
+        arch="i3d-nl-r10",
         views=ViewOptions(
             frames=8,
             stride=4,
             size=64,
             jitter=(66, 84),
-            colour=0.3,
+            colour=0.2,
             test_size=64,
             test_clips=3,
             test_crops=3,
         ),
-        pretraining=TrainingOptions(
-            epochs=40, batch=16, lr=0.04, warmup_epochs=2, precise_bn=8, checkpoint_every=10
-        ),
-        finetuning=TrainingOptions(
-            epochs=20, batch=16, lr=0.03, warmup_epochs=1, precise_bn=8, checkpoint_every=10
-        ),
-        dropout=0.3,
+        pretraining=TrainingOptions(epochs=50, optimiser="adamw", **_SMALL),
+        finetuning=TrainingOptions(epochs=50, optimiser="adamw", **_SMALL),
+        dropout=0.0,
     ),
 }
 

@@ -63,7 +63,8 @@ class ResidualBlock(nn.Module):
             self.conv2 = _convolution(width, outputs, (1, 3, 3), one)
         self.bn1, self.bn2 = nn.BatchNorm3d(width), nn.BatchNorm3d(width)
         self.bottleneck = bottleneck
-        nn.init.zeros_((self.bn3 if bottleneck else self.bn2).weight)
+        if bottleneck:  # the paper's; small trunks have too few steps to wake such blocks up
+            nn.init.zeros_(self.bn3.weight)
         self.downsample: nn.Sequential | None = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(
@@ -121,8 +122,9 @@ class ResNet3D(nn.Module):
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, classes)
-        nn.init.normal_(self.fc.weight, std=0.01)
-        nn.init.zeros_(self.fc.bias)
+        if depth == 50:
+            nn.init.normal_(self.fc.weight, std=0.01)
+            nn.init.zeros_(self.fc.bias)
 
     def features(self, x: Tensor) -> Tensor:
         """The map before the global average: (B,C,T',H/32,W/32)."""
@@ -174,7 +176,8 @@ def resnet3d(
 def network(name: str, *, classes: int, frames: int = 8, dropout: float = 0.5) -> ResNet3D:
     """A network by name: `{c2d|i3d}[-nl|-nl_gaussian|-nl_dot]-r{10|18|50}`, as `c2d-nl-r10`.
 
-    ResNet-10 and 18 are half as wide as usual (32); ResNet-50 is the paper's. `frames` >= 32
+    ResNet-10 is a quarter as wide as usual (16), ResNet-18 half (32); ResNet-50 is the
+    paper's. `frames` >= 32
     chooses the stem that halves the time twice.
     """
     parts = name.lower().split("-")
@@ -191,7 +194,7 @@ def network(name: str, *, classes: int, frames: int = 8, dropout: float = 0.5) -
         classes=classes,
         trunk=parts[0],  # type: ignore[arg-type]
         depth=depth,
-        width=64 if depth == 50 else 32,
+        width={10: 16, 18: 32, 50: 64}[depth],
         pairwise=kinds[parts[1]] if len(parts) == 3 else None,
         long_clips=frames >= 32,
         dropout=dropout,

@@ -43,6 +43,7 @@ class TrainingOptions:
     epochs: int
     batch: int = 64
     lr: float = 0.01
+    optimiser: Literal["sgd", "adamw"] = "sgd"
     schedule: Literal["cosine", "step"] = "cosine"
     steps: tuple[float, ...] = (0.375, 0.75)
     warmup_epochs: float = 0.0
@@ -166,12 +167,21 @@ def learning_rate(options: TrainingOptions, progress: float) -> float:
     return options.lr * 0.1 ** sum(share >= step for step in options.steps)
 
 
-def _momenta(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state = optimiser.state
+def _optimiser(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    groups = parameter_groups(network, options.weight_decay)
+    if options.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=options.lr)
+    return torch.optim.SGD(
+        groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0
+    )
+
+
+def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {
-        f"momentum.{name}": state[parameter]["momentum_buffer"]
+        f"optimiser.{key}.{name}": value
         for name, parameter in network.named_parameters()
-        if state.get(parameter, {}).get("momentum_buffer") is not None
+        for key, value in optimiser.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
     }
 
 
@@ -191,11 +201,12 @@ def _restore(
         {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     )
     for name, parameter in network.named_parameters():
-        if f"momentum.{name}" in tensors:
-            buffer = tensors[f"momentum.{name}"].to(parameter.device)
-            optimiser.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(
-                buffer
-            )
+        for key in ("momentum_buffer", "exp_avg", "exp_avg_sq", "step"):
+            saved = tensors.get(f"optimiser.{key}.{name}")
+            if saved is not None and saved.shape == parameter.shape:
+                saved = torch.empty_like(parameter).copy_(saved)  # the layout of the parameter
+            if saved is not None:
+                optimiser.state[parameter][key] = saved
     return int(facts["epochs_done"])
 
 
@@ -265,12 +276,7 @@ def train(
     config = json.loads(json.dumps(config))
     layout = torch.channels_last_3d
     network.to(memory_format=layout)
-    optimiser = torch.optim.SGD(
-        parameter_groups(network, options.weight_decay),
-        lr=options.lr,
-        momentum=options.momentum,
-        nesterov=options.momentum > 0,
-    )
+    optimiser = _optimiser(network, options)
     module, optimiser = fabric.setup(network, optimiser)
     checkpoint = folder / "checkpoint.safetensors"
     done = _restore(checkpoint, network, optimiser, config)
@@ -346,7 +352,7 @@ def train(
             tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
             save_checkpoint(
                 checkpoint,
-                {**tensors, **_momenta(network, optimiser)},
+                {**tensors, **_optimiser_state(network, optimiser)},
                 {"config": config, "epochs_done": epoch + 1, "metrics": row},
             )
     bar.close()
