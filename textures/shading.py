@@ -211,8 +211,8 @@ def render_textured(
 def composite(colour: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Linear ``colour`` (H,W,3) times ``alpha`` (H,W) over ``background`` (H,W,3), RGB uint8.
 
-    ``colour`` is premultiplied. It is encoded before blending (alpha-over of
-    finished images, as with the films).
+    ``colour`` is premultiplied. It is encoded before blending, as a picture laid over a photograph;
+    the films blend in linear light.
     """
     alpha = alpha[..., None].astype(np.float32)
     encoded = linear_to_srgb(colour / np.maximum(alpha, 1e-6))
