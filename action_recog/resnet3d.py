@@ -177,8 +177,7 @@ def network(name: str, *, classes: int, frames: int = 8, dropout: float = 0.5) -
     """A network by name: `{c2d|i3d}[-nl|-nl_gaussian|-nl_dot]-r{10|18|50}`, as `c2d-nl-r10`.
 
     ResNet-10 is a quarter as wide as usual (16), ResNet-18 half (32); ResNet-50 is the
-    paper's. `frames` >= 32
-    chooses the stem that halves the time twice.
+    paper's. `frames` >= 32 chooses the stem that halves the time twice.
     """
     parts = name.lower().split("-")
     kinds: dict[str, Pairwise] = {"nl": "embedded", "nl_gaussian": "gaussian", "nl_dot": "dot"}

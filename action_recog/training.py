@@ -1,6 +1,7 @@
 """Training of a clip classifier with Lightning Fabric.
 
-SGD with Nesterov momentum, no weight decay on batch normalisation (section 4.1; the authors' code).
+SGD with Nesterov momentum (the paper's) or AdamW (for few steps), no weight decay on batch
+normalisation (section 4.1; the authors' code).
 One epoch sees one random clip of every video. What is drawn depends on (seed, epoch, video) alone,
 so neither the number of loader workers nor an interruption changes a byte of the result.
 """

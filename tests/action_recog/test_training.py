@@ -106,11 +106,12 @@ class _Interrupted(Exception):
     pass
 
 
-def test_an_interrupted_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_an_interrupted_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch, optimiser):
     import action_recog.training as training
 
-    whole = tmp_path / "whole"
-    _run(whole, data[0])
+    whole, options = tmp_path / "whole", replace(OPTIONS, optimiser=optimiser)
+    _run(whole, data[0], options=options)
     save, calls = training.save_checkpoint, []
 
     def interrupted(path, tensors, facts):
@@ -121,10 +122,10 @@ def test_an_interrupted_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch
 
     monkeypatch.setattr(training, "save_checkpoint", interrupted)
     with pytest.raises(_Interrupted):
-        _run(tmp_path / "cut", data[0])
+        _run(tmp_path / "cut", data[0], options=options)
     monkeypatch.setattr(training, "save_checkpoint", save)
     assert not (tmp_path / "cut/network.safetensors").exists()
-    _run(tmp_path / "cut", data[0])
+    _run(tmp_path / "cut", data[0], options=options)
     assert _bytes(tmp_path / "cut") == _bytes(whole)
     rows = (tmp_path / "cut/metrics.jsonl").read_text().splitlines()
     assert [json.loads(r)["epoch"] for r in rows] == [0, 1, 2, 3]
