@@ -9,6 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+STAND_IN = "STAND_IN"
+"""A folder that holds a file of this name holds generated data, not recorded."""
+
+
+def is_stand_in(folder: str | os.PathLike[str]) -> bool:
+    """Whether the folder says that its data are generated."""
+    return (Path(folder) / STAND_IN).is_file()
+
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from mocap.body import Body
 from mocap.checking import GoodMotions
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import is_stand_in, written_whole
 from mocap.free_body import load_free_body
 from mocap.library import MotionLibrary, open_motion_library
 from synth.backgrounds import open_photographs
@@ -32,7 +32,6 @@ from synth.workers import Failure, work_through
 from textures.library import TextureEntry, read_library, read_texture
 
 CLIPS_PER_PROCESS = 25
-STAND_IN = "STAND_IN"  # a folder that holds a file of this name holds generated data
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def render_videos(
         samples=samples,
         channels=[channel for channel in CHANNELS if channel in channels],
         seed=seed,
-        stand_in=(motions / STAND_IN).exists(),
+        stand_in=is_stand_in(motions),
         report=leave_out,
     )
     if strict and left_out:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from mocap.body import Body
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import is_stand_in, written_whole
 from mocap.skinning import Skinning, skin
 from textures.augmentation import image_batch
 from textures.body_fit import BodyFit, fit_bodies
@@ -205,9 +205,7 @@ def harvest(
     out = Path(out)
     crops = read_crops(images, splits)
     names = texture_names(crops, Path(images))
-    stand_in = stand_in or any(
-        (f / "standins.json").is_file() for f in (Path(images), Path(images).parent)
-    )
+    stand_in = stand_in or is_stand_in(images) or is_stand_in(Path(images).parent)
     old = (
         {e.file: e for e in read_library(out, skip_missing=True)}
         if (out / MANIFEST).is_file()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mocap.acclaim import write_amc, write_asf
-from mocap.files import written_whole
+from mocap.files import STAND_IN, written_whole
 from mocap.library import INDEX_COLUMNS, INDEX_NAME
 from mocap.skeleton import Skeleton
 from synth.standins.actions import ACTIONS, Action
@@ -55,7 +55,7 @@ def write_motions(out: Path | str, *, seed: int, subjects: int = 6, variations: 
         writer.writerows(rows)
     with written_whole(out / "README.txt") as path:
         path.write_text(README.format(seed=seed, actions=len(ACTIONS)))
-    (out / "STAND_IN").write_text("Generated motions, not captured ones.\n")
+    (out / STAND_IN).write_text("Generated motions, not captured ones.\n")
     return len(rows)
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from mocap.body import Body
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import STAND_IN, written_whole
 from mocap.skinning import Skinning, skin
 from textures.camera import Camera
 from textures.library import TextureEntry, write_manifest, write_texture
@@ -263,6 +263,7 @@ def write_pedestrians(
         folder.mkdir(parents=True)
         crops = _MarketWriter(folder, body, seed, size).write(progress)
         (folder / "README.md").write_text(README.format(seed=seed), encoding="utf-8")
+        (folder / STAND_IN).write_text("Generated pedestrians, not photographs.\n")
         text = json.dumps({**settings, "crops": crops}, indent=1) + "\n"
         (folder / marker.name).write_text(text, encoding="utf-8")
     return crops

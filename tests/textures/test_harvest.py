@@ -114,7 +114,7 @@ def test_nothing_is_written_when_nothing_can_be_used(tmp_path, harvester):
 
 
 def test_stand_ins_are_known_by_their_folder(crops, tmp_path, harvester):
-    (crops.parent / "standins.json").write_text("{}")
+    (crops.parent / "STAND_IN").write_text("generated")
     done = harvest(crops, tmp_path / "out", harvester, sheet_rows=0)
     assert all(entry.stand_in for entry in done.entries)
 
