@@ -25,11 +25,12 @@ from synth.blender import DEVICES
 from synth.camera import FilmFormat
 from synth.checks import CheckFailed
 from synth.clips import is_published, published_row, write_conventions, write_index
-from synth.ground_truth import CHANNELS
 from synth.plan import PlanRow, Windows, make_plan, read_plan
 from synth.studio import StudioSettings, open_studio
 from synth.workers import Failure, work_through
 from textures.library import TextureEntry, read_library, read_texture
+
+CHANNELS = ("depth", "segm", "normal", "gtflow")  # those that ``synth.clips`` writes
 
 CLIPS_PER_PROCESS = 25
 

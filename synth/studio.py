@@ -91,7 +91,14 @@ class Studio:
             motion, self.body, betas, start=row.start, frames=row.frames
         )
         vertices, joints = skin(self._skinning, pose=pose, betas=betas, translation=translation)
-        truth = ground_truth(vertices, joints, self.body, row.camera, channels=row.channels)
+        truth = ground_truth(
+            vertices,
+            joints,
+            self.body,
+            [row.camera] * len(vertices),
+            channels=row.channels,
+            seed=row.seed,
+        )
         figures = check_geometry(row, truth) | check_flow(truth)
         frames, alpha = self._render(row, vertices[1:-1], progress)
         figures |= check_picture(alpha, truth)

@@ -9,8 +9,10 @@ import numpy as np
 from mocap.body import Body
 from mocap.skinning import Skinning, skin
 from synth.camera import POLICY, FilmFormat, place_camera
-from synth.ground_truth import CHANNELS, GroundTruth, ground_truth
+from synth.ground_truth import GroundTruth, ground_truth
 from synth.plan import PlanRow
+
+FILED = ("depth", "segm", "normal", "gtflow")  # the channels that ``synth.clips`` writes
 
 
 @dataclass
@@ -39,7 +41,7 @@ class MadeClip:
         )
 
 
-def make_clip(body: Body, *, frames: int = 6, channels: tuple[str, ...] = CHANNELS) -> MadeClip:
+def make_clip(body: Body, *, frames: int = 6, channels: tuple[str, ...] = FILED) -> MadeClip:
     """Somebody who walks towards +z, swinging arms and legs."""
     time = np.arange(-1, frames + 1)
     pose = np.zeros((frames + 2, 72))
@@ -82,7 +84,7 @@ def make_clip(body: Body, *, frames: int = 6, channels: tuple[str, ...] = CHANNE
         samples=4,
         channels=tuple(channels),
     )
-    truth = ground_truth(vertices, joints, body, row.camera, channels=channels)
+    truth = ground_truth(vertices, joints, body, [row.camera] * len(vertices), channels=channels)
     ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
     return MadeClip(row, truth, picture.astype(np.uint8), pose[1:-1], translation[1:-1])
