@@ -23,10 +23,12 @@ from mocap.library import MotionEntry, load_motion
 from mocap.motion import Motion
 from mocap.skinning import Skinning, skin
 from synth.backgrounds import load_photograph, paint_background
-from synth.blender import FilmScene, composite
+from synth.blender import FilmScene
 from synth.checks import check_flow, check_geometry, check_picture, check_video
 from synth.clips import publish, read_video, write_clip
 from synth.ground_truth import ground_truth
+from synth.light import SphericalHarmonics
+from synth.picture import composite
 from synth.plan import PlanRow, clip_motion
 from synth.workers import uninterrupted
 
@@ -129,7 +131,7 @@ class Studio:
         settings = self.settings
         scene = self._open_scene(row)
         scene.dress(settings.textures / row.texture)
-        scene.light(np.array(row.light))
+        scene.light(SphericalHarmonics(row.light))
         scene.look(row.camera)
         size = {"width": row.width, "height": row.height}
         if "photograph" in row.background:
@@ -141,8 +143,8 @@ class Studio:
         alpha = np.empty(frames.shape[:3], np.float16)
         for index in range(row.frames):
             picture = scene.render(vertices[index], seed=row.seed + index)
-            frames[index] = composite(picture, background)
-            alpha[index] = picture[..., 3]
+            frames[index] = composite(picture.rgba, background)
+            alpha[index] = picture.body
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
