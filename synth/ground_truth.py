@@ -17,11 +17,11 @@ import numpy as np
 from mocap.body import PARENTS, Body
 from textures.camera import Camera
 from textures.shot import (
+    OUTSIDE,
     ImagePoints,
     SeenPixels,
     Shot,
-    hidden,
-    met_faces,
+    hiders,
     reached,
     seen_pixels,
     take_shot,
@@ -121,22 +121,24 @@ def ground_truth(
         points = draw_surface_points(body.template, body.faces, tracks, np.random.default_rng(seed))
     size = (len(vertices) - 2, cameras[0].height, cameras[0].width)
     out = _empty(size, channels, points)
-    shots = [take_shot(vertices[n], body.faces, cameras[n]) for n in range(2)]
-    waiting: list[_Asked] = []  # asked of the shot before the present one, not yet answered
-    # A shot is asked by the frame before it, by itself and by the frame after it, all at once.
-    ahead: list[_Asked] = []
+    before, now = (take_shot(vertices[n], body.faces, cameras[n]) for n in range(2))
+    # A shot is asked by the frame before it, by its own and by the frame after it, all at once.
+    waiting: list[_Asked] = []  # what the shot before the present one is asked so far
+    ahead: list[_Asked] = []  # what the present one is asked by the frame before it
     for frame in range(size[0]):
-        before, now = shots[-2:]
         after = take_shot(vertices[frame + 2], body.faces, cameras[frame + 2])
-        shots = [now, after]
         seen = seen_pixels(now)
         _write_pixels(out, frame, seen, now, body)
-        own = _write_points(out, frame, now, joints[frame + 1], points, body)
+        own = _write_joints(out, frame, now, joints[frame + 1], body)
+        if points is not None:
+            own += _write_tracks(out, frame, now, points)
         back = _write_motion(out, "backward", frame, seen, now, before)
         _answer(before, waiting + back)
-        waiting, ahead = ahead + own, _write_motion(out, "forward", frame, seen, now, after)
-    _answer(shots[0], waiting)
-    _answer(shots[1], ahead)
+        waiting = ahead + own
+        ahead = _write_motion(out, "forward", frame, seen, now, after)
+        before, now = now, after
+    _answer(before, waiting)
+    _answer(now, ahead)
     if points is not None:
         out |= {"track_faces": points.faces, "track_barycentric": points.barycentric}
     return GroundTruth(**out)
@@ -144,16 +146,16 @@ def ground_truth(
 
 @dataclass(frozen=True)
 class _Asked:
-    """Points that a shot is asked about, and where True goes for each that it does not show."""
+    """Points that a shot is asked about, and what takes the faces that hide them (`hiders`)."""
 
     points: ImagePoints
-    answer: Callable[[np.ndarray], None]
+    take: Callable[[np.ndarray], None]
 
 
 def _answer(shot: Shot, asked: list[_Asked]) -> None:
-    answers = hidden(shot, [each.points for each in asked], tolerance=TOLERANCE)
-    for each, answer in zip(asked, answers):
-        each.answer(answer)
+    faces = hiders(shot, [each.points for each in asked], tolerance=TOLERANCE)
+    for each, hiding in zip(asked, faces):
+        each.take(hiding)
 
 
 def _empty(
@@ -217,42 +219,44 @@ def _write_motion(
     if occlusion is None:
         return []
 
-    def answer(answers: np.ndarray) -> None:
-        occlusion[frame, seen.row, seen.column] = answers
+    def take(hiding: np.ndarray) -> None:
+        occlusion[frame, seen.row, seen.column] = hiding != -1
 
-    return [_Asked(points, answer)]
+    return [_Asked(points, take)]
 
 
-def _write_points(
-    out: dict[str, np.ndarray],
-    frame: int,
-    shot: Shot,
-    joints: np.ndarray,
-    points: SurfacePoints | None,
-    body: Body,
+def _write_joints(
+    out: dict[str, np.ndarray], frame: int, shot: Shot, joints: np.ndarray, body: Body
 ) -> list[_Asked]:
-    """The joints and the tracks, and what the shot is to be asked about the tracks."""
+    """The joints, and what the shot is to be asked about them."""
     camera = shot.camera
     joints = np.asarray(joints, dtype=np.float32)
     pixels, z = camera.project(joints)
-    inside = ImagePoints(pixels, z).inside(camera)
-    met = met_faces(shot, pixels)
-    part = np.where(met >= 0, body.face_parts[met], 0)
     out["joints2d"][frame], out["joints3d"][frame] = pixels, joints
     out["joints_camera"][frame] = camera.to_camera(joints)
-    out["joints_inside"][frame] = inside
-    out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), part]
-    if points is None:
-        return []
+
+    def take(met: np.ndarray) -> None:
+        inside = (met != OUTSIDE) & (z > 0)
+        part = np.where(met >= 0, body.face_parts[met], 0)
+        out["joints_inside"][frame] = inside
+        out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), part]
+
+    # At depth inf: whatever comes first is asked for, also where it lies behind the joint.
+    return [_Asked(ImagePoints(pixels, np.full(len(z), np.inf)), take)]
+
+
+def _write_tracks(
+    out: dict[str, np.ndarray], frame: int, shot: Shot, points: SurfacePoints
+) -> list[_Asked]:
+    """The tracks, and what the shot is to be asked about them."""
     world = points.at(shot.vertices, shot.faces)
-    asked = ImagePoints(*camera.project(world))
+    asked = ImagePoints(*shot.camera.project(world))
     out["tracks2d"][frame], out["tracks3d"][frame] = asked.pixels, world
-    visible = out["tracks_visible"][frame]
 
-    def answer(answers: np.ndarray) -> None:
-        visible[:] = ~answers
+    def take(hiding: np.ndarray) -> None:
+        out["tracks_visible"][frame] = hiding == -1
 
-    return [_Asked(asked, answer)]
+    return [_Asked(asked, take)]
 
 
 def _kin() -> np.ndarray:

@@ -203,26 +203,13 @@ def rasterise(pixels, z, faces, height, width):
 
 
 @_njit
-def _inverse_depth_at(a, b, c, image, x, y):
-    """1/z of a face at a position of the image, 0 where it is not in the face."""
-    area = _area(a, b, c, image)
-    if area < 0.0:
-        b, c, area = c, b, -area
-    if not area > 0.0:
-        return 0.0
-    x0, y0, dx, dy, owns = _edge_line(a, b, image)
-    wc = dx * (y - y0) - dy * (x - x0)
-    if wc < 0.0 or (wc == 0.0 and not owns):
-        return 0.0
-    x0, y0, dx, dy, owns = _edge_line(b, c, image)
-    wa = dx * (y - y0) - dy * (x - x0)
-    if wa < 0.0 or (wa == 0.0 and not owns):
-        return 0.0
-    x0, y0, dx, dy, owns = _edge_line(c, a, image)
-    wb = dx * (y - y0) - dy * (x - x0)
-    if wb < 0.0 or (wb == 0.0 and not owns):
-        return 0.0
-    return (wa * image[a, 3] + wb * image[b, 3] + wc * image[c, 3]) / area
+def _side(line, x, y):
+    """Signed area of an `_edge_line` and a point, -1 where the point is not on the inner side."""
+    value = line[2] * (y - line[1]) - line[3] * (x - line[0])
+    return -1.0 if value < 0.0 or (value == 0.0 and not line[4]) else value
+
+
+OUTSIDE = -2  # in place of a face: the position is not in the image
 
 
 @_njit
@@ -230,21 +217,21 @@ def surfaces_before(image, faces, positions, limits, height, width):
     """The first surface at each position of the image, of those that come before its limit.
 
     ``positions`` (N,2) float64 pixels, ``limits`` (N,) float64 metres; inf asks for any surface.
-    Returns face (N,) int32, -1 where there is none, and its 1/z (N,) float64, 0 there. A position
-    outside the image meets nothing. Faces that lie beyond every limit of a pixel are passed over
-    unseen, and that is nearly all of them where the limits are close before the surface.
+    Returns face (N,) int32, -1 where there is none and OUTSIDE for a position outside the image, and
+    its 1/z (N,) float64, else 0. Faces that lie beyond every limit of a pixel are passed over unseen,
+    and that is nearly all of them where the limits are close before the surface. (A face that
+    reaches across a limit may be reported although it lies beyond the limit at the position.)
     """
     count = positions.shape[0]
-    seen, nearest = np.full(count, -1, np.int32), np.zeros(count, np.float64)
-    first = np.full(
-        (height, width), -1, np.int32
-    )  # a pixel's positions, chained through `following`
+    met, nearest = np.full(count, OUTSIDE, np.int32), np.zeros(count, np.float64)
+    first = np.full((height, width), -1, np.int32)  # a pixel's positions, chained by `following`
     following = np.empty(count, np.int32)
     farthest = np.full((height, width), -np.inf)
     for n in range(count):
         x, y = positions[n, 0], positions[n, 1]
         if x >= 0.0 and y >= 0.0 and x < width and y < height:
             row, column = int(y), int(x)
+            met[n] = -1
             following[n] = first[row, column]
             first[row, column] = n
             farthest[row, column] = max(farthest[row, column], limits[n])
@@ -257,17 +244,35 @@ def surfaces_before(image, faces, positions, limits, height, width):
         if right < 0.0 or bottom < 0.0 or left >= width or top >= height:
             continue
         near /= _ROUNDING
-        for row in range(int(max(top, 0.0)), int(min(bottom, height - 1.0)) + 1):
-            for column in range(int(max(left, 0.0)), int(min(right, width - 1.0)) + 1):
+        rows = (int(max(top, 0.0)), int(min(bottom, height - 1.0)) + 1)
+        columns = (int(max(left, 0.0)), int(min(right, width - 1.0)) + 1)
+        asked = False
+        for row in range(rows[0], rows[1]):
+            for column in range(columns[0], columns[1]):
+                asked = asked or near < farthest[row, column]
+        if not asked:
+            continue
+        area = _area(a, b, c, image)
+        if area < 0.0:
+            b, c, area = c, b, -area
+        if not area > 0.0:
+            continue
+        ia, ib, ic = image[a, 3], image[b, 3], image[c, 3]
+        to_a, to_b = _edge_line(b, c, image), _edge_line(c, a, image)
+        to_c = _edge_line(a, b, image)
+        for row in range(rows[0], rows[1]):
+            for column in range(columns[0], columns[1]):
                 if near >= farthest[row, column]:
                     continue
                 n = first[row, column]
                 while n >= 0:
-                    if near < limits[n]:
-                        inverse = _inverse_depth_at(
-                            a, b, c, image, positions[n, 0], positions[n, 1]
-                        )
-                        if inverse > nearest[n]:
-                            nearest[n], seen[n] = inverse, f
+                    x, y = positions[n, 0], positions[n, 1]
+                    if near < limits[n] and left <= x <= right and top <= y <= bottom:
+                        wa, wb = _side(to_a, x, y), _side(to_b, x, y)
+                        wc = _side(to_c, x, y)
+                        if min(wa, wb, wc) >= 0.0:
+                            inverse = (wa * ia + wb * ib + wc * ic) / area
+                            if inverse > nearest[n]:
+                                nearest[n], met[n] = inverse, f
                     n = following[n]
-    return seen, nearest
+    return met, nearest

@@ -16,6 +16,7 @@ import numpy as np
 from .camera import Camera
 from .rasterisation import (
     NEAR,
+    OUTSIDE,
     image_vertices,
     nearest_faces,
     seen_positions,
@@ -65,12 +66,6 @@ class ImagePoints:
 
     pixels: np.ndarray
     z: np.ndarray
-
-    def inside(self, camera: Camera) -> np.ndarray:
-        """(N,) bool: before the camera, by more than ``NEAR``, and in its image."""
-        limits = (camera.width, camera.height)
-        within = (self.pixels >= 0).all(axis=1) & (self.pixels < limits).all(axis=1)
-        return within & (self.z > NEAR)
 
 
 def take_shot(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Shot:
@@ -126,32 +121,35 @@ def write_flow(seen: SeenPixels, points: ImagePoints, out: np.ndarray) -> None:
     _flow(seen.row, seen.column, points.pixels, out)
 
 
-def hidden(shot: Shot, groups: Sequence[ImagePoints], *, tolerance: float) -> list[np.ndarray]:
-    """Which points are not seen in a shot, a (N,) bool for each group of points.
+def hiders(shot: Shot, groups: Sequence[ImagePoints], *, tolerance: float) -> list[np.ndarray]:
+    """What hides points from a shot: for each group of points (N,) int32.
 
-    The rule is that of `visibility.flow_occlusion`: at the very position of the point another
-    surface is nearer by more than ``tolerance`` metres, or the position is outside the image. All
-    groups together are one pass over the mesh.
+    The number is that of the first face at the very position of the point, where it is nearer than
+    the point by more than ``tolerance`` metres; -1 where there is none such: the point is seen;
+    OUTSIDE where the point is not in the image or not more than NEAR before the camera. A point at
+    depth inf is hidden by whatever its ray meets first. This is the rule of
+    `visibility.flow_occlusion`, and all groups together are one pass over the mesh.
     """
     if not groups:
         return []
     pixels = np.concatenate([points.pixels for points in groups])
     z = np.concatenate([points.z for points in groups])
-    camera = shot.camera
-    _, inverse = surfaces_before(
-        shot.image, shot.faces, pixels, z - tolerance + _SLACK, camera.height, camera.width
-    )
-    with np.errstate(divide="ignore"):
-        covered = z > 1.0 / inverse + tolerance
-    covered |= ~ImagePoints(pixels, z).inside(camera)
-    return np.split(covered, np.cumsum([len(points.z) for points in groups])[:-1])
+    size = (shot.camera.height, shot.camera.width)
+    met = _hiders(shot.image, shot.faces, pixels, z, tolerance, *size)
+    return np.split(met, np.cumsum([len(points.z) for points in groups])[:-1])
 
 
-def met_faces(shot: Shot, pixels: np.ndarray) -> np.ndarray:
-    """The face that the ray through each position (N,2) meets first, (N,) int32, -1: none."""
-    anything = np.full(len(pixels), np.inf)
-    camera = shot.camera
-    return surfaces_before(shot.image, shot.faces, pixels, anything, camera.height, camera.width)[0]
+@_njit
+def _hiders(image, faces, pixels, z, tolerance, height, width):
+    # What lies beyond this cannot hide the point; the slack keeps the exact rule for the last word.
+    limits = z - tolerance + _SLACK
+    met, nearest = surfaces_before(image, faces, pixels, limits, height, width)
+    for n in range(met.shape[0]):
+        if not z[n] > NEAR:
+            met[n] = OUTSIDE
+        elif met[n] >= 0 and not z[n] > 1.0 / nearest[n] + tolerance:
+            met[n] = -1
+    return met
 
 
 @_njit

@@ -171,7 +171,7 @@ def nearest_surface(
         camera.width,
     )
     with np.errstate(divide="ignore"):
-        return face, 1.0 / inverse
+        return np.maximum(face, -1), 1.0 / inverse
 
 
 def _integers(faces: np.ndarray) -> np.ndarray:
