@@ -194,7 +194,7 @@ def test_a_still_body_before_a_moving_camera_flows(body):
     ]
     truth = still_body(body, 3, cameras)
     assert not truth.flow_backward.any() and not truth.occlusion_backward.any()
-    assert np.linalg.norm(truth.flow_forward[truth.mask], axis=-1).min() > 0.01
+    assert np.linalg.norm(truth.flow_forward[truth.mask], axis=-1).mean() > 0.2
 
 
 # ------------------------------------------------------------------- visibility
