@@ -266,6 +266,11 @@ def test_what_leaves_the_image_is_occluded():
     columns = np.arange(80) + 0.5 + 30  # where the points get to
     assert np.array_equal(truth.occlusion_forward[0], truth.mask[0] & (columns >= 80))
     assert not truth.occlusion_backward.any()  # the frame before is repeated
+    # A camera that looks past one half of the plate: the tracks of the other half are out of view.
+    aside = look_at((1, 0, 5), (1, 0, 0), focal=100, width=40, height=80)
+    truth = ground_truth(vertices, np.stack([NO_JOINTS] * 3), one, [aside] * 3, tracks=300)
+    x = truth.tracks3d[0, :, 0]
+    assert np.array_equal(truth.tracks_visible[0], x > 0) and (x < 0).sum() > 100
 
 
 def test_joints_are_visible_where_their_own_part_or_a_neighbours_is_met():
