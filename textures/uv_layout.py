@@ -18,7 +18,8 @@ from scipy.spatial import cKDTree
 from mocap.body import Body
 from mocap.errors import BadInput
 
-from .visibility import VisibilityBuffer, interpolate, rasterise
+from .rasterisation import rasterise
+from .visibility import VisibilityBuffer, interpolate
 
 Positions = TypeVar("Positions")
 
