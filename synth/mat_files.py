@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -16,6 +17,7 @@ from scipy.io.matlab import MatReadError
 from mocap.errors import BadInput
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by surrealpp".ljust(116)
+_HEADER_SIZE, _COMPRESSED = 128, 15  # bytes; miCOMPRESSED
 _DAMAGE = (
     MatReadError,
     zlib.error,
@@ -34,9 +36,28 @@ _DAMAGE = (
 
 def write_mat(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
     """Write arrays, texts and cells (object arrays) under their names, deflated."""
-    scipy.io.savemat(path, dict(values), do_compression=True, long_field_names=True)
-    with open(path, "r+b") as file:  # the header holds the time of day: not in ours
-        file.write(_HEADER)
+    with open(path, "wb") as file:
+        for number, (name, value) in enumerate(values.items()):
+            whole = io.BytesIO()
+            scipy.io.savemat(whole, {name: value}, do_compression=False, long_field_names=True)
+            data = whole.getbuffer()
+            if number == 0:  # the header holds the time of day: not in ours
+                file.write(_HEADER + bytes(data[len(_HEADER) : _HEADER_SIZE]))
+            packed = _deflated(data[_HEADER_SIZE:], value)
+            file.write(struct.pack("<II", _COMPRESSED, len(packed)) + packed)
+
+
+def _deflated(element: memoryview, value: Any) -> bytes:
+    """A variable's bytes as a zlib stream: a third of the time that scipy's own setting takes, for a
+    few per cent in size.
+
+    Channels are mostly background. Where that is 0, run lengths are all there is to find; where it is
+    another number (depth), only a search for repeats sees it.
+    """
+    empty = isinstance(value, np.ndarray) and value.size and value.flat[0] == 0
+    strategy = zlib.Z_RLE if empty else zlib.Z_DEFAULT_STRATEGY
+    stream = zlib.compressobj(6 if empty else 1, zlib.DEFLATED, 15, 9, strategy)
+    return stream.compress(element) + stream.flush()
 
 
 def read_mat(
