@@ -183,7 +183,7 @@ def parity(truth, theirs) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
-def test_ground_truth_is_blenders(body):
+def test_ground_truth_is_blenders(body, texture_file):
     """Twenty scenes of random poses, shapes and cameras, each a deforming mesh of three frames.
 
     Asked for: depth within 1 mm, parts on 99.5 %, flow within 0.05 px, normals within 1 degree.
@@ -198,6 +198,8 @@ def test_ground_truth_is_blenders(body):
         vertex_count=len(body.template),
         samples=1,
     ) as scene:
+        scene.dress(texture_file)
+        scene.light(LIGHT)
         for seed in range(20):
             vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
             truth = ground_truth(vertices, joints, body, [camera] * len(vertices))
