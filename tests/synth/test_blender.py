@@ -199,7 +199,7 @@ def test_ground_truth_is_blenders(body, texture_file):
         samples=1,
     ) as scene:
         scene.dress(texture_file)
-        scene.light(LIGHT)
+        scene.light(SphericalHarmonics(LIGHT))
         for seed in range(20):
             vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
             truth = ground_truth(vertices, joints, body, [camera] * len(vertices))
