@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -17,7 +17,6 @@ from mocap.body import Body
 from mocap.errors import BadInput
 from mocap.formats import pose_capture, read_capture, thinned
 from mocap.library import MotionEntry, MotionLibrary, load_motion
-from mocap.motion import Motion
 from mocap.quality import Judge
 from mocap.verdict import Verdict
 from mocap.verdict_store import Finding, VerdictStore
@@ -52,22 +51,7 @@ def check_motions(
     Only motions without a verdict are looked at, on ``workers`` processes (None: one a core). Each
     verdict is kept as it is reached, so that an interrupted check goes on where it stopped.
     """
-    store = VerdictStore(library.folder)
-    found: dict[str, Finding] = {}
-    waiting = []
-    for entry in library.entries:
-        known = store.find(entry, look_inside=True)
-        if known is None:
-            waiting.append(entry)
-        else:
-            found[entry.name] = known
-    workers = min(workers or os.cpu_count() or 1, len(waiting))
-    total = sum(entry.frames for entry in waiting)
-    with tqdm(total=total, desc="judging", unit="frame", unit_scale=True, disable=None) as bar:
-        for entry, finding in _findings(waiting, body, workers):
-            store.keep(entry, finding)
-            found[entry.name] = finding
-            bar.update(entry.frames)
+    found = _judged(library, library.entries, body, workers)
     entries, skipped = [], list(library.skipped)
     for entry in library.entries:
         finding = found[entry.name]
@@ -80,29 +64,50 @@ def check_motions(
     return replace(library, entries=tuple(entries), skipped=tuple(skipped))
 
 
-class GoodMotions:
-    """Loads a library's motions as ``load_motion`` does, but for those whose verdict is bad.
+def find_unfit(
+    library: MotionLibrary,
+    entries: Sequence[MotionEntry],
+    body: Body,
+    *,
+    workers: int | None = None,
+) -> dict[str, str]:
+    """Which of ``entries`` (of ``library``) cannot be filmed: name -> the reasons, with the file.
 
-    A motion that was not judged before is judged when it is asked for; the verdict is kept.
+    Motions that were not judged before are judged now, as `check_motions` does.
     """
-
-    def __init__(self, library: MotionLibrary, body: Body):
-        self.body = body
-        self.store = VerdictStore(library.folder)
-        self.judge = Judge(body)
-
-    def load(self, entry: MotionEntry, fps: float | None = 30.0) -> Motion:
-        """Raises BadInput with the reasons for a motion that is bad, and for damaged files."""
-        finding = self.store.find(entry, look_inside=True)
-        if finding is None:
-            finding = _finding(entry, self.body, self.judge)
-            self.store.keep(entry, finding)
+    unfit = {}
+    for name, finding in _judged(library, entries, body, workers).items():
         if finding.verdict is None:
-            raise BadInput(finding.error)
-        if not finding.verdict.good:
+            unfit[name] = finding.error
+        elif not finding.verdict.good:
+            path = next(entry.path for entry in entries if entry.name == name)
             reasons = "; ".join(str(reason) for reason in finding.verdict.reasons)
-            raise BadInput(f"{entry.path}: not fit for films: {reasons}")
-        return load_motion(entry, self.body, fps)
+            unfit[name] = f"{path}: not fit for films: {reasons}"
+    return unfit
+
+
+def _judged(
+    library: MotionLibrary, entries: Sequence[MotionEntry], body: Body, workers: int | None
+) -> dict[str, Finding]:
+    store = VerdictStore(library.folder)
+    found: dict[str, Finding] = {}
+    waiting = []
+    for entry in entries:
+        known = store.find(entry, look_inside=True)
+        if known is None:
+            waiting.append(entry)
+        else:
+            found[entry.name] = known
+    if not waiting:
+        return found
+    workers = min(workers or os.cpu_count() or 1, len(waiting))
+    total = sum(entry.frames for entry in waiting)
+    with tqdm(total=total, desc="judging", unit="frame", unit_scale=True, disable=None) as bar:
+        for entry, finding in _findings(waiting, body, workers):
+            store.keep(entry, finding)
+            found[entry.name] = finding
+            bar.update(entry.frames)
+    return found
 
 
 def _finding(entry: MotionEntry, body: Body, judge: Judge) -> Finding:

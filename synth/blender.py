@@ -5,12 +5,12 @@ renders. Blender keeps one global state, so a process holds one ``FilmScene`` at
 
 Vertices, cameras and light come in our conventions (world y up, camera x right, y down, z forward;
 see ``textures.camera``). Blender's world is z up; the turn between the two lives here and nowhere
-else. Inside Blender the mesh keeps our coordinates and its object carries the turn, so "object
-space" there is our world.
+else. Inside Blender the mesh keeps our coordinates and its object carries the turn.
 
-The colour is ``texture * max(E(n), 0)``: spherical-harmonics irradiance E of the world normal n, as
-SURREAL lights its bodies, built from ordinary shader nodes into an emission (no shadows, no
-bounces). What comes back is scene-linear and premultiplied; ``composite`` lays it over a
+Under `SphericalHarmonics` the colour is ``texture * max(E(n), 0)``, as SURREAL lights its bodies:
+an emission, without shadows or bounces. Under the other kinds of `synth.light` the body is matt
+cloth in real light, which casts real shadows, on itself and on a floor that shows nothing else.
+What comes back is scene-linear and premultiplied; ``synth.picture.composite`` lays it over a
 background.
 """
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -29,19 +28,28 @@ from typing import Any
 import numpy as np
 
 from mocap.errors import BadInput
+from synth.blender_lights import StageLights
+from synth.blender_materials import BODY_PASS, ClothMaterial, HarmonicsMaterial
+from synth.blender_passes import (
+    geometry_passes,
+    labelled_parts,
+    our_conventions,
+    write_point_cache,
+)
+from synth.cast_shadow import shadow_bounds
 from synth.exr import read_exr
+from synth.light import Light, SphericalHarmonics
+from synth.picture import Picture, covered_box
 from synth.system_libraries import require_system_libraries
 from textures.camera import Camera
-from textures.shading import linear_to_srgb, sh_irradiance, srgb_to_linear, to_bytes
 
 DEVICES = ("cpu", "cuda", "optix", "hip", "oneapi", "metal")
 
-_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 # Our world (y up) to Blender's (z up): a quarter turn about x.
 _TO_BLENDER = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 _SENSOR_WIDTH = 32.0
 _FILTER_WIDTH, _POINT = 1.5, 0.01  # pixels
-_BORDER_MARGIN = 3  # pixels around the body: Cycles' filter reaches 1.5
+_BOUNCES = 1  # of real light: off one limb onto another
 _BLENDERS_OWN = re.compile(r"[/\\]bpy[/\\]\d+\.\d+[/\\]scripts")
 _COMPLAINT = re.compile(r"error|failed|could not|cannot|out of memory", re.IGNORECASE)
 
@@ -71,8 +79,10 @@ class FilmScene:
 
     ``faces`` (F,3) int32 index vertices, ``uv_faces`` (F,3) index ``uv`` (T,2), (0,0) at the
     bottom-left of the texture image. Use ``dress``, ``light`` and ``look`` once a clip and
-    ``render`` once a frame. ``samples`` per pixel serve the edges only, the light itself has no
-    noise. ``threads`` 0 means all cores. Raises BadInput when the device asked for is not there.
+    ``render`` once a frame. ``samples`` per pixel: under `SphericalHarmonics` they serve the edges
+    only, since that light has no noise; the other kinds have, and want 32 or more. ``floor``: the
+    other kinds cast shadows on the ground. ``threads`` 0 means all cores. Raises BadInput when the
+    device asked for is not there.
     """
 
     def __init__(
@@ -86,6 +96,7 @@ class FilmScene:
         height: int = 240,
         samples: int = 4,
         device: str = "cpu",
+        floor: bool = True,
         threads: int = 0,
         scratch: Path | str | None = None,
     ):
@@ -105,7 +116,11 @@ class FilmScene:
         self._object = self._bpy.data.objects.new("body", self._mesh)
         self._object.matrix_world = _TO_BLENDER.T.tolist()  # Blender's sequences are read by column
         self._scene.collection.objects.link(self._object)
-        self._material()
+        self._harmonics, self._cloth = HarmonicsMaterial(self._bpy), ClothMaterial(self._bpy)
+        self._mesh.materials.append(self._harmonics.block)
+        self._image: Any = None
+        self._stage = StageLights(self._bpy, self._scene, _TO_BLENDER)
+        self._floor, self._light, self._ground = floor, None, np.zeros(3)
         self._camera: Camera | None = None
         lens = self._bpy.data.cameras.new("camera")
         self._camera_object = self._bpy.data.objects.new("camera", lens)
@@ -152,9 +167,7 @@ class FilmScene:
         # Every face is an emitter; sorting 27,000 of them into a light tree each frame would take
         # four times as long as the picture.
         cycles.use_light_tree = False
-        image = scene.render.image_settings
-        image.file_format, image.color_mode = "OPEN_EXR", "RGBA"
-        image.color_depth, image.exr_codec = "32", "NONE"
+        self._use_body_pass(False)
 
     def _choose_device(self, device: str) -> None:
         if device not in DEVICES:
@@ -191,55 +204,11 @@ class FilmScene:
         mesh.update(calc_edges=True)
         return mesh
 
-    def _material(self) -> None:
-        material = self._bpy.data.materials.new("cloth")
-        material.use_nodes = True
-        material.cycles.emission_sampling = "NONE"
-        tree = material.node_tree
-        tree.nodes.clear()
-        link = tree.links.new
-
-        def vector(operation: str, *values: Any) -> Any:
-            """A vector-math node; sockets are linked, constants are set."""
-            node = tree.nodes.new("ShaderNodeVectorMath")
-            node.operation = operation
-            for socket, value in zip(node.inputs, values, strict=False):
-                link(value, socket)
-            return node
-
-        geometry = tree.nodes.new("ShaderNodeNewGeometry")
-        turn = tree.nodes.new("ShaderNodeVectorTransform")
-        turn.vector_type, turn.convert_from, turn.convert_to = "NORMAL", "WORLD", "OBJECT"
-        link(geometry.outputs["Normal"], turn.inputs[0])
-        normal = vector("NORMALIZE", turn.outputs[0]).outputs[0]
-        # E(n) = n . (A n + b)
-        self._light_rows = [vector("DOT_PRODUCT", normal) for _ in range(3)]
-        product = tree.nodes.new("ShaderNodeCombineXYZ")
-        for socket, row in zip(product.inputs, self._light_rows):
-            link(row.outputs["Value"], socket)
-        self._light_linear = vector("ADD", product.outputs[0])
-        whole = vector("DOT_PRODUCT", self._light_linear.outputs[0], normal)
-        positive = tree.nodes.new("ShaderNodeMath")
-        positive.operation = "MAXIMUM"
-        link(whole.outputs["Value"], positive.inputs[0])
-        positive.inputs[1].default_value = 0.0
-
-        self._texture = tree.nodes.new("ShaderNodeTexImage")
-        self._texture.interpolation, self._texture.extension = "Linear", "REPEAT"
-        lit = vector("SCALE", self._texture.outputs["Color"])
-        link(positive.outputs[0], lit.inputs["Scale"])
-        emission = tree.nodes.new("ShaderNodeEmission")
-        link(lit.outputs[0], emission.inputs["Color"])
-        output = tree.nodes.new("ShaderNodeOutputMaterial")
-        link(emission.outputs[0], output.inputs["Surface"])
-        self._mesh.materials.append(material)
-
     # -------------------------------------------------------------------------------- once a clip
 
     def dress(self, texture: Path | str) -> None:
         """Wear a texture image (sRGB file). Raises BadInput when it cannot be read as an image."""
         data = self._bpy.data
-        worn = self._texture.image
         try:
             with quiet():
                 image = data.images.load(str(Path(texture).resolve()))
@@ -249,18 +218,43 @@ class FilmScene:
         if image.size[0] == 0:
             data.images.remove(image)
             raise BadInput(f"{texture}: not an image that Blender reads; expected a PNG or JPEG")
-        self._texture.image = image
-        if worn is not None:
-            data.images.remove(worn)
+        for material in (self._harmonics, self._cloth):
+            material.wear(image)
+        if self._image is not None:
+            data.images.remove(self._image)
+        self._image = image
 
-    def light(self, coefficients: np.ndarray) -> None:
-        """Light with SURREAL's nine spherical-harmonics coefficients (9,), as ``textures.shading``
-        does.
+    def light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+        """Light the body. ``ground`` (3,) is the point on the floor under the person, in the world:
+        the floor lies at its height and lamps stand about it.
+
+        Raises BadInput for an environment picture that cannot be read.
         """
-        quadratic, linear = irradiance_form(coefficients)
-        for node, row in zip(self._light_rows, quadratic):
-            node.inputs[1].default_value = tuple(row)
-        self._light_linear.inputs[1].default_value = tuple(linear)
+        self._ground = np.array(ground, dtype=np.float64)
+        real = not isinstance(light, SphericalHarmonics)
+        with quiet():
+            if real:
+                self._stage.set_light(light, ground=self._ground, floor=self._floor)
+            else:
+                self._stage.clear()
+                self._harmonics.set_light(np.array(light.coefficients))
+        self._mesh.materials[0] = (self._cloth if real else self._harmonics).block
+        self._scene.cycles.max_bounces = _BOUNCES if real else 0
+        self._light = light
+        self._use_body_pass(real and self._floor)
+
+    def _use_body_pass(self, wanted: bool) -> None:
+        """Render the body's own coverage beside the picture, whose alpha then has shadows too."""
+        aovs = self._scene.view_layers[0].aovs
+        while len(aovs):
+            aovs.remove(aovs[0])
+        image = self._scene.render.image_settings
+        image.file_format = "OPEN_EXR_MULTILAYER" if wanted else "OPEN_EXR"
+        image.color_mode, image.color_depth, image.exr_codec = "RGBA", "32", "NONE"
+        if wanted:
+            aov = aovs.add()
+            aov.name, aov.type = BODY_PASS, "VALUE"
+        self._body_pass = wanted
 
     def look(self, camera: Camera) -> None:
         """Look through ``camera``, K, R and t exactly. Raises ValueError for pixels that are not
@@ -289,21 +283,19 @@ class FilmScene:
 
     def render(
         self, vertices: np.ndarray, *, seed: int = 0, point_sampled: bool = False
-    ) -> np.ndarray:
-        """Picture of the mesh at ``vertices`` (V,3) metres: (H,W,4) float32, linear, premultiplied.
+    ) -> Picture:
+        """The mesh at ``vertices`` (V,3) metres.
 
-        ``point_sampled`` looks at each pixel's centre only, as the ground truth does.
+        ``seed`` moves the samples of each pixel. ``point_sampled`` looks at each pixel's centre
+        only, as the ground truth does.
         """
-        if self._camera is None:
-            raise ValueError("look through a camera before rendering")
-        if self._texture.image is None:
-            raise ValueError("dress the body before rendering")
+        self._require_ready()
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
-        box = covered_box(vertices, self._camera)
-        picture = np.zeros((self.height, self.width, 4), dtype=np.float32)
+        rgba = np.zeros((self.height, self.width, 4), dtype=np.float32)
+        box = self._traced_box(vertices)
         if box is None:
-            return picture
+            return Picture(rgba, rgba[..., 3])
         left, top, right, bottom = box
         self._mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).ravel())
         self._mesh.update()
@@ -315,9 +307,34 @@ class FilmScene:
         render.border_min_y = 1 - bottom / self.height
         render.border_max_y = 1 - top / self.height
         channels = self._render_file()
+        inside = np.s_[top:bottom, left:right]
+        layer = "ViewLayer.Combined." if self._body_pass else ""
         for index, name in enumerate("RGBA"):
-            picture[top:bottom, left:right, index] = channels[name][top:bottom, left:right]
-        return picture
+            rgba[(*inside, index)] = channels[layer + name][inside]
+        if not self._body_pass:
+            return Picture(rgba, rgba[..., 3])
+        body = np.zeros(rgba.shape[:2], np.float32)
+        body[inside] = channels[f"ViewLayer.{BODY_PASS}.X"][inside]
+        return Picture(rgba, body)
+
+    def _require_ready(self) -> None:
+        for what, made in (
+            ("look through a camera", self._camera),
+            ("dress the body", self._image),
+            ("light the body", self._light),
+        ):
+            if made is None:
+                raise ValueError(f"{what} before rendering")
+
+    def _traced_box(self, vertices: np.ndarray) -> tuple[int, int, int, int] | None:
+        """The pixels that may show the body or its shadow."""
+        points: np.ndarray | None = vertices
+        if self._body_pass:
+            shadow = shadow_bounds(self._light, vertices, self._ground)
+            if shadow is None:
+                return 0, 0, self.width, self.height
+            points = np.concatenate([vertices, shadow])
+        return covered_box(points, self._camera)
 
     def _render_file(self) -> dict[str, np.ndarray]:
         self._out.unlink(missing_ok=True)
@@ -326,8 +343,6 @@ class FilmScene:
         if not self._out.exists():
             raise BlenderError("Blender rendered without complaint but wrote no picture")
         return read_exr(self._out)
-
-    # ---------------------------------------------------------------- Blender's own ground truth
 
     def passes(
         self, vertices: Sequence[np.ndarray] | np.ndarray, face_parts: np.ndarray
@@ -338,117 +353,31 @@ class FilmScene:
         of T dictionaries: ``depth`` (H,W) metres, inf background; ``parts`` (H,W) uint8;
         ``normals`` (H,W,3) in camera space; ``flow_forward``, ``flow_backward`` (H,W,2) pixels, y
         down. The first frame's backward and the last frame's forward flow are of no use (there is
-        no such frame).
+        no such frame). Under `SphericalHarmonics` only, as a floor would be in the passes too.
         """
-        if self._camera is None:
-            raise ValueError("look through a camera before rendering")
-        vertices = np.ascontiguousarray(vertices, dtype=np.float32)
+        self._require_ready()
+        if not isinstance(self._light, SphericalHarmonics):
+            raise ValueError("Blender's passes are rendered under SphericalHarmonics")
         cache = Path(self._folder.name) / "body.pc2"
-        header = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, self._count, 0.0, 1.0, len(vertices))
-        cache.write_bytes(header + vertices.tobytes())
-
-        scene, layer = self._scene, self._scene.view_layers[0]
+        write_point_cache(cache, np.asarray(vertices))
         modifier = self._object.modifiers.new("cache", "MESH_CACHE")
         modifier.cache_format, modifier.filepath = "PC2", str(cache)
         modifier.frame_start = 0.0
-        cloth = self._mesh.materials[0]
-        for part in range(25):
-            labelled = cloth.copy()
-            labelled.pass_index = part
-            self._mesh.materials.append(labelled)
-        self._mesh.polygons.foreach_set("material_index", face_parts.astype(np.int32) + 1)
-        self._mesh.update()
-        for name in ("z", "vector", "normal", "material_index"):
-            setattr(layer, f"use_pass_{name}", True)
-        samples = scene.cycles.samples
-        scene.cycles.samples, scene.cycles.filter_width = 1, _POINT
-        scene.render.use_border = False
-        scene.render.image_settings.file_format = "OPEN_EXR_MULTILAYER"
-        scene.render.image_settings.color_depth = "32"
-        scene.render.image_settings.exr_codec = "NONE"
+        out = []
         try:
-            out = []
-            for frame in range(len(vertices)):
-                with quiet():
-                    scene.frame_set(frame)
-                out.append(self._our_conventions(self._render_file()))
-            return out
+            with (
+                labelled_parts(self._object, face_parts, self._bpy.data.materials),
+                geometry_passes(self._scene, filter_width=_POINT),
+            ):
+                for frame in range(len(vertices)):
+                    with quiet():
+                        self._scene.frame_set(frame)
+                    passes = self._render_file()
+                    out.append(our_conventions(passes, self._camera, _TO_BLENDER[:3, :3]))
         finally:
-            scene.render.image_settings.file_format = "OPEN_EXR"
-            scene.render.image_settings.color_mode = "RGBA"
-            scene.cycles.samples = samples
-            for name in ("z", "vector", "normal", "material_index"):
-                setattr(layer, f"use_pass_{name}", False)
-            self._mesh.polygons.foreach_set("material_index", np.zeros(len(face_parts), np.int32))
-            for _ in range(25):
-                self._bpy.data.materials.remove(self._mesh.materials.pop())
             self._object.modifiers.remove(modifier)
-
-    def _our_conventions(self, channels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        passes = {name.split(".", 1)[1]: value for name, value in channels.items()}
-        z = passes["Depth.Z"]
-        seen = z < 1e9
-        normal = np.stack([passes[f"Normal.{axis}"] for axis in "XYZ"], axis=-1)
-        # Blender's world -> ours -> camera. Blender's vector pass: X, Y from the previous frame to
-        # this one negated, Z, W from this frame to the next negated, y up.
-        normal = normal @ _TO_BLENDER[:3, :3] @ self._camera.rotation.T
-        return {
-            "depth": np.where(seen, z, np.inf).astype(np.float32),
-            "parts": passes["IndexMA.X"].astype(np.uint8),
-            "normals": (normal * seen[..., None]).astype(np.float32),
-            "flow_backward": np.stack([passes["Vector.X"], -passes["Vector.Y"]], axis=-1),
-            "flow_forward": np.stack([-passes["Vector.Z"], passes["Vector.W"]], axis=-1),
-        }
-
-
-def covered_box(vertices: np.ndarray, camera: Camera) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom (exclusive) of the pixels that may show the mesh; None when none
-    does.
-    """
-    pixels, z = camera.project(vertices)
-    if (z <= 0).any():  # beside or behind the camera: the projection bounds nothing
-        return (0, 0, camera.width, camera.height) if (z > 0).any() else None
-    low = np.floor(pixels.min(axis=0)).astype(int) - _BORDER_MARGIN
-    high = np.ceil(pixels.max(axis=0)).astype(int) + _BORDER_MARGIN
-    left, top = np.maximum(low, 0)
-    right, bottom = np.minimum(high, (camera.width, camera.height))
-    if left >= right or top >= bottom:
-        return None
-    return int(left), int(top), int(right), int(bottom)
-
-
-def irradiance_form(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A (3,3), b (3,) with ``sh_irradiance(n, coefficients) = max(n.A n + b.n, 0)`` for unit n.
-
-    Read off the function itself, which is linear in its coefficients before the cut at 0, so that
-    Blender's light cannot drift from the one used elsewhere. The constant hides in A, since x x + y
-    y + z z = 1.
-    """
-    grid = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    normals = grid[np.abs(grid).sum(axis=1) > 0]
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    x, y, z = normals.T
-    terms = np.stack([x * x, y * y, z * z, x * y, x * z, y * z, x, y, z], axis=1)
-    coefficients = np.asarray(coefficients, dtype=np.float64)
-    flood = np.eye(9)[0] * 100 * (1 + np.abs(coefficients).sum())  # lifts everything above 0
-    values = sh_irradiance(normals, coefficients + flood) - sh_irradiance(normals, flood)
-    xx, yy, zz, xy, xz, yz, *linear = np.linalg.lstsq(terms, values, rcond=None)[0]
-    quadratic = np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]])
-    return quadratic, np.array(linear)
-
-
-def composite(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Premultiplied linear ``picture`` (H,W,4) over sRGB ``background`` (H,W,3) uint8: uint8 sRGB.
-
-    Edges are mixed in linear light, as in a lens, and encoded as Blender's Standard view does.
-    Pixels that the body does not touch keep the background's exact values.
-    """
-    touched = picture[..., 3] > 0
-    body = picture[touched]
-    behind = _LINEAR[background[touched]]
-    out = background.copy()
-    out[touched] = to_bytes(linear_to_srgb(body[:, :3] + (1 - body[:, 3:]) * behind))
-    return out
+            self._use_body_pass(False)
+        return out
 
 
 @contextmanager

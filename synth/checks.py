@@ -10,31 +10,39 @@ from __future__ import annotations
 import numpy as np
 
 from synth.ground_truth import GroundTruth
-from synth.plan import PlanRow
+from synth.plan_row import PlanRow
+from synth.take import Take
 
 
 class CheckFailed(RuntimeError):
     """A clip contradicts itself; the message says in what and by how much."""
 
 
-def check_geometry(row: PlanRow, truth: GroundTruth) -> dict[str, float]:
-    """The camera is proper, joints project to where they are said to be and stay in the image, and
-    surfaces lie before the joints inside them. Returns the figures; raises CheckFailed."""
-    camera = row.camera
-    if not np.isclose(np.linalg.det(camera.rotation), 1.0, atol=1e-6):
-        raise CheckFailed(f"det R is {np.linalg.det(camera.rotation):.6f}, expected +1")
-    pixels, z = camera.project(truth.joints3d.reshape(-1, 3).astype(np.float64))
+def check_geometry(row: PlanRow, take: Take, truth: GroundTruth) -> dict[str, float]:
+    """The cameras are proper, joints project to where they are said to be, stay in the image where the
+    view's policy says so, and lie behind the surface. Returns the figures; raises CheckFailed."""
+    projected, depths = [], []
+    for camera, joints in zip(take.cameras[1:-1], truth.joints3d):
+        if not np.isclose(np.linalg.det(camera.rotation), 1.0, atol=1e-6):
+            raise CheckFailed(f"det R is {np.linalg.det(camera.rotation):.6f}, expected +1")
+        pixels, z = camera.project(joints.astype(np.float64))
+        projected.append(pixels)
+        depths.append(z)
+    pixels, z = np.concatenate(projected), np.concatenate(depths)
     error = float(np.abs(pixels - truth.joints2d.reshape(-1, 2)).max())
     if not error < 0.01:
         raise CheckFailed(f"joints2D are {error:.3f} px off the projected joints3D")
     inside = (pixels >= 0).all(1) & (pixels < (row.width, row.height)).all(1) & (z > 0)
-    if not inside.all():
+    if row.view.policy == "framed" and not inside.all():
         raise CheckFailed(f"{(~inside).mean():.1%} of the joints leave the image")
+    if not inside.any():
+        return {"joint_error_px": error, "joints_on_body": 0.0}
     mask = truth.mask
-    if not mask.any(axis=(1, 2)).all():
+    if row.view.policy == "framed" and not mask.any(axis=(1, 2)).all():
         raise CheckFailed("a frame shows no body")
     edges = mask[:, [0, -1], :].any() or mask[:, :, [0, -1]].any()
-    frame = np.repeat(np.arange(row.frames), truth.joints2d.shape[1])
+    frame = np.repeat(np.arange(row.frames), truth.joints2d.shape[1])[inside]
+    pixels, z = pixels[inside], z[inside]
     at = (frame, pixels[:, 1].astype(int), pixels[:, 0].astype(int))
     on_body = mask[at]
     figures = {

@@ -27,10 +27,11 @@ from mocap.body import JOINT_NAMES, PART_NAMES
 from mocap.errors import BadInput
 from mocap.files import written_whole
 from synth.ground_truth import GroundTruth
-from synth.plan import PlanRow
+from synth.plan_row import PlanRow
+from synth.take import Take
 
 NO_DEPTH = 1e10  # what SURREAL (Blender) writes where there is nothing
-GENDER_NOT_STATED = 2
+GENDERS = {"female": 0, "male": 1, "neutral": 2}  # SURREAL has the first two
 _UNREADABLE = (MatReadError, zlib.error, ValueError, OSError, TypeError, NotImplementedError)
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by surrealpp".ljust(116)
 
@@ -58,9 +59,9 @@ CONVENTIONS: dict[str, Any] = {
     "shape": "(10,T) single",
     "zrot": "(T,1) single: the side the camera stands on; 0 at +z of the world, pi/2 at +x",
     "camDist": "metres from the camera to the middle of the clip",
-    "gender": f"0 female, 1 male, {GENDER_NOT_STATED} not stated",
+    "gender": "0 female, 1 male, 2 neutral",
     "source": "where the motion comes from: cmu, or stand-in for generated motions",
-    "stride": "percent of a window that it shares with its neighbour",
+    "stride": "the step from one window to the next, in percent of a window",
     "light": "(9,T) single: SURREAL's spherical harmonics, in its axes (x, -y, -z of our world)",
     "frame_indices": "(1,T): frames of the motion at this clip's fps, from 0",
     "rgb": "mp4, H.264, yuv420p; lossy",
@@ -88,16 +89,12 @@ def write_clip(
     row: PlanRow,
     frames: np.ndarray,
     truth: GroundTruth,
+    take: Take,
     *,
-    pose: np.ndarray,
-    translation: np.ndarray,
-    flow_ends: tuple[bool, bool],
     versions: dict[str, str],
     checks: dict[str, float],
 ) -> None:
-    """Write the files of a clip into ``folder``: frames (T,H,W,3) uint8, pose (T,72), translation
-    (T,3).
-    """
+    """Write the files of a clip into ``folder``: frames (T,H,W,3) uint8."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / Path(row.stem).name
     write_video(stem.with_name(stem.name + ".mp4"), frames, row.fps)
@@ -111,17 +108,15 @@ def write_clip(
     if "gtflow" in row.channels:
         backward = _numbered("gtflow", truth.flow_backward)
         _write_mat(f"{stem}_gtflow.mat", backward | _numbered("gtflow_forward", truth.flow_forward))
-    info = _info(row, truth, pose, translation)
-    info["flow_ends"] = np.array([flow_ends], np.uint8)
+    info = _info(row, truth, take)
     info["versions"] = json.dumps(versions, sort_keys=True)
     info["checks"] = json.dumps(checks, sort_keys=True)
     _write_mat(f"{stem}_info.mat", info)
 
 
-def _info(
-    row: PlanRow, truth: GroundTruth, pose: np.ndarray, translation: np.ndarray
-) -> dict[str, Any]:
+def _info(row: PlanRow, truth: GroundTruth, take: Take) -> dict[str, Any]:
     count = row.frames
+    pose, translation = take.pose[1:-1], take.translation[1:-1]
 
     def cell(text: str) -> np.ndarray:
         out = np.empty((1, count), dtype=object)
@@ -133,29 +128,30 @@ def _info(
         values = np.asarray(values, dtype=dtype)
         return np.repeat(values[..., None], count, axis=-1)
 
-    camera = row.camera
+    cameras = take.cameras[1:-1]
     return {
         # SURREAL's fields
         "bg": cell(str(row.background.get("photograph", "painted"))),
-        "camDist": np.array([[row.distance]], np.float32),
-        "camLoc": camera.position.astype(np.float32)[:, None],
+        "camDist": np.array([[take.distance]], np.float32),
+        "camLoc": cameras[0].position.astype(np.float32)[:, None],
         "clipNo": np.array([[row.clip]], np.float64),
         "cloth": cell(row.texture),
-        "gender": np.full((count, 1), GENDER_NOT_STATED, np.uint8),
+        "gender": np.full((count, 1), GENDERS[row.gender], np.uint8),
         "joints2D": truth.joints2d.transpose(2, 1, 0),
         "joints3D": truth.joints3d.transpose(2, 1, 0),
-        "light": steady(row.light),
+        "light": steady(row.light.get("coefficients", np.zeros(9))),
         "pose": pose.T.astype(np.float32),
         "sequence": Path(row.stem).name,
         "shape": steady(row.betas),
         "source": row.collection,
-        "stride": np.array([[round(100 * row.overlap)]], np.uint8),
-        "zrot": np.full((count, 1), row.yaw, np.float32),
+        "stride": np.array([[row.stride]], np.uint8),
+        "zrot": np.full((count, 1), take.yaw, np.float32),
         # what it lacked
         "trans": translation.T.astype(np.float32),
-        "K": steady(camera.intrinsics, np.float64),
-        "R": steady(camera.rotation, np.float64),
-        "t": steady(camera.translation, np.float64),
+        "K": np.stack([camera.intrinsics for camera in cameras], axis=-1),
+        "R": np.stack([camera.rotation for camera in cameras], axis=-1),
+        "t": np.stack([camera.translation for camera in cameras], axis=-1),
+        "flow_ends": np.array([take.ends], np.uint8),
         "fps": np.array([[row.fps]], np.float64),
         "seed": np.array([[row.seed]], np.float64),
         "frame_indices": np.arange(row.start, row.start + count, dtype=np.int32)[None],

@@ -1,132 +1,105 @@
-"""Motions and textures in, films with ground truth out: what `synth render-videos` does."""
+"""Rows of a plan in, films with ground truth out: what `synth render-videos` does."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mocap.body import Body
-from mocap.checking import GoodMotions
 from mocap.errors import BadInput
-from mocap.files import is_stand_in, written_whole
-from mocap.free_body import load_free_body
-from mocap.library import MotionLibrary, open_motion_library
-from synth.backgrounds import open_photographs
 from synth.blender import DEVICES
-from synth.camera import FilmFormat
 from synth.checks import CheckFailed
 from synth.clips import is_published, published_row, write_conventions, write_index
-from synth.ground_truth import CHANNELS
-from synth.plan import PlanRow, Windows, make_plan, read_plan
-from synth.studio import StudioSettings, open_studio
+from synth.film_inputs import FilmInputs, check_rows
+from synth.plan import make_plan
+from synth.plan_row import PlanRow, read_plan, rows_of_shard, write_plan
+from synth.preset import Preset
+from synth.studio import Filmed, StudioSettings, open_studio
 from synth.workers import Failure, work_through
-from textures.library import TextureEntry, read_library, read_texture
 
 CLIPS_PER_PROCESS = 25
 
 
 @dataclass(frozen=True)
 class FilmSummary:
-    """What became of a run: clips in the plan, already there, made now, failed; input left out."""
+    """What became of a run: clips in the plan (or the shard), already there, made now, failed."""
 
     planned: int
     already: int
     made: int
     failures: tuple[Failure, ...]
-    skipped: int
     out: Path
 
 
-def render_videos(
+def plan_films(
+    inputs: FilmInputs,
+    preset: Preset,
     *,
-    motions: Path,
-    textures: Path,
-    out: Path,
-    backgrounds: Path | None = None,
     clips: int | None = None,
-    windows: Windows | None = None,
-    film: FilmFormat | None = None,
-    samples: int = 4,
-    workers: int | None = None,
     seed: int = 0,
-    channels: Sequence[str] = CHANNELS,
+    workers: int | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict[str, list[PlanRow]]:
+    """The plan of a film set from opened inputs, one for each texture library (see ``make_plan``).
+
+    Motions that were not judged before are judged now, on ``workers`` processes.
+    """
+    if clips is not None and clips < 1:
+        raise BadInput(f"--clips {clips}: expected at least 1")
+    return make_plan(
+        preset=preset,
+        entries=inputs.library.entries,
+        motion_folder=inputs.library.folder,
+        libraries=inputs.worn,
+        photographs=inputs.photographs,
+        environments=inputs.environments,
+        clips=clips,
+        seed=seed,
+        stand_in=inputs.stand_in,
+        unfit=lambda entries: inputs.unfit(entries, workers=workers),
+        report=report,
+    )
+
+
+def render_videos(
+    rows: list[PlanRow],
+    inputs: FilmInputs,
+    out: Path,
+    *,
+    workers: int | None = None,
     device: str = "cpu",
-    strict: bool = False,
-    plan_only: bool = False,
+    shard: tuple[int, int] | None = None,
     report: Callable[[str], None] = print,
 ) -> FilmSummary:
-    """Plan clips of the motions in the textures, and film those that are not in ``out`` yet.
+    """Film the rows that are not in ``out`` yet.
 
-    ``clips`` None makes one clip of every window of every motion. ``workers`` None takes one
-    process for each core. Input that cannot be used is reported in one line, left out and counted;
-    with ``strict`` it raises BadInput before anything is rendered. Raises BadInput also for folders
-    without usable motions or textures, textures for another UV layout, and an ``out`` that holds
-    films of another plan.
+    ``workers`` None takes one process for each core. ``shard`` (K, N) films every N-th row from the
+    K-th on. Raises BadInput for a plan that does not fit the inputs, an ``out`` that holds films of
+    another plan, and where not one clip can be made.
     """
-    windows = windows or Windows()
-    motions, textures, out = Path(motions), Path(textures), Path(out)
-    _check_numbers(clips=clips, windows=windows, samples=samples, workers=workers)
-    _check_names(channels, device)
-    left_out: list[str] = []
-
-    def leave_out(line: str) -> None:
-        left_out.append(line)
-        report(f"left out: {line}")
-
-    body = load_free_body()
-    library = open_motion_library(motions)
-    good = GoodMotions(library, body)
-    for _, reason in library.skipped:
-        leave_out(reason)
-    worn = _readable_textures(textures, body, leave_out)
-    photographs: tuple[str, ...] = ()
-    if backgrounds is not None:
-        backgrounds = Path(backgrounds)
-        found = open_photographs(backgrounds, leave_out)
-        photographs = tuple(path.relative_to(backgrounds).as_posix() for path in found.paths)
-    rows = make_plan(
-        entries=library.entries,
-        motion_folder=motions,
-        load=lambda entry: good.load(entry, windows.fps),
-        body=body,
-        textures=worn,
-        photographs=photographs,
-        clips=clips,
-        windows=windows,
-        film=film,
-        samples=samples,
-        channels=[channel for channel in CHANNELS if channel in channels],
-        seed=seed,
-        stand_in=is_stand_in(motions),
-        report=leave_out,
-    )
-    if strict and left_out:
-        raise BadInput(
-            f"{len(left_out)} inputs cannot be used (--strict); the first: {left_out[0]}"
-        )
+    out = Path(out)
+    if workers is not None and workers < 1:
+        raise BadInput(f"--workers {workers}: expected at least 1")
+    if device not in DEVICES:
+        raise BadInput(f"--device {device}: expected one of {', '.join(DEVICES)}")
+    check_rows(rows, inputs)
     everything = _join_plans(out, rows)
-    waiting = [row for row in rows if not is_published(out, row)]
-    _write_plan(out, everything)
-    summary = FilmSummary(len(rows), len(rows) - len(waiting), 0, (), len(left_out), out)
-    if plan_only:
-        return summary
+    write_plan(out / "plan.jsonl", everything)
     write_conventions(out)
+    own = rows_of_shard(rows, shard)
+    waiting = [row for row in own if not is_published(out, row)]
     failures: list[Failure] = []
     if waiting:
         workers = min(workers or os.cpu_count() or 1, len(waiting))
         try:
-            failures = _film(
-                waiting, library, textures, backgrounds, out, device=device, workers=workers
-            )
+            failures = _film(waiting, inputs, out, device=device, workers=workers)
         finally:
             write_index(out, everything)
     write_index(out, everything)
@@ -137,20 +110,16 @@ def render_videos(
             f"none of {len(waiting)} clips could be made; the first, {failures[0].task.stem}: "
             f"{failures[0].reason}"
         )
-    return dataclasses.replace(summary, made=len(waiting) - len(failures), failures=tuple(failures))
+    made = len(waiting) - len(failures)
+    return FilmSummary(len(own), len(own) - len(waiting), made, tuple(failures), out)
 
 
 def _film(
-    rows: list[PlanRow],
-    library: MotionLibrary,
-    textures: Path,
-    backgrounds: Path | None,
-    out: Path,
-    *,
-    device: str,
-    workers: int,
+    rows: list[PlanRow], inputs: FilmInputs, out: Path, *, device: str, workers: int
 ) -> list[Failure]:
     cores = os.cpu_count() or 1
+    library = inputs.library
+    (textures,) = inputs.textures.values()
     with (
         _partial_folder(out) as partial,
         _scratch_folder() as scratch,
@@ -158,8 +127,10 @@ def _film(
     ):
         settings = StudioSettings(
             entries={entry.source_in(library.folder): entry for entry in library.entries},
+            bodies=inputs.bodies,
             textures=textures.resolve(),
-            backgrounds=backgrounds and backgrounds.resolve(),
+            backgrounds=inputs.backgrounds and inputs.backgrounds.resolve(),
+            environments=inputs.environments_folder and inputs.environments_folder.resolve(),
             out=out.resolve(),
             partial=partial.resolve(),
             scratch=scratch,
@@ -168,7 +139,7 @@ def _film(
         )
         done = 0
 
-        def finished(row: PlanRow, figures: dict[str, float]) -> None:
+        def finished(row: PlanRow, filmed: Filmed) -> None:
             nonlocal done
             done += 1
             bar.set_postfix_str(f"{done}/{len(rows)} clips")
@@ -183,48 +154,6 @@ def _film(
             progress=bar.update,
             finished=finished,
         )
-
-
-def _check_numbers(
-    *,
-    clips: int | None,
-    windows: Windows,
-    samples: int,
-    workers: int | None,
-) -> None:
-    for option, value in (("--clips", clips), ("--workers", workers), ("--samples", samples)):
-        if value is not None and value < 1:
-            raise BadInput(f"{option} {value}: expected at least 1")
-    if windows.frames < 2:
-        raise BadInput(f"--frames {windows.frames}: expected at least 2")
-    if not windows.fps > 0:
-        raise BadInput(f"--fps {windows.fps:g}: expected more than 0")
-    if not 0 <= windows.overlap < 1:
-        raise BadInput(f"--overlap {windows.overlap:g}: expected at least 0 and less than 1")
-
-
-def _check_names(channels: Sequence[str], device: str) -> None:
-    if device not in DEVICES:
-        raise BadInput(f"--device {device}: expected one of {', '.join(DEVICES)}")
-    unknown = sorted(set(channels) - set(CHANNELS))
-    if unknown:
-        raise BadInput(f"--channels {','.join(unknown)}: expected some of {','.join(CHANNELS)}")
-
-
-def _readable_textures(
-    folder: Path, body: Body, leave_out: Callable[[str], None]
-) -> list[TextureEntry]:
-    """The library's textures whose image can be read."""
-    usable = []
-    for entry in read_library(folder, body):
-        try:
-            read_texture(folder / entry.file)
-            usable.append(entry)
-        except BadInput as error:
-            leave_out(str(error))
-    if not usable:
-        raise BadInput(f"{folder}: no texture of its library can be read; harvest again")
-    return usable
 
 
 def _join_plans(out: Path, rows: list[PlanRow]) -> list[PlanRow]:
@@ -243,11 +172,6 @@ def _join_plans(out: Path, rows: list[PlanRow]) -> list[PlanRow]:
     path = out / "plan.jsonl"
     earlier = read_plan(path) if path.is_file() else []
     return rows + [r for r in earlier if r.stem not in stems and is_published(out, r)]
-
-
-def _write_plan(out: Path, rows: list[PlanRow]) -> None:
-    with written_whole(out / "plan.jsonl") as path:
-        path.write_text("".join(row.to_json() + "\n" for row in rows), encoding="utf-8")
 
 
 @contextmanager

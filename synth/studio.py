@@ -1,16 +1,17 @@
-"""Where a row of the plan becomes a clip: body, camera, Blender, ground truth, checks, files.
+"""Where a row of the plan becomes a clip: body, cameras, picture, ground truth, checks, files.
 
 A clip is a pure function of its row and of the files that the row names. A studio lives in a worker
-process and keeps what clips share: the body, the Blender scene, the last motion.
+process and keeps what clips share: the bodies, the scene, the last motion.
 """
 
 from __future__ import annotations
 
 import platform
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,20 @@ import torch
 
 import synth
 from mocap.body import Body
-from mocap.free_body import load_free_body
 from mocap.library import MotionEntry, load_motion
 from mocap.motion import Motion
-from mocap.skinning import Skinning, skin
-from synth.backgrounds import load_photograph, paint_background
-from synth.blender import FilmScene, composite
+from mocap.skinning import Skinning
+from synth.backdrop import backdrops
+from synth.blender import FilmScene
 from synth.checks import check_flow, check_geometry, check_picture, check_video
 from synth.clips import publish, read_video, write_clip
+from synth.film_inputs import BodySource
 from synth.ground_truth import ground_truth
-from synth.plan import PlanRow, clip_motion
+from synth.light import light_of
+from synth.picture import composite
+from synth.plan_row import PlanRow
+from synth.raster import RasterScene
+from synth.take import Take, posed, stage
 from synth.workers import uninterrupted
 
 REPORT_EVERY = 10  # frames
@@ -38,17 +43,30 @@ class StudioSettings:
     """Folders that the rows' paths are relative to, and how to render.
 
     ``entries`` maps a row's source to its motion. ``partial`` is where clips lie until they are
-    whole, ``scratch`` where Blender writes single frames (memory, best).
+    whole, ``scratch`` where Blender writes single frames (memory, best; None: one of its own).
     """
 
     entries: dict[str, MotionEntry]
+    bodies: BodySource
     textures: Path
     backgrounds: Path | None
+    environments: Path | None
     out: Path
     partial: Path
-    scratch: Path
+    scratch: Path | None
     device: str
     threads: int
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """What making a clip took: seconds in all and in the renderer, bytes written; and what its checks
+    measured."""
+
+    seconds: float
+    render_seconds: float
+    bytes: int
+    figures: dict[str, float]
 
 
 @contextmanager
@@ -67,111 +85,138 @@ class Studio:
 
     def __init__(self, settings: StudioSettings):
         self.settings = settings
-        self.body: Body = load_free_body()
-        self._skinning = Skinning(self.body)
-        self._scene: FilmScene | None = None
-        self._format: tuple[int, int, int] | None = None
-        self._motion: tuple[str, float, Motion] | None = None
-        self._versions: dict[str, str] = {}
+        self._bodies: dict[str, tuple[Body, Skinning]] = {}
+        self._scene: FilmScene | RasterScene | None = None
+        self._scene_key: tuple | None = None
+        self._motion: tuple[tuple, Motion] | None = None
 
     def close(self) -> None:
         if self._scene is not None:
             self._scene.close()
+            self._scene = None
 
-    def film(self, row: PlanRow, progress: Callable[[int], None]) -> dict[str, float]:
-        """Make and publish the clip of ``row``; returns the figures of its checks.
+    def film(self, row: PlanRow, progress: Callable[[int], None]) -> Filmed:
+        """Make and publish the clip of ``row``.
 
         ``progress`` is told of rendered frames. Raises BadInput for input that cannot be used,
         CheckFailed for a clip that contradicts itself, BlenderError.
         """
+        began = time.perf_counter()
         settings = self.settings
-        motion = self._load_motion(row)
-        betas = np.array(row.betas, np.float32)
-        pose, translation, ends = clip_motion(
-            motion, self.body, betas, start=row.start, frames=row.frames
+        body, skinning = self._body(row.gender)
+        take = stage(row, self._load_motion(row, body), body)
+        vertices, joints = posed(take, skinning)
+        truth = ground_truth(
+            vertices,
+            joints,
+            body,
+            take.cameras,
+            channels=row.channels,
+            tracks=row.tracks,
+            seed=row.seed,
         )
-        vertices, joints = skin(self._skinning, pose=pose, betas=betas, translation=translation)
-        truth = ground_truth(vertices, joints, self.body, row.camera, channels=row.channels)
-        figures = check_geometry(row, truth) | check_flow(truth)
-        frames, alpha = self._render(row, vertices[1:-1], progress)
-        figures |= check_picture(alpha, truth)
+        figures = check_geometry(row, take, truth) | check_flow(truth)
+        frames, coverage, render_seconds = self._render(row, body, take, vertices, joints, progress)
+        figures |= check_picture(coverage, truth)
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             write_clip(
-                folder,
-                row,
-                frames,
-                truth,
-                pose=pose[1:-1],
-                translation=translation[1:-1],
-                flow_ends=ends,
-                versions=self._versions,
-                checks=figures,
+                folder, row, frames, truth, take, versions=self._versions(body), checks=figures
             )
             film = folder / f"{Path(row.stem).name}.mp4"
             figures |= check_video(read_video(film), frames)
+            size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
                 publish(folder, settings.out, row)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return figures
+        return Filmed(time.perf_counter() - began, render_seconds, size, figures)
 
-    def _load_motion(self, row: PlanRow) -> Motion:
-        if self._motion is None or self._motion[:2] != (row.source, row.fps):
-            motion = load_motion(self.settings.entries[row.source], self.body, fps=row.fps)
-            self._motion = (row.source, row.fps, motion)
-        return self._motion[2]
+    def _body(self, gender: str) -> tuple[Body, Skinning]:
+        if gender not in self._bodies:
+            body = self.settings.bodies.load(gender)
+            self._bodies[gender] = body, Skinning(body)
+        return self._bodies[gender]
+
+    def _load_motion(self, row: PlanRow, body: Body) -> Motion:
+        key = (row.source, row.fps, body.name)
+        if self._motion is None or self._motion[0] != key:
+            motion = load_motion(self.settings.entries[row.source], body, fps=row.fps)
+            self._motion = (key, motion)
+        return self._motion[1]
 
     def _render(
-        self, row: PlanRow, vertices: np.ndarray, progress: Callable[[int], None]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """RGB frames (T,H,W,3) uint8 and the body's alpha (T,H,W) float16."""
+        self,
+        row: PlanRow,
+        body: Body,
+        take: Take,
+        vertices: np.ndarray,
+        joints: np.ndarray,
+        progress: Callable[[int], None],
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """RGB frames (T,H,W,3) uint8, the body's own coverage (T,H,W) float16 and seconds spent in the
+        renderer."""
         settings = self.settings
-        scene = self._open_scene(row)
+        scene = self._open_scene(row, body)
+        cameras = take.cameras[1:-1]
         scene.dress(settings.textures / row.texture)
-        scene.light(np.array(row.light))
-        scene.look(row.camera)
-        size = {"width": row.width, "height": row.height}
-        if "photograph" in row.background:
-            photograph = Path(settings.backgrounds) / row.background["photograph"]
-            background = load_photograph(photograph, **size)
-        else:
-            background = paint_background(np.random.default_rng(row.background["painted"]), **size)
+        light = light_of(row.light)
+        if "file" in row.light:
+            light = replace(light, file=str(settings.environments / light.file))
+        middle = joints[1:-1, 0].mean(axis=0)
+        scene.light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
+        behind = backdrops(row.background, cameras, folder=settings.backgrounds)
         frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
-        alpha = np.empty(frames.shape[:3], np.float16)
-        for index in range(row.frames):
-            picture = scene.render(vertices[index], seed=row.seed + index)
-            frames[index] = composite(picture, background)
-            alpha[index] = picture[..., 3]
+        coverage = np.empty(frames.shape[:3], np.float16)
+        spent = 0.0
+        for index, camera in enumerate(cameras):
+            began = time.perf_counter()
+            scene.look(camera)
+            picture = scene.render(vertices[index + 1], seed=row.seed + index)
+            spent += time.perf_counter() - began
+            frames[index] = composite(picture.rgba, behind[index])
+            coverage[index] = picture.body
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
-        return frames, alpha
+        return frames, coverage, spent
 
-    def _open_scene(self, row: PlanRow) -> FilmScene:
-        wanted = (row.width, row.height, row.samples)
-        if self._format != wanted:
+    def _open_scene(self, row: PlanRow, body: Body) -> FilmScene | RasterScene:
+        # Bodies of several genders share a scene where they share faces and UVs.
+        same = self._scene_key is not None and self._scene_key[1] is not None
+        same = same and np.array_equal(self._scene_key[1].faces, body.faces)
+        same = same and np.array_equal(self._scene_key[1].uv_faces, body.uv_faces)
+        wanted = (row.engine, row.width, row.height, row.samples)
+        if self._scene is None or not same or self._scene_key[0] != wanted:
             self.close()
-            body = self.body
-            self._scene = FilmScene(
-                faces=body.faces,
-                uv=body.uv,
-                uv_faces=body.uv_faces,
-                vertex_count=len(body.template),
-                width=row.width,
-                height=row.height,
-                samples=row.samples,
-                device=self.settings.device,
-                threads=self.settings.threads,
-                scratch=self.settings.scratch,
-            )
-            self._format = wanted
-            self._versions = {
-                "surrealpp": synth.__version__,
-                "blender": self._scene.version,
-                "body": self.body.name,
-                "numpy": np.__version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
+            shared = {
+                "faces": body.faces,
+                "uv": body.uv,
+                "uv_faces": body.uv_faces,
+                "vertex_count": len(body.template),
+                "width": row.width,
+                "height": row.height,
+                "samples": row.samples,
             }
+            if row.engine == "raster":
+                self._scene = RasterScene(**shared)
+            else:
+                settings = self.settings
+                self._scene = FilmScene(
+                    **shared,
+                    device=settings.device,
+                    threads=settings.threads,
+                    scratch=settings.scratch,
+                )
+            self._scene_key = (wanted, body)
         return self._scene
+
+    def _versions(self, body: Body) -> dict[str, str]:
+        return {
+            "surrealpp": synth.__version__,
+            "renderer": self._scene.version,
+            "body": body.name,
+            "numpy": np.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }

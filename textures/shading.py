@@ -55,33 +55,52 @@ def _decode(value):
 
 
 @numba.njit(cache=True, nogil=True)
+def surface_colour(
+    f, weights, side, faces, uv_faces, uv, normals, texture, scale, coefficients, sun, out
+):
+    """Linear colour (3,) of the point ``weights`` (3,) of face ``f``, into ``out``.
+
+    ``side`` is -1 where the face is seen from behind, else 1; ``scale`` takes the texture to [0,
+    1]; the rest as in `radiance`.
+    """
+    u = v = x = y = z = 0.0
+    for k in range(3):
+        w = weights[k]
+        corner, place = faces[f, k], uv_faces[f, k]
+        u += w * uv[place, 0]
+        v += w * uv[place, 1]
+        x += w * normals[corner, 0]
+        y += w * normals[corner, 1]
+        z += w * normals[corner, 2]
+    length = np.sqrt(x * x + y * y + z * z)
+    if length > 0.0:
+        length = side / length
+    x, y, z = x * length, y * length, z * length
+    light = _irradiance(x, y, z, coefficients)
+    light += max(0.0, x * sun[0] + y * sun[1] + z * sun[2])
+    bilinear(texture, u, v, out)
+    for c in range(3):
+        out[c] = light * _decode(out[c] * scale)
+
+
+@numba.njit(cache=True, nogil=True)
 def _shade(
     face, barycentric, faces, uv_faces, uv, normals, facing, texture, scale, coefficients, sun, out
 ):
     """Linear colour of each covered pixel, into ``out`` (H,W,3)."""
-    texel = np.empty(3, np.float64)
+    colour = np.empty(3, np.float64)
     for i in range(face.shape[0]):
         for j in range(face.shape[1]):
             f = face[i, j]
             if f < 0:
                 continue
-            u = v = x = y = z = 0.0
-            for k in range(3):
-                w = barycentric[i, j, k]
-                u += w * uv[uv_faces[f, k], 0]
-                v += w * uv[uv_faces[f, k], 1]
-                x += w * normals[faces[f, k], 0]
-                y += w * normals[faces[f, k], 1]
-                z += w * normals[faces[f, k], 2]
-            length = np.sqrt(x * x + y * y + z * z)
-            if length > 0.0:
-                length = facing[f] / length
-            x, y, z = x * length, y * length, z * length
-            light = _irradiance(x, y, z, coefficients)
-            light += max(0.0, x * sun[0] + y * sun[1] + z * sun[2])
-            bilinear(texture, u, v, texel)
+            weights = barycentric[i, j]
+            surface_colour(
+                f, weights, facing[f], faces, uv_faces, uv, normals,
+                texture, scale, coefficients, sun, colour,
+            )  # fmt: skip
             for c in range(3):
-                out[i, j, c] = light * _decode(texel[c] * scale)
+                out[i, j, c] = colour[c]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -157,8 +157,9 @@ def rasterise(pixels, z, faces, height, width):
 
 
 @_njit
-def _depth_at(pixels, z, faces, positions, order, start, height, width):
-    """1/z of the nearest surface at each position, listed by pixel in ``order``/``start``."""
+def _surface_at(pixels, z, faces, positions, order, start, height, width):
+    """Nearest face (-1: none) and its 1/z at each position, listed by pixel in ``order``/``start``."""
+    seen = np.full(positions.shape[0], -1, np.int32)
     nearest = np.zeros(positions.shape[0], np.float64)
     for f in range(faces.shape[0]):
         a, b, c, area, _ = _triangle(faces, f, pixels, z)
@@ -178,8 +179,10 @@ def _depth_at(pixels, z, faces, positions, order, start, height, width):
                     n = order[entry]
                     hit, wa, wb, wc = _weights(a, b, c, pixels, positions[n, 0], positions[n, 1])
                     if hit:
-                        nearest[n] = max(nearest[n], (wa * ia + wb * ib + wc * ic) / area)
-    return nearest
+                        inverse = (wa * ia + wb * ib + wc * ic) / area
+                        if inverse > nearest[n]:
+                            nearest[n], seen[n] = inverse, f
+    return seen, nearest
 
 
 @_njit
@@ -351,6 +354,17 @@ def surface_depth(
     vertices: np.ndarray, faces: np.ndarray, camera: Camera, positions: np.ndarray
 ) -> np.ndarray:
     """Depth of the nearest surface at image positions (N,2): (N,) float64 metres, inf: none."""
+    return nearest_surface(vertices, faces, camera, positions)[1]
+
+
+def nearest_surface(
+    vertices: np.ndarray, faces: np.ndarray, camera: Camera, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first surface on the ray through each image position (N,2), pixels.
+
+    Returns face (N,) int32, -1 where there is none, and depth (N,) float64 metres, inf there. A
+    position outside the image meets nothing.
+    """
     pixels, z = camera.project(vertices)
     positions = np.ascontiguousarray(positions, dtype=np.float64)
     inside = (positions >= 0).all(axis=1) & (positions < (camera.width, camera.height)).all(axis=1)
@@ -359,13 +373,14 @@ def surface_depth(
     order = np.argsort(cells, kind="stable")
     start = np.zeros(camera.width * camera.height + 1, dtype=np.int64)
     start[1:] = np.cumsum(np.bincount(cells, minlength=camera.width * camera.height))
-    inverse = _depth_at(
+    seen, inverse = _surface_at(
         pixels, z, _integers(faces), chosen, order, start, camera.height, camera.width
     )
-    out = np.full(len(positions), np.inf)
+    face, depth = np.full(len(positions), -1, np.int32), np.full(len(positions), np.inf)
+    face[inside] = seen
     with np.errstate(divide="ignore"):
-        out[inside] = 1.0 / inverse
-    return out
+        depth[inside] = 1.0 / inverse
+    return face, depth
 
 
 def _integers(faces: np.ndarray) -> np.ndarray:

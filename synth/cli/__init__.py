@@ -13,6 +13,7 @@ from synth import __version__
 # when their command runs, so that `synth --help` is instant and training never imports Blender.
 COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
+    "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),
     "eval-ucf101": ("synth.cli.recognition", "eval_ucf101"),
     "body": ("synth.cli.body", "body"),

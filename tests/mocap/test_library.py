@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from mocap import checking, folder_index, verdict_store
-from mocap.checking import GoodMotions, check_motions
+from mocap.checking import check_motions, find_unfit
 from mocap.errors import BadInput
 from mocap.library import CMU_INDEX, load_motion, open_motion_library
 from tests.mocap import motion_files as made
@@ -328,12 +329,12 @@ def test_several_processes_reach_the_same_verdicts(tmp_path, body, memory):
 def test_films_are_given_good_motions_only(tmp_path, body, judged):
     library = open_motion_library(people(tmp_path))
     good, bad = library.entries
-    motions = GoodMotions(library, body)
-    np.testing.assert_array_equal(motions.load(good).pose, load_motion(good, body).pose)
-    with pytest.raises(BadInput, match=r"80_02\.amc: not fit for films: flip: left_shoulder"):
-        motions.load(bad)
-    with pytest.raises(BadInput):
-        GoodMotions(library, body).load(bad)
+    assert find_unfit(library, [good], body, workers=1) == {}
+    assert judged == ["80_01"]
+    reasons = find_unfit(library, [good, bad], body, workers=1)
+    assert list(reasons) == [bad.name]
+    assert re.search(r"80_02\.amc: not fit for films: flip: left_shoulder", reasons[bad.name])
+    assert find_unfit(library, [bad], body, workers=1) == reasons
     assert judged == ["80_01", "80_02"]
 
 

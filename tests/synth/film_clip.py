@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mocap.body import Body
-from mocap.skinning import Skinning, skin
-from synth.camera import POLICY, FilmFormat, place_camera
-from synth.ground_truth import CHANNELS, GroundTruth, ground_truth
-from synth.plan import PlanRow
+from mocap.skinning import Skinning
+from synth.camera import draw_view, place_cameras
+from synth.ground_truth import GroundTruth, ground_truth
+from synth.plan_row import PLAN_VERSION, PlanRow
+from synth.preset import CameraRanges
+from synth.take import Take, pose_joints, posed
 
 
 @dataclass
@@ -18,10 +20,9 @@ class MadeClip:
     """A row and what belongs to it; ``frames`` shows the parts in grey over a gradient."""
 
     row: PlanRow
+    take: Take
     truth: GroundTruth
     frames: np.ndarray
-    pose: np.ndarray
-    translation: np.ndarray
 
     def write(self, folder) -> None:
         from synth.clips import write_clip
@@ -31,25 +32,17 @@ class MadeClip:
             self.row,
             self.frames,
             self.truth,
-            pose=self.pose,
-            translation=self.translation,
-            flow_ends=(True, False),
-            versions={"blender": "none"},
+            self.take,
+            versions={"renderer": "none"},
             checks={"figure": 1.0},
         )
 
 
-def make_clip(body: Body, *, frames: int = 6, channels: tuple[str, ...] = CHANNELS) -> MadeClip:
-    """Somebody who walks towards +z, swinging arms and legs."""
-    time = np.arange(-1, frames + 1)
-    pose = np.zeros((frames + 2, 72))
-    for joint, swing in ((1, 0.5), (2, -0.5), (4, 0.2), (13, -0.3), (14, 0.3)):
-        pose[:, 3 * joint] = swing * np.sin(time / 5)
-    translation = np.stack([0 * time, 1.1 + 0 * time, 0.04 * time], axis=1)
-    betas = np.linspace(-1, 1, 10).astype(np.float32)
-    vertices, joints = skin(Skinning(body), pose=pose, betas=betas, translation=translation)
-    placed = place_camera(joints, np.random.default_rng(11), FilmFormat())
+def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:
+    """A row as `synth plan` writes them."""
+    view = draw_view(np.random.default_rng(11), CameraRanges())
     row = PlanRow(
+        version=PLAN_VERSION,
         stem="train/run0/01_01/01_01_c0002",
         sequence="01_01",
         clip=2,
@@ -61,28 +54,48 @@ def make_clip(body: Body, *, frames: int = 6, channels: tuple[str, ...] = CHANNE
         start=50,
         frames=frames,
         fps=30.0,
-        overlap=0.5,
-        betas=tuple(float(b) for b in betas),
+        stride=50,
+        gender="neutral",
+        betas=tuple(np.linspace(-1, 1, 10).astype(np.float32).tolist()),
+        library="",
         texture="0001.png",
         identity="0001",
         uv_layout=body.uv_layout,
         background={"painted": 3},
         width=320,
         height=240,
-        intrinsics=tuple(map(tuple, placed.camera.intrinsics.tolist())),
-        rotation=tuple(map(tuple, placed.camera.rotation.tolist())),
-        translation=tuple(placed.camera.translation.tolist()),
-        camera_policy=POLICY,
-        yaw=placed.yaw,
-        distance_drawn=placed.distance_drawn,
-        distance=placed.distance,
-        light=tuple(float(k) for k in range(9)),
+        view=view,
+        light={"kind": "sh", "coefficients": [float(k) for k in range(9)]},
         seed=99,
         stand_in=True,
+        engine="cycles",
         samples=4,
-        channels=tuple(channels),
+        channels=("depth", "segm", "normal", "gtflow"),
+        tracks=50,
+        layout="surreal",
     )
-    truth = ground_truth(vertices, joints, body, row.camera, channels=channels)
+    return replace(row, **changes)
+
+
+def make_clip(body: Body, *, frames: int = 6, **changes) -> MadeClip:
+    """Somebody who walks towards +z, swinging arms and legs; ``changes`` of the row's fields."""
+    row = make_row(body, frames=frames, **changes)
+    time = np.arange(-1, frames + 1)
+    pose = np.zeros((frames + 2, 72), np.float32)
+    for joint, swing in ((1, 0.5), (2, -0.5), (4, 0.2), (13, -0.3), (14, 0.3)):
+        pose[:, 3 * joint] = swing * np.sin(time / 5)
+    translation = np.stack([0 * time, 1.1 + 0 * time, 0.04 * time], axis=1).astype(np.float32)
+    betas = np.array(row.betas, np.float32)
+    joints = pose_joints(body, pose=pose, betas=betas, translation=translation)
+    placed = place_cameras(joints, row.view, width=row.width, height=row.height, fps=row.fps)
+    cameras, ends = placed.cameras, (True, False)
+    pose[-1], translation[-1] = pose[-2], translation[-2]
+    cameras = (*cameras[:-1], cameras[-2])
+    take = Take(pose, translation, betas, cameras, ends, placed.yaw, placed.distance)
+    vertices, joints = posed(take, Skinning(body))
+    truth = ground_truth(
+        vertices, joints, body, cameras, channels=row.channels, tracks=row.tracks, seed=row.seed
+    )
     ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
-    return MadeClip(row, truth, picture.astype(np.uint8), pose[1:-1], translation[1:-1])
+    return MadeClip(row, take, truth, picture.astype(np.uint8))

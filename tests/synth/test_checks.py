@@ -23,7 +23,7 @@ def made(body):
 
 
 def test_an_honest_clip_passes(made):
-    figures = check_geometry(made.row, made.truth) | check_flow(made.truth)
+    figures = check_geometry(made.row, made.take, made.truth) | check_flow(made.truth)
     figures |= check_picture(made.truth.mask.astype(np.float16), made.truth)
     figures |= check_video(made.frames, made.frames)
     assert figures["joint_error_px"] < 1e-3
@@ -50,16 +50,22 @@ def flipped(values):
 )
 def test_faults_of_geometry(made, fault, message):
     with pytest.raises(CheckFailed, match=message):
-        check_geometry(made.row, fault(made.truth))
+        check_geometry(made.row, made.take, fault(made.truth))
 
 
 def test_somebody_who_leaves_the_image(made):
-    aside = np.add(made.row.translation, (1.5, 0, 0))
-    row = replace(made.row, translation=tuple(aside))
-    pixels, _ = row.camera.project(made.truth.joints3d.reshape(-1, 3))
-    moved = replace(made.truth, joints2d=pixels.reshape(-1, 24, 2))
+    cameras = tuple(
+        replace(c, translation=c.translation + np.array([1.5, 0, 0])) for c in made.take.cameras
+    )
+    take = replace(made.take, cameras=cameras)
+    pixels = [c.project(j)[0] for c, j in zip(cameras[1:-1], made.truth.joints3d)]
+    moved = replace(made.truth, joints2d=np.stack(pixels))
     with pytest.raises(CheckFailed, match="leave the image"):
-        check_geometry(row, moved)
+        check_geometry(made.row, take, moved)
+    # SURREAL's own policy lets people walk out; what is still inside is held to the rest.
+    policy = replace(made.row, view=replace(made.row.view, policy="start"))
+    with pytest.raises(CheckFailed, match="project onto the body"):
+        check_geometry(policy, take, moved)
 
 
 @pytest.mark.parametrize(

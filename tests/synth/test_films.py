@@ -12,10 +12,11 @@ import pytest
 from mocap.acclaim import write_amc, write_asf
 from mocap.errors import BadInput
 from synth import cli
-from synth.camera import FilmFormat
 from synth.clips import read_clip
-from synth.films import render_videos
-from synth.plan import Windows
+from synth.film_inputs import open_inputs
+from synth.films import FilmSummary, plan_films, render_videos
+from synth.plan_row import read_plan
+from synth.preset import read_preset
 from tests.mocap.cmu_like import cmu_like
 from textures.library import TextureEntry, write_manifest, write_texture
 
@@ -59,12 +60,20 @@ def texture_folder(folder: Path, layout: str) -> Path:
     return folder
 
 
-SMALL = {
-    "windows": Windows(frames=5, shortest=2),
-    "film": FilmFormat(width=160, height=120, focal=300),
-    "samples": 1,
-    "clips": 3,
-}
+SMALL = (
+    *("windows.frames=5", "windows.shortest=2", "film.samples=1"),
+    *("film.width=160", "film.height=120", "camera.focal=300"),
+)
+
+
+def film(
+    motions: Path, textures: Path, out: Path, *overrides: str, clips: int = 3, **options
+) -> FilmSummary:
+    """Plan and film, as the command does."""
+    inputs = open_inputs(motions=motions, textures={"": textures})
+    preset = read_preset("standard", [*SMALL, *overrides])
+    rows = plan_films(inputs, preset, clips=clips, workers=1)[""]
+    return render_videos(rows, inputs, out, **options)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -79,12 +88,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
     motions, textures, tmp_path
 ):
-    one = render_videos(
-        motions=motions, textures=textures, out=tmp_path / "one", workers=1, **SMALL
-    )
-    two = render_videos(
-        motions=motions, textures=textures, out=tmp_path / "two", workers=2, **SMALL
-    )
+    one = film(motions, textures, tmp_path / "one", workers=1)
+    two = film(motions, textures, tmp_path / "two", workers=2)
     assert (
         (one.made, one.already, one.failures) == (two.made, two.already, two.failures) == (3, 0, ())
     )
@@ -106,13 +111,7 @@ def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
     (tmp_path / "one" / f"{lines[1]['path']}_info.mat").unlink()
     kept = tmp_path / "one" / f"{lines[0]['path']}.mp4"
     before = kept.stat().st_mtime_ns
-    more = render_videos(
-        motions=motions,
-        textures=textures,
-        out=tmp_path / "one",
-        workers=1,
-        **(SMALL | {"clips": 4}),
-    )
+    more = film(motions, textures, tmp_path / "one", workers=1, clips=4)
     assert (more.planned, more.already, more.made) == (4, 2, 2)
     assert kept.stat().st_mtime_ns == before
     again = contents(tmp_path / "one")
@@ -120,22 +119,12 @@ def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
         name: data for name, data in second.items() if name.startswith(("train", "val"))
     }
     with pytest.raises(BadInput, match="made from another plan"):
-        render_videos(
-            motions=motions, textures=textures, out=tmp_path / "one", **(SMALL | {"samples": 2})
-        )
+        film(motions, textures, tmp_path / "one", "film.samples=2")
 
 
-def test_a_dry_run_writes_the_plan_and_nothing_else(motions, textures, tmp_path):
-    summary = render_videos(
-        motions=motions, textures=textures, out=tmp_path / "out", plan_only=True, **SMALL
-    )
-    assert summary.planned == 3
-    assert list(contents(tmp_path / "out")) == ["plan.jsonl"]
-
-
-def run(monkeypatch, capsys, *arguments) -> tuple[int, list[str]]:
-    """Exit status and lines on stderr of `synth render-videos`."""
-    monkeypatch.setattr(sys, "argv", ["synth", "render-videos", *map(str, arguments)])
+def run(monkeypatch, capsys, *arguments, command="render-videos") -> tuple[int, list[str]]:
+    """Exit status and lines on stderr of a command."""
+    monkeypatch.setattr(sys, "argv", ["synth", command, *map(str, arguments)])
     try:
         cli.main()
         status = 0
@@ -154,11 +143,14 @@ def run(monkeypatch, capsys, *arguments) -> tuple[int, list[str]]:
         (("--textures", "{tmp}/broken"), "{tmp}/broken: no texture of its library can be read"),
         (("--backgrounds", "{tmp}/empty"), "{tmp}/empty: no readable photograph"),
         (("--device", "abacus"), "--device abacus: expected one of cpu"),
-        (("--channels", "depth,albedo"), "--channels albedo: expected some of depth"),
+        (("--channels", "depth,albedo"), "film.channels is 'albedo', expected one of depth"),
         (("--clips", "0"), "--clips 0: expected at least 1"),
-        (("--frames", "1"), "--frames 1: expected at least 2"),
-        (("--fps", "0"), "--fps 0: expected more than 0"),
-        (("--overlap", "1"), "--overlap 1: expected at least 0"),
+        (("--frames", "1"), "windows.frames is 1, expected at least 2"),
+        (("--fps", "0"), "film.fps is 0.0, expected more than 0"),
+        (("--set", "camera.fokal=3"), "no field camera.fokal; did you mean camera.focal"),
+        (("--preset", "nothing"), "preset nothing: no such preset or file"),
+        (("--shard", "3/2"), "--shard 3/2: expected K/N"),
+        (("--plan", "{tmp}/none.jsonl"), "{tmp}/none.jsonl: no such plan"),
     ],
 )
 def test_bad_input_is_one_line_with_the_file_and_leaves_nothing(
@@ -173,6 +165,8 @@ def test_bad_input_is_one_line_with_the_file_and_leaves_nothing(
         (broken / name).write_bytes(b"not an image")
     out = tmp_path / "out"
     arguments = {"--motions": motions, "--textures": textures, "--out": out, "--clips": 1}
+    if change[0] == "--plan":
+        del arguments["--clips"]
     arguments[change[0]] = change[1].format(tmp=tmp_path)
     status, lines = run(monkeypatch, capsys, *(part for pair in arguments.items() for part in pair))
     assert status != 0
@@ -187,18 +181,17 @@ def test_damaged_items_are_named_left_out_and_counted_or_refused(
     amc = motions / "02" / "02_01.amc"
     amc.write_text(amc.read_text()[:-600])
     (textures / "1.png").write_bytes(b"not an image")
-    common = ["--motions", motions, "--textures", textures, "--out", tmp_path / "out"]
-    common += ["--frames", 5, "--clips", 2, "--dry-run"]
-    status, lines = run(monkeypatch, capsys, *common)
+    common = ["--motions", motions, "--textures", textures, "--out", tmp_path / "plan.jsonl"]
+    common += ["--frames", 5, "--clips", 2]
+    status, lines = run(monkeypatch, capsys, *common, command="plan")
     assert status == 0
     assert [str(amc) in line for line in lines] == [True, False]
     assert str(textures / "1.png") in lines[1]
     assert all(line.startswith("left out: ") for line in lines)
-    plan = [json.loads(line) for line in (tmp_path / "out" / "plan.jsonl").read_text().splitlines()]
-    assert {row["sequence"] for row in plan} == {"01_01"}
+    assert {row.sequence for row in read_plan(tmp_path / "plan.jsonl")} == {"01_01"}
 
     common[common.index("--out") + 1] = tmp_path / "strict"
-    status, lines = run(monkeypatch, capsys, *common, "--strict")
+    status, lines = run(monkeypatch, capsys, *common, "--strict", command="plan")
     assert status == 1 and lines[-1].startswith("Error: 2 inputs cannot be used (--strict)")
     assert not (tmp_path / "strict").exists()
 
@@ -208,5 +201,5 @@ def test_damaged_items_are_named_left_out_and_counted_or_refused(
         (only / "02" / path.name).write_bytes(path.read_bytes())
     (only / "motion_index.csv").write_text((motions / "motion_index.csv").read_text())
     common[1] = only
-    status, lines = run(monkeypatch, capsys, *common)
+    status, lines = run(monkeypatch, capsys, *common, command="plan")
     assert status == 1 and "02_01.amc" in lines[-1]

@@ -18,7 +18,7 @@ def moving(body):
         Skinning(body), pose=np.zeros((5, 72)), betas=np.zeros(10), translation=step
     )
     camera = look_at(np.array([0.0, 0, 8]), np.zeros(3), focal=600, width=320, height=240)
-    return vertices, joints, camera, ground_truth(vertices, joints, body, camera)
+    return vertices, joints, camera, ground_truth(vertices, joints, body, [camera] * len(vertices))
 
 
 def test_frames_are_those_between_the_ends(moving):
@@ -63,15 +63,15 @@ def test_a_repeated_frame_has_no_flow(body):
     )
     vertices[2] += 0.01
     camera = look_at(np.array([5.0, 0, 5]), np.zeros(3), focal=600, width=320, height=240)
-    truth = ground_truth(vertices, joints, body, camera)
+    truth = ground_truth(vertices, joints, body, [camera] * len(vertices))
     assert not truth.flow_backward.any()
     assert np.linalg.norm(truth.flow_forward[truth.mask], axis=-1).min() > 0.1
 
 
 def test_only_the_channels_asked_for_are_made(moving, body):
     vertices, joints, camera, whole = moving
-    truth = ground_truth(vertices, joints, body, camera, channels=["depth"])
+    truth = ground_truth(vertices, joints, body, [camera] * len(vertices), channels=["depth"])
     assert np.array_equal(truth.depth, whole.depth) and np.array_equal(truth.parts, whole.parts)
     assert truth.normals is None and truth.flow_forward is None
     with pytest.raises(ValueError, match="no channel albedo; there are depth, segm"):
-        ground_truth(vertices, joints, body, camera, channels=["albedo"])
+        ground_truth(vertices, joints, body, [camera] * len(vertices), channels=["albedo"])

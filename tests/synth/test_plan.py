@@ -1,161 +1,167 @@
-"""Plans: a shorter one begins a longer one, splits share nobody, windows are SURREAL's."""
+"""Plans: a shorter one begins a longer one, splits share nobody, textures take turns, pairs are pairs."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from pathlib import Path
+import itertools
+import json
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mocap.body import JOINT_NAMES
 from mocap.errors import BadInput
-from mocap.library import MotionEntry
-from mocap.motion import Motion
-from mocap.skinning import Skinning, skin
-from synth.plan import (
-    PlanRow,
-    Windows,
-    clip_motion,
-    clip_order,
-    frames_at,
-    make_plan,
-    pose_joints,
-    read_plan,
-    split_among,
-)
-from textures.library import TextureEntry
-
-FOLDER = Path("/motions")
+from synth.clip_order import frames_at
+from synth.coverage import coverage
+from synth.film_splits import split_among
+from synth.plan import make_plan
+from synth.plan_row import parse_shard, read_plan, rows_of_shard, write_plan
+from synth.preset import Windows, read_preset
+from tests.synth.plan_inputs import ENTRIES, FOLDER, TEXTURES, entry, plan, texture
 
 
-def entry(subject: int, trial: int, category: str, frames: int) -> MotionEntry:
-    name = f"{subject:02d}_{trial:02d}"
-    path = FOLDER / f"{subject:02d}" / f"{name}.amc"
-    return MotionEntry(
-        name, f"{subject:02d}", f"{trial:02d}", category, category, 120.0, path, path, frames
-    )
-
-
-def texture(identity: int, split: str, view: int = 0) -> TextureEntry:
-    return TextureEntry(f"{identity}_{view}.png", "any", 64, "", "", str(identity), None, split)
-
-
-ENTRIES = [
-    entry(subject, trial, category, frames)
-    for subject in range(1, 4)
-    for trial, category, frames in ((1, "walk", 800), (2, "run", 200), (3, "jump", 420))
-]
-TEXTURES = [
-    texture(i, ("train", "train", "train", "val", "test")[i % 5], v)
-    for i in range(10)
-    for v in (0, 1)
-]
-
-
-def load(entry: MotionEntry) -> Motion:
-    """Somebody who stands, and turns his head as no other motion does."""
-    count = frames_at(entry, 30.0)
-    pose = np.zeros((count, 72), np.float32)
-    pose[:, 45] = np.linspace(0, int(entry.subject) / 10, count)
-    translation = np.zeros((count, 3), np.float32)
-    return Motion(pose, translation, 30.0, entry.subject, entry.trial, entry.name, str(entry.path))
-
-
-def plan(body, **changes) -> list[PlanRow]:
-    arguments = {
-        "entries": ENTRIES,
-        "motion_folder": FOLDER,
-        "load": load,
-        "body": body,
-        "textures": TEXTURES,
-        "clips": 8,
-        "samples": 4,
-        "channels": ("depth", "segm"),
-        "seed": 7,
-    }
-    return make_plan(**(arguments | changes))
-
-
-@given(length=st.integers(1, 3000), overlap=st.sampled_from([0.3, 0.5, 0.7]))
-def test_windows_are_surreals(length, overlap):
-    windows = Windows(overlap=overlap, shortest=1)
-    stride = round(100 * overlap)  # SURREAL's "stride" is what neighbours share
-    expected = max(1, math.ceil((length - stride) / (100 - stride)))
-    starts = windows.starts(length)
-    assert len(starts) == expected
-    assert starts == [(100 - stride) * k for k in range(expected)]
-    assert starts[-1] < length  # nothing beyond the end, and nothing left over
-    assert starts[-1] + 100 >= length
-
-
-def test_short_rests_make_no_clip():
-    assert Windows(shortest=16).starts(15) == []
-    assert Windows(shortest=16).starts(16) == [0]
-    assert Windows(frames=8, shortest=16).starts(8) == [0]
-
-
-def test_a_shorter_plan_is_the_beginning_of_a_longer_one(body):
-    long, short = plan(body, clips=8), plan(body, clips=4)
+def test_a_shorter_plan_is_the_beginning_of_a_longer_one():
+    long, short = plan(clips=8), plan(clips=4)
     assert short == long[:4]
-    assert plan(body, clips=4, entries=ENTRIES[::-1], textures=TEXTURES[::-1]) == short
-    assert plan(body, clips=4, seed=8) != short
+    turned = {"": TEXTURES[::-1]}
+    assert plan(clips=4, entries=ENTRIES[::-1], libraries=turned) == short
+    assert plan(clips=4, seed=8) != short
 
 
-def test_clips_spread_over_categories_and_go_round_when_windows_run_out(body):
-    rows = plan(body, clips=9)
-    assert sorted(row.category for row in rows) == ["jump"] * 3 + ["run"] * 3 + ["walk"] * 3
-    assert len({row.sequence for row in rows}) == 9
-    many = plan(body, clips=30)
-    assert len({row.stem for row in many}) == 30
-    runs = [row for row in many if row.sequence == "01_02"]
-    assert len(runs) == 3 and len({(row.start, row.frames) for row in runs}) == 1
-    assert len({row.betas for row in runs}) == 3
-
-
-def test_without_a_number_every_window_comes_once(body):
-    rows = plan(body, clips=None)
+def test_without_a_number_every_window_comes_once():
+    rows = plan(clips=None)
     windows = Windows()
-    expected = {(e.name, start) for e in ENTRIES for start in windows.starts(frames_at(e, 30.0))}
+    expected = {
+        (e.name, start) for e in ENTRIES for start in windows.starts(frames_at(e, 30.0), stride=50)
+    }
     assert len(rows) == len(expected)
     assert {(row.sequence, row.start) for row in rows} == expected
 
 
-def test_splits_share_no_identity_motion_background_or_shape(body):
-    rows = plan(body, clips=45, photographs=[f"{i}.jpg" for i in range(20)])
-    splits = {row.split for row in rows}
-    assert splits == {"train", "val", "test"}
+def owners(rows, key) -> dict:
+    """The one split of each value of ``key``."""
+    found = {}
+    for row in rows:
+        assert found.setdefault(key(row), row.split) == row.split
+    return found
+
+
+def test_splits_share_no_identity_motion_background_or_shape():
+    photographs = [f"{i}.jpg" for i in range(20)]
+    rows = plan(clips=45, photographs=photographs)
+    assert {row.split for row in rows} == {"train", "val", "test"}
     of_texture = {t.file: t.split for t in TEXTURES}
     assert all(of_texture[row.texture] == row.split for row in rows)
     for key in ("identity", "sequence", "betas"):
-        owners = {}
-        for row in rows:
-            assert owners.setdefault(getattr(row, key), row.split) == row.split
-    owners = {}
-    for row in rows:
-        assert owners.setdefault(row.background["photograph"], row.split) == row.split
+        owners(rows, lambda row, key=key: getattr(row, key))
+    owners(rows, lambda row: row.background["photograph"])
     train = [row for row in rows if row.split == "train"]
     assert {row.category for row in train} == {"walk", "run", "jump"}
 
 
-def test_many_subjects_are_split_by_subject(body):
+def test_many_subjects_are_split_by_subject():
     entries = [entry(s, t, "walk", 200) for s in range(1, 21) for t in (1,)]
-    rows = plan(body, entries=entries, clips=None)
-    owners = {}
-    for row in rows:
-        assert owners.setdefault(row.subject, row.split) == row.split
-    counts = {
-        split: sum(1 for s in owners.values() if s == split) for split in set(owners.values())
-    }
+    counts = Counter(owners(plan(entries=entries, clips=None), lambda row: row.subject).values())
     assert counts == {"train": 16, "val": 2, "test": 2}
 
 
-def test_only_splits_that_have_textures_are_used(body):
-    rows = plan(body, textures=[t for t in TEXTURES if t.split == "train"], clips=9)
+def test_preset_surreal_is_surreals():
+    entries = [entry(s, 1, "walk", 1200) for s in (1, 2, 3, 6, 7, 8)]
+    rows = plan(preset="surreal", entries=entries, clips=None)
+    assert Counter(r.stem.split("/")[1] for r in rows) == {"run0": 30, "run1": 48, "run2": 24}
+    assert {(r.stem.split("/")[1], r.stride) for r in rows} == {
+        ("run0", 50), ("run1", 30), ("run2", 70),
+    }  # fmt: skip
+    assert owners(rows, lambda row: row.subject) == {
+        "01": "train", "02": "train", "08": "train", "03": "test", "06": "test", "07": "test",
+    }  # fmt: skip
+    row = rows[0]
+    assert (row.width, row.height, row.fps, row.view.focal) == (320, 240, 30.0, 600.0)
+    assert {row.gender for row in rows} == {"female", "male"}
+    distances = np.array([row.view.distance for row in rows])
+    assert distances.mean() == pytest.approx(8, abs=0.3) and distances.std() == pytest.approx(
+        1, abs=0.3
+    )
+    light = np.array([row.light["coefficients"] for row in rows])
+    assert ((light[:, 0] >= 0.5) & (light[:, 0] <= 1.4)).all()
+    assert ((light[:, 1] <= 0) & (light[:, 1] >= -0.7)).all()
+    assert {row.view.move for row in rows} == {"still"}
+
+
+def test_the_papers_set_takes_so_many_motions_and_the_best_textures():
+    entries = [entry(s, t, "walk", 400) for s in range(1, 60) for t in range(1, 50)]
+    rows = plan(preset="surreal++", entries=entries, clips=None, overrides=["textures.limit=6"])
+    assert len({row.sequence for row in rows}) == 2607
+    best = {t.file for t in sorted(TEXTURES, key=lambda t: -t.scores["reid_cosine"])[:6]}
+    assert {row.texture for row in rows} <= best
+
+
+def test_only_splits_that_have_textures_are_used():
+    trained = [t for t in TEXTURES if t.split == "train"]
+    rows = plan(libraries={"": trained}, clips=9)
     assert {row.split for row in rows} == {"train"}
+    said = []
+    entries = [entry(s, 1, "walk", 400) for s in (1, 2, 3)]
+    rows = plan(
+        libraries={"": trained}, entries=entries, preset="surreal", clips=None, report=said.append
+    )
+    assert {row.subject for row in rows} == {"01", "02"}
+    assert (
+        len(said) == 1 and "03_01.amc: its subject belongs to a split without textures" in said[0]
+    )
+
+
+def test_one_person_in_two_splits_is_refused():
+    with pytest.raises(BadInput, match=r"identity 0: 0_0.png is in split train, 0_9.png in test"):
+        plan(libraries={"": [*TEXTURES, texture(0, "test", 9)]})
+
+
+def test_people_and_their_textures_take_turns():
+    rows = [row for row in plan(clips=200) if row.split == "train"]
+    people = Counter(row.identity for row in rows)
+    worn = Counter(row.texture for row in rows)
+    assert max(people.values()) - min(people.values()) <= 1
+    assert max(worn.values()) - min(worn.values()) <= 1
+    # Not in one order for ever: who follows whom changes from round to round.
+    identities = [row.identity for row in rows]
+    follows = set(itertools.pairwise(identities))
+    assert len(follows) > len(people)
+    some = [texture(1, "train", v) for v in range(5)] + [texture(2, "train")]
+    rows = plan(libraries={"": some}, clips=60, overrides=["textures.balance=texture"])
+    assert set(Counter(row.texture for row in rows).values()) == {10}
+
+
+def test_better_textures_are_worn_more_where_asked():
+    some = [texture(1, "train", 0, score=0.9), texture(1, "train", 1, score=0.3)]
+    rows = plan(libraries={"": some}, clips=400, overrides=["textures.quality=1"])
+    worn = Counter(row.texture for row in rows)
+    assert worn["1_0.png"] / 400 == pytest.approx(0.75, abs=0.07)
+    rows = plan(libraries={"": some}, clips=9, overrides=["textures.least.reid_cosine=0.5"])
+    assert {row.texture for row in rows} == {"1_0.png"}
+    with pytest.raises(BadInput, match=r"none of 2 textures reaches reid_cosine 0.95"):
+        plan(libraries={"": some}, overrides=["textures.least.reid_cosine=0.95"])
+    with pytest.raises(BadInput, match="has no score blur"):
+        plan(libraries={"": some}, overrides=["textures.least.blur=1"])
+
+
+def test_two_libraries_give_pairs_that_differ_in_the_texture_alone():
+    other = [texture(100 + i, ("train", "val", "test")[i % 3]) for i in range(9)]
+    plans = make_plan(
+        preset=read_preset("standard"),
+        entries=ENTRIES,
+        motion_folder=FOLDER,
+        libraries={"ours": TEXTURES, "theirs": other},
+        clips=30,
+        seed=7,
+    )
+    assert list(plans) == ["ours", "theirs"]
+    alone = ("texture", "identity", "library")
+    for mine, theirs in zip(plans["ours"], plans["theirs"], strict=True):
+        first, second = vars(mine), vars(theirs)
+        assert {key for key in first if first[key] != second[key]} == set(alone)
+    assert {row.texture for row in plans["theirs"]} <= {t.file for t in other}
 
 
 @given(st.integers(1, 60), st.integers(0, 5))
@@ -168,81 +174,91 @@ def test_every_split_gets_a_share(count, seed):
         assert shares[0] >= 0.7 * count
 
 
-def test_rows_survive_the_file_exactly(body, tmp_path):
-    rows = plan(body)
+def test_rows_survive_the_file_exactly(tmp_path):
+    rows = plan(clips=20, overrides=["light.kinds={sh = 1, sun-sky = 1, lamps = 1}"])
     path = tmp_path / "plan.jsonl"
-    path.write_text("".join(row.to_json() + "\n" for row in rows))
+    write_plan(path, rows)
     assert read_plan(path) == rows
-    again = read_plan(path)[3].camera
-    assert np.array_equal(again.rotation, rows[3].camera.rotation)
-    path.write_text(rows[0].to_json() + "\n{}\n")
-    with pytest.raises(BadInput, match=r"plan\.jsonl, line 2: not a clip's row"):
+
+
+def test_damaged_plans_and_those_of_another_version_are_refused(tmp_path):
+    row = plan()[0]
+    path = tmp_path / "plan.jsonl"
+    with pytest.raises(BadInput, match=r"plan\.jsonl: no such plan"):
+        read_plan(path)
+    old = json.dumps({**json.loads(row.to_json()), "version": 1})
+    for line, message in (
+        ("{}", "a plan of version 1, expected 2; plan again"),
+        (old, "a plan of version 1, expected 2"),
+        ("[1]", "not a clip's row"),
+        ("{", "not a clip's row"),
+        (row.to_json().replace('"clip"', '"clap"'), "not a clip's row .*clap"),
+        (row.to_json(), "stands twice"),
+    ):
+        path.write_text(row.to_json() + "\n" + line + "\n")
+        with pytest.raises(BadInput, match=rf"plan\.jsonl, line 2: .*{message}"):
+            read_plan(path)
+    path.write_text("\n")
+    with pytest.raises(BadInput, match="without clips"):
         read_plan(path)
 
 
-def test_a_damaged_motion_is_reported_and_left_out(body):
-    def damaged(e: MotionEntry) -> Motion:
-        if e.name == "02_02":
-            raise BadInput("02_02.amc, line 9: half a frame")
-        return load(e)
+def test_motions_that_cannot_be_filmed_are_reported_and_replaced():
+    asked = []
+
+    def unfit(entries):
+        asked.append([e.name for e in entries])
+        return {e.name: f"{e.name} flips" for e in entries if e.name == "02_02"}
 
     lines = []
-    rows = plan(body, load=damaged, clips=9, report=lines.append)
-    assert lines == ["02_02.amc, line 9: half a frame"]
+    rows = plan(clips=9, unfit=unfit, report=lines.append)
+    assert lines == ["02_02 flips"]
     assert len(rows) == 9 and "02_02" not in {row.sequence for row in rows}
+    assert len(asked) == 2  # once for the first plan, once for the one without it
     with pytest.raises(BadInput, match="no clip can be made"):
-        plan(body, entries=[ENTRIES[4]], load=damaged)
+        plan(entries=[ENTRIES[4]], unfit=unfit)
 
 
-def test_too_few_photographs_are_refused(body):
+def test_too_few_photographs_are_refused():
     with pytest.raises(BadInput, match="2 photographs for 3 splits"):
-        plan(body, photographs=["a.jpg", "b.jpg"])
+        plan(photographs=["a.jpg", "b.jpg"])
 
 
-def test_betas_keep_out_monsters_and_light_is_in_range(body):
-    rows = plan(body, clips=20)
-    betas = np.array([row.betas for row in rows])
+def test_betas_keep_out_monsters():
+    betas = np.array([row.betas for row in plan(clips=60)])
     assert np.abs(betas).max() <= 2.0 and betas.std() > 0.8
-    light = np.array([row.light for row in rows])
-    assert ((light[:, 0] >= 0.5) & (light[:, 0] <= 1.4)).all()
-    assert ((light[:, 1] <= 0) & (light[:, 1] >= -0.7)).all()
 
 
-def test_order_does_not_depend_on_how_much_is_asked():
-    windows = Windows()
-    order = clip_order(ENTRIES, windows, 3)
-    first = [next(order) for _ in range(40)]
-    again = clip_order(ENTRIES[::-1], windows, 3)
-    assert first == [next(again) for _ in range(40)]
-
-
-def test_a_clip_has_a_real_frame_more_at_either_end_where_there_is_one(body):
-    motion = load(ENTRIES[0])
-    betas = np.zeros(10)
-    pose, translation, ends = clip_motion(motion, body, betas, start=50, frames=100)
-    assert len(pose) == len(translation) == 102 and ends == (True, True)
-    assert np.array_equal(pose, motion.pose[49:151])
-    pose, _, ends = clip_motion(motion, body, betas, start=0, frames=len(motion))
-    assert ends == (False, False)
-    assert np.array_equal(pose[0], pose[1]) and np.array_equal(pose[-1], pose[-2])
-
-
-def test_joints_without_vertices_are_skinnings(body):
-    rng = np.random.default_rng(0)
-    arguments = {
-        "pose": rng.normal(0, 0.4, (3, 72)).astype(np.float32),
-        "betas": rng.normal(size=10).astype(np.float32),
-        "translation": rng.normal(size=(3, 3)).astype(np.float32),
-    }
-    joints = pose_joints(body, **arguments)
-    np.testing.assert_allclose(joints, skin(Skinning(body), **arguments)[1], atol=1e-5)
-    assert joints.shape == (3, len(JOINT_NAMES), 3)
-
-
-def test_stand_ins_are_marked(body):
-    assert not any(row.stand_in for row in plan(body, clips=2))
-    assert {row.collection for row in plan(body, clips=2)} == {"cmu"}
-    assert all(row.stand_in for row in plan(body, clips=2, stand_in=True))
-    assert {row.collection for row in plan(body, clips=2, stand_in=True)} == {"stand-in"}
+def test_stand_ins_are_marked():
+    assert not any(row.stand_in for row in plan(clips=2))
+    assert {row.collection for row in plan(clips=2)} == {"cmu"}
+    assert all(row.stand_in for row in plan(clips=2, stand_in=True))
+    assert {row.collection for row in plan(clips=2, stand_in=True)} == {"stand-in"}
     painted = [dataclasses.replace(t, stand_in=True) for t in TEXTURES]
-    assert all(row.stand_in for row in plan(body, clips=2, textures=painted))
+    assert all(row.stand_in for row in plan(clips=2, libraries={"": painted}))
+
+
+def test_coverage_counts_what_is_there():
+    rows = plan(clips=45)
+    text = coverage(rows)
+    frames = sum(row.frames for row in rows)
+    assert f"all  : 45 clips, {frames:,} frames" in text
+    train = [row for row in rows if row.split == "train"]
+    worn = Counter(row.texture for row in train).values()
+    assert f"textures worn {min(worn)} to {max(worn)} times each" in text
+    assert "lights: sh 45" in text and "walk 15" in text
+
+
+@given(st.integers(1, 9), st.integers(0, 40))
+def test_shards_share_out_every_row_once(shards, count):
+    rows = list(range(count))
+    parts = [rows_of_shard(rows, (k, shards)) for k in range(1, shards + 1)]
+    assert sorted(row for part in parts for row in part) == rows
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/2", "1/", "-1/2"])
+def test_shards_that_are_none(text):
+    assert parse_shard("2/3") == (2, 3)
+    with pytest.raises(BadInput, match="--shard"):
+        parse_shard(text)

@@ -1,0 +1,127 @@
+"""The body's two materials in Blender's nodes: lit by harmonics, and lit by real lights.
+
+Takes Blender's datablocks and builds on them; imports no ``bpy`` itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from textures.shading import sh_irradiance
+
+BODY_PASS = "body"
+"""Name of the pass (AOV) that holds the body's coverage where a floor catches shadows."""
+
+_ROUGHNESS = 0.5  # of Oren and Nayar's diffuse cloth
+
+
+class HarmonicsMaterial:
+    """``texture * max(E(n), 0)`` as an emission, E the irradiance of the world normal n.
+
+    Inside Blender the mesh keeps our coordinates and its object carries the turn to Blender's, so
+    "object space" in the nodes is our world.
+    """
+
+    def __init__(self, bpy: Any):
+        self.block = bpy.data.materials.new("harmonics")
+        self.block.use_nodes = True
+        # Every face is an emitter; Cycles must not sample 27,000 lamps.
+        self.block.cycles.emission_sampling = "NONE"
+        tree = self.block.node_tree
+        tree.nodes.clear()
+        link = tree.links.new
+
+        def vector(operation: str, *values: Any) -> Any:
+            """A vector-math node with linked inputs."""
+            node = tree.nodes.new("ShaderNodeVectorMath")
+            node.operation = operation
+            for socket, value in zip(node.inputs, values, strict=False):
+                link(value, socket)
+            return node
+
+        geometry = tree.nodes.new("ShaderNodeNewGeometry")
+        turn = tree.nodes.new("ShaderNodeVectorTransform")
+        turn.vector_type, turn.convert_from, turn.convert_to = "NORMAL", "WORLD", "OBJECT"
+        link(geometry.outputs["Normal"], turn.inputs[0])
+        normal = vector("NORMALIZE", turn.outputs[0]).outputs[0]
+        # E(n) = n . (A n + b)
+        self._rows = [vector("DOT_PRODUCT", normal) for _ in range(3)]
+        product = tree.nodes.new("ShaderNodeCombineXYZ")
+        for socket, row in zip(product.inputs, self._rows):
+            link(row.outputs["Value"], socket)
+        self._linear = vector("ADD", product.outputs[0])
+        whole = vector("DOT_PRODUCT", self._linear.outputs[0], normal)
+        positive = tree.nodes.new("ShaderNodeMath")
+        positive.operation = "MAXIMUM"
+        link(whole.outputs["Value"], positive.inputs[0])
+        positive.inputs[1].default_value = 0.0
+
+        self._texture = _texture_node(tree)
+        lit = vector("SCALE", self._texture.outputs["Color"])
+        link(positive.outputs[0], lit.inputs["Scale"])
+        emission = tree.nodes.new("ShaderNodeEmission")
+        link(lit.outputs[0], emission.inputs["Color"])
+        output = tree.nodes.new("ShaderNodeOutputMaterial")
+        link(emission.outputs[0], output.inputs["Surface"])
+
+    def wear(self, image: Any) -> None:
+        """Take a texture image (Blender's datablock)."""
+        self._texture.image = image
+
+    def set_light(self, coefficients: np.ndarray) -> None:
+        """Shine with SURREAL's nine coefficients (9,), as ``textures.shading`` does."""
+        quadratic, linear = irradiance_form(coefficients)
+        for node, row in zip(self._rows, quadratic):
+            node.inputs[1].default_value = tuple(row)
+        self._linear.inputs[1].default_value = tuple(linear)
+
+
+class ClothMaterial:
+    """Matt cloth with the texture as its albedo, which writes 1 to the pass `BODY_PASS`."""
+
+    def __init__(self, bpy: Any):
+        self.block = bpy.data.materials.new("cloth")
+        self.block.use_nodes = True
+        tree = self.block.node_tree
+        tree.nodes.clear()
+        self._texture = _texture_node(tree)
+        diffuse = tree.nodes.new("ShaderNodeBsdfDiffuse")
+        diffuse.inputs["Roughness"].default_value = _ROUGHNESS
+        tree.links.new(self._texture.outputs["Color"], diffuse.inputs["Color"])
+        output = tree.nodes.new("ShaderNodeOutputMaterial")
+        tree.links.new(diffuse.outputs[0], output.inputs["Surface"])
+        coverage = tree.nodes.new("ShaderNodeOutputAOV")
+        coverage.aov_name = BODY_PASS
+        coverage.inputs["Value"].default_value = 1.0
+
+    def wear(self, image: Any) -> None:
+        """Take a texture image (Blender's datablock)."""
+        self._texture.image = image
+
+
+def irradiance_form(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A (3,3), b (3,) with ``sh_irradiance(n, coefficients) = max(n.A n + b.n, 0)`` for unit n.
+
+    Read off the function itself, which is linear in its coefficients before the cut at 0, so that
+    Blender's light cannot drift from the one used elsewhere. The constant hides in A, since x x + y
+    y + z z = 1.
+    """
+    grid = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    normals = grid[np.abs(grid).sum(axis=1) > 0]
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    x, y, z = normals.T
+    terms = np.stack([x * x, y * y, z * z, x * y, x * z, y * z, x, y, z], axis=1)
+    coefficients = np.asarray(coefficients, dtype=np.float64)
+    flood = np.eye(9)[0] * 100 * (1 + np.abs(coefficients).sum())  # lifts everything above 0
+    values = sh_irradiance(normals, coefficients + flood) - sh_irradiance(normals, flood)
+    xx, yy, zz, xy, xz, yz, *linear = np.linalg.lstsq(terms, values, rcond=None)[0]
+    quadratic = np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]])
+    return quadratic, np.array(linear)
+
+
+def _texture_node(tree: Any) -> Any:
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.interpolation, node.extension = "Linear", "REPEAT"
+    return node

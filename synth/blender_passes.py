@@ -1,0 +1,91 @@
+"""Blender's own ground truth, in our conventions: the oracle that the visibility room is tested by.
+
+Takes a scene that holds a body and a camera; imports no ``bpy`` itself.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textures.camera import Camera
+
+_PASSES = ("z", "vector", "normal", "material_index")
+_PARTS = 25  # background and 24
+
+
+def write_point_cache(path: Path, vertices: np.ndarray) -> None:
+    """Write a deforming mesh, (T,V,3) float32, as Blender's MeshCache modifier reads it (PC2)."""
+    frames, count = vertices.shape[:2]
+    header = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, count, 0.0, 1.0, frames)
+    path.write_bytes(header + np.ascontiguousarray(vertices, "<f4").tobytes())
+
+
+@contextmanager
+def labelled_parts(body: Any, face_parts: np.ndarray, blocks: Any) -> Iterator[None]:
+    """While open, each face of Blender's object ``body`` has its part (1..24) as pass index.
+
+    ``blocks`` is Blender's collection of materials, from which the copies are removed again.
+    """
+    mesh = body.data
+    materials, cloth = mesh.materials, mesh.materials[0]
+    for part in range(_PARTS):
+        labelled = cloth.copy()
+        labelled.pass_index = part
+        materials.append(labelled)
+    mesh.polygons.foreach_set("material_index", face_parts.astype(np.int32) + 1)
+    mesh.update()
+    try:
+        yield
+    finally:
+        mesh.polygons.foreach_set("material_index", np.zeros(len(face_parts), np.int32))
+        for _ in range(_PARTS):
+            blocks.remove(materials.pop())
+
+
+@contextmanager
+def geometry_passes(scene: Any, *, filter_width: float) -> Iterator[None]:
+    """While open, the scene renders depth, vectors, normals and material numbers, one sample."""
+    layer = scene.view_layers[0]
+    cycles, image = scene.cycles, scene.render.image_settings
+    before = (cycles.samples, cycles.filter_width, image.file_format, image.color_depth)
+    border = scene.render.use_border
+    for name in _PASSES:
+        setattr(layer, f"use_pass_{name}", True)
+    cycles.samples, cycles.filter_width = 1, filter_width
+    scene.render.use_border = False
+    image.file_format, image.color_depth, image.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
+    try:
+        yield
+    finally:
+        for name in _PASSES:
+            setattr(layer, f"use_pass_{name}", False)
+        cycles.samples, cycles.filter_width, image.file_format, image.color_depth = before
+        scene.render.use_border = border
+
+
+def our_conventions(
+    channels: dict[str, np.ndarray], camera: Camera, to_blender: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Blender's passes as ``FilmScene.passes`` promises them. ``to_blender`` (3,3) turns our world
+    into Blender's.
+    """
+    passes = {name.split(".", 1)[1]: value for name, value in channels.items()}
+    z = passes["Depth.Z"]
+    seen = z < 1e9
+    normal = np.stack([passes[f"Normal.{axis}"] for axis in "XYZ"], axis=-1)
+    normal = normal @ to_blender @ camera.rotation.T
+    # Blender's vector pass: X, Y from the previous frame to this one negated, Z, W from this frame
+    # to the next negated, y up.
+    return {
+        "depth": np.where(seen, z, np.inf).astype(np.float32),
+        "parts": passes["IndexMA.X"].astype(np.uint8),
+        "normals": (normal * seen[..., None]).astype(np.float32),
+        "flow_backward": np.stack([passes["Vector.X"], -passes["Vector.Y"]], axis=-1),
+        "flow_forward": np.stack([-passes["Vector.Z"], passes["Vector.W"]], axis=-1),
+    }

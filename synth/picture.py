@@ -1,0 +1,57 @@
+"""A rendered frame before it has a background, whichever engine made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textures.camera import Camera
+from textures.shading import linear_to_srgb, srgb_to_linear, to_bytes
+
+_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """``rgba`` (H,W,4) float32: scene-linear, premultiplied; its alpha holds the body and the
+    shadow that it casts on the floor. ``body`` (H,W) float32 in [0, 1]: the body's own coverage,
+    without shadow.
+    """
+
+    rgba: np.ndarray
+    body: np.ndarray
+
+
+def composite(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Premultiplied linear ``rgba`` (H,W,4) over sRGB ``background`` (H,W,3) uint8: uint8 sRGB.
+
+    Edges are mixed in linear light, as in a lens, and encoded as Blender's Standard view does.
+    Pixels that neither body nor shadow touches keep the background's exact values.
+    """
+    touched = rgba[..., 3] > 0
+    body = rgba[touched]
+    behind = _LINEAR[background[touched]]
+    out = background.copy()
+    out[touched] = to_bytes(linear_to_srgb(body[:, :3] + (1 - body[:, 3:]) * behind))
+    return out
+
+
+def covered_box(
+    vertices: np.ndarray, camera: Camera, *, margin: int = 3
+) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom (exclusive) of the pixels that may show the mesh; None when none
+    does.
+
+    ``margin`` pixels are added on each side: filters reach beyond a pixel.
+    """
+    pixels, z = camera.project(vertices)
+    if (z <= 0).any():  # beside or behind the camera: the projection bounds nothing
+        return (0, 0, camera.width, camera.height) if (z > 0).any() else None
+    low = np.floor(pixels.min(axis=0)).astype(int) - margin
+    high = np.ceil(pixels.max(axis=0)).astype(int) + margin
+    left, top = np.maximum(low, 0)
+    right, bottom = np.minimum(high, (camera.width, camera.height))
+    if left >= right or top >= bottom:
+        return None
+    return int(left), int(top), int(right), int(bottom)

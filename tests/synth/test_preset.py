@@ -1,0 +1,97 @@
+"""Presets: what is written is what is meant, and what is not known is refused with the nearest name."""
+
+from __future__ import annotations
+
+import pytest
+
+from mocap.errors import BadInput
+from synth.preset import preset_names, read_preset
+
+
+def test_every_preset_of_the_package_reads_and_extends():
+    assert preset_names() == ["standard", "surreal", "surreal++"]
+    standard, surreal = read_preset("standard"), read_preset("surreal")
+    assert surreal.windows.strides == (50, 30, 70) and surreal.splits.subjects == "surreal"
+    assert surreal.film == standard.film  # SURREAL's numbers are the default ones
+    paper = read_preset("surreal++")
+    assert paper.windows == surreal.windows and paper.bodies == surreal.bodies
+    assert (paper.motions.limit, paper.textures.limit) == (2607, 1500)
+
+
+@pytest.mark.parametrize(
+    ("override", "field", "value"),
+    [
+        ("camera.distance_mean=6", "camera.distance_mean", 6.0),
+        ("film.channels=depth,segm", "film.channels", ("depth", "segm")),
+        ("film.channels=depth", "film.channels", ("depth",)),
+        ("film.engine=raster", "film.engine", "raster"),
+        ("camera.moves={orbit = 1}", "camera.moves", {"orbit": 1.0}),
+        ("camera.moves.pan=2", "camera.moves", {"pan": 2.0}),
+        ("windows.strides=[25, 75]", "windows.strides", (25, 75)),
+        ("camera.height=[1, 3]", "camera.height", (1.0, 3.0)),
+    ],
+)
+def test_any_number_can_be_overridden(override, field, value):
+    section, name = field.split(".")
+    assert getattr(getattr(read_preset("surreal", [override]), section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "camera.distence_mean=6",
+            r"no field camera.distence_mean; did you mean camera.distance_mean",
+        ),
+        ("kamera.focal=6", "no field kamera.focal; did you mean camera.focal"),
+        ("camera.focal", "expected FIELD=VALUE"),
+        ("camera.focal=long", "camera.focal is 'long', expected float"),
+        ("camera.focal=-3", "camera.focal is -3.0, expected more than 0"),
+        ("film.samples=-1", "film.samples is -1, expected at least 1"),
+        ("light.kinds={sh = 1, fire = 1}", "light.kinds is 'fire', expected one of sh"),
+        ("film.samples=true", "film.samples is True, expected int"),
+        ("film.channels=depth,albedo", "film.channels is 'albedo', expected one of depth"),
+        ("film.engine=eevee", "film.engine is 'eevee', expected one of cycles, raster"),
+        ("camera.moves={fly = 1}", "camera.moves is 'fly', expected one of still"),
+        ("camera.moves={still = 0}", "not all 0"),
+        ("windows.frames=1", "windows.frames is 1, expected at least 2"),
+        ("windows.strides=[0]", "percent of a window"),
+        ("windows.strides=[50, 50]", "different ones"),
+        ("film.width=321", "film.width is 321, expected even"),
+        ("film.fps=0", "film.fps is 0.0, expected more than 0"),
+        ("camera.near=20", "camera.near is 20.0, expected from 0.5 to camera.far"),
+        ("bodies.genders=[]", "bodies.genders is .*expected at least one"),
+    ],
+)
+def test_bad_values_are_refused_with_what_was_expected(override, message):
+    with pytest.raises(BadInput, match=message):
+        read_preset("standard", [override])
+
+
+def test_each_engine_takes_its_own_samples():
+    assert read_preset("surreal").film.samples_taken == 4
+    raster = read_preset("surreal", ["film.engine=raster"])
+    assert raster.film.samples_taken == 10
+    with pytest.raises(BadInput, match=r"film\.samples is 4, expected one of 5, 10"):
+        read_preset("surreal", ["film.engine=raster", "film.samples=4"])
+    with pytest.raises(BadInput, match=r"light.kinds is .*sh alone for engine raster"):
+        read_preset("surreal", ["film.engine=raster", "light.kinds={sun-sky = 1}"])
+
+
+def test_files_of_ones_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "surreal"\n[camera]\nfocal = 300\n')
+    preset = read_preset(path)
+    assert preset.name == "mine" and preset.camera.focal == 300.0
+    assert preset.windows.strides == (50, 30, 70)
+    for text, message in (
+        ("[camera]\nfocl = 3\n", r"mine\.toml: no field camera.focl; did you mean camera.focal"),
+        ("focal = 3\n", "focal stands outside a table"),
+        ("[camera\n", "not a preset in TOML"),
+        (f'extends = "{path}"\n', "extends itself"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadInput, match=message):
+            read_preset(path)
+    with pytest.raises(BadInput, match="preset nothing: no such preset or file; expected standard"):
+        read_preset("nothing")
