@@ -1,6 +1,6 @@
 """The scene of `benchmarks/render.py` in BlenderProc: colours, depth, normals, segmentation, flows.
 
-    PEER_PYTHON benchmarks/blenderproc_scene.py SCENE.npz TEXTURE RESULT.json --samples 4,16
+    PEER_PYTHON benchmarks/blenderproc_scene.py SCENE.npz TEXTURE RESULT.json --samples 4
 
 `render.py` calls this with the interpreter of an environment that holds BlenderProc; it imports nothing
 of ours. It uses BlenderProc's own functions throughout, as its documentation shows them, and leaves
@@ -164,9 +164,9 @@ def build(bproc: Any, scene: Any, texture: Path, scratch: Path, *, rigid: bool) 
     )
 
 
-def film(bproc: Any, out: Path, samples: int) -> dict[str, float]:
-    """Seconds of one clip, by what they go into."""
-    bproc.renderer.set_max_amount_of_samples(samples)
+def film(bproc: Any, out: Path) -> dict[str, Any]:
+    """Wall seconds of one clip, by what they go into, and its CPU seconds."""
+    cpu = time.process_time()
     marks = [time.perf_counter()]
     data = bproc.renderer.render()
     marks.append(time.perf_counter())
@@ -174,7 +174,8 @@ def film(bproc: Any, out: Path, samples: int) -> dict[str, float]:
     marks.append(time.perf_counter())
     bproc.writer.write_hdf5(str(out), data)
     marks.append(time.perf_counter())
-    return dict(zip(("colours and passes", "flow", "HDF5"), np.diff(marks).tolist()))
+    wall = dict(zip(("colours and passes", "flow", "HDF5"), np.diff(marks).tolist()))
+    return {"wall": wall, "cpu": time.process_time() - cpu}
 
 
 def main() -> None:
@@ -182,7 +183,8 @@ def main() -> None:
     parser.add_argument("scene", type=Path)
     parser.add_argument("texture", type=Path)
     parser.add_argument("result", type=Path)
-    parser.add_argument("--samples", default="4,16")
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rigid", action="store_true")
     parser.add_argument("--keep", type=Path, help="folder that keeps the last HDF5 files")
@@ -198,10 +200,10 @@ def main() -> None:
         with np.load(options.scene) as scene, contextlib.redirect_stdout(sys.stderr):
             build(bproc, dict(scene), options.texture.resolve(), scratch, rigid=options.rigid)
             setup = time.perf_counter() - begin
-            clips = {}
-            for samples in map(int, options.samples.split(",")):
-                film(bproc, out, samples)  # the first one compiles and reads
-                clips[samples] = [film(bproc, out, samples) for _ in range(options.repeats)]
+            bproc.renderer.set_max_amount_of_samples(options.samples)
+            bproc.renderer.set_cpu_threads(options.threads)
+            film(bproc, out)  # the first one compiles and reads
+            clips = [film(bproc, out) for _ in range(options.repeats)]
         if options.keep is not None:
             shutil.copytree(out, options.keep, dirs_exist_ok=True)
         result = {
