@@ -28,8 +28,9 @@ from textures.shading import NO_SUN, surface_colour
 from textures.visibility import NEAR, vertex_normals
 
 LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (5, 1), 37: (6, 1)}
-"""Samples a pixel and the lattice that has as many. Against Cycles' limit, 5 are as near as 50
-of its samples inside the body and as 20 at the edges; 17 are nearer than 64 everywhere."""
+"""Samples a pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are
+nearer than 64 of them inside the body and than 16 at its edges; 17 are nearer than 64 everywhere.
+"""
 
 FILTER_WIDTH = 1.5
 """Pixels, as Cycles' default and as `synth.blender` sets it. The filter itself is twice as wide: it

@@ -144,7 +144,9 @@ def difference(picture: Picture, reference: Picture) -> tuple[float, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_as_near_to_cycles_as_cycles_is_to_itself(body, tmp_path, seed):
-    """Cycles with 64 samples differs from Cycles with 64 others by 0.0027 and 0.015 (measured)."""
+    """Measured: Cycles differs from itself by up to 0.0009 inside and 0.016 at the edges (two seeds
+    of 64 samples), 5 even samples from it by 0.0011 and 0.029, 17 by 0.0007 and 0.017.
+    """
     texture = tmp_path / "texture.png"
     painted = paint_outfit(body, rng=np.random.default_rng(seed), size=256)
     cv2.imwrite(str(texture), painted[..., ::-1])
@@ -161,7 +163,7 @@ def test_it_is_as_near_to_cycles_as_cycles_is_to_itself(body, tmp_path, seed):
         other = scene.render(vertices.astype(np.float32), seed=seed + 100)
     itself = difference(other, cycles)
     assert itself[0] > 0 and itself[1] > 0
-    for samples, colour, alpha in ((5, 0.004, 0.03), (17, 0.003, 0.02)):
+    for samples, colour, alpha in ((5, 0.0015, 0.035), (17, 0.001, 0.02)):
         scene = ready(RasterScene(**topology, samples=samples), texture, camera, LIGHT)
         ours = difference(scene.render(vertices), cycles)
         assert ours[0] < colour and ours[1] < alpha, (samples, ours, itself)
