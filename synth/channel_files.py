@@ -27,7 +27,7 @@ def clip_files(channels: Iterable[str], layout: str = "surreal") -> list[str]:
 
     Raises ValueError for an unknown layout or channel.
     """
-    return [".mp4", *channel_files(channels, layout), "_info.mat"]
+    return [".mp4", *channel_files(channels, layout), "_check.json", "_info.mat"]
 
 
 def channel_files(channels: Iterable[str], layout: str) -> list[str]:

@@ -50,7 +50,6 @@ def info_fields(
     take: Take,
     *,
     versions: dict[str, str],
-    checks: dict[str, float],
 ) -> dict[str, Any]:
     """The variables of a clip's ``_info.mat``. Poses and cameras keep every bit."""
     count = len(take)
@@ -115,7 +114,6 @@ def info_fields(
         "stand_in": np.array([[row.stand_in]], np.uint8),
         "plan_row": row.to_json(),
         "versions": json.dumps(versions, sort_keys=True),
-        "checks": json.dumps(checks, sort_keys=True),
     }
 
 

@@ -1,10 +1,11 @@
 """A clip on disk: its film, its ``_info.mat`` and its channels, written, published and read.
 
-A clip ``<stem>`` is ``<stem>.mp4``, ``<stem>_info.mat`` (``synth.clip_info``) and one or two files
-a channel (``synth.channel_files``). Everything of a clip is written in a folder of its own and then
-moved into place, ``_info.mat`` last: a clip is published when that file is there. The same arrays
-give the same bytes (no time stamps). ``synth.conventions``, written as conventions.json, says what
-the numbers mean.
+A clip ``<stem>`` is ``<stem>.mp4``, ``<stem>_info.mat`` (``synth.clip_info``), one or two files a
+channel (``synth.channel_files``) and ``<stem>_check.json``, the verdict of its checks
+(``synth.verdicts``). Everything of a clip is written in a folder of its own and then moved into
+place, ``_info.mat`` last: a clip is published when that file is there. The same arrays give the
+same bytes (no time stamps). ``synth.conventions``, written as conventions.json, says what the
+numbers mean.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ from synth.video_files import read_video, write_video
 
 __all__ = [
     *("CONVENTIONS", "Clip", "clip_files", "is_published", "publish", "published_row"),
-    *("read_clip", "read_take", "read_video", "write_clip", "write_conventions", "write_index"),
-    "write_video",
+    *("find_clips", "read_clip", "read_take", "read_video", "write_clip", "write_conventions"),
+    *("write_index", "write_video"),
 ]
+
+
+INFO = "_info.mat"
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,15 @@ def write_clip(
     take: Take,
     *,
     versions: dict[str, str],
-    checks: dict[str, float],
 ) -> None:
     """Write the files of a clip into ``folder``: frames (T,H,W,3) RGB uint8, and the row's channels
-    in the row's layout.
+    in the row's layout. Its verdict (``synth.verdicts``) is yet to come.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / Path(row.stem).name
     write_video(Path(f"{stem}.mp4"), frames, row.fps)
     write_channels(stem, truth, row.channels, row.layout)
-    fields = info_fields(row, truth, take, versions=versions, checks=checks)
+    fields = info_fields(row, truth, take, versions=versions)
     write_info(f"{stem}_info.mat", fields)
 
 
@@ -99,6 +102,27 @@ def published_row(out: Path, row: PlanRow) -> PlanRow | None:
         raise BadInput(
             f"{path}: not the information of a clip of ours ({error}); {advice}"
         ) from error
+
+
+def find_clips(folder: Path, count: int | None = None) -> list[str]:
+    """Published clips in a folder, as paths in it without suffix, in order; or ``count`` of them, evenly
+    spread. Raises BadInput where there is no such folder or no clip in it.
+    """
+    folder = Path(folder)
+    if count is not None and count < 1:
+        raise BadInput(f"--clips {count}: expected at least 1")
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; expected films of `synth render-videos`")
+    stems = sorted(
+        path.relative_to(folder).as_posix().removesuffix(INFO)
+        for path in folder.rglob(f"*{INFO}")
+        if not any(part.startswith(".partial-") for part in path.relative_to(folder).parts)
+    )
+    if not stems:
+        raise BadInput(f"{folder}: no clip in it; expected films of `synth render-videos`")
+    if count is None or count >= len(stems):
+        return stems
+    return [stems[index * len(stems) // count] for index in range(count)]
 
 
 def write_index(out: Path, rows: Iterable[PlanRow]) -> int:

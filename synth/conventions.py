@@ -62,7 +62,6 @@ ADDED_FIELDS: dict[str, str] = {
     "stand_in": "1 uint8: whether anything in the clip is generated in place of recorded data",
     "plan_row": "char, JSON: the row of the plan; everything else follows from it and its files",
     "versions": "char, JSON: of the programs and the body",
-    "checks": "char, JSON: figures of the checks before the clip was published",
 }
 
 CONVENTIONS: dict[str, Any] = {
@@ -73,6 +72,7 @@ CONVENTIONS: dict[str, Any] = {
     "camera": "x right, y down, z forward; X_cam = R X + t, det R = +1; pixel = K X_cam / z",
     "mirrored": False,
     "rgb": "mp4, H.264, yuv420p; lossy",
+    "check": "_check.json: what the clip's checks measured before it was published",
     "depth": f"depth_N (H,W) single: planar z in metres, not the distance; background {NO_DEPTH:g}",
     "segm": "segm_N (H,W) uint8: parts 1..24, background 0",
     "parts": dict(enumerate(PART_NAMES, start=1)),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from synth.blender import DEVICES
 from synth.checks import CheckFailed
 from synth.clips import is_published, published_row, write_conventions, write_index
 from synth.film_inputs import FilmInputs, check_rows
+from synth.partial_folder import partial_folder
 from synth.plan import make_plan
 from synth.plan_row import PlanRow, read_plan, rows_of_shard, write_plan
 from synth.preset import Preset
@@ -121,7 +120,7 @@ def _film(
     library = inputs.library
     (textures,) = inputs.textures.values()
     with (
-        _partial_folder(out) as partial,
+        partial_folder(out) as partial,
         _scratch_folder() as scratch,
         tqdm(total=sum(row.frames for row in rows), unit="frame", desc="filming") as bar,
     ):
@@ -172,21 +171,6 @@ def _join_plans(out: Path, rows: list[PlanRow]) -> list[PlanRow]:
     path = out / "plan.jsonl"
     earlier = read_plan(path) if path.is_file() else []
     return rows + [r for r in earlier if r.stem not in stems and is_published(out, r)]
-
-
-@contextmanager
-def _partial_folder(out: Path) -> Iterator[Path]:
-    """Where clips lie until they are whole; those of runs that were killed are swept away."""
-    host = socket.gethostname()
-    for old in out.glob(f".partial-{host}-*"):
-        if not Path(f"/proc/{old.name.rpartition('-')[2]}").exists():
-            shutil.rmtree(old, ignore_errors=True)
-    folder = out / f".partial-{host}-{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

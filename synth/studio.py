@@ -24,8 +24,9 @@ from mocap.motion import Motion
 from mocap.skinning import Skinning
 from synth.backdrop import backdrops
 from synth.blender import FilmScene
-from synth.checks import check_flow, check_geometry, check_picture, check_video
+from synth.checks import CheckFailed, run_checks
 from synth.clips import publish, read_video, write_clip
+from synth.evidence import Evidence
 from synth.film_inputs import BodySource
 from synth.ground_truth import ground_truth
 from synth.light import light_of
@@ -33,6 +34,8 @@ from synth.picture import composite
 from synth.plan_row import PlanRow
 from synth.raster import RasterScene
 from synth.take import Take, posed, stage
+from synth.verdicts import SUFFIX, Verdict, write_verdict
+from synth.video_files import frame_rate
 from synth.workers import uninterrupted
 
 REPORT_EVERY = 10  # frames
@@ -115,22 +118,34 @@ class Studio:
             tracks=row.tracks,
             seed=row.seed,
         )
-        figures = check_geometry(row, take, truth) | check_flow(truth)
         frames, coverage, render_seconds = self._render(row, body, take, vertices, joints, progress)
-        figures |= check_picture(coverage, truth)
         folder = settings.partial / row.stem.replace("/", "__")
         try:
-            write_clip(
-                folder, row, frames, truth, take, versions=self._versions(body), checks=figures
+            write_clip(folder, row, frames, truth, take, versions=self._versions(body))
+            name = Path(row.stem).name
+            film = folder / f"{name}.mp4"
+            evidence = Evidence(
+                row=row,
+                take=take,
+                truth=truth,
+                body=body,
+                vertices=vertices,
+                joints=joints,
+                frames=read_video(film),
+                rate=frame_rate(film),
+                rendered=frames,
+                coverage=coverage,
             )
-            film = folder / f"{Path(row.stem).name}.mp4"
-            figures |= check_video(read_video(film), frames)
+            verdict = Verdict(run_checks(evidence))
+            if not verdict.good:
+                raise CheckFailed("; ".join(verdict.findings))
+            write_verdict(folder / f"{name}{SUFFIX}", verdict)
             size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
                 publish(folder, settings.out, row)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return Filmed(time.perf_counter() - began, render_seconds, size, figures)
+        return Filmed(time.perf_counter() - began, render_seconds, size, verdict.figures)
 
     def _body(self, gender: str) -> tuple[Body, Skinning]:
         if gender not in self._bodies:

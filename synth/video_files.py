@@ -33,3 +33,14 @@ def read_video(path: Path) -> np.ndarray:
         raise BadInput(
             f"{path}: not a film that can be decoded ({error}); render it again"
         ) from error
+
+
+def frame_rate(path: Path) -> float:
+    """Frames a second of a film, as its file says. Raises BadInput when it cannot be opened."""
+    try:
+        with av.open(str(path)) as file:
+            return float(file.streams.video[0].average_rate or 0)
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise BadInput(
+            f"{path}: not a film that can be decoded ({error}); render it again"
+        ) from error

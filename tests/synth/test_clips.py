@@ -75,7 +75,7 @@ OUR_INFO = {
 } | dict.fromkeys(
     (
         *("light_kind", "light_fields", "category", "subject", "split", "identity", "uv_layout"),
-        *("plan_row", "versions", "checks"),
+        *("plan_row", "versions"),
     ),
     ((1,), "str"),
 )
@@ -254,7 +254,7 @@ def test_any_take_comes_back_to_the_last_bit(made, tmp_path_factory, seed, frame
         joints_inside=np.zeros((frames, 24), bool),
     )
     stem = tmp_path_factory.mktemp("take") / "a"
-    write_info(f"{stem}_info.mat", info_fields(made.row, truth, take, versions={}, checks={}))
+    write_info(f"{stem}_info.mat", info_fields(made.row, truth, take, versions={}))
     back = take_of(read_info(stem))
     for name in ("pose", "translation", "betas"):
         a, b = getattr(back, name), getattr(take, name)
