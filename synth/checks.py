@@ -8,8 +8,9 @@ Nearly every generator of such data has shipped with a convention turned round. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -72,12 +73,21 @@ def judge(figures: dict[str, float], check: Check, limits: Limits = LIMITS) -> O
     return Outcome(figures, tuple(findings))
 
 
-def run_checks(evidence: Evidence, limits: Limits = LIMITS) -> dict[str, Outcome]:
-    """The outcome of every check by its name, in the order of ``CHECKS``."""
+def run_checks(
+    evidence: Evidence,
+    limits: Limits = LIMITS,
+    *,
+    known: Mapping[str, Outcome] = MappingProxyType({}),
+) -> dict[str, Outcome]:
+    """The outcome of every check by its name, in the order of ``CHECKS``. ``known`` are outcomes of the
+    same evidence when there was less of it: what was run then is not run again.
+    """
     outcomes = {}
     for check in CHECKS:
         missing = [name for name in check.needs if not evidence.has(name)]
-        if missing:
+        if check.name in known and not known[check.name].not_run:
+            outcomes[check.name] = known[check.name]
+        elif missing:
             outcomes[check.name] = Outcome(not_run=_lacking(missing))
         else:
             outcomes[check.name] = judge(check.measure(evidence), check, limits)

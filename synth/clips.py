@@ -63,12 +63,16 @@ def write_clip(
     """Write the files of a clip into ``folder``: frames (T,H,W,3) RGB uint8, and the row's channels
     in the row's layout. Its verdict (``synth.verdicts``) is yet to come.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / Path(row.stem).name
+    stem = stem_in(folder, row)
     write_video(Path(f"{stem}.mp4"), frames, row.fps)
     write_channels(stem, truth, row.channels, row.layout)
-    fields = info_fields(row, truth, take, versions=versions)
-    write_info(f"{stem}_info.mat", fields)
+    write_info(f"{stem}_info.mat", info_fields(row, truth, take, versions=versions))
+
+
+def stem_in(folder: Path, row: PlanRow) -> Path:
+    """A clip's path without suffix in a ``folder`` of its own, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / Path(row.stem).name
 
 
 def publish(folder: Path, out: Path, row: PlanRow) -> None:

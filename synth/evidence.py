@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,15 @@ class Evidence:
     plates: Sequence[np.ndarray] | None = None
     recomputed: GroundTruth | None = None
     planned: PlanRow | None = None
+
+    def with_film(
+        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, coverage: np.ndarray
+    ) -> Evidence:
+        """The same and what became of the film; what was derived already is kept."""
+        whole = replace(self, frames=frames, rate=rate, rendered=rendered, coverage=coverage)
+        given = {field.name for field in fields(self)}
+        whole.__dict__.update({k: v for k, v in vars(self).items() if k not in given})
+        return whole
 
     def has(self, name: str) -> bool:
         """Whether something of that name, here or in the ground truth, is to be had."""

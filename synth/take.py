@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from mocap.body import Body
 from mocap.footing import chain_joints, global_rotations, settle
@@ -59,8 +60,16 @@ def stage(row: PlanRow, motion: Motion, body: Body) -> Take:
 
 
 def posed(take: Take, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (T+2,V,3) and joints (T+2,24,3) of a take, float32, world metres."""
-    return skin(skinning, pose=take.pose, betas=take.betas, translation=take.translation)
+    """Vertices (T+2,V,3) and joints (T+2,24,3) of a take, float32, world metres.
+
+    On one thread, whatever torch is set to: sums in another order have other last bits.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return skin(skinning, pose=take.pose, betas=take.betas, translation=take.translation)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def clip_motion(

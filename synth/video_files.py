@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,16 +12,22 @@ import numpy as np
 from mocap.errors import BadInput
 
 
-def write_video(path: Path, frames: np.ndarray, fps: float) -> None:
-    """(T,H,W,3) RGB uint8 as H.264, yuv420p, crf 23 (SURREAL's); one thread, so the bytes repeat."""
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Frames (H,W,3) RGB uint8, at least one, as H.264, yuv420p, crf 23 (SURREAL's); one thread, so the
+    bytes repeat. They are taken one after another, so they may still be in the making.
+    """
     with av.open(str(path), "w", options={"fflags": "+bitexact", "movflags": "+faststart"}) as file:
-        stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        stream.thread_count = 1
-        stream.options = {"crf": "23", "threads": "1", "flags": "+bitexact"}
+        stream = None
         for frame in frames:
+            if stream is None:
+                stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+                stream.height, stream.width = frame.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.thread_count = 1
+                stream.options = {"crf": "23", "threads": "1", "flags": "+bitexact"}
             file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        if stream is None:
+            raise ValueError(f"{path}: a film without frames")
         file.mux(stream.encode())
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from mocap.body import Body
 from mocap.skinning import Skinning
@@ -99,10 +98,7 @@ def make_clip(
     pose[-1], translation[-1] = pose[-2], translation[-2]
     cameras = (*cameras[:-1], cameras[-2])
     take = Take(pose, translation, betas, cameras, ends, placed.yaw, placed.distance)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as where clips are made: sums in another order have other last bits
     vertices, joints = posed(take, Skinning(body))
-    torch.set_num_threads(threads)
     truth = ground_truth(
         vertices, joints, body, cameras, channels=row.channels, tracks=row.tracks, seed=row.seed
     )

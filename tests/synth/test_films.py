@@ -234,7 +234,7 @@ def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_
 
     monkeypatch.setattr(studio, "ground_truth", mirrored)
     with (
-        pytest.raises(CheckFailed, match=r"body in one channel and not in another.*; overlap of"),
+        pytest.raises(CheckFailed, match="body in one channel and not in another"),
         studio.open_studio(settings) as film_row,
     ):
         film_row(row, lambda frames: None)
