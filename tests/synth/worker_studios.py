@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mocap.errors import BadInput
+from synth.workers import StopWork
 
 
 @contextmanager
@@ -32,6 +33,19 @@ def open_studio(folder: str):
             raise RuntimeError("a lasting\nfault")
         if task.startswith("hopeless"):
             raise BadInput("the input is at fault")
+        if task.startswith("stop"):
+            raise StopWork("no room anywhere")
+        if task.startswith("complain"):
+            from synth.blender import quiet  # here, since it takes seconds to import
+
+            with quiet():
+                os.write(2, b"Error: Out of memory in the device\n")
+        if task.startswith("until"):
+            until = float((folder / "deadline").read_text())
+            time.sleep(max(0.0, until - time.monotonic()) + 0.1)
+        if task.startswith("deaf"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
         if task.startswith("sleep"):
             time.sleep(60)
         progress(1)
