@@ -22,7 +22,6 @@ TRIAL_LENGTHS = (
     2,
     6,
 )  # frames: with two lengths, what a clip costs is told from what a frame costs
-_IMPORTS = 3.0  # seconds until a process can measure itself
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -66,7 +65,7 @@ def cost_of(trials: Sequence[Trial]) -> Cost:
     clip_bytes, frame_bytes = line([t.bytes for t in trials])
     startups = [t.startup for t in trials if t.startup is not None]
     return Cost(
-        startup=_IMPORTS + max(startups, default=0.0),
+        startup=float(np.mean(startups)) if startups else 0.0,
         clip=clip + float(np.mean([t.load for t in trials])),
         frame=frame,
         clip_bytes=clip_bytes,

@@ -105,16 +105,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """``studio`` films into a folder that is thrown away; ``lengths`` are the frames of the cut clips."""
+    """``studio`` films into a folder that is thrown away; ``lengths`` are the frames of the cut clips.
+    ``began`` is when the processes are started (``time.time``)."""
 
     studio: StudioSettings
     lengths: tuple[int, int]
+    began: float
 
 
 @contextmanager
 def open_trial_studio(settings: TrialSettings) -> Iterator[Callable]:
     """Gives ``work((row, other row), progress)``, which returns the Trial of the first row."""
-    began = time.perf_counter()
     with open_film_studio(settings.studio) as film:
         ready = False
 
@@ -129,7 +130,7 @@ def open_trial_studio(settings: TrialSettings) -> Iterator[Callable]:
             startup = None
             if not ready:  # the first clip of a process also builds the scene and compiles
                 take(other, short)
-                startup = time.perf_counter() - began
+                startup = max(0.0, time.time() - settings.began)
                 ready = True
             first, a, b = take(row, short), take(row, short), take(row, long)
             return Trial(

@@ -261,7 +261,7 @@ def _ledger_line(attempt: Attempt) -> LedgerLine:
         state="done" if attempt.reason is None else "failed",
         attempt=attempt.number,
         reason=attempt.reason,
-        seconds=round(attempt.seconds, 3),
+        seconds=round(filmed.seconds if filmed else attempt.seconds, 3),
         render_seconds=round(filmed.render_seconds, 3) if filmed else 0.0,
         frames=row.frames,
         bytes=filmed.bytes if filmed else 0,

@@ -22,8 +22,8 @@ FOLDER = "ledger"
 @dataclass(frozen=True)
 class LedgerLine:
     """``state`` "done" or "failed", by the ``attempt``-th try (from 1) of its run; ``reason`` is why it
-    failed. ``seconds`` from giving the clip out to its end, ``render_seconds`` of them in the renderer,
-    ``bytes`` on disk. ``worker`` is "host:pid", ``time`` the end in UTC.
+    failed. ``seconds`` it took (a failed one: from giving it out), ``render_seconds`` of them in the
+    renderer, ``bytes`` on disk. ``worker`` is "host:pid", ``time`` the end in UTC.
     """
 
     stem: str

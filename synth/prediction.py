@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ def predict(
         )
         (Path(folder) / "films").mkdir()
         crew = machines.crew(
-            open_trial_studio, TrialSettings(studio, TRIAL_LENGTHS), hopeless=HOPELESS
+            open_trial_studio, TrialSettings(studio, TRIAL_LENGTHS, time.time()), hopeless=HOPELESS
         )
         outcome = work_through(
             tasks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,3 +53,32 @@ def open_studio(folder: str):
         return task.upper()
 
     yield work
+
+
+@contextmanager
+def open_crashing_film_studio(settings):
+    """A film studio whose process is ended by SIGSEGV on the clip of the environment's CRASH_ON."""
+    from synth.film_crew import open_film_studio
+
+    with open_film_studio(settings) as film:
+
+        def crash(row, progress):
+            if row.stem == os.environ["CRASH_ON"]:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            return film(row, progress)
+
+        yield crash
+
+
+@contextmanager
+def open_studio_on_failing_disk(settings):
+    """A film studio under which the disk of the environment's READ_ONLY_AFTER becomes read-only."""
+    from synth.film_crew import open_film_studio
+
+    with open_film_studio(settings) as film:
+
+        def fail(row, progress):
+            subprocess.run(["mount", "-o", "remount,ro", os.environ["READ_ONLY_AFTER"]], check=True)
+            return film(row, progress)
+
+        yield fail
