@@ -26,7 +26,7 @@ from tests.synth.small_film_set import (
 )
 
 CLIPS = 40
-KILLS = int(os.environ.get("SYNTH_TEST_KILLS", "6"))  # 30 shows more, and takes minutes
+KILLS = int(os.environ.get("SYNTH_TEST_KILLS", "8"))  # 30 shows more, and takes minutes
 
 
 def published(out: Path) -> int:
