@@ -22,6 +22,7 @@ from synth.film_crew import (
 from synth.film_inputs import FilmInputs
 from synth.plan_row import PlanRow
 from synth.running import Machines, Running
+from synth.scratch import own_folder
 from synth.workers import Attempt, work_through
 
 LEAST_TRIALS = 3
@@ -75,16 +76,16 @@ def predict(
 
     tasks = trial_rows(waiting, max(LEAST_TRIALS, workers))
     # A cluster's nodes share the disk of the films, and perhaps no other.
-    near = None if running.ray is None else existing_parent(out)
-    with tempfile.TemporaryDirectory(prefix="surrealpp-trial-", dir=near) as folder:
+    near = Path(tempfile.gettempdir()) if running.ray is None else existing_parent(out)
+    with own_folder(near, ".surrealpp-trial-") as folder:
         studio = studio_settings(
             inputs,
-            out=Path(folder) / "films",
-            partial=Path(folder) / "partial",
+            out=folder / "films",
+            partial=folder / "partial",
             device=running.device,
             threads=machines.threads(workers),
         )
-        (Path(folder) / "films").mkdir()
+        (folder / "films").mkdir()
         crew = machines.crew(
             open_trial_studio, TrialSettings(studio, TRIAL_LENGTHS, time.time()), hopeless=HOPELESS
         )

@@ -18,6 +18,7 @@ from mocap.errors import BadInput
 from synth.workers import Message, OpenStudio, attempt
 
 _OBJECT_STORE = 100 * 2**20  # bytes; results are a few numbers
+_ANSWER = 10.0  # seconds for a cluster to answer
 _FAREWELL = 20.0  # seconds for an actor to close its studio
 
 
@@ -90,8 +91,9 @@ class RayCluster:
             quiet |= {"num_cpus": self._workers or os.cpu_count(), "include_dashboard": False}
             quiet |= {"object_store_memory": _OBJECT_STORE}
         try:
+            _knock(self._address)
             self._ray.init(self._address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             line = " ".join(str(error).split())
             raise BadInput(
                 f"--ray {self._address}: no cluster answers there ({line}); expected local, auto or the "
@@ -194,6 +196,13 @@ class RayCrew:
             self._ray.get(worker.actor.close.remote(), timeout=_FAREWELL)
         self._ray.kill(worker.actor)
         self._staff.remove(worker)
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody answers at "host:port": Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
 
 
 def _why_it_ended(error: Exception) -> str:

@@ -20,7 +20,16 @@ _MEMORY = Path("/dev/shm")
 
 @contextmanager
 def own_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in ``parent`` for this process alone, gone at the end.
+    """A new folder in ``parent`` for this process alone, gone at the end."""
+    folder = process_folder(parent, prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def process_folder(parent: Path, prefix: str) -> Path:
+    """Make ``parent``'s folder of this process.
 
     Those of processes of this machine that have ended are removed first; another machine's, on a
     shared disk, are left to it.
@@ -28,10 +37,7 @@ def own_folder(parent: Path, prefix: str) -> Iterator[Path]:
     sweep(parent, prefix)
     folder = parent / f"{prefix}{socket.gethostname()}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 def sweep(parent: Path, prefix: str) -> None:

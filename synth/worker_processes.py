@@ -8,6 +8,7 @@ import faulthandler
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
+from synth.scratch import process_folder
 from synth.workers import Message, OpenStudio, attempt
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -73,10 +75,12 @@ class ProcessCrew:
         self._arguments = open_studio, settings, hopeless
         self._context = multiprocessing.get_context("spawn")
         self._staff: list[_Process] = []
-        self._folder = tempfile.TemporaryDirectory(prefix="synth-workers-")
+        self._folder: Path | None = None  # of what crashed workers say
         self._hired = 0
 
     def __enter__(self) -> ProcessCrew:
+        shared = process_folder(Path(tempfile.gettempdir()), "surrealpp-workers-")
+        self._folder = Path(tempfile.mkdtemp(dir=shared))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -89,12 +93,14 @@ class ProcessCrew:
                 worker.process.join()
             worker.connection.close()
         self._staff.clear()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another crew of this process is at work
+            self._folder.parent.rmdir()
 
     def hire(self) -> _Process:
         ours, theirs = self._context.Pipe()
         self._hired += 1
-        crash = Path(self._folder.name) / f"{self._hired}.crash"
+        crash = self._folder / f"{self._hired}.crash"
         process = self._context.Process(
             target=_serve, args=(theirs, os.getpid(), crash, *self._arguments), daemon=True
         )
