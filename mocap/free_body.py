@@ -292,7 +292,9 @@ def anny_model() -> object:
     """The installed Anny model that the free body is made of (its first use takes about a minute)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        os.environ.setdefault("WARP_QUIET", "1")
+        import warp
+
+        warp.config.quiet = True  # it prints a page about CUDA where it starts
         from anny import Anny
 
         return Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")

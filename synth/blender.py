@@ -36,7 +36,7 @@ from synth.blender_passes import (
     our_conventions,
     write_point_cache,
 )
-from synth.cast_shadow import shadow_bounds
+from synth.cast_shadow import FloorPatch, shadow_patch
 from synth.exr import read_exr
 from synth.light import Light, SphericalHarmonics
 from synth.picture import Picture, covered_box
@@ -147,7 +147,8 @@ class FilmScene:
         self._object = self._bpy.data.objects.new("body", self._mesh)
         self._object.matrix_world = _TO_BLENDER.T.tolist()  # Blender's sequences are read by column
         self._scene.collection.objects.link(self._object)
-        self._harmonics, self._cloth = HarmonicsMaterial(self._bpy), ClothMaterial(self._bpy)
+        self._harmonics = HarmonicsMaterial(self._bpy, _TO_BLENDER[:3, :3])
+        self._cloth = ClothMaterial(self._bpy)
         self._mesh.materials.append(self._harmonics.block)
         self._image: Any = None
         self._stage = StageLights(self._bpy, self._scene, _TO_BLENDER)
@@ -260,6 +261,9 @@ class FilmScene:
                 self._harmonics.set_light(np.array(light.coefficients))
         self._mesh.materials[0] = (self._cloth if real else self._harmonics).block
         self._scene.cycles.max_bounces = _BOUNCES if real else 0
+        # What a frame shares with the last may stay inside Cycles; but lamps that come and go are
+        # numbered by their history there, and their noise with them.
+        self._scene.render.use_persistent_data = not real
         self._light = light
         self._use_body_pass(real and self._floor)
 
@@ -313,7 +317,9 @@ class FilmScene:
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
         rgba = np.zeros((self.height, self.width, 4), dtype=np.float32)
-        box = self._traced_box(vertices)
+        shadowed = self._shadow(vertices)
+        points = vertices if shadowed is None else np.vstack([vertices, shadowed.corners])
+        box = covered_box(points, self._camera)
         if box is None:
             return Picture(rgba, rgba[..., 3])
         left, top, right, bottom = box
@@ -321,21 +327,32 @@ class FilmScene:
         self._mesh.update()
         self._scene.cycles.seed = seed % 2**31
         self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH
-        render = self._scene.render
-        render.use_border, render.use_crop_to_border = True, False
-        render.border_min_x, render.border_max_x = left / self.width, right / self.width
-        render.border_min_y = 1 - bottom / self.height
-        render.border_max_y = 1 - top / self.height
+        self._trace_only(box)
         channels = self._render_file()
-        inside = np.s_[top:bottom, left:right]
         layer = "ViewLayer.Combined." if self._body_pass else ""
+        if channels[layer + "A"].shape != (bottom - top, right - left):
+            raise BlenderError(f"Blender rendered {channels[layer + 'A'].shape} of the box {box}")
+        inside = np.s_[top:bottom, left:right]
         for index, name in enumerate("RGBA"):
-            rgba[(*inside, index)] = channels[layer + name][inside]
-        if not self._body_pass:
+            rgba[(*inside, index)] = channels[layer + name]
+        if shadowed is None:
             return Picture(rgba, rgba[..., 3])
         body = np.zeros(rgba.shape[:2], np.float32)
-        body[inside] = channels[f"ViewLayer.{BODY_PASS}.X"][inside]
+        body[inside] = channels[f"ViewLayer.{BODY_PASS}.X"]
+        alpha = rgba[(*inside, 3)]
+        alpha[:] = body[inside] + (alpha - body[inside]) * shadowed.fade(self._camera, box)
         return Picture(rgba, body)
+
+    def _trace_only(self, box: tuple[int, int, int, int]) -> None:
+        """Render these pixels (left, top, right, bottom) and write no others."""
+        left, top, right, bottom = box
+        render = self._scene.render
+        render.use_border = render.use_crop_to_border = True
+        # Blender multiplies the shares by the size again and cuts the fraction off.
+        render.border_min_x = (left + 0.25) / self.width
+        render.border_max_x = (right + 0.25) / self.width
+        render.border_min_y = (self.height - bottom + 0.25) / self.height
+        render.border_max_y = (self.height - top + 0.25) / self.height
 
     def _require_ready(self) -> None:
         for what, made in (
@@ -346,15 +363,13 @@ class FilmScene:
             if made is None:
                 raise ValueError(f"{what} before rendering")
 
-    def _traced_box(self, vertices: np.ndarray) -> tuple[int, int, int, int] | None:
-        """The pixels that may show the body or its shadow."""
-        points: np.ndarray | None = vertices
-        if self._body_pass:
-            shadow = shadow_bounds(self._light, vertices, self._ground)
-            if shadow is None:
-                return 0, 0, self.width, self.height
-            points = np.concatenate([vertices, shadow])
-        return covered_box(points, self._camera)
+    def _shadow(self, vertices: np.ndarray) -> FloorPatch | None:
+        """The floor that the body may darken, laid out; None where there is no floor."""
+        if not self._body_pass:
+            return None
+        patch = shadow_patch(self._light, vertices, self._ground)
+        self._stage.stretch_floor(patch.corners)
+        return patch
 
     def _render_file(self) -> dict[str, np.ndarray]:
         self._out.unlink(missing_ok=True)

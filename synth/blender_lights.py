@@ -15,7 +15,6 @@ import numpy as np
 from mocap.errors import BadInput
 from synth.light import WAIST, AreaLamps, Environment, Lamp, SunSky, direction
 
-_FLOOR = 500.0  # metres from the person to the floor's edge
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -68,7 +67,7 @@ class StageLights:
         else:
             self._environment(light)
         if floor:
-            self._lay_floor(ground)
+            self._lay_floor()
 
     # ------------------------------------------------------------------------------------- lights
 
@@ -87,8 +86,8 @@ class StageLights:
     def _lamp(self, lamp: Lamp, middle: np.ndarray) -> None:
         block = self._bpy.data.lights.new("lamp", "AREA")
         block.shape, block.size, block.color = "SQUARE", lamp.size, lamp.colour
-        # Blender spreads its watts over half a sphere by the cosine and counts a quarter of them.
-        block.energy = 4 * math.pi * lamp.distance**2 * lamp.strength
+        # W watts by the cosine's law give W / (pi d^2) on the axis, and a white surface 1 / pi of it.
+        block.energy = math.pi**2 * lamp.distance**2 * lamp.strength
         towards = direction(lamp.azimuth, lamp.elevation)
         item = self._link("lamp", block, facing(middle + lamp.distance * towards, -towards))
         item.visible_camera = False
@@ -130,8 +129,7 @@ class StageLights:
     def _environment(self, light: Environment) -> None:
         image = self._load(light.file)
         tree = self._world()
-        self._scene.world.cycles.sampling_method = "MANUAL"  # it may hold a sun: aim at it
-        self._scene.world.cycles.sample_map_resolution = min(1024, image.size[0])
+        self._scene.world.cycles.sampling_method = "AUTOMATIC"  # it may hold a sun: aim at it
         texture = tree.nodes.new("ShaderNodeTexEnvironment")
         texture.image = image
         place = tree.nodes.new("ShaderNodeTexCoord")
@@ -178,18 +176,20 @@ class StageLights:
 
     # -------------------------------------------------------------------------------------- floor
 
-    def _lay_floor(self, ground: np.ndarray) -> None:
+    def _lay_floor(self) -> None:
         mesh = self._bpy.data.meshes.new("floor")
-        corners = [(-1, -1), (-1, 1), (1, 1), (1, -1)]
-        mesh.from_pydata([(_FLOOR * x, 0.0, _FLOOR * z) for x, z in corners], [], [(0, 1, 2, 3)])
-        mesh.update()
-        matrix = np.eye(4)
-        matrix[:3, 3] = ground
-        floor = self._link("floor", mesh, matrix)
+        mesh.from_pydata([(0.0, 0.0, 0.0)] * 4, [], [(0, 1, 2, 3)])
+        floor = self._link("floor", mesh, np.eye(4))
         floor.is_shadow_catcher = True
         # What the floor throws back at the body is in the sky's lower half already.
         floor.visible_diffuse = floor.visible_shadow = False
         self._floor = floor
+
+    def stretch_floor(self, corners: np.ndarray) -> None:
+        """Lay the floor between ``corners`` (4,3), counter-clockwise seen from above."""
+        mesh = self._floor.data
+        mesh.vertices.foreach_set("co", np.ascontiguousarray(corners, np.float32).ravel())
+        mesh.update()
 
 
 def facing(position: np.ndarray, along: np.ndarray) -> np.ndarray:

@@ -20,11 +20,11 @@ _ROUGHNESS = 0.5  # of Oren and Nayar's diffuse cloth
 class HarmonicsMaterial:
     """``texture * max(E(n), 0)`` as an emission, E the irradiance of the world normal n.
 
-    Inside Blender the mesh keeps our coordinates and its object carries the turn to Blender's, so
-    "object space" in the nodes is our world.
+    ``to_blender`` (3,3) turns our world into Blender's, whose normals the nodes are given.
     """
 
-    def __init__(self, bpy: Any):
+    def __init__(self, bpy: Any, to_blender: np.ndarray):
+        self._to_blender = to_blender
         self.block = bpy.data.materials.new("harmonics")
         self.block.use_nodes = True
         # Every face is an emitter; Cycles must not sample 27,000 lamps.
@@ -41,11 +41,7 @@ class HarmonicsMaterial:
                 link(value, socket)
             return node
 
-        geometry = tree.nodes.new("ShaderNodeNewGeometry")
-        turn = tree.nodes.new("ShaderNodeVectorTransform")
-        turn.vector_type, turn.convert_from, turn.convert_to = "NORMAL", "WORLD", "OBJECT"
-        link(geometry.outputs["Normal"], turn.inputs[0])
-        normal = vector("NORMALIZE", turn.outputs[0]).outputs[0]
+        normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
         # E(n) = n . (A n + b)
         self._rows = [vector("DOT_PRODUCT", normal) for _ in range(3)]
         product = tree.nodes.new("ShaderNodeCombineXYZ")
@@ -73,9 +69,10 @@ class HarmonicsMaterial:
     def set_light(self, coefficients: np.ndarray) -> None:
         """Shine with SURREAL's nine coefficients (9,), as ``textures.shading`` does."""
         quadratic, linear = irradiance_form(coefficients)
-        for node, row in zip(self._rows, quadratic):
+        turn = self._to_blender
+        for node, row in zip(self._rows, turn @ quadratic @ turn.T):
             node.inputs[1].default_value = tuple(row)
-        self._linear.inputs[1].default_value = tuple(linear)
+        self._linear.inputs[1].default_value = tuple(turn @ linear)
 
 
 class ClothMaterial:

@@ -137,6 +137,8 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     """Raises BadInput for a plan whose rows name a motion, texture, photograph or environment that is
     not in the folders given, or a texture of another UV layout.
     """
+    for gender in sorted({row.gender for row in rows}):
+        inputs.bodies.load(gender)  # built once, here, rather than by every worker
     folder = inputs.library.folder
     sources = {entry.source_in(folder) for entry in inputs.library.entries}
     (textures,) = inputs.textures.values()

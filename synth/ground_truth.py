@@ -9,25 +9,28 @@ moves. Conventions: ``CONVENTIONS`` in ``synth.clips``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mocap.body import PARENTS, Body
 from textures.camera import Camera
-from textures.surface_points import draw_surface_points
-from textures.visibility import (
-    NEAR,
-    depth,
-    flow,
-    flow_occlusion,
-    interpolate,
-    nearest_surface,
-    normals,
-    parts,
-    visibility,
+from textures.shot import (
+    OUTSIDE,
+    ImagePoints,
+    SeenPixels,
+    Shot,
+    hiders,
+    reached,
+    seen_pixels,
+    take_shot,
+    write_depth,
+    write_flow,
+    write_normals,
+    write_values,
 )
+from textures.surface_points import SurfacePoints, draw_surface_points
 
 CHANNELS = ("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks")
 TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
@@ -113,10 +116,61 @@ def ground_truth(
         )
     if len({(camera.width, camera.height) for camera in cameras}) > 1:
         raise ValueError("the cameras' images differ in size, expected one size a clip")
-    frames = len(vertices) - 2
-    size = (frames, cameras[0].height, cameras[0].width)
-    faces = body.faces
-    out = {"parts": np.zeros(size, np.uint8)}
+    points = None
+    if "tracks" in channels:
+        points = draw_surface_points(body.template, body.faces, tracks, np.random.default_rng(seed))
+    size = (len(vertices) - 2, cameras[0].height, cameras[0].width)
+    out = _empty(size, channels, points)
+    before, now = (take_shot(vertices[n], body.faces, cameras[n]) for n in range(2))
+    # A shot is asked by the frame before it, by its own and by the frame after it, all at once.
+    waiting: list[_Asked] = []  # what the shot before the present one is asked so far
+    ahead: list[_Asked] = []  # what the present one is asked by the frame before it
+    for frame in range(size[0]):
+        after = take_shot(vertices[frame + 2], body.faces, cameras[frame + 2])
+        seen = seen_pixels(now)
+        _write_pixels(out, frame, seen, now, body)
+        own = _write_joints(out, frame, now, joints[frame + 1], body)
+        if points is not None:
+            own += _write_tracks(out, frame, now, points)
+        back = _write_motion(out, "backward", frame, seen, now, before)
+        _answer(before, waiting + back)
+        waiting = ahead + own
+        ahead = _write_motion(out, "forward", frame, seen, now, after)
+        before, now = now, after
+    _answer(before, waiting)
+    _answer(now, ahead)
+    if points is not None:
+        out |= {"track_faces": points.faces, "track_barycentric": points.barycentric}
+    return GroundTruth(**out)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Points that a shot is asked about, and what takes the faces that hide them (`hiders`)."""
+
+    points: ImagePoints
+    take: Callable[[np.ndarray], None]
+
+
+def _answer(shot: Shot, asked: list[_Asked]) -> None:
+    faces = hiders(shot, [each.points for each in asked], tolerance=TOLERANCE)
+    for each, hiding in zip(asked, faces):
+        each.take(hiding)
+
+
+def _empty(
+    size: tuple[int, int, int], channels: Sequence[str], points: SurfacePoints | None
+) -> dict[str, np.ndarray]:
+    """The arrays of the channels asked for, all background."""
+    frames, count = size[0], len(PARENTS)
+    out = {
+        "parts": np.zeros(size, np.uint8),
+        "joints2d": np.empty((frames, count, 2), np.float32),
+        "joints3d": np.empty((frames, count, 3), np.float32),
+        "joints_camera": np.empty((frames, count, 3), np.float32),
+        "joints_visible": np.empty((frames, count), bool),
+        "joints_inside": np.empty((frames, count), bool),
+    }
     if "depth" in channels:
         out["depth"] = np.full(size, np.inf, np.float32)
     if "normal" in channels:
@@ -130,84 +184,79 @@ def ground_truth(
     if "occlusion" in channels:
         out["occlusion_forward"] = np.zeros(size, bool)
         out["occlusion_backward"] = np.zeros(size, bool)
-    for frame in range(frames):
-        now, camera = vertices[frame + 1], cameras[frame + 1]
-        seen = visibility(now, faces, camera)
-        out["parts"][frame] = parts(seen, body.face_parts)
-        if "depth" in channels:
-            out["depth"][frame] = depth(seen, faces, now, camera)
-        if "normal" in channels:
-            out["normals"][frame] = normals(seen, faces, now, camera)
-        if "uv" in channels:
-            out["uv"][frame] = interpolate(seen, body.uv_faces, body.uv)
-            out["face"][frame] = seen.face
-        for name, other in (("forward", frame + 2), ("backward", frame)):
-            if _same(now, camera, vertices[other], cameras[other]):
-                continue
-            if "gtflow" in channels:
-                out[f"flow_{name}"][frame] = flow(seen, faces, vertices[other], cameras[other])
-            if "occlusion" in channels:
-                out[f"occlusion_{name}"][frame] = flow_occlusion(
-                    seen, faces, vertices[other], cameras[other], tolerance=TOLERANCE
-                )
-    out |= _joint_truth(vertices[1:-1], joints[1:-1], body, cameras[1:-1])
-    if "tracks" in channels:
-        points = draw_surface_points(body.template, faces, tracks, np.random.default_rng(seed))
-        out |= {"track_faces": points.faces, "track_barycentric": points.barycentric}
-        world = np.stack([points.at(now, faces) for now in vertices[1:-1]])
-        pixels, z, inside = _projected(world, cameras[1:-1])
-        nearest = np.stack(
-            [
-                nearest_surface(now, faces, camera, positions)[1]
-                for now, camera, positions in zip(vertices[1:-1], cameras[1:-1], pixels)
-            ]
-        )
-        out["tracks2d"], out["tracks3d"] = pixels.astype(np.float32), world.astype(np.float32)
-        out["tracks_visible"] = inside & (z > NEAR) & ~(z > nearest + TOLERANCE)
-    return GroundTruth(**out)
+    if points is not None:
+        tracks = len(points.faces)
+        out["tracks2d"] = np.empty((frames, tracks, 2), np.float32)
+        out["tracks3d"] = np.empty((frames, tracks, 3), np.float32)
+        out["tracks_visible"] = np.empty((frames, tracks), bool)
+    return out
 
 
-def _same(now: np.ndarray, camera: Camera, other: np.ndarray, other_camera: Camera) -> bool:
-    return (
-        np.array_equal(camera.translation, other_camera.translation)
-        and np.array_equal(camera.rotation, other_camera.rotation)
-        and np.array_equal(camera.intrinsics, other_camera.intrinsics)
-        and np.array_equal(now, other)
-    )
+def _write_pixels(
+    out: dict[str, np.ndarray], frame: int, seen: SeenPixels, shot: Shot, body: Body
+) -> None:
+    """What a pixel shows of its own frame."""
+    out["parts"][frame, seen.row, seen.column] = body.face_parts[seen.face]
+    if "depth" in out:
+        write_depth(seen, shot, out["depth"][frame])
+    if "normals" in out:
+        write_normals(seen, shot, out["normals"][frame])
+    if "uv" in out:
+        write_values(seen, body.uv_faces, body.uv, out["uv"][frame])
+        out["face"][frame, seen.row, seen.column] = seen.face
 
 
-def _projected(
-    points: np.ndarray, cameras: Sequence[Camera]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (T,N,3) through T cameras: pixels (T,N,2), z (T,N), whether before them and inside."""
-    pairs = [camera.project(each) for camera, each in zip(cameras, points)]
-    pixels, z = np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-    limits = (cameras[0].width, cameras[0].height)
-    inside = (pixels >= 0).all(axis=-1) & (pixels < limits).all(axis=-1) & (z > 0)
-    return pixels, z, inside
+def _write_motion(
+    out: dict[str, np.ndarray], way: str, frame: int, seen: SeenPixels, shot: Shot, other: Shot
+) -> list[_Asked]:
+    """The flow to a neighbour, and what the neighbour is to be asked about occlusion."""
+    flow, occlusion = out.get(f"flow_{way}"), out.get(f"occlusion_{way}")
+    if (flow is None and occlusion is None) or shot.shows_the_same(other):
+        return []  # a repeated frame has a flow of 0, not of rounding
+    points = reached(seen, other)
+    if flow is not None:
+        write_flow(seen, points, flow[frame])
+    if occlusion is None:
+        return []
+
+    def take(hiding: np.ndarray) -> None:
+        occlusion[frame, seen.row, seen.column] = hiding != -1
+
+    return [_Asked(points, take)]
 
 
-def _joint_truth(
-    vertices: np.ndarray, joints: np.ndarray, body: Body, cameras: Sequence[Camera]
-) -> dict[str, np.ndarray]:
+def _write_joints(
+    out: dict[str, np.ndarray], frame: int, shot: Shot, joints: np.ndarray, body: Body
+) -> list[_Asked]:
+    """The joints, and what the shot is to be asked about them."""
+    camera = shot.camera
     joints = np.asarray(joints, dtype=np.float32)
-    pixels, _, inside = _projected(joints, cameras)
-    met = np.stack(
-        [
-            nearest_surface(now, body.faces, camera, positions)[0]
-            for now, camera, positions in zip(vertices, cameras, pixels)
-        ]
-    )
-    part = np.where(met >= 0, body.face_parts[met], 0)
-    return {
-        "joints2d": pixels.astype(np.float32),
-        "joints3d": joints,
-        "joints_camera": np.stack(
-            [camera.to_camera(each) for camera, each in zip(cameras, joints)]
-        ).astype(np.float32),
-        "joints_inside": inside,
-        "joints_visible": inside & _KIN[np.arange(len(PARENTS)), part],
-    }
+    pixels, z = camera.project(joints)
+    out["joints2d"][frame], out["joints3d"][frame] = pixels, joints
+    out["joints_camera"][frame] = camera.to_camera(joints)
+
+    def take(met: np.ndarray) -> None:
+        inside = (met != OUTSIDE) & (z > 0)
+        part = np.where(met >= 0, body.face_parts[met], 0)
+        out["joints_inside"][frame] = inside
+        out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), part]
+
+    # At depth inf: whatever comes first is asked for, also where it lies behind the joint.
+    return [_Asked(ImagePoints(pixels, np.full(len(z), np.inf)), take)]
+
+
+def _write_tracks(
+    out: dict[str, np.ndarray], frame: int, shot: Shot, points: SurfacePoints
+) -> list[_Asked]:
+    """The tracks, and what the shot is to be asked about them."""
+    world = points.at(shot.vertices, shot.faces)
+    asked = ImagePoints(*shot.camera.project(world))
+    out["tracks2d"][frame], out["tracks3d"][frame] = asked.pixels, world
+
+    def take(hiding: np.ndarray) -> None:
+        out["tracks_visible"][frame] = hiding == -1
+
+    return [_Asked(asked, take)]
 
 
 def _kin() -> np.ndarray:

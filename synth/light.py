@@ -251,9 +251,9 @@ def _draw_sun(rng: np.random.Generator) -> SunSky:
     """A day: sun 15 to 70 degrees high, on any side, from clear to overcast.
 
     ``haze`` in [0, 1] takes the sun from 1.1 down to 0.25 and widens it from 0.5 to 6 degrees, while
-    the sky goes from 0.3 to 0.7 and from blue to white: the shadowed side of a white shirt is never
-    darker than 0.2. The sun's colour is that of white light through the air's Rayleigh scattering,
-    so a low sun is orange.
+    the sky goes from 0.45 to 0.75 and from blue to white: a white wall in the shadow shows 0.25 at
+    least. The sun's colour is that of white light through the air's Rayleigh scattering, so a low
+    sun is orange.
     """
     elevation = math.radians(rng.uniform(15.0, 70.0))
     haze = float(rng.random())
@@ -262,7 +262,7 @@ def _draw_sun(rng: np.random.Generator) -> SunSky:
         azimuth=float(rng.uniform(0.0, 2 * math.pi)),
         strength=1.1 + (0.25 - 1.1) * haze,
         colour=_through_air(elevation),
-        sky=0.3 + 0.4 * haze,
+        sky=0.45 + 0.3 * haze,
         sky_colour=tuple(_mixed((0.75, 1.0, 1.45), WHITE, haze)),
         angle=math.radians(0.53 + 5.5 * haze**2),
     )
@@ -271,11 +271,11 @@ def _draw_sun(rng: np.random.Generator) -> SunSky:
 def _draw_lamps(rng: np.random.Generator) -> AreaLamps:
     """A room with one to three lamps, as a photographer would set them.
 
-    The key lamp stands 20 to 60 degrees high on any side at 2.5 to 5 m, strength 0.6 to 1; others
-    are 0.2 to 0.5 of it. Lamps are 0.5 to 2 m wide and 2700 to 6500 K warm. ``ambient`` is 0.15 to
-    0.35.
+    The key lamp stands 20 to 60 degrees high on any side at 2.5 to 5 m, strength 0.7 to 1.1; others
+    are 0.2 to 0.5 of it. Lamps are 0.5 to 2 m wide and 2700 to 6500 K warm. ``ambient`` is 0.25 to
+    0.45.
     """
-    strength = rng.uniform(0.6, 1.0)
+    strength = rng.uniform(0.7, 1.1)
     lamps = []
     for number in range(int(rng.integers(1, 4))):
         share = 1.0 if number == 0 else rng.uniform(0.2, 0.5)
@@ -289,7 +289,7 @@ def _draw_lamps(rng: np.random.Generator) -> AreaLamps:
                 colour=tuple(_mixed((1.3, 0.95, 0.55), WHITE, rng.random())),
             )
         )
-    return AreaLamps(tuple(lamps), ambient=float(rng.uniform(0.15, 0.35)))
+    return AreaLamps(tuple(lamps), ambient=float(rng.uniform(0.25, 0.45)))
 
 
 _DRAW: dict[str, Callable[[np.random.Generator], Light]] = {

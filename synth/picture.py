@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +47,20 @@ def covered_box(
     ``margin`` pixels are added on each side: filters reach beyond a pixel.
     """
     pixels, z = camera.project(vertices)
-    if (z <= 0).any():  # beside or behind the camera: the projection bounds nothing
-        return (0, 0, camera.width, camera.height) if (z > 0).any() else None
-    low = np.floor(pixels.min(axis=0)).astype(int) - margin
-    high = np.ceil(pixels.max(axis=0)).astype(int) + margin
-    left, top = np.maximum(low, 0)
-    right, bottom = np.minimum(high, (camera.width, camera.height))
+    return pixel_box(pixels, z, camera, margin=margin)
+
+
+def pixel_box(
+    pixels: np.ndarray, z: np.ndarray, camera: Camera, *, margin: int = 3
+) -> tuple[int, int, int, int] | None:
+    """`covered_box` of points that are projected already, ``pixels`` (N,2) and ``z`` (N,)."""
+    x, y = pixels[:, 0], pixels[:, 1]
+    if z.min() <= 0:  # beside or behind the camera: the projection bounds nothing
+        return (0, 0, camera.width, camera.height) if z.max() > 0 else None
+    left = max(math.floor(x.min()) - margin, 0)
+    top = max(math.floor(y.min()) - margin, 0)
+    right = min(math.ceil(x.max()) + margin, camera.width)
+    bottom = min(math.ceil(y.max()) + margin, camera.height)
     if left >= right or top >= bottom:
         return None
-    return int(left), int(top), int(right), int(bottom)
+    return left, top, right, bottom

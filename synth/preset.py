@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
+from synth.channel_files import LAYOUTS
 from synth.ground_truth import CHANNELS
 from synth.light import LIGHT_KINDS
 from synth.raster import LATTICES
@@ -27,7 +28,6 @@ POLICIES = ("framed", "start")
 MOVES = ("still", "pan", "dolly", "orbit", "handheld")
 
 ENGINES = {"cycles": 4, "raster": 10}  # and the samples they take where none are asked for
-LAYOUTS = ("surreal", "compact")
 GENDERS = ("neutral", "female", "male")
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")

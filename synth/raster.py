@@ -22,17 +22,22 @@ import numpy as np
 
 from mocap.errors import BadInput
 from synth.light import Light, SphericalHarmonics
-from synth.picture import Picture, covered_box
+from synth.picture import Picture, pixel_box
 from textures.camera import Camera
 from textures.shading import NO_SUN, surface_colour
 from textures.visibility import NEAR, vertex_normals
 
 LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (5, 1), 37: (6, 1)}
-"""Samples a pixel and the lattice that has as many."""
+"""Samples a pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are
+nearer than 64 of them inside the body and than 16 at its edges; 17 are nearer than 64 everywhere.
+"""
 
 FILTER_WIDTH = 1.5
 """Pixels, as Cycles' default and as `synth.blender` sets it. The filter itself is twice as wide: it
 reaches as far as this on either side."""
+
+_TOUCH = -1e-9
+"""Barycentric weight from which a point lies in a face: rounding must open no crack between two."""
 
 _jit = numba.njit(cache=True, nogil=True)
 
@@ -41,8 +46,8 @@ class RasterScene:
     """What `synth.blender.FilmScene` is, from visibility: the same calls, the same pictures.
 
     ``faces`` (F,3) index vertices, ``uv_faces`` (F,3) index ``uv`` (T,2), (0,0) at the bottom-left
-    of the texture image. ``samples`` per pixel, a key of `LATTICES`. Knows `SphericalHarmonics`
-    only.
+    of the texture image. ``samples`` per pixel: the least of `LATTICES` that has as many is taken.
+    Knows `SphericalHarmonics` only.
     """
 
     version = "raster"
@@ -56,18 +61,19 @@ class RasterScene:
         vertex_count: int,
         width: int = 320,
         height: int = 240,
-        samples: int = 10,
+        samples: int = 5,
     ):
-        if samples not in LATTICES:
+        enough = [count for count in LATTICES if count >= samples]
+        if samples < 1 or not enough:
             raise BadInput(
-                f"raster engine: {samples} samples, expected one of "
-                f"{', '.join(str(known) for known in LATTICES)}"
+                f"{samples} samples with --engine raster: expected 1 to {max(LATTICES)}; its samples "
+                "are even, and more would not show"
             )
         self.width, self.height, self._count = width, height, vertex_count
         self._faces = np.ascontiguousarray(faces, np.int32)
         self._uv = np.ascontiguousarray(uv, np.float64)
         self._uv_faces = np.ascontiguousarray(uv_faces, np.int32)
-        self._lattice = LATTICES[samples]
+        self._lattice = LATTICES[min(enough)]
         self._weights = lattice_weights(self._lattice)
         self._texture: np.ndarray | None = None
         self._coefficients: np.ndarray | None = None
@@ -122,16 +128,18 @@ class RasterScene:
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
         rgba = np.zeros((self.height, self.width, 4), np.float32)
-        box = covered_box(vertices, self._camera)
+        pixels, z = self._camera.project(vertices)
+        box = pixel_box(pixels, z, self._camera)
         if box is None:
             return Picture(rgba, rgba[..., 3])
         left, top, right, bottom = box
-        pixels, z = self._camera.project(vertices)
+        # The filter reaches over the frame's border, where covered_box has cut its margin off.
+        rows, columns = bottom - top + 2, right - left + 2
         a, b = self._lattice
-        placed = _placed(pixels, float(left), float(top), right - left, a, b)
-        size = (b * (right - left) + a * (bottom - top), a * (right - left) + b * (bottom - top))
+        placed = _placed(pixels, left - 1.0, top - 1.0, columns, a, b)
+        size = (b * columns + a * rows, a * columns + b * rows)
         seen, nearest = _nearest_faces(placed, z, self._faces, *size)
-        _average(
+        rgba[top:bottom, left:right] = _average(
             seen,
             nearest,
             placed,
@@ -146,9 +154,9 @@ class RasterScene:
             a,
             b,
             self._weights,
-            rgba[top:bottom, left:right],
-        )
-        np.minimum(rgba[..., 3], 1.0, out=rgba[..., 3])  # of rounding
+            rows,
+            columns,
+        )[1:-1, 1:-1]
         return Picture(rgba, rgba[..., 3])
 
 
@@ -246,7 +254,7 @@ def _nearest_faces(places, z, faces, height, width):
             wb = (x - xc) * stepb + (y - yc) * rowb
             wc = (x - xa) * stepc + (y - ya) * rowc
             for column in range(first_column, last_column + 1):
-                if wa >= 0.0 and wb >= 0.0 and wc >= 0.0:
+                if wa >= _TOUCH and wb >= _TOUCH and wc >= _TOUCH:
                     inverse = wa * ia + wb * ib + wc * ic
                     if inverse > nearest[row, column]:
                         nearest[row, column] = inverse
@@ -260,10 +268,10 @@ def _nearest_faces(places, z, faces, height, width):
 @_jit
 def _average(
     seen, nearest, places, z, faces, uv_faces, uv, normals, texture, coefficients, sun,
-    a, b, weights, out,
+    a, b, weights, rows, columns,
 ):  # fmt: skip
-    """Shade each lattice point and spread it over the pixels around it, into ``out`` (H,W,4)."""
-    rows, columns = out.shape[:2]
+    """Shade each lattice point and spread it over the pixels around it: (rows, columns, 4)."""
+    total = np.zeros((rows + 2, columns + 2, 4), np.float64)
     period = weights.shape[0]
     colour = np.empty(3, np.float64)
     corner = np.empty(3, np.float64)
@@ -273,37 +281,38 @@ def _average(
                 continue
             px, py = _position(i, j, a, b, columns)
             column, row = px // period, py // period
-            if column < -1 or column > columns or row < -1 or row > rows:
+            if column < 0 or column >= columns or row < 0 or row >= rows:
                 continue
             f, side = seen[j, i], 1.0
             if f < 0:
                 f, side = ~f, -1.0
             x, y = i + 0.5, j + 0.5
-            total = 0.0
+            area = 0.0
             for k in range(3):
                 s, t = faces[f, (k + 1) % 3], faces[f, (k + 2) % 3]
                 corner[k] = (places[t, 0] - places[s, 0]) * (y - places[s, 1]) - (
                     places[t, 1] - places[s, 1]
                 ) * (x - places[s, 0])
                 corner[k] /= z[faces[f, k]]
-                total += corner[k]
+                area += corner[k]
             for k in range(3):
-                corner[k] /= total
+                corner[k] /= area
             surface_colour(
                 f, corner, side, faces, uv_faces, uv, normals,
                 texture, 1 / 255.0, coefficients, sun, colour,
             )  # fmt: skip
+            red, green, blue = colour[0], colour[1], colour[2]
             for dy in range(3):
-                line = row + dy - 1
-                if line < 0 or line >= rows:
-                    continue
                 upright = weights[py - row * period, dy]
+                if upright == 0.0:
+                    continue
                 for dx in range(3):
-                    place = column + dx - 1
                     weight = upright * weights[px - column * period, dx]
-                    if weight == 0.0 or place < 0 or place >= columns:
+                    if weight == 0.0:
                         continue
-                    out[line, place, 0] += weight * colour[0]
-                    out[line, place, 1] += weight * colour[1]
-                    out[line, place, 2] += weight * colour[2]
-                    out[line, place, 3] += weight
+                    pixel = total[row + dy, column + dx]
+                    pixel[0] += weight * red
+                    pixel[1] += weight * green
+                    pixel[2] += weight * blue
+                    pixel[3] += weight
+    return total[1:-1, 1:-1]

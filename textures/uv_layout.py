@@ -18,7 +18,8 @@ from scipy.spatial import cKDTree
 from mocap.body import Body
 from mocap.errors import BadInput
 
-from .visibility import VisibilityBuffer, interpolate, rasterise
+from .rasterisation import rasterise
+from .visibility import VisibilityBuffer, interpolate
 
 Positions = TypeVar("Positions")
 
@@ -56,8 +57,14 @@ def bilinear(texture, u, v, out):
     y = (1.0 - v) * height - 0.5
     left, top = np.floor(x), np.floor(y)
     fx, fy = x - left, y - top
-    j0, i0 = int(left) % width, int(top) % height
-    j1, i1 = (j0 + 1) % width, (i0 + 1) % height
+    # Division is slow, and needed at the border only.
+    j0, i0 = int(left), int(top)
+    if j0 < 0 or j0 >= width:
+        j0 %= width
+    if i0 < 0 or i0 >= height:
+        i0 %= height
+    j1 = j0 + 1 if j0 + 1 < width else 0
+    i1 = i0 + 1 if i0 + 1 < height else 0
     for c in range(channels):
         above = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
         below = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx

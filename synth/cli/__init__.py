@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
     "train": ("synth.cli.textures", "train"),
     "standins": ("synth.cli.standins", "standins"),
+    "pack": ("synth.cli.pack", "pack"),
     "report": ("synth.cli.report", "report"),
     "doctor": ("synth.cli.doctor", "doctor"),
 }

@@ -162,12 +162,75 @@ def away_from_outlines(truth) -> np.ndarray:
     return truth.mask[0] & (spread < 0.05)
 
 
+def parity(truth, theirs) -> dict[str, np.ndarray]:
+    """How far a frame's labels are from Blender's, at every pixel where both see the body."""
+    both = truth.mask[0] & np.isfinite(theirs["depth"])
+    ours, blenders = (
+        np.asarray(normals, np.float64)[both] for normals in (truth.normals[0], theirs["normals"])
+    )
+    sine = np.linalg.norm(np.cross(ours, blenders), axis=1)
+    flows = [
+        np.linalg.norm(getattr(truth, name)[0] - theirs[name], axis=-1)[both]
+        for name in ("flow_forward", "flow_backward")
+    ]
+    return {
+        "depth, mm": 1e3 * np.abs(truth.depth[0][both] - theirs["depth"][both]),
+        "parts that differ, %": 100.0 * (truth.parts[0] != theirs["parts"])[both],
+        "flow, px": np.concatenate(flows),
+        "normals, degrees": np.degrees(np.arctan2(sine, (ours * blenders).sum(axis=1))),
+        "mask, pixels": np.array([(truth.mask[0] != np.isfinite(theirs["depth"])).sum()]),
+    }
+
+
+@pytest.mark.slow
+def test_ground_truth_is_blenders(body, texture_file):
+    """Twenty scenes of random poses, shapes and cameras, each a deforming mesh of three frames.
+
+    Asked for: depth within 1 mm, parts on 99.5 %, flow within 0.05 px, normals within 1 degree.
+    Every pixel that both see is compared, on outlines too. With -s the figures are shown.
+    """
+    figures: dict[str, list[np.ndarray]] = {}
+    speed = []
+    with FilmScene(
+        faces=body.faces,
+        uv=body.uv,
+        uv_faces=body.uv_faces,
+        vertex_count=len(body.template),
+        samples=1,
+    ) as scene:
+        scene.dress(texture_file)
+        scene.light(SphericalHarmonics(LIGHT))
+        for seed in range(20):
+            vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
+            truth = ground_truth(vertices, joints, body, [camera] * len(vertices))
+            scene.look(camera)
+            for name, values in parity(truth, scene.passes(vertices, body.face_parts)[1]).items():
+                figures.setdefault(name, []).append(values)
+            flow = truth.flow_forward[0][truth.mask[0]]
+            assert len(flow) > 500
+            speed.append(np.linalg.norm(flow, axis=1).max())
+    assert min(speed) > 1  # there is something to measure
+    worst = {name: max(values.max() for values in each) for name, each in figures.items()}
+    for name, each in figures.items():
+        every = np.concatenate(each)
+        percentiles = ", ".join(
+            f"{share:g} %: {np.percentile(every, share):.2g}" for share in (95, 99)
+        )
+        print(f"{name}: worst {worst[name]:.2g}, mean {every.mean():.2g}, {percentiles}")
+    assert worst["depth, mm"] < 0.5
+    assert max(values.mean() for values in figures["parts that differ, %"]) < 0.05
+    assert worst["flow, px"] < 0.01
+    assert worst["normals, degrees"] < 1
+    assert np.percentile(np.concatenate(figures["normals, degrees"]), 99) < 0.05
+    assert worst["mask, pixels"] <= 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_ground_truth_is_blenders(body, seed, texture_file):
-    """Asked for: depth within 1 mm, parts on 99.5 %, flow within 0.05 px. Measured: far closer."""
+def test_pictures_are_those_of_the_visibility_buffer(body, seed, texture_file):
     vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
-    truth = ground_truth(vertices, joints, body, [camera] * len(vertices))
+    inner = away_from_outlines(ground_truth(vertices, joints, body, [camera] * len(vertices)))
+    assert inner.sum() > 500
     with FilmScene(
         faces=body.faces,
         uv=body.uv,
@@ -178,22 +241,7 @@ def test_ground_truth_is_blenders(body, seed, texture_file):
         scene.dress(texture_file)
         scene.light(SphericalHarmonics(LIGHT))
         scene.look(camera)
-        theirs = scene.passes(vertices, body.face_parts)[1]
         picture = scene.render(vertices[1], point_sampled=True)
-    inner = away_from_outlines(truth)
-    assert inner.sum() > 500
-    assert np.abs(truth.depth[0][inner] - theirs["depth"][inner]).max() < 1e-4
-    assert (truth.parts[0] == theirs["parts"])[inner].mean() > 0.999
-    speed = np.linalg.norm(truth.flow_forward[0], axis=-1)[inner]
-    assert speed.max() > 1  # there is something to measure
-    for name in ("flow_forward", "flow_backward"):
-        error = np.abs(getattr(truth, name)[0] - theirs[name]).max(axis=-1)
-        assert error[inner].max() < 0.005, name
-    cosine = (truth.normals[0] * theirs["normals"]).sum(-1)[inner]
-    assert np.quantile(cosine, 0.005) > 0.999
-    # On the outlines too, but for single pixels.
-    assert (truth.mask[0] == np.isfinite(theirs["depth"])).mean() > 0.9999
-
     background = np.full((240, 320, 3), 90, np.uint8)
     image = composite(picture.rgba, background)
     ours, _ = render_textured(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.textures.ray_casting import cast_rays
 from textures.camera import Camera, intrinsic_matrix, look_at
 from textures.visibility import (
     VisibilityBuffer,
@@ -12,6 +13,7 @@ from textures.visibility import (
     flow,
     flow_occlusion,
     interpolate,
+    nearest_surface,
     normals,
     parts,
     pixel_centres,
@@ -27,35 +29,6 @@ def grid_camera(width=WIDTH, height=HEIGHT, focal=20.0) -> Camera:
     return Camera(
         intrinsic_matrix(focal, (width / 2, height / 2)), np.eye(3), np.zeros(3), width, height
     )
-
-
-def cast_rays(vertices, faces, camera, positions):
-    """Oracle: nearest depth along the ray through each position, (N,) float64 (inf: nothing)."""
-    rays = (
-        np.column_stack([positions, np.ones(len(positions))]) @ np.linalg.inv(camera.intrinsics).T
-    )
-    a, b, c = (camera.to_camera(vertices)[faces[:, k]] for k in range(3))
-    nearest = np.full(len(rays), np.inf)
-    face = np.full(len(rays), -1)
-    margin = np.full(len(rays), np.inf)
-    for n, ray in enumerate(rays):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            p = np.cross(ray, c - a)
-            determinant = np.einsum("fd,fd->f", b - a, p)
-            u = np.einsum("fd,fd->f", -a, p) / determinant
-            q = np.cross(-a, b - a)
-            v = q @ ray / determinant
-            t = np.einsum("fd,fd->f", c - a, q) / determinant
-        inside = np.minimum(np.minimum(u, v), 1 - u - v)
-        hits = (inside >= 0) & (t > 1e-3)
-        margin[n] = np.nanmin(np.abs(np.append(inside[np.isfinite(inside)], np.inf)))
-        if hits.any():
-            face[n] = np.flatnonzero(hits)[np.argmin(t[hits])]
-            nearest[n] = t[face[n]]
-            others = np.sort(t[hits])
-            if len(others) > 1:
-                margin[n] = min(margin[n], others[1] - others[0])
-    return face, nearest, margin
 
 
 @st.composite
@@ -99,12 +72,42 @@ def test_depth_at_any_position_agrees_with_ray_casting(mesh, seed):
     vertices, faces = mesh
     camera = grid_camera()
     positions = np.random.default_rng(seed).uniform(-1, (WIDTH + 1, HEIGHT + 1), size=(80, 2))
-    _, nearest, margin = cast_rays(vertices, faces, camera, positions)
+    face, nearest, margin = cast_rays(vertices, faces, camera, positions)
     inside = ((positions >= 0) & (positions < (WIDTH, HEIGHT))).all(axis=1)
-    measured = surface_depth(vertices, faces, camera, positions)
+    met, measured = nearest_surface(vertices, faces, camera, positions)
     clear = margin > 1e-9
     np.testing.assert_allclose(measured[inside & clear], nearest[inside & clear], rtol=1e-6)
-    assert np.isinf(measured[~inside]).all()
+    assert np.isinf(measured[~inside]).all() and (met[~inside] == -1).all()
+    assert np.array_equal(measured, surface_depth(vertices, faces, camera, positions))
+    clear &= inside & (margin > 1e-6)
+    same = met == face
+    same |= (met >= 0) & (face >= 0) & (np.sort(faces[met]) == np.sort(faces[face])).all(axis=1)
+    assert same[clear].all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(meshes(), st.integers(0, 2**32 - 1))
+def test_the_winding_of_a_face_changes_nothing_that_is_seen(mesh, seed):
+    """A winding decides when a face is drawn, and must decide nothing else."""
+    vertices, faces = mesh
+    faces = np.unique(np.sort(faces), axis=0).astype(np.int32)
+    turned = np.where(
+        np.random.default_rng(seed).random((len(faces), 1)) < 0.5, faces, faces[:, ::-1]
+    )
+    expected = visibility(vertices, faces, grid_camera()).face
+    assert np.array_equal(visibility(vertices, turned, grid_camera()).face, expected)
+
+
+@pytest.mark.parametrize("first", [[0, 1, 2], [0, 2, 1]])
+def test_of_two_surfaces_in_one_place_the_lower_number_is_seen(first):
+    # All numbers are short binary fractions, so the depths agree to the last bit.
+    vertices = np.array([[-1, -1, 2], [1, -1, 2], [-1, 1, 2]], float)
+    faces = np.array([first, first[::-1]], np.int32)
+    camera = Camera(intrinsic_matrix(8.0, (8, 8)), np.eye(3), np.zeros(3), 16, 16)
+    assert set(np.unique(visibility(vertices, faces, camera).face)) == {-1, 0}
+    assert set(np.unique(visibility(vertices, faces[::-1], camera).face)) == {-1, 0}
+    met, _ = nearest_surface(vertices, faces, camera, np.array([[5.3, 6.1], [15.0, 15.0]]))
+    assert met.tolist() == [0, -1]
 
 
 def test_tiling_covers_every_pixel_once():

@@ -1,0 +1,203 @@
+"""What `render.py` takes the time of, on our side. Times are pairs: wall and CPU seconds a frame."""
+
+from __future__ import annotations
+
+import cProfile
+import inspect
+import pstats
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from render_shot import Shot
+
+from synth.blender import FilmScene, import_blender, quiet
+from synth.ground_truth import ground_truth
+from synth.picture import Picture, covered_box
+from synth.plan_row import PlanRow
+from synth.raster import RasterScene
+from synth.studio import Studio
+from textures.camera import Camera
+
+FULL, RECTANGLE = "Cycles, full frame", "Cycles, rectangle"
+SCENE, RASTER = "FilmScene.render", "RasterScene.render"
+
+
+def clocks() -> np.ndarray:
+    """Wall and CPU seconds (2,); the latter of all threads of this process."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def taken(run: Callable[[], object]) -> np.ndarray:
+    """Wall and CPU seconds (2,) of a call."""
+    begin = clocks()
+    run()
+    return clocks() - begin
+
+
+def scene_arguments(shot: Shot) -> dict[str, Any]:
+    """What both engines' scenes are made from."""
+    body, row = shot.body, shot.row
+    return {
+        "faces": body.faces,
+        "uv": body.uv,
+        "uv_faces": body.uv_faces,
+        "vertex_count": len(body.template),
+        "width": row.width,
+        "height": row.height,
+    }
+
+
+def picture(
+    scene: FilmScene | RasterScene, vertices: np.ndarray, camera: Camera, seed: int
+) -> Picture:
+    """A frame as the studio takes it."""
+    scene.look(camera)
+    return scene.render(vertices, seed=seed)
+
+
+def raster_pictures(shot: Shot, samples: int, repeats: int) -> np.ndarray:
+    """Of each repeat (R,2): the raster engine's frames alone."""
+    with RasterScene(**scene_arguments(shot), samples=samples) as scene:
+        scene.dress(shot.texture)
+        scene.light(shot.light)
+
+        def film() -> None:
+            for frame, camera in enumerate(shot.take.cameras[1:-1]):
+                picture(scene, shot.vertices[frame + 1], camera, frame)
+
+        return np.array([taken(film) for _ in range(repeats + 1)][1:]) / shot.row.frames
+
+
+def bare_calls(shot: Shot, samples: int, repeats: int) -> dict[str, np.ndarray]:
+    """Of each repeat (R,2): Cycles alone on the whole frame and on the rectangle, and our scene.
+
+    The three take turns on every frame, so that whatever else the machine does meets all. The bare
+    calls find mesh and camera in place, write no file and give nothing back: nobody can be quicker
+    with this Blender and this picture.
+    """
+    bpy = import_blender()
+    row = shot.row
+    out = {name: np.zeros((repeats + 1, row.frames, 2)) for name in (FULL, RECTANGLE, SCENE)}
+    with FilmScene(
+        **scene_arguments(shot), samples=samples, threads=shot.settings.threads
+    ) as scene:
+        scene.dress(shot.texture)
+        scene.light(shot.light)
+        mesh, render = bpy.data.objects["body"].data, bpy.context.scene.render
+
+        def call() -> None:
+            with quiet():
+                bpy.ops.render.render()
+
+        def prepare(vertices: np.ndarray, camera: Camera, *, whole: bool) -> None:
+            scene.look(camera)
+            mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).ravel())
+            mesh.update()
+            render.use_border = not whole
+            left, top, right, bottom = covered_box(vertices, camera)
+            render.border_min_x, render.border_max_x = left / row.width, right / row.width
+            render.border_min_y = 1 - bottom / row.height
+            render.border_max_y = 1 - top / row.height
+
+        for repeat in range(repeats + 1):
+            for frame, camera in enumerate(shot.take.cameras[1:-1]):
+                vertices = shot.vertices[frame + 1]
+                for name in (FULL, RECTANGLE):
+                    prepare(vertices, camera, whole=name == FULL)
+                    out[name][repeat, frame] = taken(call)
+                out[SCENE][repeat, frame] = taken(partial(picture, scene, vertices, camera, frame))
+    return {name: values[1:].mean(axis=1) for name, values in out.items()}
+
+
+class TimeInCycles:
+    """Wall and CPU seconds that Blender spent on rendering, from its own signals: synchronising the
+    scene, building its tree and tracing, but not what is done with the picture."""
+
+    def __init__(self) -> None:
+        bpy = import_blender()
+        self._spent, self._begin = np.zeros(2), np.zeros(2)
+
+        @bpy.app.handlers.persistent
+        def begin(*_: object) -> None:
+            self._begin = clocks()
+
+        @bpy.app.handlers.persistent
+        def end(*_: object) -> None:
+            self._spent = self._spent + clocks() - self._begin
+
+        bpy.app.handlers.render_init.append(begin)
+        bpy.app.handlers.render_post.append(end)
+
+    def take(self) -> np.ndarray:
+        """The seconds (2,) since the last time."""
+        spent, self._spent = self._spent, np.zeros(2)
+        return spent
+
+
+def whole_clips(
+    shot: Shot, rows: tuple[PlanRow, PlanRow], repeats: int, clock: TimeInCycles
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each repeat (R,2): the studio's clip of the first row, and of that what was spent inside
+    Cycles.
+
+    Before each, the second row is filmed and not counted: a studio keeps its last motion, and in a
+    plan neighbouring clips are of different ones.
+    """
+    row, other = rows
+    studio = Studio(shot.settings)
+    totals, inside = [], []
+    try:
+        for _ in range(repeats + 1):
+            studio.film(other, _unheard)
+            clock.take()
+            totals.append(taken(partial(studio.film, row, _unheard)) / row.frames)
+            inside.append(clock.take() / row.frames)
+    finally:
+        studio.close()
+    return np.array(totals[1:]), np.array(inside[1:])
+
+
+def parts_of_a_clip(shot: Shot, rows: tuple[PlanRow, PlanRow]) -> dict[str, float]:
+    """Wall seconds a frame of what the studio calls in other files, largest first, of one profiled
+    clip. The profiler itself takes time; the proportions are what counts.
+    """
+    row, other = rows
+    studio = Studio(shot.settings)
+    profile = cProfile.Profile()
+    try:
+        studio.film(row, _unheard)
+        studio.film(other, _unheard)
+        profile.runcall(studio.film, row, _unheard)
+    finally:
+        studio.close()
+    home = inspect.getfile(Studio)
+    parts: dict[str, float] = {}
+    for (file, _, function), (*_, callers) in pstats.Stats(profile).stats.items():
+        for (caller, _, _), (*_, cumulative) in callers.items():
+            if caller == home and file not in (home, "~"):
+                name = f"{Path(file).stem}.{function}"
+                parts[name] = parts.get(name, 0.0) + cumulative / row.frames
+    return dict(sorted(parts.items(), key=lambda item: -item[1]))
+
+
+def truth_alone(shot: Shot, channels: Sequence[str], repeats: int) -> np.ndarray:
+    """Of each repeat (R,2): the ground truth of the clip in these channels."""
+    run = partial(
+        ground_truth,
+        shot.vertices,
+        shot.joints,
+        shot.body,
+        shot.take.cameras,
+        channels=channels,
+        tracks=shot.row.tracks,
+        seed=shot.row.seed,
+    )
+    return np.array([taken(run) for _ in range(repeats + 1)][1:]) / shot.row.frames
+
+
+def _unheard(frames: int) -> None:
+    """Progress that nobody is told of."""
