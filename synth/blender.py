@@ -74,6 +74,37 @@ def import_blender() -> Any:
     return bpy
 
 
+def require_device(device: str) -> None:
+    """Raises BadInput unless Blender finds a device of that kind ("optix") on this machine.
+
+    Imports Blender into this process.
+    """
+    if device not in DEVICES:
+        raise BadInput(f"--device {device}: expected one of {', '.join(DEVICES)}")
+    if device != "cpu":
+        _devices(import_blender(), device.upper())
+
+
+def _devices(bpy: Any, kind: str) -> list[Any]:
+    """Cycles is told to use devices of ``kind``; the devices it knows, some of them of that kind."""
+    with quiet():
+        # Cycles is an add-on that Blender enables with its factory settings.
+        if "cycles" not in bpy.context.preferences.addons:
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+        preferences = bpy.context.preferences.addons["cycles"].preferences
+        try:
+            preferences.compute_device_type = kind
+            found = list(preferences.get_devices_for_type(kind))
+        except (TypeError, ValueError):  # this build of Blender does not know the kind
+            found = []
+    if not any(entry.type == kind for entry in found):
+        raise BadInput(
+            f"--device {kind.lower()}: Blender finds no {kind} device on this machine; check the driver, "
+            "or use --device cpu"
+        )
+    return found
+
+
 class FilmScene:
     """A textured mesh of fixed topology, one camera and one light.
 
@@ -177,18 +208,7 @@ class FilmScene:
         if device == "cpu":
             return
         kind = device.upper()
-        preferences = self._bpy.context.preferences.addons["cycles"].preferences
-        with quiet():
-            try:
-                preferences.compute_device_type = kind
-                found = list(preferences.get_devices_for_type(kind))
-            except (TypeError, ValueError):  # this build of Blender does not know the kind
-                found = []
-        if not any(entry.type == kind for entry in found):
-            raise BadInput(
-                f"--device {device}: Blender finds no {kind} device on this machine; check the "
-                "driver, or use --device cpu"
-            )
+        found = _devices(self._bpy, kind)
         for entry in found:
             entry.use = entry.type == kind
 

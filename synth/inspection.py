@@ -28,7 +28,8 @@ from synth.plan_row import PlanRow, read_plan
 from synth.take import posed
 from synth.verdicts import SUFFIX, Verdict, read_verdict
 from synth.video_files import frame_rate, read_video
-from synth.workers import work_through
+from synth.worker_processes import ProcessCrew
+from synth.workers import Attempt, work_through
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
 _ROTATION = next(check for check in CHECKS if check.name == "rotation")
@@ -88,19 +89,20 @@ def inspect(
     found: list[Inspection] = []
     with tqdm(total=len(stems), unit="clip", desc="checking") as bar:
 
-        def finished(suspect: Suspect, inspection: Inspection) -> None:
-            found.append(inspection)
-            bar.update()
+        def attempted(attempt: Attempt) -> None:
+            if attempt.reason is None:
+                found.append(attempt.result)
+                bar.update()
 
-        failures = work_through(
+        settings = InspectionSettings(folder, bodies, backgrounds, bool(rows))
+        outcome = work_through(
             [Suspect(stem, rows.get(stem)) for stem in stems],
-            open_studio=open_inspection,
-            settings=InspectionSettings(folder, bodies, backgrounds, bool(rows)),
+            ProcessCrew(open_inspection, settings, hopeless=(BadInput,)),
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
-            finished=finished,
+            attempted=attempted,
         )
-    found += [Inspection(f.task.stem, None, (f.reason,), ()) for f in failures]
+    found += [Inspection(f.task.stem, None, (f.reason,), ()) for f in outcome.failures]
     if clips is None:
         found += [Inspection(stem, None, (), (stem + INFO,)) for stem in _without_info(folder)]
     return sorted(found, key=lambda inspection: inspection.stem)

@@ -23,9 +23,10 @@ from synth.clips import find_clips
 from synth.film_bodies import FilmBodies
 from synth.film_inputs import BodySource
 from synth.ground_truth import CHANNELS, ground_truth
-from synth.partial_folder import partial_folder
+from synth.scratch import own_folder
 from synth.take import posed
-from synth.workers import Failure, work_through
+from synth.worker_processes import ProcessCrew
+from synth.workers import Attempt, Failure, work_through
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
 
@@ -81,14 +82,16 @@ def recompute(
     target = folder if out is None else Path(out)
     made = already = 0
     with (
-        partial_folder(target) as partial,
+        own_folder(target, ".partial-") as partial,
         tqdm(total=len(stems), unit="clip", desc="ground truth") as bar,
     ):
 
-        def finished(stem: str, computed: bool) -> None:
+        def attempted(attempt: Attempt) -> None:
             nonlocal made, already
-            made, already = made + computed, already + (not computed)
-            bar.update()
+            if attempt.reason is None:
+                computed = bool(attempt.result)
+                made, already = made + computed, already + (not computed)
+                bar.update()
 
         settings = RecomputationSettings(
             folder=folder.resolve(),
@@ -99,15 +102,14 @@ def recompute(
             bodies=bodies or BodySource(),
             overwrite=overwrite,
         )
-        failures = work_through(
+        outcome = work_through(
             stems,
-            open_studio=open_recomputation,
-            settings=settings,
+            ProcessCrew(open_recomputation, settings, hopeless=(BadInput,)),
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
-            finished=finished,
+            attempted=attempted,
         )
-    failures.sort(key=lambda failure: failure.task)
+    failures = sorted(outcome.failures, key=lambda failure: failure.task)
     for failure in failures:
         report(f"failed: {failure.task}: {failure.reason}")
     if len(failures) == len(stems):

@@ -1,30 +1,86 @@
-"""Processes that work through a list of tasks, and are thrown away before they have leaked much.
+"""A list of tasks and a crew of processes that work through it, thrown away before they leak much.
 
-Written for Blender, which leaks, crashes and cannot be shared: a worker is a fresh process that
-makes its own studio, takes one task at a time and ends after some number of them. A task that
-fails, or whose process dies, is tried once more in another process and then reported. Ctrl-C and
-SIGTERM stop everything at once.
+Written for Blender, which leaks, crashes and cannot be shared: a worker is a fresh process that takes
+one task at a time and ends after some number of them. A task that fails, or whose process dies, is
+tried once more in another process and then reported. Who the workers are is the crew's affair:
+processes of this machine (``synth.worker_processes``) or of a cluster (``synth.ray_cluster``).
 """
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
-import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol
 
 from mocap.errors import BadInput
 
 Report = Callable[[int], None]
 Work = Callable[[Any, Report], Any]
+OpenStudio = Callable[[Any], contextlib.AbstractContextManager[Work]]
+
+TRIES = 2
+
+
+class StopWork(Exception):
+    """Raised by work when no task at all can go on (a full disk); the message is one line."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a worker says.
+
+    ``kind``: "progress" (an amount), "done" (the result), "failed" (why, and whether to try again),
+    "died" (why), "refused" (its studio cannot be opened for this input: why), "stop" (no task can go
+    on: why) or "broken" (a fault of the program: its traceback).
+    """
+
+    kind: str
+    value: Any
+
+
+class Crew(Protocol):
+    """Processes that do tasks. Leaving the crew's context ends all of them at once."""
+
+    def __enter__(self) -> Crew: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def hire(self) -> Any:
+        """A new worker; anything hashable."""
+
+    def name(self, worker: Any) -> str:
+        """Where it works, as "host:pid"."""
+
+    def give(self, worker: Any, task: Any) -> None:
+        """Let it begin with a task. What comes of it is heard later, also where it is dead already."""
+
+    def listen(self) -> list[tuple[Any, Message]]:
+        """Wait until workers have said something. Who said "died" is no longer of the crew."""
+
+    def dismiss(self, worker: Any) -> None:
+        """Let an idle worker end."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a task: the ``number``-th (from 1), by ``worker``, in ``seconds`` from giving it out.
+
+    ``result`` is what the work returned; ``reason`` says in one line why there is none.
+    """
+
+    task: Any
+    number: int
+    worker: str
+    seconds: float
+    result: Any = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,112 +91,119 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a list of tasks: those that failed, and how many were not begun in time."""
+
+    failures: tuple[Failure, ...]
+    left: int
+
+
 @dataclass
-class _Worker:
-    process: Any
-    connection: Connection
+class _Duty:
+    """What a worker is at: the given task, since when, what it has reported; and how many it did."""
+
     task: Any = None
-    done: int = 0
+    began: float = 0.0
     reported: int = 0
+    done: int = 0
 
 
 def work_through(
     tasks: Sequence[Any],
+    crew: Crew,
     *,
-    open_studio: Callable[[Any], contextlib.AbstractContextManager[Work]],
-    settings: Any,
     workers: int,
     tasks_per_process: int,
-    hopeless: tuple[type[Exception], ...] = (BadInput,),
     progress: Report = lambda amount: None,
-    finished: Callable[[Any, Any], None] = lambda task, result: None,
-) -> list[Failure]:
-    """Do ``tasks`` in ``workers`` processes; returns those that failed twice.
+    attempted: Callable[[Attempt], None] = lambda attempt: None,
+    deadline: float | None = None,
+) -> Outcome:
+    """Do ``tasks``, by at most ``workers`` members of ``crew`` at a time.
 
-    ``open_studio(settings)`` is entered once a process and gives ``work(task, progress)``; both
-    must be importable, and tasks, settings and results picklable. What ``hopeless`` lists is not
-    tried again. ``progress`` takes what the workers report, less what a failed attempt had
-    reported. Raises BadInput when a studio cannot be opened for the input given.
+    ``progress`` takes what the workers report, less what a failed attempt had reported.
+    ``attempted`` is told of every try as it ends. From ``deadline`` (``time.monotonic``) on no task is
+    begun; those begun are finished. Ctrl-C and SIGTERM stop everything at once. Raises BadInput when a
+    studio cannot be opened for the input given, and when work says that none can go on.
     """
-    context = multiprocessing.get_context("spawn")
     waiting = deque(tasks)
-    tried: set[int] = set()
-    failures: list[Failure] = []
-    staff: list[_Worker] = []
+    tries: dict[int, int] = {}
+    failed: dict[int, Failure] = {}
+    staff: dict[Any, _Duty] = {}
 
-    def start() -> _Worker:
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_serve, args=(theirs, open_studio, settings, hopeless), daemon=True
-        )
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
+    def over() -> bool:
+        return deadline is not None and time.monotonic() >= deadline
 
-    def dismiss(worker: _Worker) -> None:
-        with contextlib.suppress(OSError):
-            worker.connection.send(None)
-        worker.connection.close()
-        worker.process.join(20)
-        if worker.process.is_alive():
-            worker.process.kill()
-        staff.remove(worker)
-
-    def failed(worker: _Worker, reason: str, again: bool) -> None:
-        task, worker.task = worker.task, None
-        progress(-worker.reported)
-        if again and id(task) not in tried:
-            tried.add(id(task))
-            waiting.append(task)
+    def ended(worker: Any, *, result: Any = None, reason: str | None = None, again: bool = False):
+        duty = staff[worker]
+        task, duty.task = duty.task, None
+        number = tries[id(task)] = tries.get(id(task), 0) + 1
+        seconds = time.monotonic() - duty.began
+        if reason is None:
+            duty.done += 1
+            failed.pop(id(task), None)
         else:
-            failures.append(Failure(task, reason))
+            progress(-duty.reported)
+            duty.done = tasks_per_process  # whatever it was, go on in a fresh process
+            failed[id(task)] = Failure(task, reason)
+            if again and number < TRIES:
+                waiting.append(task)
+        attempted(Attempt(task, number, crew.name(worker), seconds, result, reason))
 
-    with _stoppable():
-        try:
-            while waiting or any(worker.task is not None for worker in staff):
-                for worker in [w for w in staff if w.task is None]:
-                    if worker.done >= tasks_per_process or not waiting:
-                        dismiss(worker)
-                while waiting and len(staff) < workers:
-                    staff.append(start())
-                for worker in staff:
-                    if worker.task is None and waiting:
-                        worker.task, worker.reported = waiting.popleft(), 0
-                        with contextlib.suppress(OSError):  # it died: seen below
-                            worker.connection.send(worker.task)
-                for connection in wait([worker.connection for worker in staff]):
-                    worker = next(w for w in staff if w.connection is connection)
-                    try:
-                        kind, value = worker.connection.recv()
-                    except (EOFError, OSError):
-                        worker.process.join(5)
-                        code = worker.process.exitcode
-                        failed(worker, f"its process ended unexpectedly (exit status {code})", True)
-                        worker.connection.close()
-                        staff.remove(worker)
-                        continue
-                    if kind == "progress":
-                        worker.reported += value
-                        progress(value)
-                    elif kind == "done":
-                        task, worker.task = worker.task, None
-                        worker.done += 1
-                        finished(task, value)
-                    elif kind == "failed":
-                        reason, again = value
-                        worker.done = tasks_per_process  # whatever it was, go on in a fresh process
-                        failed(worker, reason, again)
-                    else:
-                        raise BadInput(value) if kind == "refused" else RuntimeError(value)
-        finally:
-            for worker in staff:
-                worker.process.terminate()
-            for worker in list(staff):
-                worker.process.join(10)
-                if worker.process.is_alive():
-                    worker.process.kill()
-                worker.connection.close()
-    return failures
+    with _stoppable(), crew:
+        while True:
+            for worker, duty in list(staff.items()):
+                if duty.task is None and (duty.done >= tasks_per_process or not waiting or over()):
+                    crew.dismiss(worker)
+                    del staff[worker]
+            if not staff and (not waiting or over()):
+                break
+            while waiting and len(staff) < workers and not over():
+                staff[crew.hire()] = _Duty()
+            for worker, duty in staff.items():
+                if duty.task is None and waiting and not over():
+                    duty.task, duty.began, duty.reported = waiting.popleft(), time.monotonic(), 0
+                    crew.give(worker, duty.task)
+            if not any(duty.task is not None for duty in staff.values()):
+                continue
+            for worker, message in crew.listen():
+                kind, value = message.kind, message.value
+                if kind == "progress":
+                    staff[worker].reported += value
+                    progress(value)
+                elif kind == "done":
+                    ended(worker, result=value)
+                elif kind == "failed":
+                    reason, again = value
+                    ended(worker, reason=reason, again=again)
+                elif kind == "died":
+                    if staff[worker].task is not None:
+                        ended(worker, reason=value, again=True)
+                    del staff[worker]
+                elif kind in ("refused", "stop"):
+                    raise BadInput(value)
+                else:
+                    raise RuntimeError(value)
+    left = sum(1 for task in waiting if id(task) not in tries)
+    return Outcome(tuple(failed.values()), left)
+
+
+def attempt(
+    work: Work, task: Any, report: Report, hopeless: tuple[type[Exception], ...] = (BadInput,)
+) -> Message:
+    """Do a task, in the worker: "done", "failed" (what ``hopeless`` lists is not tried again) or
+    "stop". What happens to the connection in ``report`` is raised.
+    """
+    try:
+        return Message("done", work(task, report))
+    except StopWork as error:
+        return Message("stop", str(error))
+    except hopeless as error:
+        return Message("failed", (str(error), False))
+    except (BrokenPipeError, EOFError):
+        raise
+    except Exception as error:
+        return Message("failed", (_one_line(error), True))
 
 
 @contextlib.contextmanager
@@ -168,41 +231,6 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _serve(
-    connection: Connection,
-    open_studio: Callable[[Any], contextlib.AbstractContextManager[Work]],
-    settings: Any,
-    hopeless: tuple[type[Exception], ...],
-) -> None:
-    """What a worker process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it and says what to do
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
-    with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
-        try:
-            with open_studio(settings) as work:
-                while (task := connection.recv()) is not None:
-                    try:
-                        result = work(task, lambda amount: connection.send(("progress", amount)))
-                    except hopeless as error:
-                        connection.send(("failed", (str(error), False)))
-                    except (BrokenPipeError, EOFError):
-                        raise
-                    except Exception as error:
-                        connection.send(("failed", (_one_line(error), True)))
-                    else:
-                        connection.send(("done", result))
-        except BadInput as error:
-            connection.send(("refused", str(error)))
-        except (BrokenPipeError, EOFError):
-            raise
-        except Exception:
-            connection.send(("broken", traceback.format_exc()))
-    connection.close()
-    sys.stdout.flush()
-    # Blender's own shutdown may crash; there is nothing left to do for it.
-    os._exit(0)
 
 
 def _one_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,22 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
     help="cpu, cuda, optix, hip, oneapi or metal; refused where Blender does not find it.",
 )
 @click.option("--shard", metavar="K/N", help="Film every N-th clip from the K-th on (job arrays).")
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Film on a Ray cluster: local, auto or its address; --workers actors, or all it has room for.",
+)
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Film the part of the plan that fits into 8h, 90m or 2d, in the plan's shares of everything.",
+)
+@click.option("--max-gb", type=float, help="Film the part of the plan that fits into this room.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Film a few frames, say what the plan covers and how long and large it will be; keep nothing.",
+)
 @click.pass_context
 def render_videos(
     context: click.Context,
@@ -170,17 +187,37 @@ def render_videos(
     out: Path,
     device: str,
     shard: str | None,
+    ray: str | None,
+    budget: str | None,
+    max_gb: float | None,
+    dry_run: bool,
     **options: Any,
 ) -> None:
     """Film the motions in the textures, with ground truth, in SURREAL's layout.
 
     Interrupt it at any time; the same command goes on where it stopped.
     """
+    from mocap.errors import BadInput
     from synth import films
+    from synth.cost import parse_duration
+    from synth.coverage import coverage
     from synth.film_inputs import BodySource, open_inputs
     from synth.plan_row import parse_shard, read_plan
+    from synth.prediction import require_room
+    from synth.running import Running, require_means
 
-    part = parse_shard(shard) if shard else None
+    if max_gb is not None and not max_gb > 0:
+        raise BadInput(f"--max-gb {max_gb:g}: expected more than 0")
+    running = Running(
+        workers=options["workers"],
+        device=device.lower(),
+        shard=parse_shard(shard) if shard else None,
+        ray=ray,
+        budget=parse_duration(budget) if budget else None,
+        room=None if max_gb is None else max_gb * 1e9,
+        began=time.monotonic(),
+    )
+    require_means(out, running)
     if plan_file is None:
         inputs, plans = _plans(options, {"": options["textures"]})
         (rows,) = plans.values()
@@ -195,18 +232,20 @@ def render_videos(
             bodies=BodySource(options["body"], options["uv"]),
             report=_left_out,
         )
-    summary = films.render_videos(
-        rows,
-        inputs,
-        out,
-        workers=options["workers"],
-        device=device.lower(),
-        shard=part,
-        report=_say,
-    )
+    if dry_run:
+        click.echo(coverage(rows))
+        prediction = films.predict_videos(rows, inputs, out, running)
+        if prediction is None:
+            click.echo(f"every clip is there already: {out}")
+        else:
+            click.echo(str(prediction))
+            require_room(prediction.bytes, out)
+        return
+    summary = films.render_videos(rows, inputs, out, running, report=_say)
+    left = f", {summary.left} left" if summary.left else ""
     click.echo(
         f"{summary.made} clips made, {summary.already} already there, "
-        f"{len(summary.failures)} failed: {summary.out}"
+        f"{len(summary.failures)} failed{left}: {summary.out} (ledger: {summary.ledger})"
     )
     if options["strict"] and summary.failures:
         raise click.exceptions.Exit(1)

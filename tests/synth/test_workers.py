@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,21 +13,27 @@ from pathlib import Path
 import pytest
 
 from mocap.errors import BadInput
+from synth.worker_processes import ProcessCrew
 from synth.workers import work_through
 from tests.synth.worker_studios import open_studio
 
+ROOT = Path(__file__).resolve().parents[2]
 
-def run(folder: Path, tasks: list[str], **changes):
-    results, progress = {}, []
-    failures = work_through(
+
+def run(folder: Path, tasks: list[str], *, tasks_per_process: int = 10, **changes):
+    """Results, failures, progress and every attempt."""
+    attempts, progress = [], []
+    outcome = work_through(
         tasks,
-        open_studio=open_studio,
-        settings=str(folder),
-        finished=results.__setitem__,
+        ProcessCrew(open_studio, str(folder)),
+        tasks_per_process=tasks_per_process,
         progress=progress.append,
-        **({"workers": 2, "tasks_per_process": 10} | changes),
+        attempted=attempts.append,
+        **({"workers": 2} | changes),
     )
-    return results, failures, sum(progress)
+    results = {a.task: a.result for a in attempts if a.reason is None}
+    assert outcome.left == len(tasks) - len(results) - len(outcome.failures)
+    return results, list(outcome.failures), sum(progress), attempts
 
 
 def tries(folder: Path, task: str) -> list[str]:
@@ -34,18 +42,20 @@ def tries(folder: Path, task: str) -> list[str]:
 
 def test_every_task_is_done_once_in_processes_that_do_not_grow_old(tmp_path):
     tasks = [f"task{k}" for k in range(7)]
-    results, failures, progress = run(tmp_path, tasks, tasks_per_process=2)
+    results, failures, progress, attempts = run(tmp_path, tasks, tasks_per_process=2)
     assert results == {task: task.upper() for task in tasks} and failures == []
     assert progress == 14
     owners = [name.rpartition(".")[2] for name in (p.name for p in tmp_path.iterdir())]
     assert len(owners) == 7
     assert max(owners.count(pid) for pid in owners) <= 2
     assert str(os.getpid()) not in owners
+    assert {attempt.worker.rpartition(":")[2] for attempt in attempts} == set(owners)
+    assert {attempt.number for attempt in attempts} == {1}
 
 
 def test_what_fails_is_tried_again_in_another_process_and_then_named(tmp_path):
     tasks = ["fine", "crash-once", "raise-once", "raise-always", "crash-always", "hopeless"]
-    results, failures, progress = run(tmp_path, tasks)
+    results, failures, progress, attempts = run(tmp_path, tasks)
     assert set(results) == {"fine", "crash-once", "raise-once"}
     reasons = {failure.task: failure.reason for failure in failures}
     assert set(reasons) == {"raise-always", "crash-always", "hopeless"}
@@ -61,6 +71,71 @@ def test_what_fails_is_tried_again_in_another_process_and_then_named(tmp_path):
         assert len(tries(tmp_path, task)) == count, task
     assert len(set(tries(tmp_path, "raise-once"))) == 2
     assert progress == 2 * 3  # what failed attempts had reported is taken back
+    told = [(a.task, a.number, a.reason is None) for a in attempts]
+    assert sorted(told) == sorted(
+        [("fine", 1, True), ("hopeless", 1, False)]
+        + [(f"{fault}-once", n, n == 2) for fault in ("crash", "raise") for n in (1, 2)]
+        + [(f"{fault}-always", n, False) for fault in ("crash", "raise") for n in (1, 2)]
+    )
+
+
+def test_a_crash_is_named_with_the_place_in_our_code(tmp_path):
+    *_, attempts = run(tmp_path, ["crash-once"])
+    assert attempts[0].reason.startswith(
+        "its process was ended by SIGSEGV in work (worker_studios.py:"
+    )
+
+
+def test_what_blender_only_says_on_stderr_is_the_reason_of_the_failure(tmp_path):
+    _, failures, *_ = run(tmp_path, ["complain-of-memory"])
+    assert failures[0].reason.startswith("BlenderError: Error: Out of memory in the device (")
+
+
+def test_a_task_that_says_that_none_can_go_on_stops_all(tmp_path):
+    with pytest.raises(BadInput, match=r"^no room anywhere$"):
+        run(tmp_path, ["fine", "stop", *(f"task{k}" for k in range(50))], workers=1)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_from_the_deadline_on_nothing_is_begun_and_what_was_begun_is_finished(tmp_path):
+    tasks = ["until-the-deadline", *(f"task{k}" for k in range(20))]
+    deadline = time.monotonic() + 3
+    (tmp_path / "deadline").write_text(str(deadline))
+    results, failures, *_ = run(tmp_path, tasks, workers=1, deadline=deadline)
+    assert list(results) == ["until-the-deadline"] and failures == []
+    results, *_ = run(tmp_path, tasks, deadline=time.monotonic() - 1)
+    assert results == {}
+
+
+def test_workers_end_with_the_process_that_started_them_even_while_at_work(tmp_path):
+    code = (
+        "import sys\n"
+        "from synth.worker_processes import ProcessCrew\n"
+        "from synth.workers import work_through\n"
+        "from tests.synth.worker_studios import open_studio\n"
+        "if __name__ == '__main__':\n"
+        "    crew = ProcessCrew(open_studio, sys.argv[1])\n"
+        "    work_through(['deaf1', 'deaf2'], crew, workers=2, tasks_per_process=9)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
+    while not (tries(tmp_path, "deaf1") and tries(tmp_path, "deaf2")):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    workers = [name.rpartition(".")[2] for name in tries(tmp_path, "deaf*")]
+    parent.kill()
+    parent.wait()
+    give_up = time.monotonic() + 20
+    while any(alive(worker) for worker in workers):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def alive(process: str) -> bool:
+    """Whether it runs; one that nobody has collected yet does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_studio_that_cannot_open_stops_everything_with_its_reason(tmp_path):

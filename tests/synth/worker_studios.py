@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from mocap.errors import BadInput
+from synth.workers import StopWork
 
 
 @contextmanager
@@ -32,9 +34,51 @@ def open_studio(folder: str):
             raise RuntimeError("a lasting\nfault")
         if task.startswith("hopeless"):
             raise BadInput("the input is at fault")
+        if task.startswith("stop"):
+            raise StopWork("no room anywhere")
+        if task.startswith("complain"):
+            from synth.blender import quiet  # here, since it takes seconds to import
+
+            with quiet():
+                os.write(2, b"Error: Out of memory in the device\n")
+        if task.startswith("until"):
+            until = float((folder / "deadline").read_text())
+            time.sleep(max(0.0, until - time.monotonic()) + 0.1)
+        if task.startswith("deaf"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
         if task.startswith("sleep"):
             time.sleep(60)
         progress(1)
         return task.upper()
 
     yield work
+
+
+@contextmanager
+def open_crashing_film_studio(settings):
+    """A film studio whose process is ended by SIGSEGV on the clip of the environment's CRASH_ON."""
+    from synth.film_crew import open_film_studio
+
+    with open_film_studio(settings) as film:
+
+        def crash(row, progress):
+            if row.stem == os.environ["CRASH_ON"]:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            return film(row, progress)
+
+        yield crash
+
+
+@contextmanager
+def open_studio_on_failing_disk(settings):
+    """A film studio under which the disk of the environment's READ_ONLY_AFTER becomes read-only."""
+    from synth.film_crew import open_film_studio
+
+    with open_film_studio(settings) as film:
+
+        def fail(row, progress):
+            subprocess.run(["mount", "-o", "remount,ro", os.environ["READ_ONLY_AFTER"]], check=True)
+            return film(row, progress)
+
+        yield fail

@@ -1,0 +1,69 @@
+"""Folders that belong to a process: named after it, and swept away when it is gone.
+
+A process that is killed removes nothing. The next one that makes a folder in the same place does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_MEMORY = Path("/dev/shm")
+
+
+@contextmanager
+def own_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in ``parent`` for this process alone, gone at the end."""
+    folder = process_folder(parent, prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def process_folder(parent: Path, prefix: str) -> Path:
+    """Make ``parent``'s folder of this process.
+
+    Those of processes of this machine that have ended are removed first; another machine's, on a
+    shared disk, are left to it.
+    """
+    sweep(parent, prefix)
+    folder = parent / f"{prefix}{socket.gethostname()}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sweep(parent: Path, prefix: str) -> None:
+    """Remove the folders that processes of this machine left in ``parent`` when they were killed."""
+    named = re.compile(rf"{re.escape(prefix + socket.gethostname())}-(\d+)")
+    for folder in parent.glob(f"{prefix}*"):
+        match = named.fullmatch(folder.name)
+        if match and not _runs(int(match[1])):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    with contextlib.suppress(OSError, IndexError):  # killed, but not yet collected by its parent
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return True
+
+
+@contextmanager
+def frame_folder() -> Iterator[Path]:
+    """Where the renderer writes single frames: in memory where the system has such a place."""
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    with own_folder(memory, "surrealpp-") as folder:
+        yield folder
