@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from mocap.acclaim import count_frames, read_amc, read_asf
+from mocap.acclaim_capture import acclaim_capture
 from mocap.body import Body
 from mocap.bvh import read_bvh
 from mocap.bvh_capture import bvh_capture, cmu_name
-from mocap.capture import Capture, acclaim_capture
+from mocap.capture import Capture
 from mocap.errors import BadInput
 from mocap.motion import Motion
 from mocap.pose_archives import read_recording, stored_motions
@@ -78,7 +79,7 @@ def thinned(capture: Capture, step: int) -> Capture:
     if step == 1:
         return capture
     places = {joint: place[::step] for joint, place in capture.places.items()}
-    return replace(capture, turned=capture.turned[::step], places=places)
+    return replace(capture, turns=capture.turns[::step], places=places)
 
 
 def pose_capture(
