@@ -72,8 +72,9 @@ class Capture:
     """What was recorded, T frames.
 
     turns: (T, 24, 4) float64 unit quaternions (x, y, z, w), the rotations of SMPL's segments away from
-    the common rest pose, in the world; ``turned`` gives them as matrices. rest: unit vectors (3,) in the rest pose: of limb bones by the joint they begin at
-    ("left_hip" to the knee, and so on), and "trunk", from between the hips to between the shoulders.
+    the common rest pose, in the world; ``turned`` gives them as matrices. rest: unit vectors (3,) in the
+    rest pose: of limb bones by the joint they begin at ("left_hip" to the knee, and so on), and
+    "trunk", from between the hips to between the shoulders.
     places: (T, 3) float64 metres, the joints that have a counterpart among SMPL's: always hips, knees,
     ankles, feet (the bases of the toes), shoulders, elbows, wrists and head, where the source has them
     neck and hands. leg_length: hip to knee to ankle, mean of both sides, metres.

@@ -10,8 +10,16 @@ import math
 import numba
 import numpy as np
 
-from mocap.quaternions import COMPILED, WITHIN, from_vector, get, inverse, product, put
-from mocap.quaternions import rotation_vector
+from mocap.quaternions import (
+    COMPILED,
+    WITHIN,
+    from_vector,
+    get,
+    inverse,
+    product,
+    put,
+    rotation_vector,
+)
 
 _SHORTEST = 3  # frames of a run
 _WANDERS = 0.06  # metres

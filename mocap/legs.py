@@ -11,8 +11,20 @@ import math
 import numba
 import numpy as np
 
-from mocap.quaternions import COMPILED, WITHIN, ahead, arc, get, inverse, partway, product, put
-from mocap.quaternions import rotation_vector, turn, vector
+from mocap.quaternions import (
+    COMPILED,
+    WITHIN,
+    ahead,
+    arc,
+    arc_factor,
+    get,
+    inverse,
+    partway,
+    product,
+    put,
+    turn,
+    vector,
+)
 
 
 @numba.njit(**WITHIN)
@@ -186,12 +198,18 @@ def turn_joint(turns, joint, own):
 @numba.njit(**COMPILED)
 def pose_of(turns, parents):
     """SMPL pose (T, 72) float32 of global turns (T, 24, 4)."""
-    out = np.empty((len(turns), 3 * turns.shape[1]), np.float32)
-    for t in range(len(turns)):
-        for j in range(turns.shape[1]):
+    count, number = turns.shape[:2]
+    out = np.empty((count, 3 * number), np.float32)
+    local, factors = np.empty((3, number)), np.empty(number)
+    for t in range(count):
+        for j in range(number):
             own, p = get(turns, t, j), parents[j]
             if p >= 0:
                 own = product(inverse(get(turns, t, p)), own)
-            x, y, z = rotation_vector(own)
-            out[t, 3 * j], out[t, 3 * j + 1], out[t, 3 * j + 2] = x, y, z
+            local[0, j], local[1, j], local[2, j], factors[j] = own
+        for j in range(number):  # apart from the rest, so that joints are worked on abreast
+            factors[j] = arc_factor(factors[j])
+        for j in range(number):
+            for k in range(3):
+                out[t, 3 * j + k] = local[k, j] * factors[j]
     return out

@@ -111,16 +111,20 @@ def about_x(angle):
 
 
 @numba.njit(**WITHIN)
-def rotation_vector(q):
-    """Axis times angle, at most pi."""
-    x, y, z, w = q
+def arc_factor(w):
+    """What to multiply the vector part by to give the rotation vector."""
     at = 1 - 2 * abs(w)
     f = 0.0
     for coefficient in _ARC:
         f = f * at + coefficient
-    if w < 0:
-        f = -f
-    return x * f, y * f, z * f
+    return -f if w < 0 else f
+
+
+@numba.njit(**WITHIN)
+def rotation_vector(q):
+    """Axis times angle, at most pi."""
+    f = arc_factor(q[3])
+    return q[0] * f, q[1] * f, q[2] * f
 
 
 @numba.njit(**WITHIN)
@@ -171,7 +175,7 @@ def arc(start, end):
 @numba.njit(**COMPILED)
 def from_matrices(rotations):
     """Quaternions (T, J, 4) of rotations (T, J, 3, 3)."""
-    out = np.empty(rotations.shape[:2] + (4,))
+    out = np.empty((*rotations.shape[:2], 4))
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
             m = rotations[t, j]
@@ -192,7 +196,7 @@ def from_matrices(rotations):
 @numba.njit(**COMPILED)
 def to_matrices(quaternions):
     """Rotations (T, J, 3, 3) of quaternions (T, J, 4)."""
-    out = np.empty(quaternions.shape[:2] + (3, 3))
+    out = np.empty((*quaternions.shape[:2], 3, 3))
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
             x, y, z, w = get(quaternions, t, j)

@@ -25,8 +25,9 @@ class SoleTerms(NamedTuple):
     """Soles, laid out for these sums.
 
     chain: (K,) joints needed, parents first; parents, offsets: (24,), (24, 3) metres from the parent.
-    joints: (2, J) those that move each foot. spans: (2, J, 3) the points of N that each moves at all, from
-    and up to, and where its rows begin in ``shares``: weight times rest offset, and weight, (4, points).
+    joints: (2, J) those that move each foot. spans: (2, J, 3) unsigned, the points that each moves at
+    all, the first and how many, and where its rows (4, moved) begin in ``shares``: weight times rest
+    offset, and weight. points: how many, for each foot.
     """
 
     chain: np.ndarray
@@ -43,7 +44,10 @@ def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ..
     moving = [np.flatnonzero(weights.max(axis=0) > 1e-3) for _, weights in feet]
     most = max(map(len, moving))
     points = -(-max(len(vertices) for vertices, _ in feet) // _ABREAST) * _ABREAST
-    of_feet, spans = np.zeros((len(feet), most), np.int64), np.zeros((len(feet), most, 3), np.int64)
+    of_feet, spans = (
+        np.zeros((len(feet), most), np.int64),
+        np.zeros((len(feet), most, 3), np.uint64),
+    )
     shares, size = [], 0
     for side, (vertices, weights) in enumerate(feet):
         # Points moved by the same joints lie together, so that each joint has a short span of them.
@@ -54,7 +58,7 @@ def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ..
             own = order[moved[0] : moved[-1] + 1]
             weight = weights[own, joint, None]
             of_feet[side, k] = joint
-            spans[side, k] = moved[0], moved[-1] + 1, size
+            spans[side, k] = moved[0], len(own), size
             shares.append(np.hstack([weight * (vertices[own] - joints[joint]), weight]).T.ravel())
             size += len(shares[-1])
     needed: set[int] = set()
@@ -101,19 +105,22 @@ def _least(values):
 def _lowest(rows, levels, terms, side, heights):
     heights[:] = 0.0
     for i in range(terms.joints.shape[1]):
-        joint, (start, stop, at) = terms.joints[side, i], terms.spans[side, i]
+        joint = terms.joints[side, i]
         x, y, z, level = rows[joint, 0], rows[joint, 1], rows[joint, 2], levels[joint]
-        share = terms.shares[at : at + 4 * (stop - start)].reshape(4, stop - start)
-        own, a, b, c, weight = heights[start:stop], share[0], share[1], share[2], share[3]
-        for v in range(len(own)):
-            own[v] += a[v] * x + b[v] * y + c[v] * z + weight[v] * level
+        # Unsigned, so that no index can count from an end and all points are worked on abreast.
+        start, count, a = terms.spans[side, i, 0], terms.spans[side, i, 1], terms.spans[side, i, 2]
+        b, c, d = a + count, a + np.uint64(2) * count, a + np.uint64(3) * count
+        share = terms.shares
+        for v in range(count):
+            rise = share[a + v] * x + share[b + v] * y + share[c + v] * z
+            heights[start + v] += rise + share[d + v] * level
     return _least(heights)
 
 
 @numba.njit(**COMPILED)
 def up_rows(turns):
     """Second rows (T, 24, 3) of the rotation matrices of ``turns`` (T, 24, 4)."""
-    out = np.empty(turns.shape[:2] + (3,))
+    out = np.empty((*turns.shape[:2], 3))
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
             out[t, j, 0], out[t, j, 1], out[t, j, 2] = up_row(get(turns, t, j))
@@ -147,6 +154,14 @@ def lowest_points(rows, terms):
 
 
 @numba.njit(**WITHIN)
+def _fill(turns, t, terms, rows, levels):
+    """The needed joints' ``rows`` (24, 3) and ``levels`` (24,) of one frame."""
+    for joint in terms.chain:
+        rows[joint, 0], rows[joint, 1], rows[joint, 2] = up_row(get(turns, t, joint))
+    _levels(rows, terms, levels)
+
+
+@numba.njit(**WITHIN)
 def _turn_up(turns, t, joint, ankle, foot, angle):
     """Raise the toes by ``angle`` about the side axis of ``joint``, the foot following."""
     turned = product(get(turns, t, joint), about_x(-angle))
@@ -165,8 +180,9 @@ def bend_off_floor(turns, pelvis, lowest, terms, side, ankle, foot, reach):
     toes often reach below the ground when the heel rises; real ones bend, until they are level, never
     past it: heels do not. Of the bends that help as much as any the least is taken; the rest is left.
     """
-    levels, points = np.empty(turns.shape[1]), np.empty(terms.points)
-    trial, heights = np.empty((1,) + turns.shape[1:]), np.empty(len(_BENDS))
+    rows, levels = np.empty((turns.shape[1], 3)), np.empty(turns.shape[1])
+    trial, heights = np.empty((1, *turns.shape[1:])), np.empty(len(_BENDS))
+    points = np.empty(terms.points)
     for joint in (foot, ankle):
         angles = np.zeros(len(turns))
         for t in range(len(turns)):
@@ -179,8 +195,7 @@ def bend_off_floor(turns, pelvis, lowest, terms, side, ankle, foot, reach):
             while tried < len(_BENDS) and _BENDS[tried] <= level and best < _ENOUGH - SUNK:
                 trial[0] = turns[t]
                 _turn_up(trial, 0, joint, ankle, foot, _BENDS[tried])
-                rows = up_rows(trial)[0]
-                _levels(rows, terms, levels)
+                _fill(trial, 0, terms, rows, levels)
                 heights[tried] = _lowest(rows, levels, terms, side, points) + pelvis[t, 1]
                 best = max(best, heights[tried])
                 tried += 1
@@ -192,7 +207,5 @@ def bend_off_floor(turns, pelvis, lowest, terms, side, ankle, foot, reach):
         for t in range(len(turns)):
             if angles[t] > 0:
                 _turn_up(turns, t, joint, ankle, foot, angles[t])
-                trial[0] = turns[t]
-                rows = up_rows(trial)[0]
-                _levels(rows, terms, levels)
+                _fill(turns, t, terms, rows, levels)
                 lowest[t, side] = _lowest(rows, levels, terms, side, points)

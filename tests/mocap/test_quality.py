@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mocap.acclaim import read_amc, read_asf
-from mocap.body import JOINT_NAMES
 from mocap.acclaim_capture import acclaim_capture
+from mocap.body import JOINT_NAMES
 from mocap.crossing import segment_distances
 from mocap.defects import find_flips, find_skating, find_speeds, find_static, find_truncation
 from mocap.footing import global_rotations, soles_of
