@@ -36,10 +36,11 @@ from pathlib import Path
 import numpy as np
 
 from mocap.acclaim import read_amc, read_asf
+from mocap.acclaim_capture import acclaim_capture
 from mocap.body import JOINT_NAMES
 from mocap.bvh import read_bvh
 from mocap.bvh_capture import bvh_capture, cmu_name
-from mocap.capture import SIDES, Capture, acclaim_capture
+from mocap.capture import SIDES, Capture
 from mocap.errors import BadInput
 from mocap.footing import (
     Soles,
