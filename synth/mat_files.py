@@ -7,6 +7,8 @@ import os
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from mocap.errors import BadInput
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by surrealpp".ljust(116)
 _HEADER_SIZE, _COMPRESSED = 128, 15  # bytes; miCOMPRESSED
+_PAGE = 4096  # bytes
 _DAMAGE = (
     MatReadError,
     zlib.error,
@@ -48,16 +51,46 @@ def write_mat(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
 
 
 def _deflated(element: memoryview, value: Any) -> bytes:
-    """A variable's bytes as a zlib stream: a third of the time that scipy's own setting takes, for a
-    few per cent in size.
+    """A variable's bytes as a zlib stream, several times as fast as scipy makes one.
 
-    Channels are mostly background. Where that is 0, run lengths are all there is to find; where it is
-    another number (depth), only a search for repeats sees it.
+    Channels are mostly background. Pages of nothing else are deflated once and remembered by how many
+    they are; a full flush at each seam makes the pieces one stream. In between, where the background is
+    0, run lengths are all there is to find; where it is another number (depth), repeats are looked for.
     """
-    empty = isinstance(value, np.ndarray) and value.size and value.flat[0] == 0
-    strategy = zlib.Z_RLE if empty else zlib.Z_DEFAULT_STRATEGY
-    stream = zlib.compressobj(6 if empty else 1, zlib.DEFLATED, 15, 9, strategy)
-    return stream.compress(element) + stream.flush()
+    level, strategy = 6, zlib.Z_DEFAULT_STRATEGY
+    pieces: list[tuple[int, int, bool]] = [(0, len(element), False)]  # start, end, background alone
+    pattern = b""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.size:
+        pattern = (value.flat[0].tobytes() * 8)[:8]
+        level, strategy = (1, strategy) if any(pattern) else (6, zlib.Z_RLE)
+        pieces = _pieces(element, pattern)
+    out = [b"\x78\x9c"]
+    for start, end, empty in pieces:
+        if empty:
+            out.append(_constant(pattern, end - start))
+        else:
+            stream = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
+            out += [stream.compress(element[start:end]), stream.flush(zlib.Z_FULL_FLUSH)]
+    out.append(b"\x03\x00" + struct.pack(">I", zlib.adler32(element)))  # an empty last block
+    return b"".join(out)
+
+
+def _pieces(element: memoryview, pattern: bytes) -> list[tuple[int, int, bool]]:
+    """Where runs of pages that repeat ``pattern`` (8 bytes) begin and end, and what lies between."""
+    count = len(element) // _PAGE
+    pages = np.frombuffer(element, np.uint64, count * _PAGE // 8).reshape(count, _PAGE // 8)
+    empty = (pages == np.frombuffer(pattern, np.uint64)).all(axis=1)
+    seams = (np.flatnonzero(np.diff(empty)) + 1).tolist()
+    bounds = [0, *seams, count]
+    pieces = [(a * _PAGE, b * _PAGE, bool(empty[a])) for a, b in pairwise(bounds) if b > a]
+    return [*pieces, (count * _PAGE, len(element), False)]
+
+
+@lru_cache(maxsize=4096)
+def _constant(pattern: bytes, size: int) -> bytes:
+    """``size`` bytes of a repeated pattern, deflated up to a full flush."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return stream.compress(pattern * (size // len(pattern))) + stream.flush(zlib.Z_FULL_FLUSH)
 
 
 def read_mat(
