@@ -399,7 +399,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "flow_picture",
         ("steps", "frames"),
-        lambda e: flow_checks.warp_figures(e.steps, e.frames) if _matches(e) else {},
+        lambda e: flow_checks.warp_figures(e.steps, e.frames, e.mask) if _matches(e) else {},
         (
             Figure("warp_gain", "difference of two frames with forward flow, of that without"),
             Figure("warp_beaten", "flow mirrored, turned or swapped fits the film better by", "%"),
@@ -430,7 +430,10 @@ CHECKS: tuple[Check, ...] = (
         lambda e: picture_checks.silhouette_figures(e.coverage, e.mask),
         (
             Figure("silhouette_iou", "overlap of picture and mask", "%", worst="least"),
-            Figure("silhouette_worst_iou", "overlap in the worst frame", "%", worst="least"),
+            Figure(
+                "silhouette_off", "picture and mask differ, for each pixel of outline, by", "px"
+            ),
+            Figure("silhouette_worst_off", "the same in the worst frame", "px"),
         ),
     ),
     Check(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+_LARGE = 600  # pixels of a person some 70 tall; on smaller ones, cloth is finer than pixels
 _TELLING = 2.0  # levels; frames that differ by less differ by compression alone
 _MOVING = 1.0  # pixels of flow from which on a photograph of the next frame tells anything
 _CONTINUOUS = 0.03  # metres between four pixels' surface points: beyond, they straddle an outline
@@ -146,16 +147,20 @@ def occlusion_figures(steps: FlowSteps, surface: np.ndarray) -> dict[str, float]
     return figures | {"occluded_but_seen": float((apart[hidden] < 0.01).mean())}
 
 
-def warp_figures(steps: FlowSteps, frames: np.ndarray) -> dict[str, float]:
+def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     """The next frame, fetched along forward flow, against this one: ``frames`` (T,H,W,3) uint8.
 
-    Mean absolute differences in levels over seen points that move by a pixel or more: ``warp_levels``
+    Mean absolute differences in levels over seen points that move by a pixel or more, off the outline of
+    the mask (T,H,W), where the background shines through: ``warp_levels``
     with the flow, ``still_levels`` without; ``warp_gain`` is one over the other (below 1: the flow
     explains what moved) and ``warp_beaten`` by how much, in parts, the flow with an axis turned round, or
     both, or the axes swapped, explains more. None of it where too little moves, neither of the last two
     where nothing seems to.
     """
+    inner = inner_pixels(mask)
     moving = steps.seen & (np.hypot(*steps.ahead.T) >= _MOVING)
+    moving &= steps.here(inner) & steps.nearest(inner)
+    moving &= (mask.sum(axis=(1, 2)) >= _LARGE)[steps.frame]
     if moving.sum() < _FEWEST:
         return {}
     some = steps.chosen(moving)
@@ -175,6 +180,14 @@ def warp_figures(steps: FlowSteps, frames: np.ndarray) -> dict[str, float]:
         "warp_gain": warped / still,
         "warp_beaten": max(0.0, warped / max(best, _TELLING) - 1),
     }
+
+
+def inner_pixels(mask: np.ndarray) -> np.ndarray:
+    """The mask (T,H,W) without its outline: pixels all of whose eight neighbours are in it."""
+    out = np.zeros_like(mask)
+    whole = mask[:, :, :-2] & mask[:, :, 1:-1] & mask[:, :, 2:]
+    out[:, 1:-1, 1:-1] = whole[:, :-2] & whole[:, 1:-1] & whole[:, 2:]
+    return out
 
 
 def end_figures(

@@ -9,22 +9,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from synth.flow_checks import inner_pixels
+
 _REACH = 5  # pixels by which the mask is shifted to see whether it would fit better there
 _SCRAP = 200  # pixels of body below which its outline is most of it
 _LOOKED_AT = 12  # frames of a clip, evenly spread
 
 
 def silhouette_figures(coverage: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """Intersection over union of what the renderer covered, (T,H,W) in [0, 1], and the mask: over the
-    clip, and in the worst frame of those that show more than a scrap of the body."""
+    """How far what the renderer covered, (T,H,W) in [0, 1], and the mask are the same.
+
+    Their intersection over union, and the pixels in which they differ for each pixel of the mask's
+    outline, which does not depend on how large the person is: about how many pixels one lies beside
+    the other. Over the clip, and in the worst frame of those that show more than a scrap of the body.
+    """
     drawn = coverage > 0.5
     both = (drawn & mask).sum(axis=(1, 2)).astype(np.float64)
     either = (drawn | mask).sum(axis=(1, 2))
     if not either.any():
         return {}
-    figures = {"silhouette_iou": float(both.sum() / either.sum())}
+    outline = np.maximum((mask & ~inner_pixels(mask)).sum(axis=(1, 2)), 1)
+    off = (either - both) / outline
+    figures = {
+        "silhouette_iou": float(both.sum() / either.sum()),
+        "silhouette_off": float((either - both).sum() / outline.sum()),
+    }
     if (whole := either >= _SCRAP).any():
-        figures["silhouette_worst_iou"] = float((both[whole] / either[whole]).min())
+        figures["silhouette_worst_off"] = float(off[whole].max())
     return figures
 
 

@@ -21,6 +21,9 @@ FOLDER = click.Path(path_type=Path)
     type=FOLDER,
     help="Photographs that stand behind the people; painted ones are made again.",
 )
+@click.option(
+    "--picture", type=FOLDER, help="Also write a .jpg or .png: all channels of ten clips."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
 @click.option("--strict", is_flag=True, help="Exit with 1 also when files of clips are missing.")
 def check(
@@ -30,6 +33,7 @@ def check(
     body: Path | None,
     uv: Path | None,
     backgrounds: Path | None,
+    picture: Path | None,
     as_json: bool,
     strict: bool,
 ) -> None:
@@ -43,6 +47,10 @@ def check(
     from synth.film_inputs import BodySource
     from synth.inspection import inspect
 
+    if picture is not None:
+        from synth.channel_sheet import write_channel_sheet
+
+        write_channel_sheet(picture, folder)
     found = inspect(
         folder,
         clips=clips,
