@@ -168,13 +168,13 @@ def _support(e: Evidence) -> dict[str, float]:
     if truth.depth is not None:
         there["depth"] = np.isfinite(truth.depth)
     if truth.normals is not None:
-        there["normals"] = (truth.normals != 0).any(axis=-1)
+        there["normals"] = surface_checks.holding(truth.normals)
     if truth.face is not None:
         there["face"] = truth.face >= 0
     beside = {}
     for name in ("flow_forward", "flow_backward"):
         if (values := getattr(truth, name)) is not None:
-            beside[name] = (values != 0).any(axis=-1)
+            beside[name] = surface_checks.holding(values)
     for name in ("occlusion_forward", "occlusion_backward"):
         if (values := getattr(truth, name)) is not None:
             beside[name] = values

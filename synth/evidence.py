@@ -13,7 +13,7 @@ from synth.flow_checks import FlowSteps, flow_steps
 from synth.ground_truth import GroundTruth
 from synth.joint_checks import seen_from
 from synth.plan_row import PlanRow
-from synth.surface_checks import SurfaceSamples, surface_samples
+from synth.surface_checks import SurfaceSamples, holding, surface_samples
 from synth.take import Take
 
 
@@ -90,7 +90,7 @@ class Evidence:
         if truth.depth is not None:
             return np.isfinite(truth.depth)
         if truth.normals is not None:
-            return (truth.normals != 0).any(axis=-1)
+            return holding(truth.normals)
         return None if self.recomputed is None else self.recomputed.mask
 
     @cached_property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from synth.flow_checks import inner_pixels
@@ -54,18 +55,21 @@ def film_figures(
 
 def compression_figures(frames: np.ndarray, rendered: np.ndarray) -> dict[str, float]:
     """Mean difference of the film from the pictures that went into it, both (T,H,W,3) uint8; and by how
-    many levels it would be less with red for blue, mirrored, or one frame earlier or later (0: it is
-    least as it should be)."""
+    many levels it would be less, on some frames, with red for blue, mirrored, or one frame earlier or
+    later (0: it is least as it should be)."""
     if frames.shape != rendered.shape:
         return {"film_levels": float("inf")}
     error = _differences(frames, rendered)
+    some = _evenly(len(frames))
+    shown, meant, own = frames[some], rendered[some], error[some]
     gains = [
-        (error - _differences(frames[..., ::-1], rendered)).mean(),
-        (error - _differences(frames[:, :, ::-1], rendered)).mean(),
+        (own - _differences(shown[..., ::-1], meant)).mean(),
+        (own - _differences(shown[:, :, ::-1], meant)).mean(),
     ]
     if len(frames) > 1:
-        gains.append((error[:-1] - _differences(frames[:-1], rendered[1:])).mean())
-        gains.append((error[1:] - _differences(frames[1:], rendered[:-1])).mean())
+        early, late = some[some < len(frames) - 1], some[some > 0]
+        gains.append((error[early] - _differences(frames[early], rendered[early + 1])).mean())
+        gains.append((error[late] - _differences(frames[late], rendered[late - 1])).mean())
     return {
         "film_levels": float(error.mean()),
         "film_fits_otherwise": max(0.0, *(float(gain) for gain in gains)),
@@ -83,8 +87,7 @@ def plate_figures(
     parts of it, were the mask elsewhere: a few pixels to a side, mirrored or upside down.
     """
     count = len(frames)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).round().astype(int))
-    shown = [index for index in chosen if mask[index].any()]
+    shown = [index for index in _evenly(count) if mask[index].any()]
     if not shown:
         return {}
     on, beside = 0.0, 0.0
@@ -103,6 +106,11 @@ def plate_figures(
     }
 
 
+def _evenly(count: int) -> np.ndarray:
+    """At most ``_LOOKED_AT`` of ``count`` frames, first and last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).round().astype(int))
+
+
 def _elsewhere(mask: np.ndarray, index: int) -> dict[str, np.ndarray]:
     """The mask of a frame where it should not be. All have its number of pixels, or fewer."""
     own = mask[index]
@@ -114,4 +122,10 @@ def _elsewhere(mask: np.ndarray, index: int) -> dict[str, np.ndarray]:
 
 def _differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Mean absolute difference of each frame, (T,)."""
-    return np.array([np.abs(a.astype(np.int16) - b).mean() for a, b in zip(first, second)])
+    size = max(first[0].size, 1)
+    return np.array(
+        [
+            cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1) / size
+            for a, b in zip(first, second)
+        ]
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from mocap.body import PARENTS
@@ -16,6 +17,22 @@ _SMOOTH_STEP = 0.03  # metres between neighbouring pixels beyond which a depth g
 _SLACK = 0.02  # metres that depth may change between the centres of neighbouring pixels and a point
 _UV_MARGIN = 0.02  # of a face's side; float32 and the compact layout's rounding
 _SMALLEST_UV = 1e-6  # area of a face in the texture below which its UVs tell no place on it
+
+
+@numba.njit(cache=True, nogil=True)
+def _holding(values, out):
+    for n in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            if values[n, c] != 0:
+                out[n] = True
+                break
+
+
+def holding(values: np.ndarray) -> np.ndarray:
+    """Which pixels of a channel (T,H,W,C) hold something: (T,H,W) bool, False where all are 0."""
+    out = np.zeros(values.shape[:3], bool)
+    _holding(np.ascontiguousarray(values).reshape(out.size, -1), out.reshape(-1))
+    return out
 
 
 def kin_of_joints() -> np.ndarray:
@@ -158,7 +175,7 @@ def surface_figures(
 def normal_figures(normals: np.ndarray, intrinsics: np.ndarray) -> dict[str, float]:
     """Share of normals (T,H,W,3) that look away from the camera by more than 6 degrees, or are not of
     length 1; and the share of them."""
-    frame, row, column = np.nonzero((normals != 0).any(axis=-1))
+    frame, row, column = np.nonzero(holding(normals))
     if not len(frame):
         return {}
     rays = _rays(frame, row, column, intrinsics)
@@ -177,14 +194,20 @@ def normal_slope_figures(
 ) -> dict[str, float]:
     """Median angle in degrees between the normals (T,H,W,3) and those of the depth map (T,H,W), where
     that is smooth."""
-    left, right = depth[:, 1:-1, :-2], depth[:, 1:-1, 2:]
-    above, below = depth[:, :-2, 1:-1], depth[:, 2:, 1:-1]
+    there = np.isfinite(depth).any(axis=0)
+    if not there[1:-1, 1:-1].any():
+        return {}
+    rows, columns = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
+    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
+    box = depth[:, top : rows[-1] + 2, left : columns[-1] + 2]  # all of the body in the clip
+    before, behind = box[:, 1:-1, :-2], box[:, 1:-1, 2:]
+    above, below = box[:, :-2, 1:-1], box[:, 2:, 1:-1]
     with np.errstate(invalid="ignore"):
-        smooth = (np.abs(right - left) < _SMOOTH_STEP) & (np.abs(below - above) < _SMOOTH_STEP)
+        smooth = (np.abs(behind - before) < _SMOOTH_STEP) & (np.abs(below - above) < _SMOOTH_STEP)
     frame, row, column = np.nonzero(smooth)
     if not len(frame):
         return {}
-    row, column = row + 1, column + 1
+    row, column = row + top + 1, column + left + 1
 
     def point(rows: int, columns: int) -> np.ndarray:
         at = (frame, row + rows, column + columns)
