@@ -194,7 +194,7 @@ def _row(
         seed=frame_seed,
         stand_in=bool(stand_in or texture.stand_in),
         engine=film.engine,
-        samples=film.samples_taken,
+        samples=film.samples_under(kind),
         channels=film.channels,
         tracks=film.tracks,
         layout=film.layout,

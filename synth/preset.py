@@ -28,6 +28,7 @@ POLICIES = ("framed", "start")
 MOVES = ("still", "pan", "dolly", "orbit", "handheld")
 
 ENGINES = {"cycles": 4, "raster": 5}  # and the samples they take where none are asked for
+SHADOW_SAMPLES = 16  # of Cycles under lights that cast shadows
 GENDERS = ("neutral", "female", "male")
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
@@ -46,9 +47,12 @@ class FilmFormat:
     channels: tuple[str, ...] = ("depth", "segm", "normal", "gtflow")
     tracks: int = 1000  # points followed, for the channel of that name
 
-    @property
-    def samples_taken(self) -> int:
-        return self.samples or ENGINES[self.engine]
+    def samples_under(self, light_kind: str) -> int:
+        """Samples a pixel under a kind of light, where none are asked for the engine's own: harmonics
+        have no noise and samples serve the edges; other lights leave grain in shadows."""
+        if self.samples:
+            return self.samples
+        return ENGINES[self.engine] if light_kind == "sh" else SHADOW_SAMPLES
 
 
 @dataclass(frozen=True)
