@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INDEX = "motion,subject,trial,subject_title,description,framerate_fps,fps_source\n"
 QUICK = (
     *("film.engine=raster", "film.samples=5", "film.width=160", "film.height=120"),
-    *("camera.focal=300", "windows.frames=4", "windows.shortest=2"),
+    *("camera.focal=300", "windows.frames=4", "windows.shortest=2", "film.layout=surreal"),
 )
 
 

@@ -283,7 +283,7 @@ def test_a_dry_run_predicts_and_leaves_nothing(
     assert not out.exists()
     assert predict_videos(rows, inputs, whole, Running(workers=2)) is None
 
-    disk = small_disk("size=300k")
+    disk = small_disk("size=700k")
     arguments = command(folder, rows, disk / "out", "--dry-run", "--workers", 2)[3:]
     monkeypatch.setattr(sys, "argv", ["synth", *arguments])
     with pytest.raises(SystemExit) as stop:

@@ -261,7 +261,7 @@ def test_other_clips_and_damage_are_refused_with_the_file(release, body, tmp_pat
     with pytest.raises(BadInput, match=r"none_info\.mat: no such file"):
         read_release(tmp_path / "none")
     made = make_clip(body, frames=2)
-    write_clip(tmp_path, made.row, made.frames, made.truth, made.take, versions={}, checks={})
+    write_clip(tmp_path, made.row, made.frames, made.truth, made.take, versions={})
     with pytest.raises(BadInput, match=r"joints2D lie up to .* read_clip"):
         read_release(tmp_path / "01_01_c0002")
     for source in release.stem.parent.iterdir():
