@@ -8,8 +8,8 @@ from typing import Any
 from mocap.body import Body
 from mocap.errors import BadInput
 from mocap.skinning import Skinning
+from synth.clips.mat_files import text_of
 from synth.film_inputs import BodySource
-from synth.mat_files import text_of
 
 
 class FilmBodies:

@@ -24,23 +24,23 @@ from mocap.body import Body
 from mocap.library import MotionEntry, load_motion
 from mocap.motion import Motion
 from mocap.skinning import Skinning
-from synth.backdrop import backdrops
-from synth.blender import FilmScene
-from synth.channel_files import write_channels
-from synth.checks import CheckFailed, Outcome, run_checks
-from synth.clip_info import info_fields, write_info
-from synth.clips import publish, stem_in
-from synth.evidence import Evidence
+from synth.clips.channel_files import write_channels
+from synth.clips.clip import publish, stem_in
+from synth.clips.clip_info import info_fields, write_info
+from synth.clips.video_files import frame_rate, read_video, write_video
+from synth.crew.workers import uninterrupted
 from synth.film_inputs import BodySource
 from synth.ground_truth import ground_truth
-from synth.light import light_of
-from synth.picture import composite
-from synth.plan_row import PlanRow
-from synth.raster import RasterScene
-from synth.take import Take, posed, stage
-from synth.verdicts import SUFFIX, Verdict, write_verdict
-from synth.video_files import frame_rate, read_video, write_video
-from synth.workers import uninterrupted
+from synth.plans.plan_row import PlanRow
+from synth.proof.checks import CheckFailed, Outcome, run_checks
+from synth.proof.evidence import Evidence
+from synth.proof.verdicts import SUFFIX, Verdict, write_verdict
+from synth.scene.backdrop import backdrops
+from synth.scene.blender import FilmScene
+from synth.scene.light import light_of
+from synth.scene.picture import composite
+from synth.scene.raster import RasterScene
+from synth.scene.take import Take, posed, stage
 
 REPORT_EVERY = 10  # frames
 

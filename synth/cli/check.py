@@ -43,12 +43,12 @@ def check(
     one. A clip with a damaged file is bad. Files that are missing, as channels that were taken away to
     be computed again, are named.
     """
-    from synth.check_summary import summary_fields, summary_table
     from synth.film_inputs import BodySource
-    from synth.inspection import inspect
+    from synth.proof.check_summary import summary_fields, summary_table
+    from synth.proof.inspection import inspect
 
     if picture is not None:
-        from synth.channel_sheet import write_channel_sheet
+        from synth.proof.channel_sheet import write_channel_sheet
 
         write_channel_sheet(picture, folder)
     found = inspect(

@@ -40,7 +40,7 @@ def ground_truth(
     at any time; the same command goes on where it stopped.
     """
     from synth.film_inputs import BodySource
-    from synth.recomputation import recompute
+    from synth.proof.recomputation import recompute
 
     summary = recompute(
         folder,

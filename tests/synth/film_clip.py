@@ -9,11 +9,11 @@ import numpy as np
 
 from mocap.body import Body
 from mocap.skinning import Skinning
-from synth.camera import draw_view, place_cameras
 from synth.ground_truth import GroundTruth, ground_truth
-from synth.plan_row import PLAN_VERSION, PlanRow
-from synth.preset import CameraRanges
-from synth.take import Take, pose_joints, posed
+from synth.plans.plan_row import PLAN_VERSION, PlanRow
+from synth.plans.preset import CameraRanges
+from synth.scene.camera import draw_view, place_cameras
+from synth.scene.take import Take, pose_joints, posed
 
 
 @dataclass
@@ -27,8 +27,8 @@ class MadeClip:
     body_name: str
 
     def write(self, folder) -> None:
-        from synth.clips import write_clip
-        from synth.verdicts import SUFFIX, Verdict, write_verdict
+        from synth.clips.clip import write_clip
+        from synth.proof.verdicts import SUFFIX, Verdict, write_verdict
 
         write_clip(
             folder,

@@ -9,14 +9,14 @@ import numpy as np
 
 from mocap.body import Body
 from mocap.skinning import Skinning
-from synth.backdrop import backdrops
-from synth.evidence import Evidence
+from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.ground_truth import CHANNELS
-from synth.light import light_of
-from synth.picture import composite
-from synth.raster import RasterScene
-from synth.take import posed
-from synth.video_files import frame_rate, read_video, write_video
+from synth.proof.evidence import Evidence
+from synth.scene.backdrop import backdrops
+from synth.scene.light import light_of
+from synth.scene.picture import composite
+from synth.scene.raster import RasterScene
+from synth.scene.take import posed
 from tests.synth.film_clip import MadeClip, make_clip
 
 

@@ -13,8 +13,8 @@ from mocap.acclaim import write_amc, write_asf
 from mocap.body import Body
 from synth.film_inputs import FilmInputs, open_inputs
 from synth.films import plan_films
-from synth.plan_row import PlanRow, write_plan
-from synth.preset import read_preset
+from synth.plans.plan_row import PlanRow, write_plan
+from synth.plans.preset import read_preset
 from tests.mocap.cmu_like import cmu_like
 from textures.library import TextureEntry, write_manifest, write_texture
 

@@ -10,11 +10,11 @@ import pytest
 
 from mocap.errors import BadInput
 from mocap.skinning import Skinning, skin
-from synth.blender import BlenderError, FilmScene, quiet
-from synth.blender_materials import irradiance_form
 from synth.ground_truth import ground_truth
-from synth.light import SphericalHarmonics, sample_light
-from synth.picture import composite, covered_box
+from synth.scene.blender import BlenderError, FilmScene, quiet
+from synth.scene.blender_materials import irradiance_form
+from synth.scene.light import SphericalHarmonics, sample_light
+from synth.scene.picture import composite, covered_box
 from textures.camera import look_at
 from textures.shading import render_textured, sh_irradiance
 from textures.visibility import visibility

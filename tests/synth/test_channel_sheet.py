@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from mocap.errors import BadInput
-from synth.channel_sheet import (
+from synth.clips.clip import publish, read_clip
+from synth.ground_truth import CHANNELS
+from synth.proof.channel_sheet import (
     TILE,
     clip_tiles,
     joints_picture,
@@ -19,8 +21,6 @@ from synth.channel_sheet import (
     uv_picture,
     write_channel_sheet,
 )
-from synth.clips import publish, read_clip
-from synth.ground_truth import CHANNELS
 from tests.synth.film_clip import make_clip
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mocap.body import JOINT_NAMES
-from synth.checks import CHECKS, judge, run_checks
-from synth.evidence import Evidence
-from synth.joint_checks import rotation_figures
-from synth.limits import Limits
+from synth.proof.checks import CHECKS, judge, run_checks
+from synth.proof.evidence import Evidence
+from synth.proof.joint_checks import rotation_figures
+from synth.proof.limits import Limits
 from tests.synth.filmed_clip import filmed_clip
 
 # Joint and part of the other side; parts are joints + 1.

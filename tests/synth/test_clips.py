@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from mocap.errors import BadInput
 from mocap.skinning import Skinning
-from synth.clip_info import info_fields, read_info, row_of, take_of, write_info
-from synth.clips import (
+from synth.clips.clip import (
     clip_files,
     is_published,
     publish,
@@ -27,9 +26,10 @@ from synth.clips import (
     write_index,
     write_video,
 )
-from synth.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
+from synth.clips.clip_info import info_fields, read_info, row_of, take_of, write_info
+from synth.clips.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
 from synth.ground_truth import CHANNELS, ground_truth
-from synth.take import posed
+from synth.scene.take import posed
 from tests.synth.film_clip import make_clip
 from textures.camera import Camera
 

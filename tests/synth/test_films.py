@@ -13,15 +13,15 @@ import pytest
 from mocap.acclaim import write_amc, write_asf
 from mocap.errors import BadInput
 from synth import cli, studio
-from synth.checks import CheckFailed
-from synth.clips import read_clip
+from synth.clips.clip import read_clip
+from synth.crew.running import Running
 from synth.film_inputs import open_inputs
 from synth.films import FilmSummary, plan_films, render_videos
-from synth.plan_row import read_plan
-from synth.preset import read_preset
-from synth.running import Running
+from synth.plans.plan_row import read_plan
+from synth.plans.preset import read_preset
+from synth.proof.checks import CheckFailed
+from synth.proof.verdicts import read_verdict
 from synth.studio import StudioSettings
-from synth.verdicts import read_verdict
 from tests.mocap.cmu_like import cmu_like
 from textures.library import TextureEntry, write_manifest, write_texture
 

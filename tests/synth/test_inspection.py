@@ -13,16 +13,16 @@ import scipy.io
 
 from mocap.errors import BadInput
 from synth import cli
-from synth.check_summary import summary_fields, summary_table
-from synth.clips import find_clips, publish
-from synth.evidence import Evidence
+from synth.clips.clip import find_clips, publish
+from synth.clips.mat_files import write_mat
 from synth.film_bodies import FilmBodies
 from synth.film_inputs import BodySource
 from synth.ground_truth import CHANNELS
-from synth.inspection import Inspection, InspectionSettings, Suspect, inspect_clip
-from synth.mat_files import write_mat
-from synth.plan_row import PlanRow, write_plan
-from synth.verdicts import SUFFIX, Verdict, read_verdict, write_verdict
+from synth.plans.plan_row import PlanRow, write_plan
+from synth.proof.check_summary import summary_fields, summary_table
+from synth.proof.evidence import Evidence
+from synth.proof.inspection import Inspection, InspectionSettings, Suspect, inspect_clip
+from synth.proof.verdicts import SUFFIX, Verdict, read_verdict, write_verdict
 from tests.synth.film_clip import MadeClip, make_clip
 from tests.synth.filmed_clip import film
 

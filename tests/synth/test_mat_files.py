@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from synth.mat_files import _deflated, write_mat
+from synth.clips.mat_files import _deflated, write_mat
 
 KINDS = st.sampled_from([np.uint8, np.int32, np.float32, np.float64, np.uint16])
 

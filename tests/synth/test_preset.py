@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mocap.errors import BadInput
-from synth.preset import preset_names, read_preset
+from synth.plans.preset import preset_names, read_preset
 
 
 def test_every_preset_of_the_package_reads_and_extends():

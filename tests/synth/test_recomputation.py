@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from mocap.errors import BadInput
-from synth.channel_files import channel_files
-from synth.clips import clip_files, publish, read_clip
+from synth.clips.channel_files import channel_files
+from synth.clips.clip import clip_files, publish, read_clip
 from synth.film_bodies import FilmBodies
 from synth.film_inputs import BodySource
 from synth.ground_truth import CHANNELS
-from synth.recomputation import RecomputationSettings, recompute, recompute_clip
+from synth.proof.recomputation import RecomputationSettings, recompute, recompute_clip
 from tests.synth.film_clip import make_clip
 
 
@@ -127,8 +127,8 @@ def test_a_set_is_slimmed_and_filled_again_without_blender(made, tmp_path):
     for suffix in channel_files(CHANNELS, "surreal"):
         Path(f"{out / made.row.stem}{suffix}").unlink()
     code = (
-        "import sys; from pathlib import Path; from synth.recomputation import recompute\n"
-        "from synth import inspection, check_summary\n"
+        "import sys; from pathlib import Path; from synth.proof.recomputation import recompute\n"
+        "from synth.proof import inspection, check_summary\n"
         "from synth.cli import check, ground_truth\n"
         "if __name__ == '__main__':\n"
         f"    summary = recompute(Path({str(out)!r}), {list(CHANNELS)!r}, workers=1)\n"

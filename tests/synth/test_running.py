@@ -13,10 +13,10 @@ import pytest
 
 from mocap.errors import BadInput
 from synth import cli, films
+from synth.crew.ledger import read_ledger
+from synth.crew.running import Running
 from synth.films import predict_videos, render_videos
-from synth.ledger import read_ledger
-from synth.plan_row import read_plan, write_plan
-from synth.running import Running
+from synth.plans.plan_row import read_plan, write_plan
 from tests.synth import worker_studios
 from tests.synth.small_film_set import (
     clip_contents,
@@ -296,7 +296,7 @@ def test_a_dry_run_predicts_and_leaves_nothing(
 
 
 def test_runs_with_different_plans_in_one_folder_are_told_apart(tmp_path, inputs, rows):
-    from synth.film_set import begin_film_set, end_film_set
+    from synth.crew.film_set import begin_film_set, end_film_set
 
     begin_film_set(tmp_path, rows)
     begin_film_set(tmp_path, [replace(row, seed=row.seed + 1) for row in rows])

@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from mocap.body import JOINT_NAMES, PART_NAMES
 from mocap.errors import BadInput
 from mocap.skinning import Skinning, skin
-from synth.clips import read_video, write_clip, write_video
+from synth.clips.clip import read_video, write_clip, write_video
+from synth.clips.surreal_release import read_release
 from synth.ground_truth import ground_truth
-from synth.surreal_release import read_release
 from tests.synth.film_clip import make_clip
 from textures.camera import Camera
 from textures.visibility import rasterise, vertex_normals

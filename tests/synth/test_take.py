@@ -11,7 +11,7 @@ import torch
 from mocap.body import JOINT_NAMES
 from mocap.motion import Motion
 from mocap.skinning import Skinning, skin
-from synth.take import clip_motion, pose_joints, posed, stage
+from synth.scene.take import clip_motion, pose_joints, posed, stage
 from tests.synth.film_clip import make_row
 
 
