@@ -68,3 +68,8 @@ def main() -> None:
     except (BadInput, BadRecognitionInput) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+    except OSError as error:  # what a file system says: no fault of the program
+        if error.filename is None:
+            raise
+        click.echo(f"Error: {error.filename}: {error.strerror}", err=True)
+        sys.exit(1)
