@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from mocap.array_files import ArrayFile
-from mocap.errors import BadInput
 from synth.clips.body_pixels import (
     BodyPixels,
     body_pixels,
@@ -25,7 +23,7 @@ from synth.clips.body_pixels import (
     unpack_mask,
     values_of,
 )
-from synth.clips.numpy_archive import write_archive
+from synth.clips.numpy_archive import Archive, write_archive
 from synth.clips.quantisation import (
     NORMAL_ERROR_DEGREES,
     NORMAL_LEVELS,
@@ -127,7 +125,7 @@ def read_compact(stem: str, channels: Iterable[str]) -> dict[str, np.ndarray]:
         pixels = _read_mask(Path(f"{stem}_mask.npz"))
     for channel in channels:
         path = Path(f"{stem}_{channel}.npz")
-        members = _Members(path)
+        members = _opened(path)
         if channel == "tracks":
             fields |= _tracks(members)
         else:
@@ -139,47 +137,16 @@ def _with_version(members: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"version": np.array(VERSION, np.int32), **members}
 
 
-class _Members:
-    """The arrays of an archive, each of which must have the type and shape that is expected."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with ArrayFile(path) as file:
-                self._arrays = {name: file.read(name) for name in file.names}
-        except BadInput as error:  # its advice is for files that come from elsewhere
-            raise BadInput(f"{str(error).rpartition(';')[0]}; {_ADVICE}") from error
-        version = self.get("version", np.int32, ())
-        if version != VERSION:
-            raise self.fail(f"version {version}", f"version {VERSION}")
-
-    def get(self, name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
-        if name not in self._arrays:
-            raise self.fail(f"no array {name}", "one")
-        found = self._arrays[name]
-        right = found.ndim == len(shape) and all(
-            want is None or have == want for have, want in zip(found.shape, shape)
-        )
-        if found.dtype != dtype or not right:
-            wanted = "x".join("?" if n is None else str(n) for n in shape) or "one number"
-            raise self.fail(
-                f"{name} of {found.dtype} {'x'.join(map(str, found.shape))}",
-                f"{np.dtype(dtype)} {wanted}",
-            )
-        return found
-
-    def step(self, name: str) -> float:
-        step = float(self.get(name, np.float64, ()))
-        if not (np.isfinite(step) and step > 0):
-            raise self.fail(f"{name} {step}", "a positive number")
-        return step
-
-    def fail(self, found: str, expected: str) -> BadInput:
-        return BadInput(f"{self.path}: {found}, expected {expected}; {_ADVICE}")
+def _opened(path: Path) -> Archive:
+    archive = Archive(path, advice=_ADVICE)
+    version = archive.get("version", np.int32, ())
+    if version != VERSION:
+        raise archive.fail(f"version {version}", f"version {VERSION}")
+    return archive
 
 
 def _read_mask(path: Path) -> BodyPixels:
-    members = _Members(path)
+    members = _opened(path)
     shape = members.get("shape", np.int32, (3,))
     if (shape <= 0).any():
         raise members.fail(f"a film of {'x'.join(map(str, shape))}", "frames, rows and columns")
@@ -208,10 +175,10 @@ def _fixed_members(prefix: str, values: np.ndarray, pixels: BodyPixels, step: fl
     }
 
 
-def _fixed_values(members: _Members, prefix: str, pixels: BodyPixels, components: int):
+def _fixed_values(members: Archive, prefix: str, pixels: BodyPixels, components: int):
     planes = members.get(f"{prefix}residuals", np.uint8, (2, components, len(pixels.index)))
     base = members.get(f"{prefix}base", np.int32, (pixels.shape[0], components))
-    fixed = FixedPoint(members.step(f"{prefix}step"), base, values_of(planes, pixels))
+    fixed = FixedPoint(members.positive(f"{prefix}step"), base, values_of(planes, pixels))
     return real_numbers(fixed, pixels.starts)
 
 
@@ -220,7 +187,7 @@ def _depth_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarr
     return _fixed_members("", values, pixels, DEPTH_STEP, "metres")
 
 
-def _depth(members: _Members, pixels: BodyPixels) -> dict[str, np.ndarray]:
+def _depth(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     values = _fixed_values(members, "", pixels, 1)
     return {"depth": pixels.scatter(values, np.inf)[..., 0]}
 
@@ -229,7 +196,7 @@ def _segm_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarra
     return {"parts": pixels.gather(truth.parts)[:, 0]}
 
 
-def _segm(members: _Members, pixels: BodyPixels) -> dict[str, np.ndarray]:
+def _segm(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     parts = members.get("parts", np.uint8, (len(pixels.index),))
     return {"parts": pixels.scatter(parts[:, None], 0)[..., 0]}
 
@@ -245,7 +212,7 @@ def _normal_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndar
     }
 
 
-def _normal(members: _Members, pixels: BodyPixels) -> dict[str, np.ndarray]:
+def _normal(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     if members.get("levels", np.int32, ()) != NORMAL_LEVELS:
         raise members.fail("other levels", f"{NORMAL_LEVELS}")
     planes = members.get("residuals", np.uint8, (2, 2, len(pixels.index)))
@@ -260,7 +227,7 @@ def _flow_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarra
     return members
 
 
-def _flow(members: _Members, pixels: BodyPixels) -> dict[str, np.ndarray]:
+def _flow(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     return {
         f"flow_{name}": pixels.scatter(_fixed_values(members, f"{name}_", pixels, 2), 0)
         for name in ("backward", "forward")
@@ -275,7 +242,7 @@ def _uv_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]
     return {**members, "faces": np.stack([(faces >> s).astype(np.uint8) for s in (0, 8, 16)])}
 
 
-def _uv(members: _Members, pixels: BodyPixels) -> dict[str, np.ndarray]:
+def _uv(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     low, middle, high = members.get("faces", np.uint8, (3, len(pixels.index))).astype(np.int32)
     faces = low | middle << 8 | high << 16
     return {
@@ -292,7 +259,7 @@ def _occlusion_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.n
     return members
 
 
-def _occlusion(members: _Members, pixels: BodyPixels) -> dict[str, np.ndarray]:
+def _occlusion(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     count = len(pixels.index)
     fields = {}
     for name in ("forward", "backward"):
@@ -339,14 +306,14 @@ def _track_values(planes: np.ndarray, step: float) -> np.ndarray:
     return np.where(numbers == _LOST, np.nan, numbers * step).astype(np.float32)
 
 
-def _tracks(members: _Members) -> dict[str, np.ndarray]:
+def _tracks(members: Archive) -> dict[str, np.ndarray]:
     pixels = members.get("pixels_residuals", np.uint8, (4, None, None, 2))
     frames, count = pixels.shape[1:3]
     metres = members.get("metres_residuals", np.uint8, (4, frames, count, 3))
     bits = members.get("visible", np.uint8, ((frames * count + 7) // 8,))
     return {
-        "tracks2d": _track_values(pixels, members.step("pixels_step")),
-        "tracks3d": _track_values(metres, members.step("metres_step")),
+        "tracks2d": _track_values(pixels, members.positive("pixels_step")),
+        "tracks3d": _track_values(metres, members.positive("metres_step")),
         "tracks_visible": np.unpackbits(bits, count=frames * count)
         .view(bool)
         .reshape(frames, count),

@@ -6,7 +6,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -14,27 +14,13 @@ from typing import Any
 
 import numpy as np
 import scipy.io
-from scipy.io.matlab import MatReadError
 
 from mocap.errors import BadInput
+from synth.clips.mat_arrays import mat_arrays
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by surrealpp".ljust(116)
 _HEADER_SIZE, _COMPRESSED = 128, 15  # bytes; miCOMPRESSED
 _PAGE = 4096  # bytes
-_DAMAGE = (
-    MatReadError,
-    zlib.error,
-    struct.error,
-    EOFError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    TypeError,
-    ValueError,
-)
 
 
 def write_mat(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
@@ -94,19 +80,17 @@ def _constant(pattern: bytes, size: int) -> bytes:
 
 
 def read_mat(
-    path: str | os.PathLike[str], names: Sequence[str] | None = None, *, advice: str
+    path: str | os.PathLike[str], names: Collection[str] | None = None, *, advice: str
 ) -> dict[str, Any]:
-    """The variables of a file, or those of ``names`` that it holds.
+    """The variables of a file, or those of ``names`` that it holds, as ``mat_arrays`` decodes them.
 
     Raises BadInput, which ends with ``advice``, when it cannot be read as a MATLAB 5 file.
     """
     path = Path(path)
     try:
-        # The file is opened here: by a name scipy would also try the name with ".mat" behind it.
-        with path.open("rb") as file:
-            return scipy.io.loadmat(file, variable_names=names)
-    except _DAMAGE as error:
-        reason = ascii(str(error) or type(error).__name__)[1:-1][:120]
+        return mat_arrays(path.read_bytes(), names)
+    except (OSError, ValueError) as error:
+        reason = ascii(str(error))[1:-1][:120]
         raise BadInput(f"{path}: not a MAT file that can be read ({reason}); {advice}") from error
 
 

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mocap.array_files import ArrayFile
+from mocap.errors import BadInput
+
 _VERSION, _DEFLATED = 20, 8
 _DATE = (1980 - 1980) << 9 | 1 << 5 | 1  # the format's first day
 _MOST = 2**32 - 1
@@ -56,3 +59,45 @@ def write_archive(
     counts = (0, 0, len(entries), len(entries), len(directory), start, 0)
     out.write(b"PK\x05\x06" + struct.pack("<4H2IH", *counts))
     Path(path).write_bytes(out.getbuffer())
+
+
+class Archive:
+    """The arrays of an archive, each of which must have the type and shape that is expected.
+
+    Every method raises BadInput, which names the file and ends with ``advice``.
+    """
+
+    def __init__(self, path: Path, *, advice: str) -> None:
+        self.path, self._advice = path, advice
+        try:
+            with ArrayFile(path) as file:
+                self._arrays = {name: file.read(name) for name in file.names}
+        except BadInput as error:  # its advice is for files that come from elsewhere
+            raise BadInput(f"{str(error).rpartition(';')[0]}; {self._advice}") from error
+
+    def get(self, name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
+        """An array; None in ``shape`` stands for any length."""
+        if name not in self._arrays:
+            raise self.fail(f"no array {name}", "one")
+        found = self._arrays[name]
+        right = found.ndim == len(shape) and all(
+            want is None or have == want for have, want in zip(found.shape, shape)
+        )
+        if found.dtype != dtype or not right:
+            wanted = "x".join("?" if n is None else str(n) for n in shape) or "one number"
+            raise self.fail(
+                f"{name} of {found.dtype} {'x'.join(map(str, found.shape))}",
+                f"{np.dtype(dtype)} {wanted}",
+            )
+        return found
+
+    def positive(self, name: str) -> float:
+        """A single float64 above 0."""
+        number = float(self.get(name, np.float64, ()))
+        if not (np.isfinite(number) and number > 0):
+            raise self.fail(f"{name} {number}", "a positive number")
+        return number
+
+    def fail(self, found: str, expected: str) -> BadInput:
+        """What to raise where the archive holds something else than expected."""
+        return BadInput(f"{self.path}: {found}, expected {expected}; {self._advice}")
