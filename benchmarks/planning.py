@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from mocap.library import MotionEntry
-from synth.coverage import coverage
-from synth.plan import make_plan
-from synth.plan_row import read_plan, write_plan
-from synth.preset import read_preset
+from synth.plans.coverage import coverage
+from synth.plans.plan import make_plan
+from synth.plans.plan_row import read_plan, write_plan
+from synth.plans.preset import read_preset
 from textures.library import TextureEntry
 
 MEAN, SHORT = 407.0, 0.116

@@ -53,9 +53,9 @@ from render_timing import (
 )
 
 from synth import ground_truth
-from synth.blender import import_blender
-from synth.picture import covered_box
-from synth.preset import ENGINES
+from synth.plans.preset import ENGINES
+from synth.scene.blender import import_blender
+from synth.scene.picture import covered_box
 
 BLENDERPROC = "BlenderProc"
 

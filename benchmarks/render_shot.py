@@ -10,16 +10,16 @@ import numpy as np
 from mocap.body import Body
 from mocap.library import MotionEntry, load_motion
 from mocap.skinning import Skinning
-from synth.blender_materials import irradiance_form
 from synth.film_inputs import BodySource, FilmInputs, open_inputs
-from synth.light import SphericalHarmonics, light_of
-from synth.plan import make_plan
-from synth.plan_row import PlanRow
-from synth.preset import read_preset
+from synth.plans.plan import make_plan
+from synth.plans.plan_row import PlanRow
+from synth.plans.preset import read_preset
+from synth.scene.blender_materials import irradiance_form
+from synth.scene.light import SphericalHarmonics, light_of
+from synth.scene.take import Take, posed, stage
 from synth.standins.motions import write_motions
 from synth.standins.wardrobe import paint_outfit
 from synth.studio import StudioSettings
-from synth.take import Take, posed, stage
 from textures.library import TextureEntry, write_manifest, write_texture
 
 TEXTURE_SIZE = 256

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from render_shot import Shot
 
-from synth.blender import FilmScene, import_blender, quiet
 from synth.ground_truth import ground_truth
-from synth.picture import Picture, covered_box
-from synth.plan_row import PlanRow
-from synth.raster import RasterScene
+from synth.plans.plan_row import PlanRow
+from synth.scene.blender import FilmScene, import_blender, quiet
+from synth.scene.picture import Picture, covered_box
+from synth.scene.raster import RasterScene
 from synth.studio import Studio
 from textures.camera import Camera
 

@@ -17,6 +17,10 @@ and laid over the body by the mean of the joints.
 *one scale*: the captured skeleton as it is, scaled as a whole by the ratio of the legs, laid over the
 body between the hips: differences between the two people's proportions are errors here.
 
+*less a constant*: the same, less each joint's own mean over the file, seen from the body's bone that
+ends there: where in the flesh a joint's centre is put, and how long bones are, is constant and goes;
+what is left is movement.
+
 Feet, for motions whose index says walk or run: ``slide`` is the horizontal way of a standing foot from
 one frame to the next at 30 fps (mean, 95% and the largest; of its sole's points within 1 cm of the
 floor, frames in which the captured ankle and toes are still); ``sunk`` is the deepest point under the
@@ -36,10 +40,11 @@ from pathlib import Path
 import numpy as np
 
 from mocap.acclaim import read_amc, read_asf
-from mocap.body import JOINT_NAMES
+from mocap.acclaim_capture import acclaim_capture
+from mocap.body import JOINT_NAMES, PARENTS
 from mocap.bvh import read_bvh
 from mocap.bvh_capture import bvh_capture, cmu_name
-from mocap.capture import SIDES, Capture, acclaim_capture
+from mocap.capture import SIDES, Capture
 from mocap.errors import BadInput
 from mocap.footing import (
     Soles,
@@ -59,6 +64,7 @@ KINDS = {
     "lengths": "in the body's lengths",
     "fitted": "fitted",
     "one_scale": "one scale",
+    "moving": "one scale, less a constant",
 }
 JOINTS = (*LIMB_JOINTS, "neck", "head")
 
@@ -89,8 +95,10 @@ def in_body_lengths(capture: Capture, soles: Soles) -> dict[str, np.ndarray]:
     return {name: place for name, place in out.items() if name in JOINT_NAMES}
 
 
-def errors(capture: Capture, joints: np.ndarray, soles: Soles) -> list[dict]:
-    """Mean distances (metres) by joint: in the body's lengths, fitted, and under one scale."""
+def errors(
+    capture: Capture, rotations: np.ndarray, joints: np.ndarray, soles: Soles
+) -> dict[str, dict[str, float]]:
+    """Mean distances (metres) by joint, for each of ``KINDS``."""
     placed = dict(zip(JOINT_NAMES, np.moveaxis(joints, 1, 0), strict=True))
     own = middle(placed, "hip")
     scale = leg_length(soles) / capture.leg_length
@@ -103,13 +111,20 @@ def errors(capture: Capture, joints: np.ndarray, soles: Soles) -> list[dict]:
     cloud *= (cloud * (target - centre)).sum() / (cloud * cloud).sum()
     cloud += centre - own[:, None]
     fitted = dict(zip(names, np.moveaxis(cloud, 1, 0), strict=True))
-    out = []
-    for expected in (in_body_lengths(capture, soles), fitted, whole):
+    moving = {}
+    for name, place in whole.items():
+        bone = rotations[:, PARENTS[JOINT_NAMES.index(name)]]
+        away = np.einsum("tji,tj->ti", bone, place - (placed[name] - own))
+        away -= away.mean(axis=0)
+        moving[name] = placed[name] - own + np.einsum("tij,tj->ti", bone, away)
+    out = {}
+    kinds = (in_body_lengths(capture, soles), fitted, whole, moving)
+    for kind, expected in zip(KINDS, kinds, strict=True):
         by_joint: dict[str, list[float]] = {}
         for name, place in expected.items():
             error = np.linalg.norm(placed[name] - own - place, axis=-1).mean()
             by_joint.setdefault(name.rpartition("_")[2], []).append(float(error))
-        out.append({joint: float(np.mean(values)) for joint, values in by_joint.items()})
+        out[kind] = {joint: float(np.mean(values)) for joint, values in by_joint.items()}
     return out
 
 
@@ -185,10 +200,10 @@ def main() -> None:
     for path, capture, fps, category in captures(arguments.folder, arguments.only):
         pose, translation = retarget_capture(capture, body, fps=fps)
         pelvis = translation + soles.joints[0]
-        joints = chain_joints(global_rotations(pose), soles.joints)
-        lengths, fitted, whole = errors(capture, joints, soles)
+        rotations = global_rotations(pose)
+        joints = chain_joints(rotations, soles.joints)
         row = {"file": path.name, "frames": len(pose), "category": category}
-        row |= {"lengths": lengths, "fitted": fitted, "one_scale": whole}
+        row |= errors(capture, rotations, joints, soles)
         if category in ("walk", "run"):
             row["feet"] = feet(capture, pose, pelvis, soles, fps)
         rows.append(row)
@@ -234,7 +249,8 @@ def line(row: dict) -> str:
 def summary(rows: list[dict]) -> str:
     out = [
         "",
-        f"{'':30}{'len':>6}{'fit':>6}{'one':>6} |" + "".join(f"{joint:>6.5}" for joint in JOINTS),
+        f"{'':30}{'len':>6}{'fit':>6}{'one':>6}{'move':>6} |"
+        + "".join(f"{joint:>6.5}" for joint in JOINTS),
     ]
     out[-1] += " | slide mean 95% max, sunk"
     for key, title in KINDS.items():
@@ -242,7 +258,8 @@ def summary(rows: list[dict]) -> str:
         means = {j: 100 * np.mean(values) if values else np.nan for j, values in found.items()}
         whole = 100 * np.mean([np.mean(list(row[key].values())) for row in rows])
         out.append(
-            f"{title:30}{whole:6.2f}             |" + "".join(f"{m:6.1f}" for m in means.values())
+            f"{title:30}{whole:6.2f}                   |"
+            + "".join(f"{m:6.1f}" for m in means.values())
         )
     worst = max(100 * np.mean(list(row["lengths"].values())) for row in rows)
     out.append(f"{len(rows)} files; the largest mean in the body's lengths: {worst:.2f} cm")

@@ -7,7 +7,7 @@ wrong; ``mocap.bvh_skeleton`` judges those by looking at the skeleton. Here is o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,34 +53,39 @@ class BvhMotion:
 def read_bvh(path: Path | str) -> BvhMotion:
     """Read a BVH file. Raises BadInput with file, line and reason when it cannot be understood."""
     path = Path(path)
+    return _Reader(path, _text(path)).motion()
+
+
+def read_bvh_start(path: Path | str, frames: int = 2) -> tuple[BvhMotion, int]:
+    """The first frames of a BVH file, and how many it holds, an added rest frame included.
+
+    The numbers between the first frames and the last are not looked at. Raises BadInput as ``read_bvh``
+    does, which is asked where the number of rows is not the header's or the last one is cut short.
+    """
+    path = Path(path)
+    reader = _Reader(path, _text(path))
+    data = reader.text[reader.data_start :].strip()
+    last = data[max(data.rfind("\n"), data.rfind("\r")) + 1 :]
+    width = sum(len(own or ()) for own in reader.channels)
+    if data.count("\n") + 1 != reader.count or len(last.split()) != width:
+        whole = reader.motion()
+        return replace(whole, values=whole.values[:frames]), len(whole)
+    start = "\n".join(data.split("\n", frames)[:frames])
+    kept, reader.count = reader.count, min(reader.count, frames)
+    reader.text = reader.text[: reader.data_start] + start
+    return reader.motion(), kept
+
+
+def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise BadInput(
                 f"{path}: found {path.stat().st_size} bytes, expected at most {_MOST_BYTES}; "
                 "cut the motion into parts"
             )
-        text = path.read_text(encoding="latin-1")
+        return path.read_text(encoding="latin-1")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    return _Reader(path, text).motion()
-
-
-def count_bvh_frames(path: Path | str) -> int:
-    """How many frames a BVH file holds, an added rest frame included, without parsing its numbers.
-
-    Raises BadInput as ``read_bvh`` does when the hierarchy or the header cannot be understood, and
-    when the number of rows is not the header's.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="latin-1")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    reader = _Reader(path, text)
-    rows = len(re.findall(r"\S[^\r\n]*", text[reader.data_start :]))
-    if rows != reader.count:
-        return len(reader.motion())
-    return rows
 
 
 class _Reader:

@@ -11,6 +11,7 @@ from mocap.bvh_rest import bleeds, is_rest_frame, limb_ways, mend_start
 from mocap.bvh_skeleton import PlacedJoints, is_daz, metres_a_unit
 from mocap.capture import CHILD, SIDES, Capture
 from mocap.errors import BadInput
+from mocap.quaternions import from_matrices
 from mocap.rotations import halfway, shortest_arc, unit
 from mocap.skeleton import ordered_rotation
 
@@ -138,7 +139,7 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     if daz:
         for side in SIDES:
             out[f"{side}_hip"] = out[f"{side}_hip"] + _DAZ_HIPS * joints[:, 0, :, 1]
-    return Capture(joints, rest, out, float(2 * leg * size), (*notes, said))
+    return Capture(from_matrices(joints), rest, out, float(2 * leg * size), (*notes, said))
 
 
 def _take(joints: np.ndarray, turned: np.ndarray, limbs: dict, name: str, before: int) -> int:

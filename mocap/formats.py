@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from mocap.acclaim import count_frames, read_amc, read_asf
+from mocap.acclaim_capture import acclaim_capture
 from mocap.body import Body
-from mocap.bvh import read_bvh
+from mocap.bvh import read_bvh, read_bvh_start
 from mocap.bvh_capture import bvh_capture, cmu_name
-from mocap.capture import Capture, acclaim_capture
+from mocap.capture import Capture
 from mocap.errors import BadInput
 from mocap.motion import Motion
 from mocap.pose_archives import read_recording, stored_motions
@@ -37,11 +38,13 @@ def list_file(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:
         subject = subject or path.parent.name
         return (StoredMotion(path.stem, subject, trial, frames, None, "acclaim", path),)
     if suffix == ".bvh":
-        capture, rate = bvh_capture(read_bvh(path))
+        start, rows = read_bvh_start(path)
+        capture, rate = bvh_capture(start)
+        frames = rows - (len(start) - len(capture))  # an added rest frame is left out
         known = cmu_name(path)
         subject, _, trial = (known or path.stem).rpartition("_")
         subject = subject or path.parent.name
-        return (StoredMotion(path.stem, subject, trial, len(capture), rate, "bvh", path),)
+        return (StoredMotion(path.stem, subject, trial, frames, rate, "bvh", path),)
     return stored_motions(path)
 
 
@@ -78,7 +81,7 @@ def thinned(capture: Capture, step: int) -> Capture:
     if step == 1:
         return capture
     places = {joint: place[::step] for joint, place in capture.places.items()}
-    return replace(capture, turned=capture.turned[::step], places=places)
+    return replace(capture, turns=capture.turns[::step], places=places)
 
 
 def pose_capture(

@@ -20,7 +20,7 @@ from mocap.errors import BadInput
 from mocap.files import written_whole
 
 UV_LAYOUT = "anny-1"
-BUILD = 2  # Raised whenever the numbers below change, so that old caches are not read.
+BUILD = 3  # Raised whenever the numbers below change, so that old caches are not read.
 
 # Which Anny bone's head is the joint. Left side; the right side is mirrored by name.
 _JOINT_BONES = {
@@ -294,7 +294,7 @@ def anny_model() -> object:
         warnings.simplefilter("ignore")
         import warp
 
-        warp.config.quiet = True  # it prints a page about CUDA where it starts
+        warp.config.log_level = warp.LOG_ERROR  # else it prints a page about CUDA
         from anny import Anny
 
         return Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
@@ -318,6 +318,29 @@ def t_pose_of(model: object, phenotypes: dict[str, object]) -> tuple[np.ndarray,
     return heads, _t_pose_rotations(heads, palms)
 
 
+def settled_diagonals(
+    vertices: np.ndarray, faces: np.ndarray, uv_faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles (F, 3) and their UV indices with the same diagonals on every machine.
+
+    Anny splits each quad along its shorter diagonal, into two triangles that follow each other. Those of
+    the eyes are so even that the last bit decides, which differs among processors: where the diagonals
+    are the same but for rounding, b-d is taken of a quad a-b-c-d.
+    """
+    faces, uv_faces = faces.copy(), uv_faces.copy()
+    first, second = faces[:-1], faces[1:]
+    # Split along a-c: (a, b, c), (c, d, a).
+    along_ac = (second[:, 0] == first[:, 2]) & (second[:, 2] == first[:, 0])
+    for k in np.flatnonzero(along_ac):
+        a, b, c, d = vertices[[*faces[k], faces[k + 1, 1]]].astype(np.float64)
+        shorter, other = np.linalg.norm(a - c), np.linalg.norm(b - d)
+        if abs(shorter - other) < 1e-9 * other:
+            for corners in (faces, uv_faces):
+                a, b, c, d = *corners[k], corners[k + 1, 1]
+                corners[k], corners[k + 1] = (a, b, d), (d, b, c)
+    return faces, uv_faces
+
+
 def build_free_body(gender: str = "neutral") -> Body:
     """Build the free body of a gender from the installed Anny package (about a minute)."""
     with warnings.catch_warnings():
@@ -333,7 +356,11 @@ def build_free_body(gender: str = "neutral") -> Body:
     posed, joints = posed - joints[:, :1] + _SMPL_PELVIS, joints - joints[:, :1] + _SMPL_PELVIS
     regressor = _joint_regressor(posed, joints, weights)
     template, directions = _principal_shapes(posed)
-    faces = model.faces.numpy().astype(np.int32)
+    faces, uv_faces = settled_diagonals(
+        model.template_vertices.numpy(),
+        model.faces.numpy().astype(np.int32),
+        model.face_texture_coordinate_indices.numpy().astype(np.int32),
+    )
     face_parts = parts_of_faces(faces, weights)
     return Body(
         name=_name(gender),
@@ -344,7 +371,7 @@ def build_free_body(gender: str = "neutral") -> Body:
         weights=weights.astype(np.float32),
         faces=faces,
         uv=model.texture_coordinates.numpy().astype(np.float32),
-        uv_faces=model.face_texture_coordinate_indices.numpy().astype(np.int32),
+        uv_faces=uv_faces,
         face_parts=face_parts,
         head_faces=face_parts == HEAD_PART,
         hand_faces=np.isin(face_parts, HAND_PARTS),

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from mocap import amass, smpl_arrays, surreal_motions
 from mocap.array_files import ArrayFile
-from mocap.body import Body
 from mocap.errors import BadInput
-from mocap.motion import Motion
 from mocap.recording import Recording, StoredMotion
 
 SUFFIXES = (".npz", ".npy")
@@ -49,13 +47,6 @@ def read_recording(
     if kind == "shape":
         raise BadInput(f"{path}: a body's shape without poses, expected a motion; use another file")
     return amass.read_amass(path) if kind == "amass" else smpl_arrays.read_smpl_poses(path, fps=fps)
-
-
-def stored_motion(
-    path: Path | str, body: Body, *, name: str | None = None, fps: float | None = None
-) -> Motion:
-    """A motion of a .npz or .npy file on ``body``, mean shape, its feet on the floor (y = 0)."""
-    return read_recording(path, name=name, fps=fps).on(body)
 
 
 def _kind(path: Path) -> str:

@@ -26,21 +26,10 @@ def shortest_arc(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(*start.shape, 3)
 
 
-def turned_onto(rotations: np.ndarray, rest: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """``rotations`` (T, 3, 3), changed by the least, that send ``rest`` (3,) to ``wanted`` (T, 3)."""
-    return shortest_arc(rotations @ rest, wanted) @ rotations
-
-
 def halfway(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Rotations (T, 3, 3) halfway along the arc from ``first`` to ``second`` (T, 3, 3)."""
     step = Rotation.from_matrix(np.swapaxes(first, -1, -2) @ second).as_rotvec()
     return first @ Rotation.from_rotvec(step / 2).as_matrix()
-
-
-def to_axis_angle(rotations: np.ndarray) -> np.ndarray:
-    """Rotations (..., 3, 3) as axis-angle vectors (..., 3), radians, at most pi long."""
-    vectors = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_rotvec()
-    return vectors.reshape(rotations.shape[:-1])
 
 
 def to_matrices(axis_angle: np.ndarray) -> np.ndarray:

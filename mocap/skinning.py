@@ -38,7 +38,7 @@ def _levels() -> list[tuple[list[int], list[int]]]:
 _LEVELS = _levels()
 _ORDER = [joint for joints, _ in _LEVELS for joint in joints]
 _PLACES = [_ORDER.index(joint) for joint in range(len(PARENTS))]
-_CHUNK = 64  # bodies blended at a time on a CPU: what lies between stays near it
+_CHUNK = 32  # bodies blended at a time on a CPU: what lies between stays near it
 
 
 class Skinning(torch.nn.Module):
@@ -129,7 +129,7 @@ class Skinning(torch.nn.Module):
         blended = (transforms.reshape(-1, 24) @ self._weights).view(len(rest), 4, 3, -1)
         posed = blended[:, 3] + translation.unsqueeze(-1)
         for axis in range(3):
-            posed = torch.addcmul(posed, blended[:, axis], rest[:, axis])
+            posed.addcmul_(blended[:, axis], rest[:, axis])
         return posed.transpose(1, 2).contiguous()
 
 

@@ -11,14 +11,11 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mocap.files import written_whole
 from mocap.folder_index import file_stamp, memory_path
+from mocap.motion_entry import MotionEntry
 from mocap.verdict import THRESHOLDS, Verdict
-
-if TYPE_CHECKING:
-    from mocap.library import MotionEntry
 
 JUDGED = (
     1  # Raised whenever a motion would be retargeted or judged differently under the same limits.

@@ -12,8 +12,8 @@ from mocap.checking import find_unfit
 from mocap.errors import BadInput
 from mocap.files import is_stand_in
 from mocap.library import MotionEntry, MotionLibrary, open_motion_library
-from synth.backgrounds import open_photographs
-from synth.plan_row import PlanRow
+from synth.plans.plan_row import PlanRow
+from synth.scene.backgrounds import open_photographs
 from textures.library import TextureEntry, read_library, read_texture
 
 ENVIRONMENT_SUFFIXES = (".hdr", ".exr")

@@ -12,20 +12,20 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from synth.clips import is_published
-from synth.cost import ledger_bytes, part_that_fits, spoken_duration, stratified
-from synth.disk import disk_trouble_in_one_line, gigabytes, require_writable
-from synth.film_crew import CLIPS_PER_PROCESS, HOPELESS, open_film_studio, studio_settings
+from synth.clips.clip import is_published
+from synth.crew.cost import ledger_bytes, part_that_fits, spoken_duration, stratified
+from synth.crew.disk import disk_trouble_in_one_line, gigabytes, require_writable
+from synth.crew.film_crew import CLIPS_PER_PROCESS, HOPELESS, open_film_studio, studio_settings
+from synth.crew.film_set import begin_film_set, end_film_set
+from synth.crew.ledger import Ledger, LedgerLine, now, read_ledger
+from synth.crew.prediction import Prediction, predict, require_room
+from synth.crew.running import Machines, Running
+from synth.crew.scratch import frame_folder, own_folder
+from synth.crew.workers import Attempt, Failure, Outcome, work_through
 from synth.film_inputs import FilmInputs, check_rows
-from synth.film_set import begin_film_set, end_film_set
-from synth.ledger import Ledger, LedgerLine, now, read_ledger
-from synth.plan import make_plan
-from synth.plan_row import PlanRow, rows_of_shard
-from synth.prediction import Prediction, predict, require_room
-from synth.preset import Preset
-from synth.running import Machines, Running
-from synth.scratch import frame_folder, own_folder
-from synth.workers import Attempt, Failure, Outcome, work_through
+from synth.plans.plan import make_plan
+from synth.plans.plan_row import PlanRow, rows_of_shard
+from synth.plans.preset import Preset
 
 LOG_EVERY = 30.0  # seconds between two states of the progress bar where no terminal shows it
 

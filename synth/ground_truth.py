@@ -4,7 +4,7 @@ anti-aliasing.
 One visibility buffer a frame gives depth, parts, normals, UVs and both flows by plain array
 arithmetic, so a label is exactly that of the surface point at the pixel's centre. The background is
 a plate at infinity without labels: its flow is 0 and it is never occluded, also where the camera
-moves. Conventions: ``CONVENTIONS`` in ``synth.clips``.
+moves. Conventions: ``CONVENTIONS`` in ``synth.clips.clip``.
 """
 
 from __future__ import annotations

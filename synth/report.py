@@ -23,7 +23,7 @@ from mocap.files import written_whole
 from mocap.skinning import Skinning
 from synth import __version__
 from synth.channel_mosaic import body_window, mosaic
-from synth.clips import Clip, read_clip
+from synth.clips.clip import Clip, read_clip
 from textures.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
 from textures.market1501 import read_image

@@ -10,9 +10,11 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import torch
@@ -22,18 +24,23 @@ from mocap.body import Body
 from mocap.library import MotionEntry, load_motion
 from mocap.motion import Motion
 from mocap.skinning import Skinning
-from synth.backdrop import backdrops
-from synth.blender import FilmScene
-from synth.checks import check_flow, check_geometry, check_picture, check_video
-from synth.clips import publish, read_video, write_clip
+from synth.clips.channel_files import write_channels
+from synth.clips.clip import publish, stem_in
+from synth.clips.clip_info import info_fields, write_info
+from synth.clips.video_files import frame_rate, read_video, write_video
+from synth.crew.workers import uninterrupted
 from synth.film_inputs import BodySource
 from synth.ground_truth import ground_truth
-from synth.light import light_of
-from synth.picture import composite
-from synth.plan_row import PlanRow
-from synth.raster import RasterScene
-from synth.take import Take, posed, stage
-from synth.workers import uninterrupted
+from synth.plans.plan_row import PlanRow
+from synth.proof.checks import CheckFailed, Outcome, run_checks
+from synth.proof.evidence import Evidence
+from synth.proof.verdicts import SUFFIX, Verdict, write_verdict
+from synth.scene.backdrop import backdrops
+from synth.scene.blender import FilmScene
+from synth.scene.light import light_of
+from synth.scene.picture import composite
+from synth.scene.raster import RasterScene
+from synth.scene.take import Take, posed, stage
 
 REPORT_EVERY = 10  # frames
 
@@ -98,6 +105,7 @@ class Studio:
     def film(self, row: PlanRow, progress: Callable[[int], None]) -> Filmed:
         """Make and publish the clip of ``row``.
 
+        Ground truth and encoding go on beside the renderer, which leaves cores idle between its frames.
         ``progress`` is told of rendered frames. Raises BadInput for input that cannot be used,
         CheckFailed for a clip that contradicts itself, BlenderError.
         """
@@ -106,31 +114,41 @@ class Studio:
         body, skinning = self._body(row.gender)
         take = stage(row, self._load_motion(row, body), body)
         vertices, joints = posed(take, skinning)
-        truth = ground_truth(
-            vertices,
-            joints,
-            body,
-            take.cameras,
-            channels=row.channels,
-            tracks=row.tracks,
-            seed=row.seed,
-        )
-        figures = check_geometry(row, take, truth) | check_flow(truth)
-        frames, coverage, render_seconds = self._render(row, body, take, vertices, joints, progress)
-        figures |= check_picture(coverage, truth)
         folder = settings.partial / row.stem.replace("/", "__")
         try:
-            write_clip(
-                folder, row, frames, truth, take, versions=self._versions(body), checks=figures
+            stem = stem_in(folder, row)
+            film = Path(f"{stem}.mp4")
+            shots: SimpleQueue[np.ndarray | None] = SimpleQueue()
+            with ThreadPoolExecutor(2) as beside:
+                labelled = beside.submit(_labelled, row, body, take, vertices, joints, stem)
+                encoded = beside.submit(write_video, film, _taken(shots), row.fps)
+                try:
+                    frames, coverage, render_seconds = self._render(
+                        row, body, take, vertices, joints, shots.put, progress
+                    )
+                finally:
+                    shots.put(None)
+                encoded.result()
+                evidence, outcomes = labelled.result()
+            evidence = evidence.with_film(
+                frames=read_video(film),
+                rate=frame_rate(film),
+                rendered=frames,
+                coverage=coverage,
             )
-            film = folder / f"{Path(row.stem).name}.mp4"
-            figures |= check_video(read_video(film), frames)
+            verdict = Verdict(run_checks(evidence, known=outcomes))
+            _demand_good(verdict)
+            versions = self._versions(body)
+            write_info(
+                f"{stem}_info.mat", info_fields(row, evidence.truth, take, versions=versions)
+            )
+            write_verdict(Path(f"{stem}{SUFFIX}"), verdict)
             size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
                 publish(folder, settings.out, row)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return Filmed(time.perf_counter() - began, render_seconds, size, figures)
+        return Filmed(time.perf_counter() - began, render_seconds, size, verdict.figures)
 
     def _body(self, gender: str) -> tuple[Body, Skinning]:
         if gender not in self._bodies:
@@ -152,10 +170,11 @@ class Studio:
         take: Take,
         vertices: np.ndarray,
         joints: np.ndarray,
+        made: Callable[[np.ndarray], None],
         progress: Callable[[int], None],
     ) -> tuple[np.ndarray, np.ndarray, float]:
         """RGB frames (T,H,W,3) uint8, the body's own coverage (T,H,W) float16 and seconds spent in the
-        renderer."""
+        renderer. ``made`` is given each frame as it is there."""
         settings = self.settings
         scene = self._open_scene(row, body)
         cameras = take.cameras[1:-1]
@@ -176,6 +195,7 @@ class Studio:
             spent += time.perf_counter() - began
             frames[index] = composite(picture.rgba, behind[index])
             coverage[index] = picture.body
+            made(frames[index])
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
@@ -220,3 +240,37 @@ class Studio:
             "torch": torch.__version__,
             "python": platform.python_version(),
         }
+
+
+def _taken(shots: SimpleQueue[np.ndarray | None]) -> Iterator[np.ndarray]:
+    """What is put into the queue, until None is."""
+    while (shot := shots.get()) is not None:
+        yield shot
+
+
+def _labelled(
+    row: PlanRow, body: Body, take: Take, vertices: np.ndarray, joints: np.ndarray, stem: Path
+) -> tuple[Evidence, dict[str, Outcome]]:
+    """Compute and write the ground truth of a clip; the evidence but for the film, and what the checks
+    say of it."""
+    truth = ground_truth(
+        vertices,
+        joints,
+        body,
+        take.cameras,
+        channels=row.channels,
+        tracks=row.tracks,
+        seed=row.seed,
+    )
+    evidence = Evidence(
+        row=row, take=take, truth=truth, body=body, vertices=vertices, joints=joints
+    )
+    outcomes = run_checks(evidence)
+    _demand_good(Verdict(outcomes))
+    write_channels(stem, truth, row.channels, row.layout)
+    return evidence, outcomes
+
+
+def _demand_good(verdict: Verdict) -> None:
+    if not verdict.good:
+        raise CheckFailed("; ".join(verdict.findings))

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from mocap.body import JOINT_NAMES, Body
 from mocap.skinning import Skinning, skin
-from synth.backgrounds import paint_background
-from synth.light import sample_light
+from synth.scene.backgrounds import paint_background
+from synth.scene.light import sample_light
 from synth.standins.photography import sample_daylight
 from synth.standins.poses import sample_poses
 from synth.standins.wardrobe import Mannequin, mannequin, paint, sample_outfit

@@ -15,7 +15,7 @@ from mocap.body import Body
 from mocap.errors import BadInput
 from mocap.files import written_whole
 from synth.channel_mosaic import parts_picture
-from synth.clips import write_video
+from synth.clips.clip import write_video
 from textures.camera import Camera, look_at
 from textures.shading import linear_to_srgb, sh_irradiance, srgb_to_linear, to_bytes
 from textures.visibility import interpolate, parts, vertex_normals, visibility

@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
     "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),
+    "check": ("synth.cli.check", "check"),
+    "ground-truth": ("synth.cli.ground_truth", "ground_truth"),
     "eval-ucf101": ("synth.cli.recognition", "eval_ucf101"),
     "body": ("synth.cli.body", "body"),
     "motions": ("synth.cli.motions", "motions"),
@@ -53,15 +55,21 @@ def main() -> None:
     from mocap.errors import BadInput
 
     try:
-        cli.main(standalone_mode=False)
+        # Without standalone mode click returns the status of a command that ended by Exit.
+        status = cli.main(standalone_mode=False)
+        if isinstance(status, int) and status:
+            sys.exit(status)
     except click.exceptions.Abort:
         click.echo("Interrupted; run the same command again to go on.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except (BadInput, BadRecognitionInput) as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:  # what a file system says: no fault of the program
+        if error.filename is None:
+            raise
+        click.echo(f"Error: {error.filename}: {error.strerror}", err=True)
         sys.exit(1)

@@ -74,7 +74,7 @@ def _left_out(line: str) -> None:
 
 
 def _preset(options: dict[str, Any]) -> Any:
-    from synth.preset import read_preset
+    from synth.plans.preset import read_preset
 
     short = {"frames": "windows.frames", "fps": "film.fps", "samples": "film.samples"}
     short |= {"engine": "film.engine", "layout": "film.layout", "channels": "film.channels"}
@@ -136,8 +136,8 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
     `synth render-videos --plan` films it.
     """
     from mocap.errors import BadInput
-    from synth.coverage import coverage
-    from synth.plan_row import write_plan
+    from synth.plans.coverage import coverage
+    from synth.plans.plan_row import write_plan
 
     textures: dict[str, Path] = {"": options["textures"]}
     if against is not None:
@@ -199,12 +199,12 @@ def render_videos(
     """
     from mocap.errors import BadInput
     from synth import films
-    from synth.cost import parse_duration
-    from synth.coverage import coverage
+    from synth.crew.cost import parse_duration
+    from synth.crew.prediction import require_room
+    from synth.crew.running import Running, require_means
     from synth.film_inputs import BodySource, open_inputs
-    from synth.plan_row import parse_shard, read_plan
-    from synth.prediction import require_room
-    from synth.running import Running, require_means
+    from synth.plans.coverage import coverage
+    from synth.plans.plan_row import parse_shard, read_plan
 
     if max_gb is not None and not max_gb > 0:
         raise BadInput(f"--max-gb {max_gb:g}: expected more than 0")

@@ -34,7 +34,7 @@ def pack(
     Interrupt it at any time; the same command goes on where it stopped.
     """
     from mocap.errors import BadInput
-    from synth import shards
+    from synth.clips import shards
     from synth.ground_truth import CHANNELS
 
     wanted = None

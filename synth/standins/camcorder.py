@@ -20,8 +20,8 @@ from mocap.body import Body
 from mocap.retarget import retarget
 from mocap.skeleton import Skeleton
 from mocap.skinning import Skinning, skin
-from synth.backgrounds import paint_background
-from synth.light import sample_light
+from synth.scene.backgrounds import paint_background
+from synth.scene.light import sample_light
 from synth.standins.actions import ACTIONS
 from synth.standins.choreography import Manner, scene, unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from synth.backgrounds import paint_background
-from synth.light import sample_light
+from synth.scene.backgrounds import paint_background
+from synth.scene.light import sample_light
 from textures.camera import Camera, intrinsic_matrix, look_at
 from textures.shading import to_bytes
 

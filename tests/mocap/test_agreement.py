@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mocap.acclaim import read_amc, read_asf
+from mocap.acclaim_capture import acclaim_capture
 from mocap.body import JOINT_NAMES
 from mocap.bvh import read_bvh
 from mocap.bvh_capture import bvh_capture, bvh_motion
-from mocap.capture import Capture, acclaim_capture
+from mocap.capture import Capture
 from mocap.footing import chain_joints, global_rotations, soles_of
 from mocap.retarget import retarget_capture
 

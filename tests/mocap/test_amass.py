@@ -15,7 +15,7 @@ from mocap.body import JOINT_NAMES
 from mocap.errors import BadInput
 from mocap.footing import chain_joints, foot_heights, global_rotations, soles_of
 from mocap.motion import Motion
-from mocap.pose_archives import read_recording, stored_motion, stored_motions
+from mocap.pose_archives import read_recording, stored_motions
 from mocap.retarget import retarget
 from mocap.smpl_arrays import list_smpl_arrays, read_smpl_poses
 from synth.standins.actions import ACTIONS
@@ -69,14 +69,14 @@ def test_a_motion_written_in_their_frame_comes_back(walk, body, tmp_path, width)
     assert same.magnitude().max() < 1e-5
     np.testing.assert_allclose(again.pose[:, 3:66], walk.pose[:, 3:66], atol=1e-6)
     assert (again.fps, again.name, again.subject, again.trial) == (FPS, "07_03", "07", "03")
-    settled = stored_motion(path, body)
+    settled = read_recording(path).on(body)
     np.testing.assert_allclose(settled.translation[:, ::2], walk.translation[:, ::2], atol=1e-5)
     assert np.abs(settled.translation[:, 1] - walk.translation[:, 1]).max() < 0.015
 
 
 def test_who_walks_forward_there_walks_upright_and_forward_here(walk, body, tmp_path):
     np.savez(tmp_path / "walk_poses.npz", **as_amass(walk, body))
-    motion = stored_motion(tmp_path / "walk_poses.npz", body)
+    motion = read_recording(tmp_path / "walk_poses.npz").on(body)
     joints = joints_of(motion, body)
     place = {name: joints[:, i] for i, name in enumerate(JOINT_NAMES)}
     assert (place["head"] - place["pelvis"])[:, 1].min() > 0.4
@@ -93,7 +93,7 @@ def test_who_walks_forward_there_walks_upright_and_forward_here(walk, body, tmp_
 
 def test_the_path_of_shorter_legs_is_lengthened_so_that_feet_do_not_skate(walk, body, tmp_path):
     np.savez(tmp_path / "a_poses.npz", **as_amass(walk, body, legs=0.88))
-    motion = stored_motion(tmp_path / "a_poses.npz", body)
+    motion = read_recording(tmp_path / "a_poses.npz").on(body)
     long = np.ptp(motion.translation[:, [0, 2]], axis=0).max()
     recorded = np.ptp(read_amass(tmp_path / "a_poses.npz").translation[:, :2], axis=0).max()
     assert long / recorded == pytest.approx(1 / 0.88, abs=0.05)

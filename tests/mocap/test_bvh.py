@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from mocap.body import JOINT_NAMES
-from mocap.bvh import bvh_kinematics, count_bvh_frames, read_bvh
+from mocap.bvh import bvh_kinematics, read_bvh, read_bvh_start
 from mocap.bvh_capture import bvh_capture, bvh_motion
 from mocap.bvh_skeleton import place_joints, side_and_part, unit_of_length
 from mocap.errors import BadInput
 from mocap.footing import chain_joints, global_rotations, soles_of
+from mocap.formats import list_file
 from tests.mocap.bvh_files import PERSON, ROOT6, bvh_text, column
 from tests.mocap.test_acclaim import rotation4
 
@@ -139,7 +140,7 @@ def test_joints_may_have_spaces_in_names_and_braces_on_the_same_line(tmp_path):
     text = re.sub(r"\n\s*\{", " {", text).replace("\n", "\r\n")
     motion = read_bvh(write(tmp_path, text))
     assert motion.names[0] == "my Hips" and len(motion) == 2
-    assert count_bvh_frames(tmp_path / "take.bvh") == 2
+    assert read_bvh_start(tmp_path / "take.bvh")[1] == 2
 
 
 @pytest.mark.parametrize(
@@ -362,3 +363,23 @@ def test_units_make_a_person_of_every_leg():
         assert 0.8 < leg * unit_of_length(leg)[0] < 0.86
     size, said = unit_of_length(5.0)
     assert math.isclose(5 * size, 0.83) and "no usual unit" in said
+
+
+@pytest.mark.parametrize("name", ["daz/02_01.bvh", "motionbuilder/05_20-mb.bvh"])
+def test_the_start_of_a_file_tells_what_the_whole_does(shared_data, name):
+    path = shared_data / "cmu" / "bvh" / name
+    motion = read_bvh(path)
+    start, rows = read_bvh_start(path)
+    assert rows == len(motion) and len(start) == 2
+    np.testing.assert_array_equal(start.values, motion.values[:2])
+    (listed,) = list_file(path, None)
+    capture, rate = bvh_capture(motion)
+    assert (listed.frames, listed.fps) == (len(capture), rate)
+
+
+def test_a_file_that_is_cut_short_has_no_start(shared_data, tmp_path):
+    text = (shared_data / "cmu" / "bvh" / "daz" / "02_01.bvh").read_text()
+    for cut in (text[:-200], text.rstrip().rpartition("\n")[0] + "\n"):
+        (tmp_path / "cut.bvh").write_text(cut)
+        with pytest.raises(BadInput, match=r"cut\.bvh"):
+            read_bvh_start(tmp_path / "cut.bvh")

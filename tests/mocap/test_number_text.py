@@ -25,8 +25,23 @@ WORDS = (".", "-", "+", "e5", "1e", "1e+", "--1", "1.2.3", "nan", "inf", "0x1", 
 
 
 @pytest.mark.parametrize("word", [*WORDS, "1e999", "9" * 400, "\x00", "1\x0b2"])
-def test_words_that_are_no_finite_numbers_are_left_to_the_reader(word):
-    assert read_numbers(f"1 {word} 3".encode(), 3) is None
+@pytest.mark.parametrize("more", [0, 30])  # near the end of a text words are read byte by byte
+def test_words_that_are_no_finite_numbers_are_left_to_the_reader(word, more):
+    assert read_numbers(f"1 {word} 3{' 4' * more}".encode(), 3 + more) is None
+
+
+short = st.from_regex(r"[-+]?[0-9]{0,9}(\.[0-9]{0,9})?", fullmatch=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(short.filter(lambda word: any(c.isdigit() for c in word)), min_size=1))
+def test_numbers_of_few_digits_are_pythons_float_wherever_they_stand(words):
+    padded = [*words, *["0.5"] * 8]
+    for text in (words, padded):
+        expected = [float(word) for word in text]
+        seen = read_numbers(" ".join(text).encode(), len(text))
+        np.testing.assert_array_equal(seen, expected)
+        np.testing.assert_array_equal(np.signbit(seen), np.signbit(expected))
 
 
 def test_too_few_and_too_many_words_are_left_to_the_reader():
@@ -63,11 +78,24 @@ def test_rows_are_read_into_their_columns_whatever_the_blanks():
         (b"head\t8  \n", b""),
     ],
 )
-def test_other_rows_are_left_to_the_reader(old, new):
+@pytest.mark.parametrize("more", [b"", b"9\nroot 1 2 3\nhead 4\n"])
+def test_other_rows_are_left_to_the_reader(old, new, more):
     assert ROWS.count(old) == 1
-    assert (
-        read_named_rows(ROWS.replace(old, new), [b"root", b"head"], [[1, 2, 3], [0]], 1e6) is None
-    )
+    text = ROWS.replace(old, new) + more
+    assert read_named_rows(text, [b"root", b"head"], [[1, 2, 3], [0]], 1e6) is None
+
+
+def test_names_of_any_length_are_compared_whole():
+    names = [b"a", b"eightlet", b"ninelette", b"upperbackside"]
+    row = b" 1.5\n".join(names) + b" 1.5\n"
+    text = b"".join(b"%d\n" % number + row for number in range(1, 4))
+    columns = [[k] for k in range(4)]
+    np.testing.assert_array_equal(read_named_rows(text, names, columns, 9.0), np.full((3, 4), 1.5))
+    for k, name in enumerate(names):
+        for at in range(len(name)):
+            others = [*names]
+            others[k] = name[:at] + b"X" + name[at + 1 :]
+            assert read_named_rows(text, others, columns, 9.0) is None
 
 
 def test_every_cut_of_the_text_is_left_to_the_reader_or_holds_whole_rows():

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mocap.acclaim import read_amc, read_asf
+from mocap.acclaim_capture import acclaim_capture
 from mocap.body import JOINT_NAMES
-from mocap.capture import acclaim_capture
 from mocap.crossing import segment_distances
 from mocap.defects import find_flips, find_skating, find_speeds, find_static, find_truncation
 from mocap.footing import global_rotations, soles_of
@@ -278,7 +278,7 @@ def test_captured_walks_are_good_and_frozen_ones_are_not(shared_data, body, judg
     assert verdict.good, list(map(str, verdict.reasons))
     frozen = replace(
         capture,
-        turned=capture.turned[[100] * 400],
+        turns=capture.turns[[100] * 400],
         places={joint: place[[100] * 400] for joint, place in capture.places.items()},
     )
     assert [r.defect for r in verdict_on(frozen, name, body, judge).reasons] == ["static"]

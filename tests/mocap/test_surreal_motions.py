@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mocap.errors import BadInput
-from mocap.pose_archives import read_recording, stored_motion, stored_motions
+from mocap.pose_archives import read_recording, stored_motions
 from mocap.surreal_motions import list_surreal, read_surreal
 
 
@@ -60,7 +60,7 @@ def test_a_sequence_is_read_in_our_world_whatever_the_others_are(archive, body):
     data = path.read_bytes()
     at = data.index(arrays["pose_89_01"].tobytes()[:64])
     path.write_bytes(data[:at] + b"\1" * 300 + data[at + 300 :])
-    assert len(stored_motion(path, body, name="01_01")) == 10
+    assert len(read_recording(path, name="01_01").on(body)) == 10
     with pytest.raises(BadInput, match=r"smpl_data\.npz, array 'pose_89_01': found damage"):
         read_surreal(path, "89_01")
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from mocap.body import Body
 from mocap.skinning import Skinning
-from synth.camera import draw_view, place_cameras
 from synth.ground_truth import GroundTruth, ground_truth
-from synth.plan_row import PLAN_VERSION, PlanRow
-from synth.preset import CameraRanges
-from synth.take import Take, pose_joints, posed
+from synth.plans.plan_row import PLAN_VERSION, PlanRow
+from synth.plans.preset import CameraRanges
+from synth.scene.camera import draw_view, place_cameras
+from synth.scene.take import Take, pose_joints, posed
 
 
 @dataclass
@@ -23,9 +24,11 @@ class MadeClip:
     take: Take
     truth: GroundTruth
     frames: np.ndarray
+    body_name: str
 
     def write(self, folder) -> None:
-        from synth.clips import write_clip
+        from synth.clips.clip import write_clip
+        from synth.proof.verdicts import SUFFIX, Verdict, write_verdict
 
         write_clip(
             folder,
@@ -33,9 +36,9 @@ class MadeClip:
             self.frames,
             self.truth,
             self.take,
-            versions={"renderer": "none"},
-            checks={"figure": 1.0},
+            versions={"renderer": "none", "body": self.body_name},
         )
+        write_verdict(folder / f"{Path(self.row.stem).name}{SUFFIX}", Verdict({}))
 
 
 def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:
@@ -77,14 +80,17 @@ def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:
     return replace(row, **changes)
 
 
-def make_clip(body: Body, *, frames: int = 6, **changes) -> MadeClip:
-    """Somebody who walks towards +z, swinging arms and legs; ``changes`` of the row's fields."""
+def make_clip(
+    body: Body, *, frames: int = 6, step: tuple[float, float, float] = (0.0, 0.0, 0.04), **changes
+) -> MadeClip:
+    """Somebody who moves by ``step`` metres a frame, swinging arms and legs; ``changes``
+    of the row's fields."""
     row = make_row(body, frames=frames, **changes)
     time = np.arange(-1, frames + 1)
     pose = np.zeros((frames + 2, 72), np.float32)
     for joint, swing in ((1, 0.5), (2, -0.5), (4, 0.2), (13, -0.3), (14, 0.3)):
         pose[:, 3 * joint] = swing * np.sin(time / 5)
-    translation = np.stack([0 * time, 1.1 + 0 * time, 0.04 * time], axis=1).astype(np.float32)
+    translation = (time[:, None] * np.array(step) + [0, 1.1, 0]).astype(np.float32)
     betas = np.array(row.betas, np.float32)
     joints = pose_joints(body, pose=pose, betas=betas, translation=translation)
     placed = place_cameras(joints, row.view, width=row.width, height=row.height, fps=row.fps)
@@ -98,4 +104,4 @@ def make_clip(body: Body, *, frames: int = 6, **changes) -> MadeClip:
     )
     ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
-    return MadeClip(row, take, truth, picture.astype(np.uint8))
+    return MadeClip(row, take, truth, picture.astype(np.uint8), body.name)

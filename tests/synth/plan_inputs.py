@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mocap.library import MotionEntry
-from synth.plan import make_plan
-from synth.plan_row import PlanRow
-from synth.preset import read_preset
+from synth.plans.plan import make_plan
+from synth.plans.plan_row import PlanRow
+from synth.plans.preset import read_preset
 from textures.library import TextureEntry
 
 FOLDER = Path("/motions")

@@ -13,8 +13,8 @@ from mocap.acclaim import write_amc, write_asf
 from mocap.body import Body
 from synth.film_inputs import FilmInputs, open_inputs
 from synth.films import plan_films
-from synth.plan_row import PlanRow, write_plan
-from synth.preset import read_preset
+from synth.plans.plan_row import PlanRow, write_plan
+from synth.plans.preset import read_preset
 from tests.mocap.cmu_like import cmu_like
 from textures.library import TextureEntry, write_manifest, write_texture
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INDEX = "motion,subject,trial,subject_title,description,framerate_fps,fps_source\n"
 QUICK = (
     *("film.engine=raster", "film.samples=5", "film.width=160", "film.height=120"),
-    *("camera.focal=300", "windows.frames=4", "windows.shortest=2"),
+    *("camera.focal=300", "windows.frames=4", "windows.shortest=2", "film.layout=surreal"),
 )
 
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mocap.errors import BadInput
-from synth.backdrop import backdrops
-from synth.backgrounds import paint_background
+from synth.scene.backdrop import backdrops
+from synth.scene.backgrounds import paint_background
 from textures.camera import Camera, intrinsic_matrix
 
 K = intrinsic_matrix(600.0, (160, 120))

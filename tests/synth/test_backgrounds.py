@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mocap.errors import BadInput
-from synth.backgrounds import load_photograph, open_photographs, paint_background
+from synth.scene.backgrounds import load_photograph, open_photographs, paint_background
 
 
 def test_painted_backgrounds_vary_and_repeat():

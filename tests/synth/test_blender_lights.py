@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mocap.errors import BadInput
-from synth.blender import FilmScene
-from synth.light import AreaLamps, Environment, Lamp, SphericalHarmonics, SunSky
+from synth.scene.blender import FilmScene
+from synth.scene.light import AreaLamps, Environment, Lamp, SphericalHarmonics, SunSky
 from textures.camera import look_at
 
 FLAT = SphericalHarmonics((1 / 0.886227, *[0.0] * 8))

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mocap.skinning import Skinning, skin
-from synth.camera import draw_view, flesh_boxes, place_cameras, shake
-from synth.plan_row import View
-from synth.preset import CameraRanges
+from synth.plans.plan_row import View
+from synth.plans.preset import CameraRanges
+from synth.scene.camera import draw_view, flesh_boxes, place_cameras, shake
 
 SIZE = {"width": 320, "height": 240, "fps": 30.0}
 MOVES = {

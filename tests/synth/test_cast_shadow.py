@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from synth.cast_shadow import shadow_patch
-from synth.light import WAIST, AreaLamps, Lamp, SunSky, direction
+from synth.scene.cast_shadow import shadow_patch
+from synth.scene.light import WAIST, AreaLamps, Lamp, SunSky, direction
 from textures.camera import look_at
 
 GROUND = np.array([0.5, 0.2, -1.0])

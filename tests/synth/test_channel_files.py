@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mocap.errors import BadInput
-from synth.channel_files import (
+from synth.clips.channel_files import (
     channel_files,
     clip_files,
     read_channels,
     stored_channels,
     write_channels,
 )
-from synth.compact_channels import ERRORS
-from synth.conventions import CONVENTIONS
+from synth.clips.compact_channels import ERRORS
+from synth.clips.conventions import CONVENTIONS
 from synth.ground_truth import CHANNELS, GroundTruth
 from tests.synth.film_clip import make_clip
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mocap.library import MotionEntry
-from synth.clip_order import clip_order
-from synth.preset import Windows
+from synth.plans.clip_order import clip_order
+from synth.plans.preset import Windows
 
 
 def entry(name: str, category: str, frames: int) -> MotionEntry:

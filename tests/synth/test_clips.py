@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from mocap.errors import BadInput
 from mocap.skinning import Skinning
-from synth.clip_info import info_fields, read_info, row_of, take_of, write_info
-from synth.clips import (
+from synth.clips.clip import (
     clip_files,
     is_published,
     publish,
@@ -27,9 +26,10 @@ from synth.clips import (
     write_index,
     write_video,
 )
-from synth.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
+from synth.clips.clip_info import info_fields, read_info, row_of, take_of, write_info
+from synth.clips.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
 from synth.ground_truth import CHANNELS, ground_truth
-from synth.take import posed
+from synth.scene.take import posed
 from tests.synth.film_clip import make_clip
 from textures.camera import Camera
 
@@ -75,7 +75,7 @@ OUR_INFO = {
 } | dict.fromkeys(
     (
         *("light_kind", "light_fields", "category", "subject", "split", "identity", "uv_layout"),
-        *("plan_row", "versions", "checks"),
+        *("plan_row", "versions"),
     ),
     ((1,), "str"),
 )
@@ -254,7 +254,7 @@ def test_any_take_comes_back_to_the_last_bit(made, tmp_path_factory, seed, frame
         joints_inside=np.zeros((frames, 24), bool),
     )
     stem = tmp_path_factory.mktemp("take") / "a"
-    write_info(f"{stem}_info.mat", info_fields(made.row, truth, take, versions={}, checks={}))
+    write_info(f"{stem}_info.mat", info_fields(made.row, truth, take, versions={}))
     back = take_of(read_info(stem))
     for name in ("pose", "translation", "betas"):
         a, b = getattr(back, name), getattr(take, name)

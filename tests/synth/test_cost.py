@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mocap.errors import BadInput
-from synth.cost import (
+from synth.crew.cost import (
     Cost,
     cost_of,
     ledger_bytes,
@@ -18,8 +18,8 @@ from synth.cost import (
     stratified,
     trial_rows,
 )
-from synth.film_crew import Trial
-from synth.ledger import LedgerLine
+from synth.crew.film_crew import Trial
+from synth.crew.ledger import LedgerLine
 from tests.synth.plan_inputs import plan
 
 ROWS = plan(clips=300)

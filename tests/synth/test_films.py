@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ import pytest
 
 from mocap.acclaim import write_amc, write_asf
 from mocap.errors import BadInput
-from synth import cli
-from synth.clips import read_clip
+from synth import cli, studio
+from synth.clips.clip import read_clip
+from synth.crew.running import Running
 from synth.film_inputs import open_inputs
 from synth.films import FilmSummary, plan_films, render_videos
-from synth.plan_row import read_plan
-from synth.preset import read_preset
-from synth.running import Running
+from synth.plans.plan_row import read_plan
+from synth.plans.preset import read_preset
+from synth.proof.checks import CheckFailed
+from synth.proof.verdicts import read_verdict
+from synth.studio import StudioSettings
 from tests.mocap.cmu_like import cmu_like
 from textures.library import TextureEntry, write_manifest, write_texture
 
@@ -205,3 +209,44 @@ def test_damaged_items_are_named_left_out_and_counted_or_refused(
     common[1] = only
     status, lines = run(monkeypatch, capsys, *common, command="plan")
     assert status == 1 and "02_01.amc" in lines[-1]
+
+
+def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_path, monkeypatch):
+    inputs = open_inputs(motions=motions, textures={"": textures})
+    preset = read_preset("standard", [*SMALL, "film.engine=raster", "film.samples=10"])
+    (row,) = plan_films(inputs, preset, clips=1, workers=1)[""]
+    entries = {e.source_in(inputs.library.folder): e for e in inputs.library.entries}
+    settings = StudioSettings(
+        entries=entries,
+        bodies=inputs.bodies,
+        textures=textures,
+        backgrounds=None,
+        environments=None,
+        out=tmp_path / "out",
+        partial=tmp_path / "partial",
+        scratch=None,
+        device="cpu",
+        threads=1,
+    )
+    honest = studio.ground_truth
+
+    def mirrored(*arguments, **options):
+        truth = honest(*arguments, **options)
+        return replace(truth, parts=truth.parts[:, :, ::-1], depth=truth.depth[:, :, ::-1])
+
+    monkeypatch.setattr(studio, "ground_truth", mirrored)
+    with (
+        pytest.raises(CheckFailed, match="body in one channel and not in another"),
+        studio.open_studio(settings) as film_row,
+    ):
+        film_row(row, lambda frames: None)
+    assert contents(tmp_path) == {
+        name: data
+        for name, data in contents(tmp_path).items()
+        if name.startswith(("motions", "textures"))
+    }
+    monkeypatch.undo()
+    with studio.open_studio(settings) as film_row:
+        film_row(row, lambda frames: None)
+    verdict = read_verdict(tmp_path / "out" / row.stem)
+    assert verdict["good"] and verdict["checks"]["silhouette"]["figures"]["silhouette_iou"] > 0.93

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from synth.ledger import read_ledger
+from synth.crew.ledger import read_ledger
 from tests.synth.small_film_set import (
     clip_contents,
     command,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from dataclasses import replace
 
-from synth.ledger import Ledger, LedgerLine, read_ledger
+from synth.crew.ledger import Ledger, LedgerLine, read_ledger
 
 LINE = LedgerLine(
     "train/run0/a/a_c0001", "failed", 2, "why “it” failed\nwith a second line",

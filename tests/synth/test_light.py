@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mocap.errors import BadInput
-from synth.light import (
+from synth.scene.light import (
     LIGHT_KINDS,
     AreaLamps,
     Environment,

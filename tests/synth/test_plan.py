@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mocap.errors import BadInput
-from synth.clip_order import frames_at
-from synth.coverage import coverage
-from synth.film_splits import split_among
-from synth.plan import make_plan
-from synth.plan_row import parse_shard, read_plan, rows_of_shard, write_plan
-from synth.preset import Windows, read_preset
+from synth.plans.clip_order import frames_at
+from synth.plans.coverage import coverage
+from synth.plans.film_splits import split_among
+from synth.plans.plan import make_plan
+from synth.plans.plan_row import parse_shard, read_plan, rows_of_shard, write_plan
+from synth.plans.preset import Windows, read_preset
 from tests.synth.plan_inputs import ENTRIES, FOLDER, TEXTURES, entry, plan, texture
 
 

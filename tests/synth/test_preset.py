@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mocap.errors import BadInput
-from synth.preset import preset_names, read_preset
+from synth.plans.preset import preset_names, read_preset
 
 
 def test_every_preset_of_the_package_reads_and_extends():
     assert preset_names() == ["standard", "surreal", "surreal++"]
     standard, surreal = read_preset("standard"), read_preset("surreal")
     assert surreal.windows.strides == (50, 30, 70) and surreal.splits.subjects == "surreal"
-    assert surreal.film == standard.film  # SURREAL's numbers are the default ones
+    # SURREAL's numbers are the default ones; its files are large.
+    assert surreal.film == replace(standard.film, layout="surreal")
     paper = read_preset("surreal++")
     assert paper.windows == surreal.windows and paper.bodies == surreal.bodies
     assert (paper.motions.limit, paper.textures.limit) == (2607, 1500)
@@ -69,11 +72,13 @@ def test_bad_values_are_refused_with_what_was_expected(override, message):
 
 
 def test_each_engine_takes_its_own_samples():
-    assert read_preset("surreal").film.samples_taken == 4
+    film = read_preset("surreal").film
+    assert (film.samples_under("sh"), film.samples_under("sun-sky")) == (4, 16)
+    assert read_preset("surreal", ["film.samples=9"]).film.samples_under("lamps") == 9
     raster = read_preset("surreal", ["film.engine=raster"])
-    assert raster.film.samples_taken == 10
-    with pytest.raises(BadInput, match=r"film\.samples is 4, expected one of 5, 10"):
-        read_preset("surreal", ["film.engine=raster", "film.samples=4"])
+    assert raster.film.samples_under("sh") == 5
+    with pytest.raises(BadInput, match=r"film\.samples is 64, expected at most 37 with raster"):
+        read_preset("surreal", ["film.engine=raster", "film.samples=64"])
     with pytest.raises(BadInput, match=r"light.kinds is .*sh alone for engine raster"):
         read_preset("surreal", ["film.engine=raster", "light.kinds={sun-sky = 1}"])
 

@@ -21,7 +21,7 @@ from mocap.skinning import Skinning, skin
 from synth import preview
 from synth.cli.preview import VIEWS as COMMAND_VIEWS
 from synth.cli.preview import preview as command
-from synth.clips import read_video
+from synth.clips.clip import read_video
 from synth.preview import Look, find_motion, preview_frames, read_texture, write_preview
 from synth.preview_figures import LEFT, RIGHT, side_texture
 from synth.preview_stage import VIEWS, camera_path, flesh_of, floor_picture, on_floor

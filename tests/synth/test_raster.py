@@ -8,10 +8,10 @@ import pytest
 
 from mocap.errors import BadInput
 from mocap.skinning import Skinning, skin
-from synth.blender import FilmScene
-from synth.light import SphericalHarmonics, SunSky
-from synth.picture import Picture
-from synth.raster import LATTICES, RasterScene, blackman_harris, lattice_weights
+from synth.scene.blender import FilmScene
+from synth.scene.light import SphericalHarmonics, SunSky
+from synth.scene.picture import Picture
+from synth.scene.raster import LATTICES, RasterScene, blackman_harris, lattice_weights
 from synth.standins.wardrobe import paint_outfit
 from textures.camera import look_at
 from textures.shading import srgb_to_linear

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mocap.errors import BadInput
-from synth.ray_cluster import RayCluster
-from synth.workers import work_through
+from synth.crew.ray_cluster import RayCluster
+from synth.crew.workers import work_through
 from tests.synth.worker_studios import open_studio
 
 pytest.importorskip("ray")

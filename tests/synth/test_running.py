@@ -13,10 +13,10 @@ import pytest
 
 from mocap.errors import BadInput
 from synth import cli, films
+from synth.crew.ledger import read_ledger
+from synth.crew.running import Running
 from synth.films import predict_videos, render_videos
-from synth.ledger import read_ledger
-from synth.plan_row import read_plan, write_plan
-from synth.running import Running
+from synth.plans.plan_row import read_plan, write_plan
 from tests.synth import worker_studios
 from tests.synth.small_film_set import (
     clip_contents,
@@ -283,7 +283,7 @@ def test_a_dry_run_predicts_and_leaves_nothing(
     assert not out.exists()
     assert predict_videos(rows, inputs, whole, Running(workers=2)) is None
 
-    disk = small_disk("size=300k")
+    disk = small_disk("size=700k")
     arguments = command(folder, rows, disk / "out", "--dry-run", "--workers", 2)[3:]
     monkeypatch.setattr(sys, "argv", ["synth", *arguments])
     with pytest.raises(SystemExit) as stop:
@@ -296,7 +296,7 @@ def test_a_dry_run_predicts_and_leaves_nothing(
 
 
 def test_runs_with_different_plans_in_one_folder_are_told_apart(tmp_path, inputs, rows):
-    from synth.film_set import begin_film_set, end_film_set
+    from synth.crew.film_set import begin_film_set, end_film_set
 
     begin_film_set(tmp_path, rows)
     begin_film_set(tmp_path, [replace(row, seed=row.seed + 1) for row in rows])

@@ -9,11 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from synth.scratch import own_folder, sweep
+from synth.crew.scratch import own_folder, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = (
-    "import sys\nfrom pathlib import Path\nfrom synth.scratch import own_folder\n"
+    "import sys\nfrom pathlib import Path\nfrom synth.crew.scratch import own_folder\n"
     "with own_folder(Path(sys.argv[1]), '.partial-') as folder:\n"
     "    (folder / 'clip').mkdir()\n"
     "    print('there', flush=True)\n"

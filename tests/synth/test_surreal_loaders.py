@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from synth.clips import publish
+from synth.clips.clip import publish
 from tests.synth.film_clip import make_clip
 
 

@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from mocap.body import JOINT_NAMES, PART_NAMES
 from mocap.errors import BadInput
 from mocap.skinning import Skinning, skin
-from synth.clips import read_video, write_clip, write_video
+from synth.clips.clip import read_video, write_clip, write_video
+from synth.clips.surreal_release import read_release
 from synth.ground_truth import ground_truth
-from synth.surreal_release import read_release
 from tests.synth.film_clip import make_clip
 from textures.camera import Camera
 from textures.visibility import rasterise, vertex_normals
@@ -261,7 +261,7 @@ def test_other_clips_and_damage_are_refused_with_the_file(release, body, tmp_pat
     with pytest.raises(BadInput, match=r"none_info\.mat: no such file"):
         read_release(tmp_path / "none")
     made = make_clip(body, frames=2)
-    write_clip(tmp_path, made.row, made.frames, made.truth, made.take, versions={}, checks={})
+    write_clip(tmp_path, made.row, made.frames, made.truth, made.take, versions={})
     with pytest.raises(BadInput, match=r"joints2D lie up to .* read_clip"):
         read_release(tmp_path / "01_01_c0002")
     for source in release.stem.parent.iterdir():

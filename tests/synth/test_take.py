@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from mocap.body import JOINT_NAMES
 from mocap.motion import Motion
 from mocap.skinning import Skinning, skin
-from synth.take import clip_motion, pose_joints, posed, stage
+from synth.scene.take import clip_motion, pose_joints, posed, stage
 from tests.synth.film_clip import make_row
 
 
@@ -63,3 +64,17 @@ def test_a_repeated_frame_has_its_neighbours_camera(body, motion):
     assert vertices[1:-1, :, 1].min() == pytest.approx(
         0, abs=0.01
     )  # on the ground, whatever the shape
+
+
+def test_threads_change_no_bit(body, motion):
+    take = stage(make_row(body, frames=70), motion, body)
+    before = torch.get_num_threads()
+    try:
+        made = []
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            made.append(posed(take, Skinning(body))[0])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert all(np.array_equal(made[0], other) for other in made[1:])

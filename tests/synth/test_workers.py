@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from mocap.errors import BadInput
-from synth.worker_processes import ProcessCrew
-from synth.workers import work_through
+from synth.crew.worker_processes import ProcessCrew
+from synth.crew.workers import work_through
 from tests.synth.worker_studios import open_studio
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,8 +110,8 @@ def test_from_the_deadline_on_nothing_is_begun_and_what_was_begun_is_finished(tm
 def test_workers_end_with_the_process_that_started_them_even_while_at_work(tmp_path):
     code = (
         "import sys\n"
-        "from synth.worker_processes import ProcessCrew\n"
-        "from synth.workers import work_through\n"
+        "from synth.crew.worker_processes import ProcessCrew\n"
+        "from synth.crew.workers import work_through\n"
         "from tests.synth.worker_studios import open_studio\n"
         "if __name__ == '__main__':\n"
         "    crew = ProcessCrew(open_studio, sys.argv[1])\n"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mocap.errors import BadInput
-from synth.workers import StopWork
+from synth.crew.workers import StopWork
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def open_studio(folder: str):
         if task.startswith("stop"):
             raise StopWork("no room anywhere")
         if task.startswith("complain"):
-            from synth.blender import quiet  # here, since it takes seconds to import
+            from synth.scene.blender import quiet  # here, since it takes seconds to import
 
             with quiet():
                 os.write(2, b"Error: Out of memory in the device\n")
@@ -58,7 +58,7 @@ def open_studio(folder: str):
 @contextmanager
 def open_crashing_film_studio(settings):
     """A film studio whose process is ended by SIGSEGV on the clip of the environment's CRASH_ON."""
-    from synth.film_crew import open_film_studio
+    from synth.crew.film_crew import open_film_studio
 
     with open_film_studio(settings) as film:
 
@@ -73,7 +73,7 @@ def open_crashing_film_studio(settings):
 @contextmanager
 def open_studio_on_failing_disk(settings):
     """A film studio under which the disk of the environment's READ_ONLY_AFTER becomes read-only."""
-    from synth.film_crew import open_film_studio
+    from synth.crew.film_crew import open_film_studio
 
     with open_film_studio(settings) as film:
 

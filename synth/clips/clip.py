@@ -1,0 +1,188 @@
+"""A clip on disk: its film, its ``_info.mat`` and its channels, written, published and read.
+
+A clip ``<stem>`` is ``<stem>.mp4``, ``<stem>_info.mat`` (``synth.clips.clip_info``), one or two files a
+channel (``synth.clips.channel_files``) and ``<stem>_check.json``, the verdict of its checks
+(``synth.proof.verdicts``). Everything of a clip is written in a folder of its own and then moved into
+place, ``_info.mat`` last: a clip is published when that file is there. The same arrays give the
+same bytes (no time stamps). ``synth.clips.conventions``, written as conventions.json, says what the
+numbers mean.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mocap.errors import BadInput
+from mocap.files import written_whole
+from synth.clips.channel_files import clip_files, read_channels, write_channels
+from synth.clips.clip_info import (
+    info_fields,
+    joint_truth,
+    read_info,
+    row_of,
+    take_of,
+    write_info,
+)
+from synth.clips.conventions import CONVENTIONS
+from synth.clips.mat_files import read_mat
+from synth.clips.video_files import read_video, write_video
+from synth.ground_truth import GroundTruth
+from synth.plans.plan_row import PlanRow
+from synth.scene.take import Take
+
+__all__ = [
+    *("CONVENTIONS", "Clip", "clip_files", "is_published", "publish", "published_row"),
+    *("find_clips", "read_clip", "read_take", "read_video", "write_clip", "write_conventions"),
+    *("write_index", "write_video"),
+]
+
+
+INFO = "_info.mat"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip read back: ``frames`` (T,H,W,3) RGB uint8, its ground truth and ``info`` (see
+    CONVENTIONS).
+    """
+
+    frames: np.ndarray
+    truth: GroundTruth
+    info: dict[str, Any]
+
+
+def write_clip(
+    folder: Path,
+    row: PlanRow,
+    frames: np.ndarray,
+    truth: GroundTruth,
+    take: Take,
+    *,
+    versions: dict[str, str],
+) -> None:
+    """Write the files of a clip into ``folder``: frames (T,H,W,3) RGB uint8, and the row's channels
+    in the row's layout. Its verdict (``synth.proof.verdicts``) is yet to come.
+    """
+    stem = stem_in(folder, row)
+    write_video(Path(f"{stem}.mp4"), frames, row.fps)
+    write_channels(stem, truth, row.channels, row.layout)
+    write_info(f"{stem}_info.mat", info_fields(row, truth, take, versions=versions))
+
+
+def stem_in(folder: Path, row: PlanRow) -> Path:
+    """A clip's path without suffix in a ``folder`` of its own, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / Path(row.stem).name
+
+
+def publish(folder: Path, out: Path, row: PlanRow) -> None:
+    """Move a clip that lies whole in ``folder`` to its place under ``out``."""
+    target = out / row.stem
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in clip_files(row.channels, row.layout):
+        os.replace(folder / (target.name + suffix), f"{target}{suffix}")
+
+
+def is_published(out: Path, row: PlanRow) -> bool:
+    """Whether every file of the clip is in place."""
+    stem = out / row.stem
+    return all(Path(f"{stem}{end}").is_file() for end in clip_files(row.channels, row.layout))
+
+
+def published_row(out: Path, row: PlanRow) -> PlanRow | None:
+    """The row by which the clip of that stem was made; None where there is no such clip.
+
+    Raises BadInput when its ``_info.mat`` is damaged.
+    """
+    path = Path(f"{out / row.stem}_info.mat")
+    if not path.is_file():
+        return None
+    advice = "remove the clip's files"
+    try:
+        return row_of(read_mat(path, ["plan_row"], advice=advice))
+    except BadInput:
+        raise
+    except ValueError as error:
+        raise BadInput(
+            f"{path}: not the information of a clip of ours ({error}); {advice}"
+        ) from error
+
+
+def find_clips(folder: Path, count: int | None = None) -> list[str]:
+    """Published clips in a folder, as paths in it without suffix, in order; or ``count`` of them, evenly
+    spread. Raises BadInput where there is no such folder or no clip in it.
+    """
+    folder = Path(folder)
+    if count is not None and count < 1:
+        raise BadInput(f"--clips {count}: expected at least 1")
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; expected films of `synth render-videos`")
+    stems = sorted(
+        path.relative_to(folder).as_posix().removesuffix(INFO)
+        for path in folder.rglob(f"*{INFO}")
+        if not any(part.startswith(".partial-") for part in path.relative_to(folder).parts)
+    )
+    if not stems:
+        raise BadInput(f"{folder}: no clip in it; expected films of `synth render-videos`")
+    if count is None or count >= len(stems):
+        return stems
+    return [stems[index * len(stems) // count] for index in range(count)]
+
+
+def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
+    """Write clips.jsonl: one line a clip of ``rows`` that is published. Returns how many."""
+    lines = [
+        {
+            "path": row.stem,
+            "sequence": row.sequence,
+            "category": row.category,
+            "split": row.split,
+            "frames": row.frames,
+            "fps": row.fps,
+            "texture": row.texture,
+            "identity": row.identity,
+            "stand_in": row.stand_in,
+        }
+        for row in rows
+        if is_published(out, row)
+    ]
+    with written_whole(out / "clips.jsonl") as path:
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return len(lines)
+
+
+def write_conventions(out: Path) -> None:
+    """Write conventions.json."""
+    with written_whole(out / "conventions.json") as path:
+        path.write_text(json.dumps(CONVENTIONS, indent=2) + "\n", encoding="utf-8")
+
+
+def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:
+    """Read a clip by its path without suffix, in either layout.
+
+    ``channels`` None reads those that are there; fields of others are None. Raises BadInput when a
+    file is missing or damaged.
+    """
+    info = read_info(stem)
+    fields: dict[str, Any] = {"parts": None, **joint_truth(info)}
+    fields |= read_channels(stem, channels, frames=info["joints2D"].shape[2])
+    return Clip(read_video(Path(f"{stem}.mp4")), GroundTruth(**fields), info)
+
+
+def read_take(stem: Path | str) -> Take:
+    """The take of a published clip, from its ``_info.mat`` alone. Raises BadInput as read_clip."""
+    try:
+        return take_of(read_info(stem))
+    except BadInput:
+        raise
+    except ValueError as error:  # cameras that are none
+        raise BadInput(
+            f"{stem}_info.mat: {error}; remove the clip's files and render it again"
+        ) from error

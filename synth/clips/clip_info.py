@@ -1,0 +1,183 @@
+"""``_info.mat``: SURREAL's fields, and all that a clip's ground truth can be computed from again.
+
+What each field means is said in ``synth.clips.conventions``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mocap.errors import BadInput
+from synth.clips.conventions import GENDERS
+from synth.clips.mat_files import cell, read_mat, text_of, write_mat
+from synth.ground_truth import GroundTruth
+from synth.plans.plan_row import PlanRow
+from synth.scene.take import Take
+from textures.camera import Camera
+
+_ADVICE = "remove the clip's files and render it again"
+_SHAPES = {  # of the fields that readers rely on; T is the number of frames
+    "joints2D": ("float32", (2, 24, "T")),
+    "joints3D": ("float32", (3, 24, "T")),
+    "joints3D_camera": ("float32", (3, 24, "T")),
+    "joints_visible": ("uint8", (24, "T")),
+    "joints_inside": ("uint8", (24, "T")),
+    "pose": ("float32", (72, "T")),
+    "trans": ("float32", (3, "T")),
+    "shape": ("float32", (10, "T")),
+    "K": ("float64", (3, 3, "T")),
+    "R": ("float64", (3, 3, "T")),
+    "t": ("float64", (3, "T")),
+    "pose_ends": ("float32", (72, 2)),
+    "trans_ends": ("float32", (3, 2)),
+    "K_ends": ("float64", (3, 3, 2)),
+    "R_ends": ("float64", (3, 3, 2)),
+    "t_ends": ("float64", (3, 2)),
+    "flow_ends": ("uint8", (1, 2)),
+    "placement": ("float64", (1, 2)),
+    "image_size": ("int32", (1, 2)),
+}
+
+
+def info_fields(
+    row: PlanRow,
+    truth: GroundTruth,
+    take: Take,
+    *,
+    versions: dict[str, str],
+) -> dict[str, Any]:
+    """The variables of a clip's ``_info.mat``. Poses and cameras keep every bit."""
+    count = len(take)
+    inner, ends = slice(1, -1), slice(None, None, count + 1)
+
+    def by_frame(values: Sequence[np.ndarray] | np.ndarray, dtype: type) -> np.ndarray:
+        """T of (...) as (..., T)."""
+        return np.moveaxis(np.asarray(values, dtype=dtype), 0, -1)
+
+    def steady(values: Sequence[float] | np.ndarray) -> np.ndarray:
+        """(n) the same in every frame: (n, T)."""
+        return np.repeat(np.asarray(values, np.float32)[:, None], count, axis=1)
+
+    intrinsics = [camera.intrinsics for camera in take.cameras]
+    rotations = [camera.rotation for camera in take.cameras]
+    translations = [camera.translation for camera in take.cameras]
+    camera = take.cameras[1]
+    harmonics = row.light["coefficients"] if row.light["kind"] == "sh" else np.zeros(9)
+    return {
+        # SURREAL's fields
+        "bg": cell(str(row.background.get("photograph", "painted")), count),
+        "camDist": np.array([[take.distance]], np.float32),
+        "camLoc": camera.position.astype(np.float32)[:, None],
+        "clipNo": np.array([[row.clip]], np.float64),
+        "cloth": cell(row.texture, count),
+        "gender": np.full((count, 1), GENDERS[row.gender], np.uint8),
+        "joints2D": truth.joints2d.transpose(2, 1, 0),
+        "joints3D": truth.joints3d.transpose(2, 1, 0),
+        "light": steady(harmonics),
+        "pose": by_frame(take.pose[inner], np.float32),
+        "sequence": Path(row.stem).name,
+        "shape": steady(take.betas),
+        "source": row.collection,
+        "stride": np.array([[row.stride]], np.uint8),
+        "zrot": np.full((count, 1), take.yaw, np.float32),
+        # what it lacked
+        "trans": by_frame(take.translation[inner], np.float32),
+        "K": by_frame(intrinsics[inner], np.float64),
+        "R": by_frame(rotations[inner], np.float64),
+        "t": by_frame(translations[inner], np.float64),
+        "joints3D_camera": truth.joints_camera.transpose(2, 1, 0),
+        "joints_visible": truth.joints_visible.T.astype(np.uint8),
+        "joints_inside": truth.joints_inside.T.astype(np.uint8),
+        "pose_ends": by_frame(take.pose[ends], np.float32),
+        "trans_ends": by_frame(take.translation[ends], np.float32),
+        "K_ends": by_frame(intrinsics[ends], np.float64),
+        "R_ends": by_frame(rotations[ends], np.float64),
+        "t_ends": by_frame(translations[ends], np.float64),
+        "flow_ends": np.array([take.ends], np.uint8),
+        "placement": np.array([[take.yaw, take.distance]], np.float64),
+        "image_size": np.array([[camera.width, camera.height]], np.int32),
+        "fps": np.array([[row.fps]], np.float64),
+        "seed": np.array([[row.seed]], np.int64),
+        "frame_indices": np.arange(row.start, row.start + count, dtype=np.int32)[None],
+        "light_kind": row.light["kind"],
+        "light_fields": json.dumps(dict(row.light), sort_keys=True),
+        "category": row.category,
+        "subject": row.subject,
+        "split": row.split,
+        "identity": row.identity,
+        "uv_layout": row.uv_layout,
+        "stand_in": np.array([[row.stand_in]], np.uint8),
+        "plan_row": row.to_json(),
+        "versions": json.dumps(versions, sort_keys=True),
+    }
+
+
+def write_info(path: Path | str, fields: dict[str, Any]) -> None:
+    """Write ``info_fields`` as a MAT file; the same fields, the same bytes."""
+    write_mat(path, fields)
+
+
+def read_info(stem: Path | str) -> dict[str, Any]:
+    """The variables of a clip's ``_info.mat``, arrays as they lie there.
+
+    Raises BadInput when it is missing, damaged or not of a clip of ours.
+    """
+    path = Path(f"{stem}_info.mat")
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; expected a clip that `synth render-videos` wrote")
+    info = read_mat(path, advice=_ADVICE)
+    joints = info.get("joints2D", np.zeros(0))
+    count = joints.shape[2] if joints.ndim == 3 else 0
+    for name, (dtype, shape) in _SHAPES.items():
+        wanted = tuple(count if n == "T" else n for n in shape)
+        if name not in info or info[name].shape != wanted or info[name].dtype != dtype or not count:
+            found = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
+            raise BadInput(f"{path}: {name} is {found}, expected {dtype} {shape}; {_ADVICE}")
+    return info
+
+
+def row_of(info: dict[str, Any]) -> PlanRow:
+    """The row by which the clip was made. Raises ValueError where there is none."""
+    return PlanRow.from_json(text_of(info.get("plan_row", "")))
+
+
+def take_of(info: dict[str, Any]) -> Take:
+    """The take of a clip, with the numbers of which it was rendered to the last bit."""
+
+    def whole(name: str) -> np.ndarray:
+        """A field with its ends, (T+2, ...)."""
+        ends = np.moveaxis(info[f"{name}_ends"], -1, 0)
+        return np.concatenate([ends[:1], np.moveaxis(info[name], -1, 0), ends[1:]])
+
+    width, height = (int(n) for n in info["image_size"][0])
+    cameras = tuple(
+        Camera(intrinsics, rotation, translation, width, height)
+        for intrinsics, rotation, translation in zip(whole("K"), whole("R"), whole("t"))
+    )
+    yaw, distance = (float(n) for n in info["placement"][0])
+    first, last = (bool(n) for n in info["flow_ends"][0])
+    return Take(
+        pose=whole("pose"),
+        translation=whole("trans"),
+        betas=info["shape"][:, 0],
+        cameras=cameras,
+        ends=(first, last),
+        yaw=yaw,
+        distance=distance,
+    )
+
+
+def joint_truth(info: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The fields of GroundTruth about joints."""
+    return {
+        "joints2d": info["joints2D"].transpose(2, 1, 0),
+        "joints3d": info["joints3D"].transpose(2, 1, 0),
+        "joints_camera": info["joints3D_camera"].transpose(2, 1, 0),
+        "joints_visible": info["joints_visible"].T > 0,
+        "joints_inside": info["joints_inside"].T > 0,
+    }

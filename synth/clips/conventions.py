@@ -1,0 +1,107 @@
+"""What every number in a film folder means: the contents of conventions.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mocap.body import JOINT_NAMES, PART_NAMES
+from synth.clips.compact_channels import COMPACT, ERRORS
+from synth.clips.surreal_channels import NO_DEPTH
+
+GENDERS = {"female": 0, "male": 1, "neutral": 2}  # SURREAL has the first two
+
+# Fields of _info.mat: SURREAL's (README of its release), then ours.
+SURREAL_FIELDS: dict[str, str] = {
+    "bg": "1xT cell: the background photograph, or painted",
+    "camDist": "1 single: metres from the camera to the middle of the clip",
+    "camLoc": "3x1 single: the first frame's camera in the world, metres",
+    "clipNo": "1 double: number of the clip in its sequence, from 1",
+    "cloth": "1xT cell: the texture",
+    "gender": "Tx1 uint8: " + ", ".join(f"{number} {name}" for name, number in GENDERS.items()),
+    "joints2D": "2x24xT single: pixels, not rounded, whether visible or not (SURREAL rounds)",
+    "joints3D": "3x24xT single: world metres",
+    "light": "9xT single: SURREAL's spherical harmonics, in its axes (x, -y, -z of our world); 0 where "
+    "light_kind is not sh",
+    "pose": "72xT single: SMPL's axis-angle numbers, the first three turn the pelvis in the world (in "
+    "SURREAL before a turn by zrot about its vertical axis)",
+    "sequence": "char: the clip's name",
+    "shape": "10xT single: betas",
+    "source": "char: where the motion comes from: cmu, or stand-in for generated motions",
+    "stride": "1 uint8: the step from one window to the next, in percent of a window",
+    "zrot": "Tx1 single: the side the camera stands on; 0 at +z of the world, pi/2 at +x (in SURREAL the "
+    "camera stands at +x and the person is turned)",
+}
+ADDED_FIELDS: dict[str, str] = {
+    "trans": "3xT single: as SMPL's; the pelvis is at its rest position plus this",
+    "K": "3x3xT double",
+    "R": "3x3xT double",
+    "t": "3xT double",
+    "joints3D_camera": "3x24xT single: metres in camera axes",
+    "joints_visible": "24xT uint8: the first surface on the ray through the joint is its own part's or a "
+    "neighbour's, and the joint is in the image",
+    "joints_inside": "24xT uint8: before the camera and in the image; else truncated",
+    "pose_ends": "72x2 single: pose of the frame before the first and of the one after the last",
+    "trans_ends": "3x2 single",
+    "K_ends": "3x3x2 double",
+    "R_ends": "3x3x2 double",
+    "t_ends": "3x2 double",
+    "flow_ends": "1x2 uint8: whether those two frames are real; where not, the end frame is repeated and "
+    "that flow is 0",
+    "placement": "1x2 double: zrot and camDist unrounded",
+    "image_size": "1x2 int32: width, height",
+    "fps": "1 double",
+    "seed": "1 int64",
+    "frame_indices": "1xT int32: frames of the motion at this clip's fps, from 0",
+    "light_kind": "char: sh, sun-sky, lamps or environment",
+    "light_fields": "char, JSON: all of the light",
+    "category": "char: the action",
+    "subject": "char: who moved",
+    "split": "char: train, val or test",
+    "identity": "char: whose texture",
+    "uv_layout": "char: the UV layout of texture and uv",
+    "stand_in": "1 uint8: whether anything in the clip is generated in place of recorded data",
+    "plan_row": "char, JSON: the row of the plan; everything else follows from it and its files",
+    "versions": "char, JSON: of the programs and the body",
+}
+
+CONVENTIONS: dict[str, Any] = {
+    "version": 2,
+    "units": "metres, seconds, radians, pixels",
+    "image": "origin at the top-left corner, x right, y down; the first pixel's centre is (0.5, 0.5)",
+    "world": "right-handed, y up",
+    "camera": "x right, y down, z forward; X_cam = R X + t, det R = +1; pixel = K X_cam / z",
+    "mirrored": False,
+    "rgb": "mp4, H.264, yuv420p; lossy",
+    "check": "_check.json: what the clip's checks measured before it was published",
+    "depth": f"depth_N (H,W) single: planar z in metres, not the distance; background {NO_DEPTH:g}",
+    "segm": "segm_N (H,W) uint8: parts 1..24, background 0",
+    "parts": dict(enumerate(PART_NAMES, start=1)),
+    "normal": "normal_N (H,W,3) single: unit normals in camera axes; background 0",
+    "gtflow": "gtflow_N (H,W,2) single: backward flow, where the point was one frame before, minus where "
+    "it is, (dx, dy) pixels, y down; background 0",
+    "gtflow_forward": "gtflow_forward_N in _gtflow_forward.mat: the same to one frame after",
+    "uv": "uv_N (H,W,2) single: texture coordinates in [0, 1], (0, 0) at the image's bottom-left; "
+    "background 0",
+    "face": "face_N (H,W) int32, in _uv.mat: the body's face, from 0; background -1",
+    "occlusion": "occlusion_forward_N, occlusion_backward_N (H,W) uint8: 1 where the pixel's point is "
+    "not seen in the frame after, before; background 0",
+    "tracks": "tracks2D 2xNxT single pixels, tracks3D 3xNxT single world metres, tracks_visible NxT "
+    "uint8; track_faces Nx1 int32, track_barycentric Nx3 single: where on the body they are",
+    "joints": list(JOINT_NAMES),
+    "info": SURREAL_FIELDS | ADDED_FIELDS,
+    "layouts": {
+        "surreal": "channels as <clip>_<channel>.mat with the variables above; lossless",
+        "compact": COMPACT,
+    },
+    "errors": {
+        "surreal": "none: every channel is stored as it was computed",
+        "compact": ERRORS,
+    },
+    "in_other_conventions": {
+        "SURREAL": "image mirrored (its camera has det -1): x -> W - x; world (x, -y, -z); depth is "
+        "probably the distance |X_cam|; gtflow as Blender's vectors (dx, -dy)",
+        "Blender": "camera axes (x, -y, -z); Vector pass X, Y, Z, W: backward (X, -Y), forward (-Z, W)",
+        "Kubric": "backward_flow is (row, column) and negated: (-dy, -dx); depth is |X_cam|",
+        "OpenCV": "the same camera; its pixel centres are whole numbers: subtract 0.5 from x and y",
+    },
+}  # fmt: skip

@@ -1,0 +1,94 @@
+"""Clips as samples of a WebDataset: which files, under which names, with which label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mocap.errors import BadInput
+from synth.clips.channel_files import channel_files, stored_channels
+
+BLOCK = 512  # bytes; of a tar file, headers and contents alike
+_LINE_FIELDS = ("path", "category", "split", "frames")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clip to be packed: ``files`` are (what, path), ``label`` goes into json and cls."""
+
+    key: str
+    line: dict[str, Any]
+    label: int
+    files: tuple[tuple[str, Path], ...]
+
+    def texts(self) -> list[tuple[str, bytes]]:
+        """What is packed besides files."""
+        fields = json.dumps({**self.line, "label": self.label}, sort_keys=True)
+        return [("json", fields.encode()), ("cls", str(self.label).encode())]
+
+    def members(self) -> list[tuple[str, bytes | Path]]:
+        """Names and contents, the film first."""
+        film, *rest = [(f"{self.key}.{what}", path) for what, path in self.files]
+        return [film, *((f"{self.key}.{what}", text) for what, text in self.texts()), *rest]
+
+    def size(self) -> int:
+        """What the sample takes of a tar file."""
+        sizes = [path.stat().st_size for _, path in self.files]
+        sizes += [len(text) for _, text in self.texts()]
+        return sum(BLOCK + -(-size // BLOCK) * BLOCK for size in sizes)
+
+
+def clip_lines(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a film folder's clips.jsonl. Raises BadInput with file and line."""
+    index = folder / "clips.jsonl"
+    if not index.is_file():
+        raise BadInput(f"{index}: no such file; expected a folder that `synth render-videos` wrote")
+    lines = []
+    for number, text in enumerate(index.read_text(encoding="utf-8").splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+            missing = [name for name in _LINE_FIELDS if name not in line]
+            if not isinstance(line, dict) or missing:
+                raise ValueError(f"no {', '.join(missing)}")
+        except (ValueError, TypeError) as error:
+            raise BadInput(
+                f"{index}, line {number}: not a clip ({error}); run `synth render-videos` again"
+            ) from None
+        lines.append(line)
+    if not lines:
+        raise BadInput(f"{index}: lists no clip; run `synth render-videos` again")
+    return lines
+
+
+def clip_sample(
+    folder: Path, line: dict[str, Any], label: int, channels: Sequence[str] | None
+) -> Sample:
+    """The sample of a clip with ``channels``, None for those that lie there.
+
+    Raises BadInput where a file or a channel is not there.
+    """
+    stem = folder / line["path"]
+    there = stored_channels(stem)
+    wanted = list(there) if channels is None else list(channels)
+    ends = []
+    for channel in wanted:
+        if channel not in there:
+            raise BadInput(
+                f"{stem}: the channel {channel} is not there, expected in every clip; leave it out of "
+                "--channels, or render it"
+            )
+    for layout in sorted(set(there[channel] for channel in wanted)):
+        ends += channel_files([c for c in wanted if there[c] == layout], layout)
+    files = []
+    for end in (".mp4", "_info.mat", *ends):
+        path = Path(f"{stem}{end}")
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file, but clips.jsonl lists the clip; render it again")
+        files.append((end[1:], path))
+    key = str(line["path"]).replace("/", "__").replace(".", "-")
+    return Sample(key, line, label, tuple(files))

@@ -1,0 +1,300 @@
+"""Film folders as WebDataset shards: plain tar files of whole samples, read from the front.
+
+A sample is a clip: the files ``<key>.<what>`` that lie next to each other, with ``mp4``, ``json``
+(its line of clips.jsonl and ``label``), ``cls`` (the label alone: the category's number),
+``info.mat`` and the files of its channels, ``depth.npz`` or ``depth.mat`` and so on. The key is the
+clip's path with "__" for "/" and "-" for ".", since readers cut names at the first point. Clips keep
+the order of clips.jsonl, in which categories take turns.
+
+The same films give the same bytes: headers hold no time and no owner. A shard appears whole or not
+at all, and packing that was interrupted goes on where it stopped. Format: POSIX tar;
+https://github.com/webdataset/webdataset
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tqdm import tqdm
+
+from mocap.errors import BadInput
+from mocap.files import STAND_IN, is_stand_in, written_whole
+from synth.clips.shard_samples import Sample, clip_lines, clip_sample
+
+INDEX = "shards.json"
+_LEDGER = ".packed.jsonl"
+_RECORD = 10240
+
+
+@dataclass(frozen=True)
+class PackSummary:
+    """What became of a run: shards and clips in the index, and how many shards were there before."""
+
+    shards: int
+    already: int
+    clips: int
+    bytes: int
+    index: Path
+
+
+def pack(
+    folder: Path,
+    out: Path,
+    *,
+    shard_bytes: int = 1_000_000_000,
+    clips_per_shard: int | None = None,
+    channels: Sequence[str] | None = None,
+    splits: Collection[str] | None = None,
+) -> PackSummary:
+    """Pack the published clips of ``folder`` into ``out``: ``<split>-<number>.tar`` and an index.
+
+    A shard holds clips of one split: ``clips_per_shard`` of them or, for None, as many as fit
+    ``shard_bytes`` (one at least). ``channels`` None packs those that lie there, an empty list films
+    and info only. ``splits`` None packs all. Raises BadInput for a folder without clips, a clip or
+    channel that is not there, an ``out`` with shards of another packing, and too small a disk.
+    """
+    folder, out = Path(folder), Path(out)
+    for option, value in (("--shard-size", shard_bytes), ("--clips-per-shard", clips_per_shard)):
+        if value is not None and value < 1:
+            raise BadInput(f"{option} {value}: expected at least 1")
+    lines = clip_lines(folder)
+    categories = sorted({line["category"] for line in lines})
+    if splits is not None:
+        lines = [line for line in lines if line["split"] in splits]
+        if not lines:
+            raise BadInput(
+                f"{folder / 'clips.jsonl'}: no clip in {', '.join(sorted(splits))}; "
+                "choose another --split"
+            )
+    samples = [
+        clip_sample(folder, line, categories.index(line["category"]), channels) for line in lines
+    ]
+    if twice := _first_repeated(sample.key for sample in samples):
+        raise BadInput(f"{folder}: two clips would have the key {twice}; rename one")
+    shards = _shared_out(samples, shard_bytes, clips_per_shard)
+    settings = {
+        "shard_bytes": shard_bytes,
+        "clips_per_shard": clips_per_shard,
+        "channels": None if channels is None else sorted(channels),
+        "splits": None if splits is None else sorted(splits),
+    }
+    done = _open_ledger(out, settings, set(shards))
+    fingerprints = {name: _fingerprint(shard) for name, shard in shards.items()}
+    waiting = [name for name in shards if not _is_done(out, done.get(name), fingerprints[name])]
+    _check_disk(out, sum(sample.size() for name in waiting for sample in shards[name]))
+    total = sum(sample.size() for shard in shards.values() for sample in shard)
+    with tqdm(total=total, unit="B", unit_scale=True, desc="packing") as bar:
+        for number, (name, shard) in enumerate(shards.items(), 1):
+            if name in waiting:
+                size, digest = _write_shard(out / name, shard, bar)
+                done[name] = {
+                    "file": name,
+                    "bytes": size,
+                    "sha256": digest,
+                    "fingerprint": fingerprints[name],
+                }
+                with (out / _LEDGER).open("a", encoding="utf-8") as ledger:
+                    ledger.write(json.dumps(done[name]) + "\n")
+            else:
+                bar.update(sum(sample.size() for sample in shard))
+            bar.set_postfix_str(f"{number}/{len(shards)} shards")
+    _write_index(out, folder, shards, done, categories)
+    return PackSummary(
+        shards=len(shards),
+        already=len(shards) - len(waiting),
+        clips=len(samples),
+        bytes=sum(done[name]["bytes"] for name in shards),
+        index=out / INDEX,
+    )
+
+
+def _first_repeated(names: Any) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _shared_out(
+    samples: Sequence[Sample], shard_bytes: int, clips_per_shard: int | None
+) -> dict[str, list[Sample]]:
+    """The shards by file name, splits in alphabetical order."""
+    shards: dict[str, list[Sample]] = {}
+    for split in sorted({sample.line["split"] for sample in samples}):
+        groups: list[list[Sample]] = []
+        room = 0
+        for sample in (s for s in samples if s.line["split"] == split):
+            size = sample.size()
+            if clips_per_shard is not None:
+                full = not groups or len(groups[-1]) >= clips_per_shard
+            else:
+                full = not groups or size > room
+            if full:
+                groups.append([])
+                room = shard_bytes - _RECORD  # the file ends on a whole record
+            groups[-1].append(sample)
+            room -= size
+        shards |= {f"{split}-{number:06d}.tar": group for number, group in enumerate(groups)}
+    return shards
+
+
+def _fingerprint(shard: Sequence[Sample]) -> str:
+    """Changes when a file of the shard was written anew."""
+    facts = [(sample.key, sample.line, sample.label) for sample in shard]
+    stats = [(what, path.stat()) for sample in shard for what, path in sample.files]
+    times = [(what, stat.st_size, stat.st_mtime_ns) for what, stat in stats]
+    return hashlib.sha256(json.dumps([facts, times], sort_keys=True).encode()).hexdigest()
+
+
+def _open_ledger(
+    out: Path, settings: dict[str, Any], shards: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """The shards that earlier runs finished; begins a ledger where there is none."""
+    out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob(".*.partial.tar"):  # of runs that were killed
+        left.unlink()
+    path = out / _LEDGER
+    advice = "choose another --out, or remove what is there"
+    foreign = sorted(p.name for p in out.glob("*.tar") if p.name not in shards)
+    if foreign or (not path.is_file() and any(out.glob("*.tar"))):
+        name = foreign[0] if foreign else "tar files without a ledger"
+        raise BadInput(f"{out}: holds {name}, which this packing would not write; {advice}")
+    if not path.is_file():
+        path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+        return {}
+    done: dict[str, dict[str, Any]] = {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        found = json.loads(lines[0])
+    except (ValueError, IndexError):
+        raise BadInput(f"{path}, line 1: not the settings of a packing; {advice}") from None
+    if found != settings:
+        raise BadInput(
+            f"{out}: packed with {json.dumps(found)}, now asked for {json.dumps(settings)}; {advice}"
+        )
+    for line in lines[1:]:
+        try:
+            entry = json.loads(line)
+            done[entry["file"]] = entry
+        except (ValueError, KeyError, TypeError):
+            continue  # cut short by a kill: that shard is written again
+    if lines and not path.read_text(encoding="utf-8").endswith("\n"):
+        with path.open("a", encoding="utf-8") as ledger:
+            ledger.write("\n")
+    return done
+
+
+def _is_done(out: Path, entry: dict[str, Any] | None, fingerprint: str) -> bool:
+    if entry is None or entry.get("fingerprint") != fingerprint:
+        return False
+    path = out / entry["file"]
+    return path.is_file() and path.stat().st_size == entry["bytes"]
+
+
+def _check_disk(out: Path, needed: int) -> None:
+    free = shutil.disk_usage(out).free
+    if needed > free:
+        raise BadInput(
+            f"{out}: {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for the shards; "
+            "choose another --out, or fewer --channels"
+        )
+
+
+class _Hashed:
+    """A file that is written from front to end, its length and SHA-256 kept."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._sum, self.size = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        self._sum.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def hexdigest(self) -> str:
+        return self._sum.hexdigest()
+
+
+def _write_shard(path: Path, shard: Sequence[Sample], bar: tqdm) -> tuple[int, str]:
+    """Size and SHA-256 of the shard at ``path``."""
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        hashed = _Hashed(file)
+        with tarfile.open(
+            fileobj=hashed, mode="w|", bufsize=_RECORD, format=tarfile.PAX_FORMAT
+        ) as tar:
+            for sample in shard:
+                for name, content in sample.members():
+                    _add(tar, name, content)
+                bar.update(sample.size())
+    return hashed.size, hashed.hexdigest()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes | Path) -> None:
+    entry = tarfile.TarInfo(name)  # mtime, uid and gid are 0, there are no names
+    entry.mode = 0o644
+    if isinstance(content, bytes):
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+        return
+    with content.open("rb") as file:
+        entry.size = content.stat().st_size
+        try:
+            tar.addfile(entry, file)
+        except OSError as error:
+            if "unexpected end of data" not in str(error):
+                raise
+            raise BadInput(
+                f"{content}: became shorter while it was packed; pack when no films are made"
+            ) from error
+
+
+def _write_index(
+    out: Path,
+    folder: Path,
+    shards: dict[str, list[Sample]],
+    done: dict[str, dict[str, Any]],
+    categories: list[str],
+) -> None:
+    stand_in = is_stand_in(folder) or any(
+        sample.line.get("stand_in", False) for shard in shards.values() for sample in shard
+    )
+    entries = [
+        {
+            "file": name,
+            "split": shard[0].line["split"],
+            "clips": len(shard),
+            "frames": sum(sample.line["frames"] for sample in shard),
+            "bytes": done[name]["bytes"],
+            "sha256": done[name]["sha256"],
+        }
+        for name, shard in shards.items()
+    ]
+    index = {
+        "version": 1,
+        "clips": sum(entry["clips"] for entry in entries),
+        "frames": sum(entry["frames"] for entry in entries),
+        "categories": categories,
+        "members": sorted(
+            {w for s in shards.values() for m in s for w, _ in (*m.files, *m.texts())}
+        ),
+        "stand_in": stand_in,
+        "shards": entries,
+    }
+    conventions = folder / "conventions.json"
+    if conventions.is_file():
+        with written_whole(out / conventions.name) as path:
+            path.write_bytes(conventions.read_bytes())
+    if stand_in:
+        (out / STAND_IN).write_text("Films with generated data, not only recorded.\n")
+    with written_whole(out / INDEX) as path:
+        path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,53 @@
+"""Films: RGB frames to H.264 and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mocap.errors import BadInput
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Frames (H,W,3) RGB uint8, at least one, as H.264, yuv420p, crf 23 (SURREAL's); one thread, so the
+    bytes repeat. They are taken one after another, so they may still be in the making.
+    """
+    with av.open(str(path), "w", options={"fflags": "+bitexact", "movflags": "+faststart"}) as file:
+        stream = None
+        for frame in frames:
+            if stream is None:
+                stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+                stream.height, stream.width = frame.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.thread_count = 1
+                stream.options = {"crf": "23", "threads": "1", "flags": "+bitexact"}
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        if stream is None:
+            raise ValueError(f"{path}: a film without frames")
+        file.mux(stream.encode())
+
+
+def read_video(path: Path) -> np.ndarray:
+    """All frames of a film, (T,H,W,3) RGB uint8. Raises BadInput when it cannot be decoded."""
+    try:
+        with av.open(str(path)) as file:
+            return np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise BadInput(
+            f"{path}: not a film that can be decoded ({error}); render it again"
+        ) from error
+
+
+def frame_rate(path: Path) -> float:
+    """Frames a second of a film, as its file says. Raises BadInput when it cannot be opened."""
+    try:
+        with av.open(str(path)) as file:
+            return float(file.streams.video[0].average_rate or 0)
+    except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise BadInput(
+            f"{path}: not a film that can be decoded ({error}); render it again"
+        ) from error

@@ -1,0 +1,67 @@
+"""The folder of a film set: its plan, its conventions and its index, also when several runs (shards,
+machines) write into it at once.
+
+The clips in the folder are the truth. plan.jsonl and clips.jsonl are written whole, by every run, at
+its beginning and at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mocap.errors import BadInput
+from synth.clips.clip import is_published, published_row, write_conventions, write_index
+from synth.plans.plan_row import PlanRow, read_plan, write_plan
+
+
+def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
+    """Write plan.jsonl (``rows``, behind them those of an earlier plan whose clips are there) and
+    conventions.json.
+
+    Raises BadInput where a clip in ``out`` was made from another row than the plan's.
+    """
+    before = _earlier(out)
+    for row in rows:
+        # A row that is in the folder's plan already was compared with its clip when it got there.
+        found = row if before.get(row.stem) == row else published_row(out, row)
+        if found is not None and found != row:
+            raise BadInput(
+                f"{out / row.stem}.mp4 was made from another plan (other textures, settings or seed); "
+                "choose another --out, or remove the films there"
+            )
+    write_plan(out / "plan.jsonl", _joined(out, rows, before))
+    write_conventions(out)
+
+
+def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
+    """Write clips.jsonl, and plan.jsonl again where another run has written its own since.
+
+    Whichever of several runs ends last, the index ends complete: each looks again after it has
+    written, so none leaves behind an index that is older than a clip another had published by then.
+    Raises BadInput where a run with other rows for the same clips wrote into the folder meanwhile.
+    """
+    found = _earlier(out)
+    for row in rows:
+        if found.get(row.stem, row) != row:
+            raise BadInput(
+                f"{out}: a run with another plan (other textures, settings or seed) wrote into this "
+                f"folder meanwhile, as clip {row.stem} shows; give each plan a folder of its own"
+            )
+    joined = _joined(out, rows, found)
+    if {row.stem for row in joined} != set(found):
+        write_plan(out / "plan.jsonl", joined)
+    published = -1
+    while published != (now := sum(is_published(out, row) for row in joined)):
+        published = max(now, write_index(out, joined))
+
+
+def _earlier(out: Path) -> dict[str, PlanRow]:
+    path = out / "plan.jsonl"
+    return {row.stem: row for row in read_plan(path)} if path.is_file() else {}
+
+
+def _joined(out: Path, rows: Sequence[PlanRow], before: dict[str, PlanRow]) -> list[PlanRow]:
+    stems = {row.stem for row in rows}
+    more = [row for row in before.values() if row.stem not in stems]
+    return [*rows, *(row for row in more if is_published(out, row))]

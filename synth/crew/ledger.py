@@ -1,0 +1,75 @@
+"""The ledger of a film set: one line for each try at a clip, what came of it and what it took.
+
+It lies in ``ledger/`` of the film folder, one file for each machine and shard, so that runs which
+write at once never share one. It is a record, not the truth: a clip is there when its ``_info.mat`` is
+(``synth.clips.clip.is_published``). A run that is killed between a clip's publishing and its line leaves
+the clip without a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+FOLDER = "ledger"
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """``state`` "done" or "failed", by the ``attempt``-th try (from 1) of its run; ``reason`` is why it
+    failed. ``seconds`` it took (a failed one: from giving it out), ``render_seconds`` of them in the
+    renderer, ``bytes`` on disk. ``worker`` is "host:pid", ``time`` the end in UTC.
+    """
+
+    stem: str
+    state: str
+    attempt: int
+    reason: str | None
+    seconds: float
+    render_seconds: float
+    frames: int
+    bytes: int
+    worker: str
+    time: str
+
+
+class Ledger:
+    """The file that one run appends to."""
+
+    def __init__(self, out: Path, *, shard: tuple[int, int] | None = None):
+        own = f"-{shard[0]}of{shard[1]}" if shard else ""
+        self.path = out / FOLDER / f"{socket.gethostname()}{own}.jsonl"
+
+    def append(self, line: LedgerLine) -> None:
+        """Write a line whole, in a single write."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        data = json.dumps(asdict(line)).encode() + b"\n"
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                data = b"\n" + data  # behind a line that a full disk or a power cut tore
+            os.write(file, data)
+        finally:
+            os.close(file)
+
+
+def now() -> str:
+    """UTC to the second, as 2019-06-16T09:30:00Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_ledger(out: Path) -> Iterator[LedgerLine]:
+    """All lines of all files of the ledger in a film folder; torn ones are passed over."""
+    for path in sorted((out / FOLDER).glob("*.jsonl")):
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for text in file:
+                try:
+                    yield LedgerLine(**json.loads(text))
+                except (ValueError, TypeError):
+                    continue

@@ -1,0 +1,1 @@
+"""What will be filmed: presets, and plans with one row a clip."""

@@ -1,0 +1,72 @@
+"""What a plan covers: counts of everything that varies, as lines of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from synth.plans.plan_row import PlanRow
+from textures.library import SPLITS
+
+
+def coverage(rows: Sequence[PlanRow]) -> str:
+    """Clips, frames and hours; by split who and what is in it and how often textures are worn; then
+    categories, lights, cameras and shapes."""
+    lines = [_totals("all", rows)]
+    for split in SPLITS:
+        own = [row for row in rows if row.split == split]
+        if own:
+            lines += [_totals(split, own), f"       textures worn {_usage(own)}"]
+    runs = Counter((row.stem.split("/")[1], row.stride) for row in rows)
+    lines.append(
+        "runs: " + ", ".join(f"{run} (stride {s} %) {n:,}" for (run, s), n in sorted(runs.items()))
+    )
+    lines.append("categories: " + _counts(row.category for row in rows))
+    lines.append("lights: " + _counts(row.light["kind"] for row in rows))
+    lines.append("camera moves: " + _counts(row.view.move for row in rows))
+    distance = np.array([row.view.distance for row in rows])
+    sides = np.histogram([row.view.sides[0] for row in rows], bins=8, range=(0, 2 * np.pi))[0]
+    lines.append(
+        f"camera: policy {_counts(row.view.policy for row in rows)}; distance drawn "
+        f"{distance.mean():.2f} ± {distance.std():.2f} m; clips in each eighth of the sides "
+        f"{sides.min():,} to {sides.max():,}"
+    )
+    betas = np.array([row.betas for row in rows])
+    lines.append(
+        f"bodies: {_counts(row.gender for row in rows)}; betas spread "
+        f"{betas.std(axis=0).min():.2f} to {betas.std(axis=0).max():.2f}"
+    )
+    if any(row.stand_in for row in rows):
+        count = sum(row.stand_in for row in rows)
+        lines.append(f"{count:,} of {len(rows):,} clips are made of generated stand-ins")
+    return "\n".join(lines)
+
+
+def _totals(name: str, rows: Sequence[PlanRow]) -> str:
+    frames = sum(row.frames for row in rows)
+    seconds = sum(row.frames / row.fps for row in rows)
+    behind = {str(row.background.get("photograph", "")) for row in rows} - {""}
+    return (
+        f"{name:5}: {len(rows):,} clips, {frames:,} frames, {seconds / 3600:.2f} hours; "
+        f"{len({row.sequence for row in rows}):,} motions of {len({row.subject for row in rows}):,} "
+        f"subjects, {len({row.texture for row in rows}):,} textures of "
+        f"{len({row.identity for row in rows}):,} identities, "
+        + (f"{len(behind):,} photographs" if behind else "painted backgrounds")
+    )
+
+
+def _usage(rows: Sequence[PlanRow]) -> str:
+    """How often the least and the most worn texture and identity are worn."""
+    texture = Counter(row.texture for row in rows).values()
+    identity = Counter(row.identity for row in rows).values()
+    return (
+        f"{min(texture):,} to {max(texture):,} times each, identities {min(identity):,} to "
+        f"{max(identity):,} times"
+    )
+
+
+def _counts(values: Iterable[str]) -> str:
+    counted = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in counted)

@@ -1,0 +1,201 @@
+"""The plan of a film set: one row a clip, from which the clip follows to the last byte.
+
+Planning is pure and reads no motion: what is in the library's index, textures, backgrounds, a seed and a
+preset in, rows out. What a clip gets is drawn from a generator of its own, seeded by the set's seed and
+the clip's name (SURREAL's good idea), so the first rows of a longer plan are the shorter plan.
+Everything drawn is constant within a clip, as in SURREAL.
+
+Splits are disjoint in identity (the texture library says which identity is in which split), in
+backgrounds, in shapes (drawn anew for each clip) and in people where the motions have enough
+subjects, else in motions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mocap.errors import BadInput
+from mocap.library import MotionEntry
+from synth.plans.clip_order import ClipSlot, clip_order
+from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
+from synth.plans.plan_row import PLAN_VERSION, PlanRow
+from synth.plans.preset import Preset
+from synth.plans.wardrobe_rota import WardrobeRota, choose_textures
+from synth.scene.camera import draw_view
+from synth.scene.light import draw_light
+from textures.library import SPLITS, TextureEntry
+
+Unfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]
+
+
+def clip_seed(seed: int, stem: str) -> int:
+    """The seed of a clip: 63 bits of a hash of the set's seed and the clip's name."""
+    digest = hashlib.sha256(f"synth film {seed} {stem}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def make_plan(
+    *,
+    preset: Preset,
+    entries: Sequence[MotionEntry],
+    motion_folder: Path,
+    libraries: Mapping[str, Sequence[TextureEntry]],
+    photographs: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    clips: int | None = None,
+    seed: int = 0,
+    stand_in: bool = False,
+    unfit: Unfit = lambda entries: {},
+    report: Callable[[str], None] = lambda line: None,
+) -> dict[str, list[PlanRow]]:
+    """Rows of ``clips`` clips, or of one clip for each window for None, for each texture library.
+
+    ``libraries`` maps a name ("" where there is one) to its textures. With two, their plans are paired:
+    the k-th rows differ in the texture alone. ``unfit`` says which of the motions that a plan is about
+    to use cannot be filmed, and why; those are reported once and left out. ``photographs`` and
+    ``environments`` are paths relative to their folders; without photographs, backgrounds are painted.
+
+    Raises BadInput when the photographs are too few to be shared among the splits, a person is in two
+    splits, or no motion is left.
+    """
+    worn = {name: choose_textures(own, preset.textures) for name, own in libraries.items()}
+    for own in worn.values():
+        refuse_shared_identities(own)
+    splits = [s for s in SPLITS if all(any(t.split == s for t in own) for own in worn.values())]
+    if not splits:
+        raise BadInput(
+            "the texture libraries have no split in common; harvest some of the same split"
+        )
+    usable = _chosen_motions(entries, preset, seed)
+    of_motion = split_motions(usable, splits, rule=preset.splits.subjects, seed=seed)
+    for entry in usable:
+        if entry.name not in of_motion:
+            report(f"{entry.path}: its subject belongs to a split without textures")
+    usable = [entry for entry in usable if entry.name in of_motion]
+    used = sorted(set(of_motion.values()))
+    behind = share_files(photographs, used, kind="photographs", seed=seed)
+    around = share_files(environments, used, kind="environments", seed=seed)
+    while True:
+        laps = 1 if clips is None else None
+        order = clip_order(usable, preset.windows, fps=preset.film.fps, seed=seed, laps=laps)
+        slots = list(itertools.islice(order, clips))
+        wanted = {slot.entry.name: slot.entry for slot in slots}
+        reasons = unfit([wanted[name] for name in sorted(wanted)])
+        for name in sorted(reasons):
+            report(reasons[name])
+        if not reasons:
+            break
+        usable = [entry for entry in usable if entry.name not in reasons]
+    if not slots:
+        shortest = min(preset.windows.shortest, preset.windows.frames)
+        raise BadInput(
+            f"{motion_folder}: no clip can be made; of {len(entries)} motions none is fit for films and "
+            f"at least {shortest} frames long at {preset.film.fps:g} frames/s"
+        )
+    plans: dict[str, list[PlanRow]] = {}
+    for name, own in worn.items():
+        rotas = {
+            split: WardrobeRota([t for t in own if t.split == split], preset.textures, seed)
+            for split in splits
+        }
+        plans[name] = [
+            _row(
+                slot,
+                of_motion[slot.entry.name],
+                preset=preset,
+                library=name,
+                rotas=rotas,
+                behind=behind,
+                around=around,
+                motion_folder=motion_folder,
+                seed=seed,
+                stand_in=stand_in,
+            )
+            for slot in slots
+        ]
+    return plans
+
+
+def _chosen_motions(entries: Sequence[MotionEntry], preset: Preset, seed: int) -> list[MotionEntry]:
+    wanted = preset.motions.categories
+    chosen = [entry for entry in entries if not wanted or entry.category in wanted]
+    if not chosen:
+        known = ", ".join(sorted({entry.category for entry in entries}))
+        raise BadInput(
+            f"motions.categories {', '.join(wanted)}: no motion has them; there are {known}"
+        )
+    limit = preset.motions.limit
+    if 0 < limit < len(chosen):
+        chosen.sort(key=lambda e: hashlib.sha256(f"{seed} motion {e.name}".encode()).digest())
+        chosen = sorted(chosen[:limit], key=lambda entry: entry.name)
+    return chosen
+
+
+def _row(
+    slot: ClipSlot,
+    split: str,
+    *,
+    preset: Preset,
+    library: str,
+    rotas: Mapping[str, WardrobeRota],
+    behind: Mapping[str, Sequence[str]],
+    around: Mapping[str, Sequence[str]],
+    motion_folder: Path,
+    seed: int,
+    stand_in: bool,
+) -> PlanRow:
+    entry, film, bodies = slot.entry, preset.film, preset.bodies
+    stem = f"{split}/run{slot.run}/{entry.name}/{entry.name}_c{slot.number:04d}"
+    rng = np.random.default_rng(clip_seed(seed, stem))
+    limit = bodies.shape_limit
+    betas = np.clip(rng.standard_normal(10), -limit, limit).astype(np.float32)
+    gender = bodies.genders[int(rng.integers(len(bodies.genders)))]
+    if behind:
+        background = {"photograph": behind[split][int(rng.integers(len(behind[split])))]}
+    else:
+        background = {"painted": int(rng.integers(2**62))}
+    view = draw_view(rng, preset.camera)
+    kinds = sorted(preset.light.kinds)
+    shares = np.array([preset.light.kinds[kind] for kind in kinds])
+    kind = kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]
+    light = draw_light(kind, rng, environments=around.get(split, ())).to_fields()
+    frame_seed = int(rng.integers(2**31))
+    texture = rotas[split].next(rng)  # last: paired plans share all that comes before
+    return PlanRow(
+        version=PLAN_VERSION,
+        stem=stem,
+        sequence=entry.name,
+        clip=slot.number,
+        split=split,
+        category=entry.category,
+        subject=entry.subject,
+        collection="stand-in" if stand_in else "cmu",
+        source=entry.source_in(motion_folder),
+        start=slot.start,
+        frames=slot.frames,
+        fps=film.fps,
+        stride=preset.windows.strides[slot.run],
+        gender=gender,
+        betas=tuple(betas.tolist()),
+        library=library,
+        texture=texture.file,
+        identity=texture.identity,
+        uv_layout=texture.uv_layout,
+        background=background,
+        width=film.width,
+        height=film.height,
+        view=view,
+        light=light,
+        seed=frame_seed,
+        stand_in=bool(stand_in or texture.stand_in),
+        engine=film.engine,
+        samples=film.samples_under(kind),
+        channels=film.channels,
+        tracks=film.tracks,
+        layout=film.layout,
+    )

@@ -1,0 +1,333 @@
+"""Presets: every number of a film set, in one place, each of them to be overridden.
+
+A preset is a TOML file with a table for each dataclass below; what it leaves out keeps the value that
+stands here, which is SURREAL's (Varol et al., CVPR 2017) wherever SURREAL has one. ``extends`` names
+the preset that a preset begins with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mocap.errors import BadInput
+from synth.clips.channel_files import LAYOUTS
+from synth.ground_truth import CHANNELS
+from synth.scene.light import LIGHT_KINDS
+from synth.scene.raster import LATTICES
+
+FOLDER = Path(__file__).with_name("presets")
+DEFAULT = "standard"
+POLICIES = ("framed", "start")
+MOVES = ("still", "pan", "dolly", "orbit", "handheld")
+
+ENGINES = {"cycles": 4, "raster": 5}  # and the samples they take where none are asked for
+SHADOW_SAMPLES = 16  # of Cycles under lights that cast shadows
+GENDERS = ("neutral", "female", "male")
+SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
+BALANCES = ("identity", "texture", "random")
+
+
+@dataclass(frozen=True)
+class FilmFormat:
+    """The picture: pixels, frames a second, how it is rendered and which ground truth is kept."""
+
+    width: int = 320
+    height: int = 240
+    fps: float = 30.0
+    engine: str = "cycles"
+    samples: int = 0  # a pixel; 0: what the engine needs where samples serve the edges only
+    layout: str = "compact"
+    channels: tuple[str, ...] = ("depth", "segm", "normal", "gtflow")
+    tracks: int = 1000  # points followed, for the channel of that name
+
+    def samples_under(self, light_kind: str) -> int:
+        """Samples a pixel under a kind of light, where none are asked for the engine's own: harmonics
+        have no noise and samples serve the edges; other lights leave grain in shadows."""
+        if self.samples:
+            return self.samples
+        return ENGINES[self.engine] if light_kind == "sh" else SHADOW_SAMPLES
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How motions are cut into clips of ``frames`` frames: for each run, a window begins every
+    ``strides`` percent of a window. A rest shorter than ``shortest`` frames makes no clip.
+    """
+
+    frames: int = 100
+    strides: tuple[int, ...] = (50,)
+    shortest: int = 16
+
+    def starts(self, length: int, *, stride: int) -> list[int]:
+        """First frames of the clips of a motion of ``length`` frames: SURREAL's count,
+        max(1, ceil((length - (frames - step)) / step)) with step = ``stride`` percent of a window.
+        """
+        step = max(1, round(self.frames * stride / 100))
+        starts = list(range(0, max(1, length - (self.frames - step)), step))
+        shortest = min(self.shortest, self.frames)
+        return [s for s in starts if min(self.frames, length - s) >= shortest]
+
+
+@dataclass(frozen=True)
+class Motions:
+    """Which motions: at most ``limit`` (0: all), of ``categories`` (none: all of them)."""
+
+    limit: int = 0
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Shapes: betas are N(0, 1) cut at ``shape_limit``, which keeps out SURREAL's "monster" bodies;
+    ``genders`` take turns at random."""
+
+    genders: tuple[str, ...] = ("neutral",)
+    shape_limit: float = 2.0
+
+
+@dataclass(frozen=True)
+class CameraRanges:
+    """Where cameras stand and how they move. Metres, pixels; angles in degrees.
+
+    ``policy`` "framed": the whole clip is in the frame; the camera steps back where it must, trying
+    ``sides`` sides before it goes beyond ``far``. "start": SURREAL's, the person's place in the first
+    frame is looked at, and people may walk out. ``height`` is the camera's above the floor (empty:
+    level with the person), ``pitch`` how far it looks down; both are uniform in [low, high].
+    ``moves`` are the shares of kinds of movement; a pan turns, a dolly drives towards or away, an orbit
+    goes around and a hand shakes by amounts uniform up to these.
+    """
+
+    policy: str = "framed"
+    focal: float = 600.0
+    distance_mean: float = 8.0
+    distance_spread: float = 1.0
+    near: float = 4.0
+    far: float = 12.0
+    sides: int = 8
+    border: int = 6  # pixels kept free around the body
+    flesh: float = 0.22  # metres of body around a joint (head top, hands, feet)
+    height: tuple[float, ...] = ()
+    pitch: tuple[float, ...] = (0.0, 0.0)
+    moves: Mapping[str, float] = field(default_factory=lambda: {"still": 1.0})
+    pan: float = 12.0
+    dolly: float = 1.5
+    orbit: float = 60.0
+    shake: float = 1.0
+
+
+@dataclass(frozen=True)
+class Lights:
+    """Shares of the kinds of light (see ``synth.scene.light``)."""
+
+    kinds: Mapping[str, float] = field(default_factory=lambda: {"sh": 1.0})
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Who is trained on. ``subjects`` "surreal": SURREAL's 30 test subjects; "hash": a hash of the
+    subject; "motion": by motion; "auto": by subject where there are ten, else by motion."""
+
+    subjects: str = "auto"
+
+
+@dataclass(frozen=True)
+class TextureSampling:
+    """Which textures are worn, and how often.
+
+    The ``limit`` best (0: all) whose scores reach ``least``; ``score`` ranks them. ``balance``
+    "identity": people take turns, and each person's textures; "texture": textures take turns;
+    "random": each clip draws a person, then one of their textures. ``quality`` weighs a draw among one
+    person's textures by score to that power.
+    """
+
+    limit: int = 0
+    score: str = "reid_cosine"
+    least: Mapping[str, float] = field(default_factory=dict)
+    balance: str = "identity"
+    quality: float = 0.0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A whole film set. ``name`` says what it was made from."""
+
+    name: str = DEFAULT
+    film: FilmFormat = field(default_factory=FilmFormat)
+    windows: Windows = field(default_factory=Windows)
+    motions: Motions = field(default_factory=Motions)
+    bodies: Bodies = field(default_factory=Bodies)
+    camera: CameraRanges = field(default_factory=CameraRanges)
+    light: Lights = field(default_factory=Lights)
+    splits: Splits = field(default_factory=Splits)
+    textures: TextureSampling = field(default_factory=TextureSampling)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Preset:
+    """The preset of that name, or of a TOML file, with ``overrides`` such as
+    "camera.distance_mean=6" on top.
+
+    Raises BadInput for an unknown preset, field or value, naming the nearest that there is.
+    """
+    tables, label = _tables(str(name), seen=())
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput(f"--set {text}: expected FIELD=VALUE, as camera.distance_mean=6")
+        _put(tables, key.strip(), _value(value.strip()), f"--set {text}")
+    sections = {f.name: f.default_factory for f in dataclasses.fields(Preset) if f.name != "name"}
+    made = {}
+    for section, values in tables.items():
+        kind = sections[section]
+        try:
+            made[section] = kind(**values)
+        except TypeError as error:
+            raise BadInput(f"preset {label}: [{section}]: {error}") from None
+    return Preset(name=label, **made)
+
+
+def _tables(name: str, seen: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]], str]:
+    """The tables of a preset, those it extends first, every key checked."""
+    if name in seen:
+        raise BadInput(f"preset {name}: extends itself by way of {', '.join(seen)}")
+    own = FOLDER / f"{name}.toml"
+    path = own if own.is_file() else Path(name)
+    if not path.is_file():
+        raise BadInput(
+            f"preset {name}: no such preset or file; expected {', '.join(preset_names())} or a .toml"
+        )
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not a preset in TOML ({error}); correct the file") from None
+    tables: dict[str, dict[str, Any]] = {}
+    if "extends" in read:
+        tables, _ = _tables(str(read.pop("extends")), (*seen, name))
+    for section, values in read.items():
+        if not isinstance(values, dict):
+            raise BadInput(f"{path}: {section} stands outside a table; {_nearest(section)}")
+        for key, value in values.items():
+            _put(tables, f"{section}.{key}", value, str(path))
+    return tables, path.stem
+
+
+def _put(tables: dict[str, dict[str, Any]], key: str, value: Any, place: str) -> None:
+    section, _, name = key.partition(".")
+    name, _, entry = name.partition(".")
+    kinds = _kinds()
+    if name not in kinds.get(section, {}):
+        raise BadInput(f"{place}: no field {key}; {_nearest(key)}")
+    kind = kinds[section][name]
+    table = tables.setdefault(section, {})
+    if entry:
+        if not _is_mapping(kind):
+            raise BadInput(f"{place}: {section}.{name} has no entries of its own")
+        value = {**table.get(name, {}), entry: value}
+    table[name] = _typed(value, kind, f"{place}: {section}.{name}")
+
+
+def _kinds() -> dict[str, dict[str, Any]]:
+    hints = typing.get_type_hints(Preset)
+    return {k: typing.get_type_hints(v) for k, v in hints.items() if dataclasses.is_dataclass(v)}
+
+
+def _nearest(key: str) -> str:
+    known = [f"{section}.{name}" for section, names in _kinds().items() for name in names]
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+
+
+def _is_mapping(kind: Any) -> bool:
+    return typing.get_origin(kind) is not None and issubclass(typing.get_origin(kind), Mapping)
+
+
+def _typed(value: Any, kind: Any, place: str) -> Any:
+    """``value`` as ``kind``, one of int, float, str, bool, tuple[x, ...], Mapping[str, x]."""
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(_typed(item, typing.get_args(kind)[0], place) for item in items)
+    if _is_mapping(kind):
+        if not isinstance(value, Mapping):
+            raise BadInput(f"{place} is {value!r}, expected a table such as {{still = 1.0}}")
+        return {str(k): _typed(v, typing.get_args(kind)[1], place) for k, v in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise BadInput(f"{place} is {value!r}, expected {kind.__name__}")
+    return value
+
+
+def _value(text: str) -> Any:
+    """A TOML value, or the text itself where it is none (names need no quotes)."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        items = [item.strip() for item in text.split(",")]
+        return items if len(items) > 1 else text
+
+
+def _check(preset: Preset) -> None:
+    """Raises BadInput for values that no film can be made with."""
+    film, windows, camera = preset.film, preset.windows, preset.camera
+
+    def demand(field_name: str, value: Any, holds: bool, expected: str) -> None:
+        if not holds:
+            raise BadInput(f"{field_name} is {value!r}, expected {expected}")
+
+    def one_of(field_name: str, values: Iterable[str], known: Iterable[str]) -> None:
+        for value in values:
+            demand(field_name, value, value in known, f"one of {', '.join(known)}")
+
+    one_of("film.engine", [film.engine], ENGINES)
+    one_of("film.layout", [film.layout], LAYOUTS)
+    one_of("film.channels", film.channels, CHANNELS)
+    one_of("camera.policy", [camera.policy], POLICIES)
+    one_of("camera.moves", camera.moves, MOVES)
+    one_of("light.kinds", preset.light.kinds, LIGHT_KINDS)
+    one_of("bodies.genders", preset.bodies.genders, GENDERS)
+    one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
+    one_of("textures.balance", [preset.textures.balance], BALANCES)
+    for name, shares in (("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)):
+        good = all(v >= 0 for v in shares.values()) and sum(shares.values()) > 0
+        demand(name, dict(shares), good, "shares that are not negative and not all 0")
+    demand("film.width", film.width, film.width >= 16 and film.width % 2 == 0, "even, from 16 on")
+    demand("film.height", film.height, film.height >= 16 and film.height % 2 == 0, "even, from 16")
+    demand("film.fps", film.fps, 0 < film.fps <= 1000, "more than 0")
+    demand("film.samples", film.samples, film.samples >= 0, "at least 1, or 0 for the engine's own")
+    if film.engine == "raster":
+        most = max(LATTICES)
+        demand("film.samples", film.samples, film.samples <= most, f"at most {most} with raster")
+        kinds = [kind for kind, share in preset.light.kinds.items() if share > 0]
+        demand("light.kinds", kinds, kinds == ["sh"], "sh alone for engine raster")
+    demand("film.tracks", film.tracks, film.tracks >= 1, "at least 1")
+    demand("windows.frames", windows.frames, windows.frames >= 2, "at least 2")
+    good = bool(windows.strides) and all(1 <= s <= 100 for s in windows.strides)
+    demand("windows.strides", windows.strides, good, "percent of a window, 1 to 100")
+    good = len(set(windows.strides)) == len(windows.strides)
+    demand("windows.strides", windows.strides, good, "different ones")
+    demand("windows.shortest", windows.shortest, windows.shortest >= 1, "at least 1")
+    demand("bodies.genders", preset.bodies.genders, bool(preset.bodies.genders), "at least one")
+    demand("camera.focal", camera.focal, camera.focal > 0, "more than 0 pixels")
+    good = 0.5 <= camera.near <= camera.far
+    demand("camera.near", camera.near, good, f"from 0.5 to camera.far ({camera.far:g}) metres")
+    demand("camera.sides", camera.sides, camera.sides >= 1, "at least 1")
+    demand("camera.height", camera.height, len(camera.height) in (0, 2), "nothing, or [low, high]")
+    good = len(camera.pitch) == 2 and max(map(abs, camera.pitch)) <= 80
+    demand("camera.pitch", camera.pitch, good, "[low, high] within 80 degrees")
+    half = min(film.width, film.height) / 2
+    demand("camera.border", camera.border, 0 <= camera.border < half, "less than half the picture")

@@ -1,0 +1,84 @@
+"""Which texture a clip wears: by quality, in turns, so that nobody is seen much more than others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from mocap.errors import BadInput
+from synth.plans.preset import TextureSampling
+from textures.library import TextureEntry
+
+
+def choose_textures(
+    textures: Sequence[TextureEntry], sampling: TextureSampling
+) -> list[TextureEntry]:
+    """The textures that may be worn: those whose scores reach ``sampling.least``, the ``limit`` best
+    by ``sampling.score``, in the order of their files.
+
+    Raises BadInput where a score that is asked for is missing, or nothing is left.
+    """
+    chosen = []
+    for texture in textures:
+        if all(_score(texture, name) >= least for name, least in sampling.least.items()):
+            chosen.append(texture)
+    if textures and not chosen:
+        wanted = ", ".join(f"{name} {least:g}" for name, least in sampling.least.items())
+        raise BadInput(f"none of {len(textures)} textures reaches {wanted}; lower textures.least")
+    if 0 < sampling.limit < len(chosen):
+        chosen.sort(key=lambda texture: (-_score(texture, sampling.score), texture.file))
+        chosen = chosen[: sampling.limit]
+    return sorted(chosen, key=lambda texture: texture.file)
+
+
+def _score(texture: TextureEntry, name: str) -> float:
+    if name not in texture.scores:
+        known = ", ".join(texture.scores) or "none"
+        raise BadInput(f"{texture.file}: has no score {name} (it has {known}); see [textures]")
+    return float(texture.scores[name])
+
+
+class WardrobeRota:
+    """Hands out the textures of one split, clip after clip.
+
+    What the k-th clip gets depends on k and the seed alone, so that a longer plan begins with a
+    shorter one. Balanced, the turns of any two people (or textures) differ by one at most.
+    """
+
+    def __init__(self, textures: Sequence[TextureEntry], sampling: TextureSampling, seed: int):
+        self._sampling, self._seed, self._given = sampling, seed, 0
+        groups: dict[str, list[TextureEntry]] = {}
+        for texture in sorted(textures, key=lambda texture: texture.file):
+            key = texture.file if sampling.balance == "texture" else texture.identity
+            groups.setdefault(key, []).append(texture)
+        self._groups = [groups[key] for key in sorted(groups)]
+        self._worn = [0] * len(self._groups)
+        self._order: list[int] = []
+
+    def next(self, rng: np.random.Generator) -> TextureEntry:
+        """The next clip's texture; ``rng`` is the clip's own."""
+        sampling = self._sampling
+        if sampling.balance == "random":
+            group = int(rng.integers(len(self._groups)))
+        else:
+            group = self._turn()
+        own = self._groups[group]
+        if sampling.quality > 0:
+            weights = np.array([max(_score(t, sampling.score), 1e-6) for t in own])
+            weights = weights**sampling.quality
+            return own[int(rng.choice(len(own), p=weights / weights.sum()))]
+        if sampling.balance == "random":
+            return own[int(rng.integers(len(own)))]
+        self._worn[group] += 1
+        return own[(self._worn[group] - 1) % len(own)]
+
+    def _turn(self) -> int:
+        place = self._given % len(self._groups)
+        if place == 0:  # a new round, in an order of its own
+            digest = hashlib.sha256(f"{self._seed} round {self._given}".encode()).digest()
+            shuffled = np.random.default_rng(list(digest)).permutation(len(self._groups))
+            self._order = shuffled.tolist()
+        self._given += 1
+        return self._order[place]

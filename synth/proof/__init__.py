@@ -1,0 +1,1 @@
+"""Whether clips are what they say: checks, verdicts, and ground truth computed again."""

@@ -1,0 +1,455 @@
+"""The checks of a clip against itself: which there are, and what they let pass.
+
+Nearly every generator of such data has shipped with a convention turned round. Each check gives figures
+(pure functions of arrays, in ``joint_checks`` and its neighbours) and each figure has its limit in
+``Limits``; one beyond it is a finding. Every check has a test with the fault that turns it red.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+
+from synth.proof import flow_checks, joint_checks, picture_checks, surface_checks
+from synth.proof.evidence import Evidence
+from synth.proof.limits import LIMITS, Limits
+from synth.proof.recomputation_checks import recomputation_figures
+
+
+class CheckFailed(RuntimeError):
+    """A clip contradicts itself; the message says in what and by how much."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure means. It is limited where ``Limits`` has a field of its ``name``; ``worst`` says
+    whether the greatest or the least of many is the worst."""
+
+    name: str
+    meaning: str
+    unit: str = ""
+    worst: str = "greatest"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: what it ``needs`` of the evidence, its ``figures``, and how they are measured."""
+
+    name: str
+    needs: tuple[str, ...]
+    measure: Callable[[Evidence], dict[str, float]]
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check: its figures and findings (none: it is passed), or why it was not run."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    not_run: str = ""
+
+
+def judge(figures: dict[str, float], check: Check, limits: Limits = LIMITS) -> Outcome:
+    """The findings of figures that a check has measured."""
+    findings = []
+    for figure in check.figures:
+        limit = getattr(limits, figure.name, None)
+        value = figures.get(figure.name)
+        if limit is None or value is None:
+            continue
+        least = figure.worst == "least"
+        if math.isfinite(value) and (value >= limit if least else value <= limit):
+            continue
+        bound = "at least" if least else "at most"
+        findings.append(
+            f"{figure.meaning}: {_said(value, figure.unit)}, expected {bound} "
+            f"{_said(limit, figure.unit)}"
+        )
+    return Outcome(figures, tuple(findings))
+
+
+def run_checks(
+    evidence: Evidence,
+    limits: Limits = LIMITS,
+    *,
+    known: Mapping[str, Outcome] = MappingProxyType({}),
+) -> dict[str, Outcome]:
+    """The outcome of every check by its name, in the order of ``CHECKS``. ``known`` are outcomes of the
+    same evidence when there was less of it: what was run then is not run again.
+    """
+    outcomes = {}
+    for check in CHECKS:
+        missing = [name for name in check.needs if not evidence.has(name)]
+        if check.name in known and not known[check.name].not_run:
+            outcomes[check.name] = known[check.name]
+        elif missing:
+            outcomes[check.name] = Outcome(not_run=_lacking(missing))
+        else:
+            outcomes[check.name] = judge(check.measure(evidence), check, limits)
+    return outcomes
+
+
+_WORDS = {
+    "planned": "row in plan.jsonl",
+    "mask": "channel that tells the body",
+    "samples": "uv",
+    "surface": "uv",
+    "steps": "flow of two frames",
+    "rate": "film",
+    "frames": "film",
+    "coverage": "coverage by the renderer, known while rendering only",
+    "plates": "background to compare with",
+    "recomputed": "ground truth computed again",
+}
+
+
+def _lacking(names: list[str]) -> str:
+    words = dict.fromkeys(_WORDS.get(name, name.replace("_", " ")) for name in names)
+    return f"no {', no '.join(words)}"
+
+
+def _said(value: float, unit: str) -> str:
+    if unit == "%":
+        return f"{100 * value:.3g} %"
+    return f"{value:.4g} {unit}".rstrip()
+
+
+def _joints2d(e: Evidence) -> dict[str, float]:
+    points = e.in_camera(e.truth.joints3d)
+    return joint_checks.projection_figures(
+        e.truth.joints2d, points, e.intrinsics, name="joints2d_px"
+    )
+
+
+def _flags(e: Evidence) -> dict[str, float]:
+    points = e.in_camera(e.truth.joints3d)
+    pixels = joint_checks.projected(points, e.intrinsics)
+    return joint_checks.flag_figures(
+        pixels, points[..., 2], e.truth.joints_inside, e.truth.joints_visible, size=e.size
+    )
+
+
+def _framing(e: Evidence) -> dict[str, float]:
+    policy = e.row.view.policy
+    figures = joint_checks.framing_figures(e.truth.joints_inside, policy=policy)
+    if policy == "framed" and e.mask is not None:
+        figures["frames_without_body"] = float((~e.mask.any(axis=(1, 2))).mean())
+    return figures
+
+
+def _shape(e: Evidence) -> dict[str, float]:
+    expected = (e.row.frames, e.row.height, e.row.width)
+    cameras = {(camera.width, camera.height) for camera in e.take.cameras}
+    shapes = [
+        value.shape[:3] if value.ndim >= 3 else None
+        for name in ("parts", "depth", "normals", "flow_forward", "flow_backward", "uv", "face")
+        if (value := getattr(e.truth, name)) is not None
+    ]
+    wrong = sum(shape != expected for shape in shapes)
+    wrong += (len(e.take) != e.row.frames) + (cameras != {e.size})
+    return {"wrong_shapes": float(wrong)}
+
+
+def _joint_depth(e: Evidence) -> dict[str, float]:
+    z = e.in_camera(e.truth.joints3d)[..., 2]
+    return surface_checks.joint_depth_figures(
+        e.truth.depth, e.truth.joints2d, z, e.truth.joints_visible, flesh=LIMITS.flesh_m
+    )
+
+
+def _support(e: Evidence) -> dict[str, float]:
+    truth = e.truth
+    there = {}
+    if truth.depth is not None:
+        there["depth"] = np.isfinite(truth.depth)
+    if truth.normals is not None:
+        there["normals"] = surface_checks.holding(truth.normals)
+    if truth.face is not None:
+        there["face"] = truth.face >= 0
+    beside = {}
+    for name in ("flow_forward", "flow_backward"):
+        if (values := getattr(truth, name)) is not None:
+            beside[name] = surface_checks.holding(values)
+    for name in ("occlusion_forward", "occlusion_backward"):
+        if (values := getattr(truth, name)) is not None:
+            beside[name] = values
+    return surface_checks.support_figures(e.mask, **there) | surface_checks.beside_mask_figures(
+        e.mask, **beside
+    )
+
+
+def _tracks(e: Evidence) -> dict[str, float]:
+    truth = e.truth
+    points = e.in_camera(truth.tracks3d)
+    corners = e.vertices[1:-1][:, e.body.faces[truth.track_faces]].astype(np.float64)
+    on_body = np.einsum("nk,tnkd->tnd", truth.track_barycentric, corners)
+    figures = joint_checks.projection_figures(
+        truth.tracks2d, points, e.intrinsics, name="tracks2d_px"
+    )
+    figures |= joint_checks.distance_figures(truth.tracks3d, on_body, name="tracks3d_m")
+    figures["tracks_visible"] = float(truth.tracks_visible.mean())
+    if truth.depth is not None:
+        figures |= surface_checks.track_depth_figures(
+            truth.tracks2d, points[..., 2], truth.tracks_visible, truth.depth
+        )
+    return figures
+
+
+def _film(e: Evidence) -> dict[str, float]:
+    shape = (e.row.frames, e.row.height, e.row.width)
+    figures = picture_checks.film_figures(e.frames, e.rate, shape=shape, fps=e.row.fps)
+    if e.rendered is not None:
+        figures |= picture_checks.compression_figures(e.frames, e.rendered)
+    return figures
+
+
+def _matches(e: Evidence) -> bool:
+    """Whether the film has the frames that the channels have; where not, `film` says so."""
+    return e.mask is None or e.frames.shape[:3] == e.mask.shape
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "plan",
+        ("planned",),
+        lambda e: {"rows_differ": float(e.planned != e.row)},
+        (Figure("rows_differ", "the clip was made from another row than the plan's"),),
+    ),
+    Check(
+        "shapes",
+        (),
+        _shape,
+        (Figure("wrong_shapes", "channels or cameras of another length or size than planned"),),
+    ),
+    Check(
+        "rotation",
+        (),
+        lambda e: joint_checks.rotation_figures(np.stack([c.rotation for c in e.take.cameras])),
+        (
+            Figure("rotation_determinant", "det R differs from +1 by"),
+            Figure("rotation_orthonormality", "R R^T differs from 1 by"),
+        ),
+    ),
+    Check(
+        "intrinsics",
+        (),
+        lambda e: joint_checks.intrinsics_figures(
+            e.intrinsics, size=e.size, focal=e.row.view.focal
+        ),
+        (Figure("intrinsics_px", "K differs from the planned camera's by", "px"),),
+    ),
+    Check(
+        "joints2d",
+        ("joints2d", "joints3d"),
+        _joints2d,
+        (Figure("joints2d_px", "joints2D are off the projected joints3D by", "px"),),
+    ),
+    Check(
+        "joints3d",
+        ("joints3d",),
+        lambda e: joint_checks.distance_figures(
+            e.truth.joints3d, e.joints[1:-1], name="joints3d_m"
+        ),
+        (Figure("joints3d_m", "joints3D are off the body's forward pass by", "m"),),
+    ),
+    Check(
+        "joints_camera",
+        ("joints_camera",),
+        lambda e: joint_checks.distance_figures(
+            e.truth.joints_camera, e.in_camera(e.truth.joints3d), name="joints_camera_m"
+        ),
+        (Figure("joints_camera_m", "joints3D_camera are off R joints3D + t by", "m"),),
+    ),
+    Check(
+        "joint_flags",
+        ("joints_inside", "joints_visible"),
+        _flags,
+        (
+            Figure("inside_wrong", "joints whose inside flag is wrong", "%"),
+            Figure("visible_outside", "joints said to be visible outside of the image", "%"),
+        ),
+    ),
+    Check(
+        "framing",
+        ("joints_inside",),
+        _framing,
+        (
+            Figure("joints_outside", "joints that leave the image", "%"),
+            Figure("frames_without_body", "frames that show no body", "%"),
+        ),
+    ),
+    Check(
+        "joint_parts",
+        ("parts", "joints_visible"),
+        lambda e: surface_checks.joint_part_figures(
+            e.truth.parts, e.truth.joints2d, e.truth.joints_visible
+        ),
+        (Figure("joint_on_other_limb", "visible joints on whose pixel another limb is", "%"),),
+    ),
+    Check(
+        "joint_depth",
+        ("depth", "joints_visible"),
+        _joint_depth,
+        (Figure("joint_off_surface", "visible joints without a surface just before them", "%"),),
+    ),
+    Check(
+        "support",
+        ("mask",),
+        _support,
+        (
+            Figure("support_wrong", "pixels that are body in one channel and not in another", "%"),
+            Figure("beside_mask", "pixels with flow or occlusion beside the body", "%"),
+        ),
+    ),
+    Check(
+        "face_parts",
+        ("face", "parts"),
+        lambda e: surface_checks.face_figures(e.truth.face, e.truth.parts, e.body.face_parts),
+        (Figure("part_of_other_face", "pixels whose part is not their face's", "%"),),
+    ),
+    Check(
+        "uv",
+        ("samples",),
+        lambda e: surface_checks.uv_figures(e.samples),
+        (Figure("uv_off_face", "pixels whose UV lies outside of their face", "%"),),
+    ),
+    Check(
+        "surface",
+        ("samples",),
+        lambda e: surface_checks.surface_figures(
+            e.samples, e.sample_points, e.intrinsics, e.truth.depth
+        ),
+        (
+            Figure("surface_px", "the body's points are off the pixels that show them by", "px"),
+            Figure("surface_depth_m", "depth is off the body's surface by", "m"),
+        ),
+    ),
+    Check(
+        "normals",
+        ("normals",),
+        lambda e: surface_checks.normal_figures(e.truth.normals, e.intrinsics),
+        (
+            Figure("normals_away", "normals that look away from the camera", "%"),
+            Figure("normals_length", "the length of a normal differs from 1 by"),
+        ),
+    ),
+    Check(
+        "normal_slopes",
+        ("normals", "depth"),
+        lambda e: surface_checks.normal_slope_figures(e.truth.normals, e.truth.depth, e.intrinsics),
+        (Figure("normals_slope_degrees", "normals are off the depth's slope by", "degrees"),),
+    ),
+    Check(
+        "tracks",
+        ("tracks2d",),
+        _tracks,
+        (
+            Figure("tracks2d_px", "tracks2D are off the projected tracks3D by", "px"),
+            Figure("tracks3d_m", "tracks3D are off their place on the body by", "m"),
+            Figure("tracks_off_surface", "visible tracks that are not at the depth there", "%"),
+            Figure("tracks_visible", "tracks that are visible", "%", worst="least"),
+        ),
+    ),
+    Check(
+        "flow_ends",
+        ("flow_forward", "flow_backward"),
+        lambda e: flow_checks.end_figures(
+            e.truth.flow_forward, e.truth.flow_backward, ends=e.take.ends
+        ),
+        (Figure("flow_beyond_end_px", "flow to a frame that is not there, of", "px"),),
+    ),
+    Check(
+        "flow_cycle",
+        ("steps", "flow_backward", "parts"),
+        lambda e: flow_checks.cycle_figures(e.steps, e.truth.parts, e.truth.flow_backward),
+        (
+            Figure("flow_cycle_median_px", "forward and backward flow disagree by", "px"),
+            Figure("flow_cycle_off", "points that backward flow does not lead back", "%"),
+        ),
+    ),
+    Check(
+        "flow_parts",
+        ("steps", "parts"),
+        lambda e: flow_checks.part_figures(e.steps, e.truth.parts),
+        (Figure("flow_onto_other_part", "points that forward flow leads onto another part", "%"),),
+    ),
+    Check(
+        "flow_points",
+        ("steps", "surface"),
+        lambda e: flow_checks.point_figures(e.steps, e.surface),
+        (
+            Figure("flow_point_median_m", "forward flow leads beside the body's point by", "m"),
+            Figure("flow_point_off", "points that forward flow leads onto others", "%"),
+        ),
+    ),
+    Check(
+        "occlusion",
+        ("steps", "surface", "occlusion_forward"),
+        lambda e: flow_checks.occlusion_figures(e.steps, e.surface),
+        (
+            Figure("occluded", "points said to be occluded in the next frame", "%"),
+            Figure("occluded_but_seen", "points said to be occluded that are seen", "%"),
+        ),
+    ),
+    Check(
+        "flow_picture",
+        ("steps", "frames"),
+        lambda e: flow_checks.warp_figures(e.steps, e.frames, e.mask) if _matches(e) else {},
+        (
+            Figure("warp_gain", "difference of two frames with forward flow, of that without"),
+            Figure("warp_beaten", "flow mirrored, turned or swapped fits the film better by", "%"),
+            Figure("warp_levels", "difference of two frames with forward flow", "levels"),
+            Figure("still_levels", "difference of two frames without flow", "levels"),
+            Figure("moving_pixels", "pixels that move", worst="least"),
+        ),
+    ),
+    Check(
+        "film",
+        ("frames", "rate"),
+        _film,
+        (
+            Figure("film_frames_off", "frames that the film has too few or too many"),
+            Figure("film_size_off", "the film's size differs from the planned one by", "px"),
+            Figure("film_fps_off", "the film's frames a second differ from the planned by"),
+            Figure("film_levels", "the film is off the pictures that went in by", "levels"),
+            Figure(
+                "film_fits_otherwise",
+                "the film fits the pictures better with red for blue, mirrored or a frame off, by",
+                "levels",
+            ),
+        ),
+    ),
+    Check(
+        "silhouette",
+        ("coverage", "mask"),
+        lambda e: picture_checks.silhouette_figures(e.coverage, e.mask),
+        (
+            Figure("silhouette_iou", "overlap of picture and mask", "%", worst="least"),
+            Figure(
+                "silhouette_off", "picture and mask differ, for each pixel of outline, by", "px"
+            ),
+            Figure("silhouette_worst_off", "the same in the worst frame", "px"),
+        ),
+    ),
+    Check(
+        "plate",
+        ("frames", "plates", "mask"),
+        lambda e: picture_checks.plate_figures(e.frames, e.plates, e.mask) if _matches(e) else {},
+        (
+            Figure("plate_fits_elsewhere", "the person fits the mask elsewhere better by", "%"),
+            Figure("plate_contrast", "difference from the background, mask to rest", worst="least"),
+        ),
+    ),
+    Check(
+        "recomputation",
+        ("recomputed",),
+        lambda e: recomputation_figures(e.truth, e.recomputed),
+        (Figure("other_values", "values that are others when computed again", "%"),),
+    ),
+)
+"""Every check, in the order in which they are run and shown."""

@@ -1,0 +1,202 @@
+"""Figures that tell whether forward flow leads each frame onto the next.
+
+Every function is pure. T frames of H x W pixels. Flow is followed from each body pixel of a frame to
+the place in the next frame that it names, and what is seen at either end is compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+_LARGE = 600  # pixels of a person some 70 tall; on smaller ones, cloth is finer than pixels
+_TELLING = 2.0  # levels; frames that differ by less differ by compression alone
+_MOVING = 1.0  # pixels of flow from which on a photograph of the next frame tells anything
+_CONTINUOUS = 0.03  # metres between four pixels' surface points: beyond, they straddle an outline
+_TURNS = tuple(np.array(m, float) for m in (
+    [[-1, 0], [0, 1]], [[1, 0], [0, -1]], [[-1, 0], [0, -1]], [[0, 1], [1, 0]]
+))  # fmt: skip
+_FEWEST = 200  # pixels below which shares and means say nothing
+
+
+@dataclass(frozen=True)
+class FlowSteps:
+    """Body pixels whose forward flow stays in the image: ``frame``, ``row``, ``column`` (N,), the flow
+    ``ahead`` (N,2) and ``seen`` (N,) bool, where their point is not said to be occluded.
+    """
+
+    frame: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    ahead: np.ndarray
+    seen: np.ndarray
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def chosen(self, which: np.ndarray) -> FlowSteps:
+        """Those steps alone."""
+        names = ("frame", "row", "column", "ahead", "seen")
+        return FlowSteps(*(getattr(self, name)[which] for name in names), self.size)
+
+    def turned(self, matrix: np.ndarray) -> FlowSteps:
+        """The same beginnings with flow ``matrix`` (2,2) times theirs; ends stay in the image."""
+        return replace(self, ahead=self.ahead @ matrix.T)
+
+    def here(self, values: np.ndarray) -> np.ndarray:
+        """``values`` (T,H,W,...) where the steps begin."""
+        return values[self.frame, self.row, self.column]
+
+    def nearest(self, values: np.ndarray) -> np.ndarray:
+        """``values`` (T,H,W,...) of the pixel in which the steps end."""
+        column = np.floor(self.column + self.ahead[:, 0] + 0.5).astype(int)
+        row = np.floor(self.row + self.ahead[:, 1] + 0.5).astype(int)
+        return values[self.frame + 1, row, column]
+
+    def corners(self, values: np.ndarray, *, share: float = 1.0) -> np.ndarray:
+        """``values`` (T,H,W,...) of the four pixels around the end: (4,N,...)."""
+        left, top, _, _ = self._cell(share)
+        places = ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1))
+        return np.stack([values[self.frame + 1, row, column] for row, column in places])
+
+    def between(self, values: np.ndarray, *, share: float = 1.0) -> np.ndarray:
+        """``values`` (T,H,W,C) where the steps end, between pixels: (N,C) float64. ``share`` of the
+        flow is gone: 0 stays at the pixel."""
+        _, _, x, y = self._cell(share)
+        weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y])
+        return np.einsum("kn,kn...->n...", weights, self.corners(values, share=share))
+
+    def _cell(self, share: float) -> tuple[np.ndarray, ...]:
+        height, width = self.size
+        x, y = self.column + share * self.ahead[:, 0], self.row + share * self.ahead[:, 1]
+        left = np.clip(np.floor(x).astype(int), 0, width - 2)
+        top = np.clip(np.floor(y).astype(int), 0, height - 2)
+        return left, top, x - left, y - top
+
+
+def flow_steps(mask: np.ndarray, forward: np.ndarray, occluded: np.ndarray | None) -> FlowSteps:
+    """The steps of all frames but the last: mask and ``occluded`` (T,H,W) bool, ``forward`` (T,H,W,2).
+
+    Without ``occluded`` every point counts as seen.
+    """
+    height, width = mask.shape[1:]
+    frame, row, column = np.nonzero(mask[:-1])
+    ahead = forward[frame, row, column].astype(np.float64)
+    x, y = column + ahead[:, 0], row + ahead[:, 1]
+    inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    frame, row, column = frame[inside], row[inside], column[inside]
+    seen = np.ones(len(frame), bool) if occluded is None else ~occluded[frame, row, column]
+    return FlowSteps(frame, row, column, ahead[inside], seen, (height, width))
+
+
+def cycle_figures(steps: FlowSteps, parts: np.ndarray, backward: np.ndarray) -> dict[str, float]:
+    """How far the next frame's backward flow leads from where forward flow began, in pixels, for points
+    that are seen and end amid their own part: parts (T,H,W), ``backward`` (T,H,W,2)."""
+    amid = steps.seen & (steps.corners(parts) == steps.here(parts)).all(axis=0)
+    if amid.sum() < _FEWEST:
+        return {}
+    error = np.linalg.norm(steps.ahead + steps.between(backward), axis=1)[amid]
+    return {
+        "flow_cycle_median_px": float(np.median(error)),
+        "flow_cycle_off": float((~(error < 0.5)).mean()),
+    }
+
+
+def part_figures(steps: FlowSteps, parts: np.ndarray) -> dict[str, float]:
+    """Share of seen points that end amid other parts: none of the four pixels is of theirs (T,H,W)."""
+    if steps.seen.sum() < _FEWEST:
+        return {}
+    wrong = (steps.corners(parts) != steps.here(parts)).all(axis=0)[steps.seen]
+    return {"flow_onto_other_part": float(wrong.mean())}
+
+
+def point_figures(steps: FlowSteps, surface: np.ndarray) -> dict[str, float]:
+    """How far on the body a seen point is from the one that is seen where its flow ends.
+
+    ``surface`` (T,H,W,3) says which point of the body each pixel shows: its place on the template, in
+    metres, NaN on the background. Where the four pixels around the end show one piece of surface, the
+    median distance; and the share beyond 2 cm.
+    """
+    corners = steps.corners(surface)
+    with np.errstate(invalid="ignore"):
+        spread = np.linalg.norm(corners.max(axis=0) - corners.min(axis=0), axis=-1)
+        smooth = steps.seen & (spread < _CONTINUOUS)  # NaN is not
+    if smooth.sum() < _FEWEST:
+        return {}
+    error = np.linalg.norm(steps.between(surface) - steps.here(surface), axis=-1)[smooth]
+    error = error[np.isfinite(error)]
+    return {
+        "flow_point_median_m": float(np.median(error)),
+        "flow_point_off": float((~(error < 0.02)).mean()),
+    }
+
+
+def occlusion_figures(steps: FlowSteps, surface: np.ndarray) -> dict[str, float]:
+    """Whether points that are said to be occluded really are: the share that is, and of those the share
+    that are seen all the same, within a centimetre on the body, where their flow ends; ``surface``
+    (T,H,W,3) as in ``point_figures``."""
+    if not len(steps):
+        return {}
+    hidden = ~steps.seen
+    figures = {"occluded": float(hidden.mean())}
+    if hidden.sum() < _FEWEST:
+        return figures
+    apart = np.linalg.norm(steps.nearest(surface) - steps.here(surface), axis=-1)
+    return figures | {"occluded_but_seen": float((apart[hidden] < 0.01).mean())}
+
+
+def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """The next frame, fetched along forward flow, against this one: ``frames`` (T,H,W,3) uint8.
+
+    Mean absolute differences in levels over seen points that move by a pixel or more, off the outline of
+    the mask (T,H,W), where the background shines through: ``warp_levels``
+    with the flow, ``still_levels`` without; ``warp_gain`` is one over the other (below 1: the flow
+    explains what moved) and ``warp_beaten`` by how much, in parts, the flow with an axis turned round, or
+    both, or the axes swapped, explains more. None of it where too little moves, neither of the last two
+    where nothing seems to.
+    """
+    inner = inner_pixels(mask)
+    moving = steps.seen & (np.hypot(*steps.ahead.T) >= _MOVING)
+    moving &= steps.here(inner) & steps.nearest(inner)
+    moving &= (mask.sum(axis=(1, 2)) >= _LARGE)[steps.frame]
+    if moving.sum() < _FEWEST:
+        return {}
+    some = steps.chosen(moving)
+    here = some.here(frames).astype(np.float64)
+    warped = float(np.abs(some.between(frames) - here).mean())
+    still = float(np.abs(some.between(frames, share=0.0) - here).mean())
+    figures = {
+        "warp_levels": warped,
+        "still_levels": still,
+        "moving_pixels": float(moving.sum()),
+    }
+    if still <= _TELLING:
+        return figures
+    turned = [some.turned(matrix) for matrix in _TURNS]
+    best = min(float(np.abs(other.between(frames) - here).mean()) for other in turned)
+    return figures | {
+        "warp_gain": warped / still,
+        "warp_beaten": max(0.0, warped / max(best, _TELLING) - 1),
+    }
+
+
+def inner_pixels(mask: np.ndarray) -> np.ndarray:
+    """The mask (T,H,W) without its outline: pixels all of whose eight neighbours are in it."""
+    out = np.zeros_like(mask)
+    whole = mask[:, :, :-2] & mask[:, :, 1:-1] & mask[:, :, 2:]
+    out[:, 1:-1, 1:-1] = whole[:, :-2] & whole[:, 1:-1] & whole[:, 2:]
+    return out
+
+
+def end_figures(
+    forward: np.ndarray, backward: np.ndarray, *, ends: tuple[bool, bool]
+) -> dict[str, float]:
+    """The largest flow, in pixels, at an end that has no frame to go to, where it must be 0."""
+    figures = [0.0]
+    if not ends[0]:
+        figures.append(float(np.abs(backward[0]).max()))
+    if not ends[1]:
+        figures.append(float(np.abs(forward[-1]).max()))
+    return {"flow_beyond_end_px": max(figures)}

@@ -1,0 +1,1 @@
+"""What the camera sees: bodies in takes, cameras, light, backdrops, and the two engines."""

@@ -1,0 +1,72 @@
+"""What a film camera sees behind the person: a plate that is infinitely far away.
+
+A still camera sees the plate itself, as in SURREAL. One that turns sees other parts of it: the plate
+is then wider than the picture, wrapped on a cylinder about the person, and each frame looks its pixels'
+directions up in it. Nothing in it has depth or flow labels: it is the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mocap.errors import BadInput
+from synth.scene.backgrounds import load_photograph, paint_background
+from textures.camera import Camera
+
+
+def plate_directions(camera: Camera, first: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Where on the cylinder each pixel of ``camera`` looks: angle (H,W) radians to the right of the
+    ``first`` camera's axis, and how far down (H,W) at distance 1."""
+    rows, columns = np.mgrid[: camera.height, : camera.width]
+    pixels = np.stack([columns + 0.5, rows + 0.5, np.ones(rows.shape)], axis=-1)
+    turn = first.rotation @ camera.rotation.T @ np.linalg.inv(camera.intrinsics)
+    rays = pixels @ turn.T
+    return np.arctan2(rays[..., 0], rays[..., 2]), rays[..., 1] / np.hypot(
+        rays[..., 0], rays[..., 2]
+    )
+
+
+def backdrops(
+    background: Mapping[str, Any], cameras: Sequence[Camera], *, folder: Path | None
+) -> list[np.ndarray]:
+    """The background of each frame, (H,W,3) RGB uint8, from a row's ``background``.
+
+    ``folder`` is where photographs lie. Cameras that do not turn share one picture. Raises BadInput
+    for a photograph that cannot be read.
+    """
+    first = cameras[0]
+    if all(np.array_equal(camera.rotation, first.rotation) for camera in cameras):
+        picture = _plate(background, folder, width=first.width, height=first.height)
+        return [picture] * len(cameras)
+    looks = [plate_directions(camera, first) for camera in cameras]
+    focal = first.intrinsics[0, 0]
+    across = np.array([[angle.min(), angle.max()] for angle, _ in looks]) * focal
+    along = np.array([[down.min(), down.max()] for _, down in looks]) * focal
+    left, top = np.floor([across.min() - 2, along.min() - 2])
+    right, bottom = np.ceil([across.max() + 2, along.max() + 2])
+    plate = _plate(background, folder, width=int(right - left), height=int(bottom - top))
+    frames = []
+    for angle, down in looks:
+        x = (angle * focal - left - 0.5).astype(np.float32)
+        y = (down * focal - top - 0.5).astype(np.float32)
+        frames.append(cv2.remap(plate, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
+    return frames
+
+
+def _plate(
+    background: Mapping[str, Any], folder: Path | None, *, width: int, height: int
+) -> np.ndarray:
+    if "photograph" not in background:
+        rng = np.random.default_rng(background["painted"])
+        return paint_background(rng, width=width, height=height)
+    name = background["photograph"]
+    if folder is None:
+        raise BadInput(
+            f"{name}: a photograph of the plan, but no folder of them; give --backgrounds"
+        )
+    return load_photograph(Path(folder) / name, width=width, height=height)

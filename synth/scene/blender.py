@@ -1,0 +1,434 @@
+"""The Blender room: one dressed body before one camera, rendered with Cycles.
+
+This is the only file that imports ``bpy``, and it does so when a scene is made, in the process that
+renders. Blender keeps one global state, so a process holds one ``FilmScene`` at a time.
+
+Vertices, cameras and light come in our conventions (world y up, camera x right, y down, z forward;
+see ``textures.camera``). Blender's world is z up; the turn between the two lives here and nowhere
+else. Inside Blender the mesh keeps our coordinates and its object carries the turn.
+
+Under `SphericalHarmonics` the colour is ``texture * max(E(n), 0)``, as SURREAL lights its bodies:
+an emission, without shadows or bounces. Under the other kinds of `synth.scene.light` the body is matt
+cloth in real light, which casts real shadows, on itself and on a floor that shows nothing else.
+What comes back is scene-linear and premultiplied; ``synth.scene.picture.composite`` lays it over a
+background.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mocap.errors import BadInput
+from synth.scene.blender_lights import StageLights
+from synth.scene.blender_materials import BODY_PASS, ClothMaterial, HarmonicsMaterial
+from synth.scene.blender_passes import (
+    geometry_passes,
+    labelled_parts,
+    our_conventions,
+    write_point_cache,
+)
+from synth.scene.cast_shadow import FloorPatch, shadow_patch
+from synth.scene.exr import read_exr
+from synth.scene.light import Light, SphericalHarmonics
+from synth.scene.picture import Picture, covered_box
+from synth.system_libraries import require_system_libraries
+from textures.camera import Camera
+
+DEVICES = ("cpu", "cuda", "optix", "hip", "oneapi", "metal")
+
+# Our world (y up) to Blender's (z up): a quarter turn about x.
+_TO_BLENDER = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+_SENSOR_WIDTH = 32.0
+_FILTER_WIDTH, _POINT = 1.5, 0.01  # pixels
+_BOUNCES = 1  # of real light: off one limb onto another
+_BLENDERS_OWN = re.compile(r"[/\\]bpy[/\\]\d+\.\d+[/\\]scripts")
+_COMPLAINT = re.compile(r"error|failed|could not|cannot|out of memory", re.IGNORECASE)
+
+
+class BlenderError(RuntimeError):
+    """Blender complained or produced nothing; the message holds its own words."""
+
+
+def import_blender() -> Any:
+    """Import and return ``bpy``. Raises BadInput that says what to install when it cannot."""
+    if "bpy" not in sys.modules:
+        # A process started by one that has Blender inherits its search path, on which Blender put a
+        # package of the same name that only works inside Blender.
+        sys.path[:] = [folder for folder in sys.path if not _BLENDERS_OWN.search(folder)]
+    try:
+        import bpy
+    except ImportError as error:
+        require_system_libraries()
+        raise BadInput(
+            f"Blender (bpy) cannot be imported: {error}; in Python 3.11: pip install 'bpy==4.5.*'"
+        ) from error
+    return bpy
+
+
+def require_device(device: str) -> None:
+    """Raises BadInput unless Blender finds a device of that kind ("optix") on this machine.
+
+    Imports Blender into this process.
+    """
+    if device not in DEVICES:
+        raise BadInput(f"--device {device}: expected one of {', '.join(DEVICES)}")
+    if device != "cpu":
+        _devices(import_blender(), device.upper())
+
+
+def _devices(bpy: Any, kind: str) -> list[Any]:
+    """Cycles is told to use devices of ``kind``; the devices it knows, some of them of that kind."""
+    with quiet():
+        # Cycles is an add-on that Blender enables with its factory settings.
+        if "cycles" not in bpy.context.preferences.addons:
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+        preferences = bpy.context.preferences.addons["cycles"].preferences
+        try:
+            preferences.compute_device_type = kind
+            found = list(preferences.get_devices_for_type(kind))
+        except (TypeError, ValueError):  # this build of Blender does not know the kind
+            found = []
+    if not any(entry.type == kind for entry in found):
+        raise BadInput(
+            f"--device {kind.lower()}: Blender finds no {kind} device on this machine; check the driver, "
+            "or use --device cpu"
+        )
+    return found
+
+
+class FilmScene:
+    """A textured mesh of fixed topology, one camera and one light.
+
+    ``faces`` (F,3) int32 index vertices, ``uv_faces`` (F,3) index ``uv`` (T,2), (0,0) at the
+    bottom-left of the texture image. Use ``dress``, ``light`` and ``look`` once a clip and
+    ``render`` once a frame. ``samples`` per pixel: under `SphericalHarmonics` they serve the edges
+    only, since that light has no noise; the other kinds have, and want 32 or more. ``floor``: the
+    other kinds cast shadows on the ground. ``threads`` 0 means all cores. Raises BadInput when the
+    device asked for is not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        faces: np.ndarray,
+        uv: np.ndarray,
+        uv_faces: np.ndarray,
+        vertex_count: int,
+        width: int = 320,
+        height: int = 240,
+        samples: int = 4,
+        device: str = "cpu",
+        floor: bool = True,
+        threads: int = 0,
+        scratch: Path | str | None = None,
+    ):
+        self._bpy = import_blender()
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="surrealpp-", dir=scratch if scratch is not None else memory
+        )
+        self._out = Path(self._folder.name) / "frame.exr"
+        self.width, self.height, self._count = width, height, vertex_count
+        with quiet():
+            self._bpy.ops.wm.read_factory_settings(use_empty=True)
+        self._scene = self._bpy.context.scene
+        self._settings(samples, threads)
+        self._choose_device(device)
+        self._mesh = self._build_mesh(faces, uv, uv_faces)
+        self._object = self._bpy.data.objects.new("body", self._mesh)
+        self._object.matrix_world = _TO_BLENDER.T.tolist()  # Blender's sequences are read by column
+        self._scene.collection.objects.link(self._object)
+        self._harmonics = HarmonicsMaterial(self._bpy, _TO_BLENDER[:3, :3])
+        self._cloth = ClothMaterial(self._bpy)
+        self._mesh.materials.append(self._harmonics.block)
+        self._image: Any = None
+        self._stage = StageLights(self._bpy, self._scene, _TO_BLENDER)
+        self._floor, self._light, self._ground = floor, None, np.zeros(3)
+        self._camera: Camera | None = None
+        lens = self._bpy.data.cameras.new("camera")
+        self._camera_object = self._bpy.data.objects.new("camera", lens)
+        self._scene.collection.objects.link(self._camera_object)
+        self._scene.camera = self._camera_object
+
+    @property
+    def version(self) -> str:
+        """Blender's version, as "4.5.15 LTS"."""
+        return self._bpy.app.version_string
+
+    def close(self) -> None:
+        """Remove the scratch folder. The scene is of no use afterwards."""
+        self._folder.cleanup()
+
+    def __enter__(self) -> FilmScene:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------- once a scene
+
+    def _settings(self, samples: int, threads: int) -> None:
+        scene = self._scene
+        scene.render.engine = "CYCLES"
+        scene.render.resolution_x, scene.render.resolution_y = self.width, self.height
+        scene.render.resolution_percentage = 100
+        scene.render.film_transparent = True
+        scene.render.use_compositing = scene.render.use_sequencer = False
+        scene.render.use_motion_blur = False
+        scene.render.threads_mode = "FIXED" if threads else "AUTO"
+        if threads:
+            scene.render.threads = threads
+        scene.render.filepath = str(self._out)
+        scene.render.use_file_extension = False
+        scene.view_settings.view_transform = "Standard"
+        scene.view_settings.look = "None"
+        scene.world = None
+        cycles = scene.cycles
+        cycles.samples = samples
+        cycles.use_adaptive_sampling = cycles.use_denoising = False
+        cycles.max_bounces = 0
+        # Every face is an emitter; sorting 27,000 of them into a light tree each frame would take
+        # four times as long as the picture.
+        cycles.use_light_tree = False
+        self._use_body_pass(False)
+
+    def _choose_device(self, device: str) -> None:
+        if device not in DEVICES:
+            raise BadInput(f"--device {device}: expected one of {', '.join(DEVICES)}")
+        self._scene.cycles.device = "CPU" if device == "cpu" else "GPU"
+        if device == "cpu":
+            return
+        kind = device.upper()
+        found = _devices(self._bpy, kind)
+        for entry in found:
+            entry.use = entry.type == kind
+
+    def _build_mesh(self, faces: np.ndarray, uv: np.ndarray, uv_faces: np.ndarray) -> Any:
+        mesh = self._bpy.data.meshes.new("body")
+        mesh.vertices.add(self._count)
+        mesh.loops.add(faces.size)
+        mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(faces, np.int32).ravel())
+        mesh.polygons.add(len(faces))
+        mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
+        mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
+        layer = mesh.uv_layers.new(name="uv")
+        layer.data.foreach_set("uv", np.ascontiguousarray(uv[uv_faces.ravel()], np.float32).ravel())
+        mesh.update(calc_edges=True)
+        return mesh
+
+    # -------------------------------------------------------------------------------- once a clip
+
+    def dress(self, texture: Path | str) -> None:
+        """Wear a texture image (sRGB file). Raises BadInput when it cannot be read as an image."""
+        data = self._bpy.data
+        try:
+            with quiet():
+                image = data.images.load(str(Path(texture).resolve()))
+        except (RuntimeError, BlenderError) as error:
+            raise BadInput(f"{texture}: not an image that Blender reads ({error})") from error
+        image.colorspace_settings.name = "sRGB"
+        if image.size[0] == 0:
+            data.images.remove(image)
+            raise BadInput(f"{texture}: not an image that Blender reads; expected a PNG or JPEG")
+        for material in (self._harmonics, self._cloth):
+            material.wear(image)
+        if self._image is not None:
+            data.images.remove(self._image)
+        self._image = image
+
+    def light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+        """Light the body. ``ground`` (3,) is the point on the floor under the person, in the world:
+        the floor lies at its height and lamps stand about it.
+
+        Raises BadInput for an environment picture that cannot be read.
+        """
+        self._ground = np.array(ground, dtype=np.float64)
+        real = not isinstance(light, SphericalHarmonics)
+        with quiet():
+            if real:
+                self._stage.set_light(light, ground=self._ground, floor=self._floor)
+            else:
+                self._stage.clear()
+                self._harmonics.set_light(np.array(light.coefficients))
+        self._mesh.materials[0] = (self._cloth if real else self._harmonics).block
+        self._scene.cycles.max_bounces = _BOUNCES if real else 0
+        # What a frame shares with the last may stay inside Cycles; but lamps that come and go are
+        # numbered by their history there, and their noise with them.
+        self._scene.render.use_persistent_data = not real
+        self._light = light
+        self._use_body_pass(real and self._floor)
+
+    def _use_body_pass(self, wanted: bool) -> None:
+        """Render the body's own coverage beside the picture, whose alpha then has shadows too."""
+        aovs = self._scene.view_layers[0].aovs
+        while len(aovs):
+            aovs.remove(aovs[0])
+        image = self._scene.render.image_settings
+        image.file_format = "OPEN_EXR_MULTILAYER" if wanted else "OPEN_EXR"
+        image.color_mode, image.color_depth, image.exr_codec = "RGBA", "32", "NONE"
+        if wanted:
+            aov = aovs.add()
+            aov.name, aov.type = BODY_PASS, "VALUE"
+        self._body_pass = wanted
+
+    def look(self, camera: Camera) -> None:
+        """Look through ``camera``, K, R and t exactly. Raises ValueError for pixels that are not
+        square.
+        """
+        k = camera.intrinsics
+        if (camera.width, camera.height) != (self.width, self.height):
+            raise ValueError(
+                f"camera is {camera.width}x{camera.height}, the scene {self.width}x{self.height}"
+            )
+        if not np.isclose(k[0, 0], k[1, 1]) or k[0, 1] != 0:
+            raise ValueError("the film camera needs square pixels and no skew")
+        lens = self._camera_object.data
+        lens.sensor_fit, lens.sensor_width = "HORIZONTAL", _SENSOR_WIDTH
+        lens.lens = k[0, 0] * _SENSOR_WIDTH / self.width
+        lens.shift_x = (self.width / 2 - k[0, 2]) / self.width
+        lens.shift_y = (k[1, 2] - self.height / 2) / self.width
+        lens.clip_start, lens.clip_end = 0.01, 1000.0
+        pose = np.eye(4)
+        pose[:3, :3] = camera.rotation.T @ np.diag([1.0, -1.0, -1.0])
+        pose[:3, 3] = camera.position
+        self._camera_object.matrix_world = (_TO_BLENDER @ pose).T.tolist()
+        self._camera = camera
+
+    # ------------------------------------------------------------------------------- once a frame
+
+    def render(
+        self, vertices: np.ndarray, *, seed: int = 0, point_sampled: bool = False
+    ) -> Picture:
+        """The mesh at ``vertices`` (V,3) metres.
+
+        ``seed`` moves the samples of each pixel. ``point_sampled`` looks at each pixel's centre
+        only, as the ground truth does.
+        """
+        self._require_ready()
+        if vertices.shape != (self._count, 3):
+            raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
+        rgba = np.zeros((self.height, self.width, 4), dtype=np.float32)
+        shadowed = self._shadow(vertices)
+        points = vertices if shadowed is None else np.vstack([vertices, shadowed.corners])
+        box = covered_box(points, self._camera)
+        if box is None:
+            return Picture(rgba, rgba[..., 3])
+        left, top, right, bottom = box
+        self._mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).ravel())
+        self._mesh.update()
+        self._scene.cycles.seed = seed % 2**31
+        self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH
+        self._trace_only(box)
+        channels = self._render_file()
+        layer = "ViewLayer.Combined." if self._body_pass else ""
+        if channels[layer + "A"].shape != (bottom - top, right - left):
+            raise BlenderError(f"Blender rendered {channels[layer + 'A'].shape} of the box {box}")
+        inside = np.s_[top:bottom, left:right]
+        for index, name in enumerate("RGBA"):
+            rgba[(*inside, index)] = channels[layer + name]
+        if shadowed is None:
+            return Picture(rgba, rgba[..., 3])
+        body = np.zeros(rgba.shape[:2], np.float32)
+        body[inside] = channels[f"ViewLayer.{BODY_PASS}.X"]
+        alpha = rgba[(*inside, 3)]
+        alpha[:] = body[inside] + (alpha - body[inside]) * shadowed.fade(self._camera, box)
+        return Picture(rgba, body)
+
+    def _trace_only(self, box: tuple[int, int, int, int]) -> None:
+        """Render these pixels (left, top, right, bottom) and write no others."""
+        left, top, right, bottom = box
+        render = self._scene.render
+        render.use_border = render.use_crop_to_border = True
+        # Blender multiplies the shares by the size again and cuts the fraction off.
+        render.border_min_x = (left + 0.25) / self.width
+        render.border_max_x = (right + 0.25) / self.width
+        render.border_min_y = (self.height - bottom + 0.25) / self.height
+        render.border_max_y = (self.height - top + 0.25) / self.height
+
+    def _require_ready(self) -> None:
+        for what, made in (
+            ("look through a camera", self._camera),
+            ("dress the body", self._image),
+            ("light the body", self._light),
+        ):
+            if made is None:
+                raise ValueError(f"{what} before rendering")
+
+    def _shadow(self, vertices: np.ndarray) -> FloorPatch | None:
+        """The floor that the body may darken, laid out; None where there is no floor."""
+        if not self._body_pass:
+            return None
+        patch = shadow_patch(self._light, vertices, self._ground)
+        self._stage.stretch_floor(patch.corners)
+        return patch
+
+    def _render_file(self) -> dict[str, np.ndarray]:
+        self._out.unlink(missing_ok=True)
+        with quiet():
+            self._bpy.ops.render.render(write_still=True)
+        if not self._out.exists():
+            raise BlenderError("Blender rendered without complaint but wrote no picture")
+        return read_exr(self._out)
+
+    def passes(
+        self, vertices: Sequence[np.ndarray] | np.ndarray, face_parts: np.ndarray
+    ) -> list[dict[str, np.ndarray]]:
+        """Blender's own passes of every frame of a deforming mesh, in our conventions: the oracle.
+
+        ``vertices`` (T,V,3), ``face_parts`` (F,) 1..24. One sample at each pixel's centre. A list
+        of T dictionaries: ``depth`` (H,W) metres, inf background; ``parts`` (H,W) uint8;
+        ``normals`` (H,W,3) in camera space; ``flow_forward``, ``flow_backward`` (H,W,2) pixels, y
+        down. The first frame's backward and the last frame's forward flow are of no use (there is
+        no such frame). Under `SphericalHarmonics` only, as a floor would be in the passes too.
+        """
+        self._require_ready()
+        if not isinstance(self._light, SphericalHarmonics):
+            raise ValueError("Blender's passes are rendered under SphericalHarmonics")
+        cache = Path(self._folder.name) / "body.pc2"
+        write_point_cache(cache, np.asarray(vertices))
+        modifier = self._object.modifiers.new("cache", "MESH_CACHE")
+        modifier.cache_format, modifier.filepath = "PC2", str(cache)
+        modifier.frame_start = 0.0
+        out = []
+        try:
+            with (
+                labelled_parts(self._object, face_parts, self._bpy.data.materials),
+                geometry_passes(self._scene, filter_width=_POINT),
+            ):
+                for frame in range(len(vertices)):
+                    with quiet():
+                        self._scene.frame_set(frame)
+                    passes = self._render_file()
+                    out.append(our_conventions(passes, self._camera, _TO_BLENDER[:3, :3]))
+        finally:
+            self._object.modifiers.remove(modifier)
+            self._use_body_pass(False)
+        return out
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Send Blender's chatter to nowhere, and raise BlenderError for what it only says on stderr."""
+    kept = os.dup(1), os.dup(2)
+    with open(os.devnull, "wb") as nowhere, tempfile.TemporaryFile() as said:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            for target, original in zip((1, 2), kept):
+                os.dup2(original, target)
+                os.close(original)
+            said.seek(0)
+            text = said.read().decode(errors="replace").strip()
+    if _COMPLAINT.search(text):
+        raise BlenderError(text.splitlines()[-1] if len(text) > 400 else text)

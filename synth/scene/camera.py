@@ -1,0 +1,243 @@
+"""Film cameras: SURREAL's, with a proper rotation, the whole clip in frame, and able to move.
+
+SURREAL (Varol et al., CVPR 2017) films with a level camera, f = 600 pixels on 320x240, at a distance
+N(8, 1) m from where the person starts, from a uniformly random side; people walk out of its frames.
+Ours draws the same numbers (`draw_view`, once a row of the plan) and then obeys the view's policy
+(`place_cameras`, once the body's path is known):
+
+"framed"
+    1. The camera slides in its image plane until the box around the whole clip is centred.
+    2. Where that box is larger than the frame, the camera steps back until it fits. Where it would
+       have to go beyond ``far`` metres, other sides are tried, and the one that needs the least
+       distance is taken.
+    3. The person is then moved off the centre by a random part of the room that is left.
+"start"
+    SURREAL's own: the person's place in the first frame is in the middle of the picture, at the
+    distance drawn, whatever happens afterwards.
+
+A moving camera keeps the policy over the whole clip: the box is that of all frames, each seen by its
+own camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from synth.plans.plan_row import View
+from synth.plans.preset import CameraRanges
+from textures.camera import Camera, intrinsic_matrix
+
+_SHAKE_HERTZ = (0.4, 0.9, 1.7, 3.1)  # of a hand that holds a camera: a slow sway and some tremble
+_SHAKE_SHARES = (0.6, 0.3, 0.15, 0.06)
+_SHAKE_METRES = 0.4  # sideways metres for a radian of shake
+
+
+@dataclass(frozen=True)
+class FilmCameras:
+    """The cameras of a clip, one a frame, and how they came about: ``yaw`` in radians of the side they
+    stand on (0: +z of the person, pi/2: +x) and the ``distance`` in metres that was needed."""
+
+    cameras: tuple[Camera, ...]
+    yaw: float
+    distance: float
+
+
+def draw_view(rng: np.random.Generator, ranges: CameraRanges) -> View:
+    """A view drawn from the ranges of a preset."""
+    distance = max(ranges.near, float(rng.normal(ranges.distance_mean, ranges.distance_spread)))
+    sides = tuple(float(yaw) for yaw in rng.uniform(0.0, 2 * np.pi, size=ranges.sides))
+    offset = tuple(float(share) for share in rng.uniform(-0.45, 0.45, size=2))
+    height = float(rng.uniform(*ranges.height)) if ranges.height else None
+    pitch = float(np.radians(rng.uniform(*ranges.pitch)))
+    names = sorted(ranges.moves)
+    shares = np.array([ranges.moves[name] for name in names])
+    move = names[int(rng.choice(len(names), p=shares / shares.sum()))]
+    amount, phase = float(rng.uniform(-1.0, 1.0)), int(rng.integers(2**31))
+    most = {"still": 0.0, "dolly": ranges.dolly, "pan": np.radians(ranges.pan)}
+    most |= {"orbit": np.radians(ranges.orbit), "handheld": np.radians(ranges.shake)}
+    if move == "handheld":
+        amount = abs(amount)
+    return View(
+        policy=ranges.policy,
+        focal=ranges.focal,
+        sides=sides,
+        distance=distance,
+        height=height,
+        pitch=pitch,
+        offset=offset,
+        far=ranges.far,
+        border=ranges.border,
+        flesh=ranges.flesh,
+        move=move,
+        amount=amount * float(most[move]),
+        phase=phase if move == "handheld" else 0,
+    )
+
+
+def place_cameras(
+    joints: np.ndarray, view: View, *, width: int, height: int, fps: float
+) -> FilmCameras:
+    """The cameras of a clip whose joints are ``joints`` (T+2,24,3), world metres, with one more frame
+    at either end, which gets a camera but need not be in the frame.
+
+    Raises ValueError for joints that are not finite.
+    """
+    joints = np.asarray(joints, dtype=np.float64)
+    if not np.isfinite(joints).all():
+        raise ValueError("joints hold values that are not finite")
+    inner = joints[1:-1]
+    if view.policy == "start":
+        middle = inner[0, 0]
+        stage = _Stage(inner, middle, view, width=width, height=height, fps=fps)
+        yaw, distance, slide = view.sides[0], view.distance, np.zeros(2)
+    else:
+        points = inner.reshape(-1, 3)
+        middle = (points.min(axis=0) + points.max(axis=0)) / 2
+        stage = _Stage(inner, middle, view, width=width, height=height, fps=fps)
+        tries = []
+        for side in view.sides:
+            tries.append((*stage.step_back(side), side))
+            if tries[-1][0] <= max(view.far, view.distance):
+                break
+        distance, slide, yaw = min(tries, key=lambda entry: entry[0])
+        slide = stage.off_centre(yaw, distance, slide)
+    rotations, translations = stage.path(yaw, distance, slide, len(joints))
+    intrinsics = intrinsic_matrix(view.focal, (width / 2, height / 2))
+    cameras = tuple(
+        Camera(intrinsics, r, t, width, height) for r, t in zip(rotations, translations)
+    )
+    return FilmCameras(cameras, yaw, distance)
+
+
+def flesh_boxes(
+    points: np.ndarray,
+    rotations: np.ndarray,
+    translations: np.ndarray,
+    view: View,
+    size: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Lowest and highest pixel (2,) of ``points`` (T,N,3), each frame seen by its own camera, with
+    ``view.flesh`` metres around each, and the least depth. ``size``: width and height in pixels.
+    """
+    seen = np.einsum("tij,tnj->tni", rotations, points) + translations[:, None]
+    z = seen[..., 2]
+    nearest = float(z.min())
+    if nearest <= view.flesh:
+        return np.full(2, -np.inf), np.full(2, np.inf), nearest
+    pixels = view.focal * seen[..., :2] / z[..., None] + np.array(size) / 2
+    reach = (view.focal * view.flesh / (z - view.flesh))[..., None]
+    return (pixels - reach).min(axis=(0, 1)), (pixels + reach).max(axis=(0, 1)), nearest
+
+
+class _Stage:
+    """The path of a clip's joints, and cameras that are tried on it."""
+
+    def __init__(
+        self,
+        joints: np.ndarray,
+        middle: np.ndarray,
+        view: View,
+        *,
+        width: int,
+        height: int,
+        fps: float,
+    ):
+        self.joints, self.middle, self.view, self.fps = joints, middle, view, fps
+        self.size = (width, height)
+        self.room = np.array([width, height]) - view.border
+
+    def path(
+        self, yaw: float, distance: float, slide: np.ndarray, frames: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rotations (frames,3,3) and translations (frames,3) of the clip's frames (``len(joints)`` of
+        them, or two more, one at either end). ``slide`` (2,) metres moves the person in the image.
+        """
+        view, count = self.view, len(self.joints)
+        extra = (frames - count) // 2
+        share = (np.arange(frames) - extra) / max(count - 1, 1) - 0.5  # -0.5 to 0.5 over the clip
+        zero = np.zeros(frames)
+        pitch = view.pitch
+        if view.height is not None:
+            pitch = pitch + np.arctan2(view.height - self.middle[1], distance)
+        amount = view.amount * share
+        around = amount if view.move == "orbit" else zero
+        away = distance + (amount if view.move == "dolly" else zero)
+        pan = amount if view.move == "pan" else zero
+        turn, tilt, roll, aside, lift = zero, zero, zero, zero, zero
+        if view.move == "handheld":
+            seconds = (np.arange(frames) - extra) / self.fps
+            turn, tilt, roll, aside, lift = view.amount * shake(view.phase, seconds)
+            roll, aside, lift = 0.7 * roll, _SHAKE_METRES * aside, _SHAKE_METRES * lift
+        standing = _looking(yaw + around, zero + pitch)
+        back = -standing[:, 2]
+        positions = self.middle + away[:, None] * back
+        positions = positions + aside[:, None] * standing[:, 0] - lift[:, None] * standing[:, 1]
+        # A pan turns about the vertical (as on a tripod, to the right); a hand about the camera's axes.
+        own = Rotation.from_rotvec(np.stack([tilt, turn, roll], axis=1)).as_matrix()
+        rotations = own @ _looking(yaw + around - pan, zero + pitch)
+        translations = -np.einsum("tij,tj->ti", rotations, positions)
+        translations[:, :2] += slide
+        return rotations, translations
+
+    def box(
+        self, yaw: float, distance: float, slide: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        rotations, translations = self.path(yaw, distance, slide, len(self.joints))
+        return flesh_boxes(self.joints, rotations, translations, self.view, self.size)
+
+    def fits(self, box: tuple[np.ndarray, np.ndarray, float]) -> bool:
+        low, high, nearest = box
+        return bool(nearest > 1.0 and (low >= self.view.border).all() and (high <= self.room).all())
+
+    def step_back(self, yaw: float) -> tuple[float, np.ndarray]:
+        """About the least distance from the view's on at which everything fits, and the slide there."""
+        room = self.room - self.view.border
+        distance = self.view.distance
+        while True:
+            slide = np.zeros(2)
+            for _ in range(20):
+                box = low, high, _ = self.box(yaw, distance, slide)
+                off = np.array(self.size) / 2 - (low + high) / 2
+                if not np.isfinite(off).all() or np.abs(off).max() < 0.5:
+                    break
+                slide = slide + off * distance / self.view.focal
+            if self.fits(box):
+                return distance, slide
+            excess = np.nan_to_num((high - low) / room, posinf=1.5).max()
+            distance *= max(1.01, min(excess, 1.5) ** 0.8)
+
+    def off_centre(self, yaw: float, distance: float, slide: np.ndarray) -> np.ndarray:
+        """The slide that moves the person by the view's offset, as far as everything still fits."""
+        low, high, nearest = self.box(yaw, distance, slide)
+        left = self.room - self.view.border - (high - low)
+        share = np.array(self.view.offset)
+        for _ in range(8):
+            moved = slide + share * left * nearest / self.view.focal
+            if self.fits(self.box(yaw, distance, moved)):
+                return moved
+            share = share / 2
+        return slide
+
+
+def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+    """Rotations (T,3,3) of cameras at ``yaw`` (0: they stand at +z) that look down by ``pitch``."""
+    sine, cosine, zero = np.sin(yaw), np.cos(yaw), np.zeros_like(yaw)
+    right = np.stack([cosine, zero, -sine], axis=1)
+    level = np.cos(pitch)
+    forward = np.stack([-sine * level, -np.sin(pitch), -cosine * level], axis=1)
+    return np.stack([right, np.cross(forward, right), forward], axis=1)
+
+
+def shake(phase: int, seconds: np.ndarray) -> np.ndarray:
+    """Five smooth wanderings about 0, each at most about 1, at times ``seconds`` (T,): (5, T).
+
+    Sums of sines of a hand's sway and tremble; ``phase`` seeds where each of them begins.
+    """
+    rng = np.random.default_rng(phase)
+    starts = rng.uniform(0, 2 * np.pi, size=(5, len(_SHAKE_HERTZ), 1))
+    pace = np.array(_SHAKE_HERTZ)[:, None] * rng.uniform(0.8, 1.25, size=(5, len(_SHAKE_HERTZ), 1))
+    waves = np.sin(2 * np.pi * pace * seconds + starts)
+    return (np.array(_SHAKE_SHARES)[:, None] * waves).sum(axis=1)

@@ -1,0 +1,96 @@
+"""A take: a posed body before its cameras, frame by frame. All geometry of a clip follows from it.
+
+It is made from a row of the plan and a motion, or read back from the ``_info.mat`` of a clip, with the
+same numbers to the last bit: so ground truth can be computed again at any time, without the motions and
+without Blender.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mocap.body import Body
+from mocap.footing import chain_joints, global_rotations, settle
+from mocap.motion import Motion
+from mocap.skinning import Skinning, skin
+from synth.plans.plan_row import PlanRow
+from synth.scene.camera import place_cameras
+from textures.camera import Camera
+
+
+@dataclass(frozen=True)
+class Take:
+    """T frames and one more at either end, which flow needs.
+
+    ``pose`` (T+2,72), ``translation`` (T+2,3), ``betas`` (10,) float32 as SMPL's; ``cameras`` T+2.
+    ``ends`` says whether the frame before the first and the one after the last are real: where the
+    motion has none, the end frame is repeated and its flow is 0. ``yaw`` and ``distance`` say where the
+    camera stands (see ``synth.scene.camera``).
+    """
+
+    pose: np.ndarray
+    translation: np.ndarray
+    betas: np.ndarray
+    cameras: tuple[Camera, ...]
+    ends: tuple[bool, bool]
+    yaw: float
+    distance: float
+
+    def __len__(self) -> int:
+        return len(self.pose) - 2
+
+
+def stage(row: PlanRow, motion: Motion, body: Body) -> Take:
+    """The take of a row: ``motion`` (at the row's fps, made for ``body``) cut, settled on the ground
+    for the row's shape, and filmed from the row's view.
+    """
+    betas = np.array(row.betas, np.float32)
+    pose, translation, ends = clip_motion(motion, body, betas, start=row.start, frames=row.frames)
+    joints = pose_joints(body, pose=pose, betas=betas, translation=translation)
+    placed = place_cameras(joints, row.view, width=row.width, height=row.height, fps=row.fps)
+    cameras = list(placed.cameras)
+    if not ends[0]:
+        cameras[0] = cameras[1]
+    if not ends[1]:
+        cameras[-1] = cameras[-2]
+    return Take(pose, translation, betas, tuple(cameras), ends, placed.yaw, placed.distance)
+
+
+def posed(take: Take, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (T+2,V,3) and joints (T+2,24,3) of a take, float32, world metres.
+
+    On one thread, whatever torch is set to: sums in another order have other last bits.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return skin(skinning, pose=take.pose, betas=take.betas, translation=take.translation)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def clip_motion(
+    motion: Motion, body: Body, betas: np.ndarray, *, start: int, frames: int
+) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
+    """Pose (frames+2, 72) and translation (frames+2, 3) of a clip with one more frame at either
+    end.
+
+    Where the motion has no such frame the end frame is repeated (its flow there is 0); the pair
+    says which of the two are real. The path is settled on the ground for the shape ``betas`` (10,).
+    """
+    translation = settle(motion.pose, motion.translation, body, betas)
+    wanted = np.arange(start - 1, start + frames + 1)
+    index = np.clip(wanted, 0, len(motion) - 1)
+    return motion.pose[index], translation[index], (wanted[0] >= 0, wanted[-1] < len(motion))
+
+
+def pose_joints(
+    body: Body, *, pose: np.ndarray, betas: np.ndarray, translation: np.ndarray
+) -> np.ndarray:
+    """Joints (T,24,3) of a motion without its vertices; as ``mocap.skinning.skin``."""
+    rest = body.joint_regressor @ (body.template + body.shape_directions @ betas)
+    positions = chain_joints(global_rotations(pose), rest)
+    return positions + (np.asarray(translation) + rest[0])[:, None]

@@ -1,0 +1,74 @@
+"""A clip whose film shows what its ground truth says, for tests of checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mocap.body import Body
+from mocap.skinning import Skinning
+from synth.clips.video_files import frame_rate, read_video, write_video
+from synth.ground_truth import CHANNELS
+from synth.proof.evidence import Evidence
+from synth.scene.backdrop import backdrops
+from synth.scene.light import light_of
+from synth.scene.picture import composite
+from synth.scene.raster import RasterScene
+from synth.scene.take import posed
+from tests.synth.film_clip import MadeClip, make_clip
+
+
+def noise_texture(path: Path, *, size: int = 256) -> Path:
+    """Cloth that tells one place from the next: coloured noise, coarse enough to survive a film."""
+    rng = np.random.default_rng(4)
+    coarse = rng.integers(0, 255, size=(size // 8, size // 8, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC))
+    return path
+
+
+def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
+    """The clip rendered by the raster engine, encoded and decoded."""
+    row, take = made.row, made.take
+    vertices, joints = posed(take, Skinning(body))
+    scene = RasterScene(
+        faces=body.faces,
+        uv=body.uv,
+        uv_faces=body.uv_faces,
+        vertex_count=len(body.template),
+        width=row.width,
+        height=row.height,
+        samples=10,
+    )
+    scene.dress(noise_texture(folder / "noise.png"))
+    scene.light(light_of({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]}))
+    plates = backdrops(row.background, take.cameras[1:-1], folder=None)
+    frames, coverage = np.empty_like(made.frames), np.empty(made.frames.shape[:3], np.float16)
+    for index, camera in enumerate(take.cameras[1:-1]):
+        scene.look(camera)
+        picture = scene.render(vertices[index + 1])
+        frames[index] = composite(picture.rgba, plates[index])
+        coverage[index] = picture.body
+    write_video(folder / "film.mp4", frames, row.fps)
+    return Evidence(
+        row=row,
+        take=take,
+        truth=made.truth,
+        body=body,
+        vertices=vertices,
+        joints=joints,
+        frames=read_video(folder / "film.mp4"),
+        rate=frame_rate(folder / "film.mp4"),
+        rendered=frames,
+        coverage=coverage,
+        plates=plates,
+        recomputed=made.truth,
+        planned=row,
+    )
+
+
+def filmed_clip(body: Body, folder: Path, **changes) -> Evidence:
+    """Somebody who leaps past the camera, with every channel."""
+    changes = {"step": (0.05, 0.03, 0.02), "channels": CHANNELS, "tracks": 200, **changes}
+    return film(make_clip(body, **changes), body, folder)
