@@ -14,7 +14,7 @@ import pytest
 
 from mocap.errors import BadInput
 from synth.crew.worker_processes import ProcessCrew
-from synth.crew.workers import work_through
+from synth.crew.workers import uninterrupted, work_through
 from tests.synth.worker_studios import open_studio
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +128,29 @@ def test_workers_end_with_the_process_that_started_them_even_while_at_work(tmp_p
     while any(alive(worker) for worker in workers):
         assert time.monotonic() < give_up
         time.sleep(0.05)
+
+
+def test_file_operations_that_belong_together_are_not_torn_by_sigterm_to_any_thread():
+    done = []
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    idle = threading.Event()
+    other = threading.Thread(target=idle.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            signal.pthread_kill(other.ident, signal.SIGTERM)
+            time.sleep(0.2)
+            done.append("all of it")
+        assert done == ["all of it"]
+        assert signal.getsignal(signal.SIGTERM) is stop
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        idle.set()
+        other.join()
 
 
 def alive(process: str) -> bool:
