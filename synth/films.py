@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from synth.clips.clip import is_published
+from synth.clips.clip import is_published, published_bytes
 from synth.crew.cost import ledger_bytes, part_that_fits, spoken_duration, stratified
 from synth.crew.disk import disk_trouble_in_one_line, gigabytes, require_writable
 from synth.crew.film_crew import CLIPS_PER_PROCESS, HOPELESS, open_film_studio, studio_settings
@@ -124,7 +124,7 @@ def render_videos(
             )
             require_room(prediction.cost.bytes(part), out)
         elif waiting:
-            _require_room_by_ledger(waiting, own, out)
+            _require_room_by_first_clips(waiting, own, out)
         ledger = Ledger(out, shard=running.shard)
         try:
             outcome = _film(part, inputs, out, running, machines, workers, ledger, deadline)
@@ -191,14 +191,22 @@ def _limits(running: Running) -> str:
     return " and ".join(limits)
 
 
-def _require_room_by_ledger(waiting: Sequence[PlanRow], own: Sequence[PlanRow], out: Path) -> None:
+def _require_room_by_first_clips(
+    waiting: Sequence[PlanRow], own: Sequence[PlanRow], out: Path
+) -> None:
     """Refuse where what the plan's first clips took says that the rest will not fit.
 
-    Before a plan's first clips nothing is known without --dry-run; a disk that fills up then stops the
-    run, with every clip whole.
+    The ledger says what they took, without a look at each; a run that was killed, or had no room for a
+    ledger, leaves clips without a line. Before a plan's first clips nothing is known without --dry-run; a
+    disk that fills up then stops the run, with every clip whole.
     """
     stems = {row.stem for row in own}
     wanted = ledger_bytes((line for line in read_ledger(out) if line.stem in stems), waiting)
+    if wanted is None and len(waiting) < len(own):
+        left = {row.stem for row in waiting}
+        there = [row for row in own if row.stem not in left]
+        a_frame = sum(published_bytes(out, row) for row in there) / sum(r.frames for r in there)
+        wanted = a_frame * sum(row.frames for row in waiting)
     if wanted is not None:
         require_room(wanted, out)
 

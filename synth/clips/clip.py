@@ -96,6 +96,12 @@ def is_published(out: Path, row: PlanRow) -> bool:
     return all(Path(f"{stem}{end}").is_file() for end in clip_files(row.channels, row.layout))
 
 
+def published_bytes(out: Path, row: PlanRow) -> int:
+    """Bytes of a published clip's files."""
+    ends = clip_files(row.channels, row.layout)
+    return sum(Path(f"{out / row.stem}{end}").stat().st_size for end in ends)
+
+
 def published_row(out: Path, row: PlanRow) -> PlanRow | None:
     """The row by which the clip of that stem was made; None where there is no such clip.
 
@@ -159,9 +165,13 @@ def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
 
 
 def write_conventions(out: Path) -> None:
-    """Write conventions.json."""
-    with written_whole(out / "conventions.json") as path:
-        path.write_text(json.dumps(CONVENTIONS, indent=2) + "\n", encoding="utf-8")
+    """Write conventions.json, unless it stands there already."""
+    final = out / "conventions.json"
+    text = json.dumps(CONVENTIONS, indent=2) + "\n"
+    if final.is_file() and final.read_text(encoding="utf-8", errors="replace") == text:
+        return
+    with written_whole(final) as path:
+        path.write_text(text, encoding="utf-8")
 
 
 def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:

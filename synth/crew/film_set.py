@@ -17,7 +17,7 @@ from synth.plans.plan_row import PlanRow, read_plan, write_plan
 
 def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     """Write plan.jsonl (``rows``, behind them those of an earlier plan whose clips are there) and
-    conventions.json.
+    conventions.json. What stands there already is not written again: a full disk would refuse it.
 
     Raises BadInput where a clip in ``out`` was made from another row than the plan's.
     """
@@ -30,7 +30,9 @@ def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
                 f"{out / row.stem}.mp4 was made from another plan (other textures, settings or seed); "
                 "choose another --out, or remove the films there"
             )
-    write_plan(out / "plan.jsonl", _joined(out, rows, before))
+    joined = _joined(out, rows, before)
+    if joined != list(before.values()):
+        write_plan(out / "plan.jsonl", joined)
     write_conventions(out)
 
 

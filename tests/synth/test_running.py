@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,10 +169,20 @@ def test_a_disk_that_fills_up_stops_the_run_in_one_line_and_the_next_goes_on(
     assert all(expected[name] == data for name, data in there.items())  # no file is torn
     assert {path.name for path in out.iterdir()} <= {path.name for path in whole.iterdir()}
 
-    # Now that the first clips tell what a clip takes, the rest is refused before it is begun.
-    status, lines = run(arguments)
-    assert status == 1 and "the clips will take about" in lines[-1]
+    # Now that the first clips tell what a clip takes, the rest is refused before it is begun: also when
+    # not a byte is free, and when there was no room for a line in the ledger.
+    rest = disk / "filler"
+    with suppress(OSError), rest.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    assert shutil.disk_usage(disk).free == 0
+    for ledger in (True, False):
+        if not ledger:
+            shutil.rmtree(out / "ledger", ignore_errors=True)
+        status, lines = run(arguments)
+        assert status == 1 and "the clips will take about" in lines[-1]
 
+    rest.unlink()
     subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
     assert run(arguments)[0] == 0
     assert_same(out, whole)
