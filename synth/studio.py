@@ -123,7 +123,7 @@ class Studio:
                 labelled = beside.submit(_labelled, row, body, take, vertices, joints, stem)
                 encoded = beside.submit(write_video, film, _taken(shots), row.fps)
                 try:
-                    frames, coverage, render_seconds = self._render(
+                    frames, drawn, render_seconds = self._render(
                         row, body, take, vertices, joints, shots.put, progress
                     )
                 finally:
@@ -134,7 +134,7 @@ class Studio:
                 frames=read_video(film),
                 rate=frame_rate(film),
                 rendered=frames,
-                coverage=coverage,
+                drawn=drawn,
             )
             verdict = Verdict(run_checks(evidence, known=outcomes))
             _demand_good(verdict)
@@ -173,8 +173,8 @@ class Studio:
         made: Callable[[np.ndarray], None],
         progress: Callable[[int], None],
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """RGB frames (T,H,W,3) uint8, the body's own coverage (T,H,W) float16 and seconds spent in the
-        renderer. ``made`` is given each frame as it is there."""
+        """RGB frames (T,H,W,3) uint8; where they show more body than background, (T,H,W) bool; and
+        seconds spent in the renderer. ``made`` is given each frame as it is there."""
         settings = self.settings
         scene = self._open_scene(row, body)
         cameras = take.cameras[1:-1]
@@ -186,7 +186,7 @@ class Studio:
         scene.light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
         behind = backdrops(row.background, cameras, folder=settings.backgrounds)
         frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
-        coverage = np.empty(frames.shape[:3], np.float16)
+        drawn = np.empty(frames.shape[:3], bool)
         spent = 0.0
         for index, camera in enumerate(cameras):
             began = time.perf_counter()
@@ -194,12 +194,12 @@ class Studio:
             picture = scene.render(vertices[index + 1], seed=row.seed + index)
             spent += time.perf_counter() - began
             frames[index] = composite(picture.rgba, behind[index])
-            coverage[index] = picture.body
+            drawn[index] = picture.body > 0.5
             made(frames[index])
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
-        return frames, coverage, spent
+        return frames, drawn, spent
 
     def _open_scene(self, row: PlanRow, body: Body) -> FilmScene | RasterScene:
         # Bodies of several genders share a scene where they share faces and UVs.

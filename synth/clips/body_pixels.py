@@ -21,17 +21,20 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from synth.clips.mask_rows import MaskRows, mask_rows
+
 _njit = numba.njit(cache=True, nogil=True)
 
 
 @dataclass(frozen=True)
 class BodyPixels:
-    """``shape`` is (T,H,W). ``index`` (N,) int32 are positions in a frame (row * W + column),
-    ``starts`` (T+1,) int64 where each frame's pixels begin. ``left``, ``above``, ``corner`` (N,)
-    int32 are the numbers of the neighbours among the N, -1 where they are background.
+    """``shape`` is (T,H,W), ``rows`` the mask. ``index`` (N,) int32 are positions in a frame (row * W +
+    column), ``starts`` (T+1,) int64 where each frame's pixels begin. ``left``, ``above``, ``corner``
+    (N,) int32 are the numbers of the neighbours among the N, -1 where they are background.
     """
 
     shape: tuple[int, int, int]
+    rows: MaskRows
     index: np.ndarray
     starts: np.ndarray
     left: np.ndarray
@@ -57,7 +60,7 @@ def body_pixels(mask: np.ndarray) -> BodyPixels:
     counts = mask.reshape(len(mask), -1).sum(axis=1)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     index, left, above, corner = _neighbours(mask, starts)
-    return BodyPixels(mask.shape, index, starts, left, above, corner)
+    return BodyPixels(mask.shape, mask_rows(mask), index, starts, left, above, corner)
 
 
 def residuals(values: np.ndarray, pixels: BodyPixels) -> np.ndarray:

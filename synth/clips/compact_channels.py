@@ -23,6 +23,7 @@ from synth.clips.body_pixels import (
     unpack_mask,
     values_of,
 )
+from synth.clips.mask_rows import disagreements
 from synth.clips.numpy_archive import Archive, write_archive
 from synth.clips.quantisation import (
     NORMAL_ERROR_DEGREES,
@@ -159,10 +160,11 @@ def _on_body(name: str, frames: np.ndarray | None, background: float, pixels: Bo
     """The values (N,C) of a field on the body; raises ValueError where there are some off it."""
     if frames is None:
         raise ValueError(f"{name} is not there, but its channel is to be written")
-    values = pixels.gather(frames)
-    if np.count_nonzero(frames != background) != np.count_nonzero(values != background):
+    if frames.shape[:3] != pixels.shape:
+        raise ValueError(f"{name} is of {frames.shape[:3]} pixels, the body of {pixels.shape}")
+    if disagreements(frames, pixels.rows, background=background)[1]:
         raise ValueError(f"{name} has values where there is no body")
-    return values
+    return pixels.gather(frames)
 
 
 def _fixed_members(prefix: str, values: np.ndarray, pixels: BodyPixels, step: float, unit: str):

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from synth.clips.mask_rows import mask_rows
 from synth.proof import flow_checks, joint_checks, picture_checks, surface_checks
 from synth.proof.evidence import Evidence
 from synth.proof.limits import LIMITS, Limits
@@ -102,7 +103,7 @@ _WORDS = {
     "steps": "flow of two frames",
     "rate": "film",
     "frames": "film",
-    "coverage": "coverage by the renderer, known while rendering only",
+    "drawn": "outline by the renderer, known while rendering only",
     "plates": "background to compare with",
     "recomputed": "ground truth computed again",
 }
@@ -168,19 +169,19 @@ def _support(e: Evidence) -> dict[str, float]:
     if truth.depth is not None:
         there["depth"] = np.isfinite(truth.depth)
     if truth.normals is not None:
-        there["normals"] = surface_checks.holding(truth.normals)
+        there["normals"] = truth.normals
     if truth.face is not None:
         there["face"] = truth.face >= 0
     beside = {}
     for name in ("flow_forward", "flow_backward"):
         if (values := getattr(truth, name)) is not None:
-            beside[name] = surface_checks.holding(values)
+            beside[name] = values
     for name in ("occlusion_forward", "occlusion_backward"):
         if (values := getattr(truth, name)) is not None:
             beside[name] = values
-    return surface_checks.support_figures(e.mask, **there) | surface_checks.beside_mask_figures(
-        e.mask, **beside
-    )
+    mask = mask_rows(e.mask)
+    figures = surface_checks.support_figures(mask, **there)
+    return figures | surface_checks.beside_mask_figures(mask, **beside)
 
 
 def _tracks(e: Evidence) -> dict[str, float]:
@@ -426,8 +427,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "silhouette",
-        ("coverage", "mask"),
-        lambda e: picture_checks.silhouette_figures(e.coverage, e.mask),
+        ("drawn", "mask"),
+        lambda e: picture_checks.silhouette_figures(e.drawn, e.mask),
         (
             Figure("silhouette_iou", "overlap of picture and mask", "%", worst="least"),
             Figure(

@@ -23,9 +23,10 @@ class Evidence:
 
     ``truth`` as read (``parts`` None where not stored). ``vertices`` (T+2,V,3) and ``joints``
     (T+2,24,3): the ``body`` in the ``take``. ``frames`` (T,H,W,3) uint8 and ``rate``: the film,
-    decoded. ``rendered`` (T,H,W,3) and ``coverage`` (T,H,W): what the renderer gave, while the clip is
-    made. ``plates``: T backgrounds (H,W,3). ``recomputed``: the ground truth of the take. ``planned``:
-    the clip's row in the folder's plan.
+    decoded. ``rendered`` (T,H,W,3) uint8 and ``drawn`` (T,H,W) bool, while the clip is made: the
+    pictures that went into the film, and where they show more body than background. ``plates``: T
+    backgrounds (H,W,3). ``recomputed``: the ground truth of the take. ``planned``: the clip's row in the
+    folder's plan.
     """
 
     row: PlanRow
@@ -37,16 +38,16 @@ class Evidence:
     frames: np.ndarray | None = None
     rate: float | None = None
     rendered: np.ndarray | None = None
-    coverage: np.ndarray | None = None
+    drawn: np.ndarray | None = None
     plates: Sequence[np.ndarray] | None = None
     recomputed: GroundTruth | None = None
     planned: PlanRow | None = None
 
     def with_film(
-        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, coverage: np.ndarray
+        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, drawn: np.ndarray
     ) -> Evidence:
         """The same and what became of the film; what was derived already is kept."""
-        whole = replace(self, frames=frames, rate=rate, rendered=rendered, coverage=coverage)
+        whole = replace(self, frames=frames, rate=rate, rendered=rendered, drawn=drawn)
         given = {field.name for field in fields(self)}
         whole.__dict__.update({k: v for k, v in vars(self).items() if k not in given})
         return whole

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 
 _LARGE = 600  # pixels of a person some 70 tall; on smaller ones, cloth is finer than pixels
@@ -17,6 +18,7 @@ _CONTINUOUS = 0.03  # metres between four pixels' surface points: beyond, they s
 _TURNS = tuple(np.array(m, float) for m in (
     [[-1, 0], [0, 1]], [[1, 0], [0, -1]], [[-1, 0], [0, -1]], [[0, 1], [1, 0]]
 ))  # fmt: skip
+_njit = numba.njit(cache=True, nogil=True)
 _FEWEST = 200  # pixels below which shares and means say nothing
 
 
@@ -55,25 +57,59 @@ class FlowSteps:
         row = np.floor(self.row + self.ahead[:, 1] + 0.5).astype(int)
         return values[self.frame + 1, row, column]
 
-    def corners(self, values: np.ndarray, *, share: float = 1.0) -> np.ndarray:
-        """``values`` (T,H,W,...) of the four pixels around the end: (4,N,...)."""
-        left, top, _, _ = self._cell(share)
-        places = ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1))
-        return np.stack([values[self.frame + 1, row, column] for row, column in places])
+    def corners(self, values: np.ndarray) -> np.ndarray:
+        """``values`` (T,H,W) or (T,H,W,C) of the four pixels around the end: (4,N) or (4,N,C)."""
+        found = _corners(self.frame, self.row, self.column, self.ahead, _four(values))
+        return found.reshape(4, len(self), *values.shape[3:])
 
     def between(self, values: np.ndarray, *, share: float = 1.0) -> np.ndarray:
         """``values`` (T,H,W,C) where the steps end, between pixels: (N,C) float64. ``share`` of the
         flow is gone: 0 stays at the pixel."""
-        _, _, x, y = self._cell(share)
-        weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y])
-        return np.einsum("kn,kn...->n...", weights, self.corners(values, share=share))
+        way = self.ahead if share == 1 else share * self.ahead
+        return _between(self.frame, self.row, self.column, way, _four(values))
 
-    def _cell(self, share: float) -> tuple[np.ndarray, ...]:
-        height, width = self.size
-        x, y = self.column + share * self.ahead[:, 0], self.row + share * self.ahead[:, 1]
-        left = np.clip(np.floor(x).astype(int), 0, width - 2)
-        top = np.clip(np.floor(y).astype(int), 0, height - 2)
-        return left, top, x - left, y - top
+
+def _four(values: np.ndarray) -> np.ndarray:
+    """(T,H,W) or (T,H,W,C) as (T,H,W,C)."""
+    return np.ascontiguousarray(values if values.ndim == 4 else values[..., None])
+
+
+@_njit
+def _cell(row, column, way, height, width):
+    """Top and left of the four pixels around the end, and how far it is from their centres."""
+    x, y = column + way[0], row + way[1]
+    left = min(max(int(np.floor(x)), 0), width - 2)
+    top = min(max(int(np.floor(y)), 0), height - 2)
+    return top, left, x - left, y - top
+
+
+@_njit
+def _corners(frame, row, column, ahead, values):
+    height, width, channels = values.shape[1:]
+    out = np.empty((4, frame.shape[0], channels), values.dtype)
+    for n in range(frame.shape[0]):
+        top, left, _, _ = _cell(row[n], column[n], ahead[n], height, width)
+        for c in range(channels):
+            out[0, n, c] = values[frame[n] + 1, top, left, c]
+            out[1, n, c] = values[frame[n] + 1, top, left + 1, c]
+            out[2, n, c] = values[frame[n] + 1, top + 1, left, c]
+            out[3, n, c] = values[frame[n] + 1, top + 1, left + 1, c]
+    return out
+
+
+@_njit
+def _between(frame, row, column, ahead, values):
+    height, width, channels = values.shape[1:]
+    out = np.empty((frame.shape[0], channels), np.float64)
+    for n in range(frame.shape[0]):
+        top, left, x, y = _cell(row[n], column[n], ahead[n], height, width)
+        for c in range(channels):
+            above = (1 - x) * values[frame[n] + 1, top, left, c]
+            above += x * values[frame[n] + 1, top, left + 1, c]
+            below = (1 - x) * values[frame[n] + 1, top + 1, left, c]
+            below += x * values[frame[n] + 1, top + 1, left + 1, c]
+            out[n, c] = (1 - y) * above + y * below
+    return out
 
 
 def flow_steps(mask: np.ndarray, forward: np.ndarray, occluded: np.ndarray | None) -> FlowSteps:

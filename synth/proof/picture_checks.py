@@ -17,19 +17,19 @@ _SCRAP = 200  # pixels of body below which its outline is most of it
 _LOOKED_AT = 12  # frames of a clip, evenly spread
 
 
-def silhouette_figures(coverage: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """How far what the renderer covered, (T,H,W) in [0, 1], and the mask are the same.
+def silhouette_figures(drawn: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """How far what the renderer has ``drawn``, (T,H,W) bool, and the mask are the same.
 
     Their intersection over union, and the pixels in which they differ for each pixel of the mask's
     outline, which does not depend on how large the person is: about how many pixels one lies beside
     the other. Over the clip, and in the worst frame of those that show more than a scrap of the body.
     """
-    drawn = coverage > 0.5
-    both = (drawn & mask).sum(axis=(1, 2)).astype(np.float64)
-    either = (drawn | mask).sum(axis=(1, 2))
+    both, either, outline = (
+        np.array(counts, np.float64) for counts in zip(*map(_overlap, drawn, mask))
+    )
     if not either.any():
         return {}
-    outline = np.maximum((mask & ~inner_pixels(mask)).sum(axis=(1, 2)), 1)
+    outline = np.maximum(outline, 1)
     off = (either - both) / outline
     figures = {
         "silhouette_iou": float(both.sum() / either.sum()),
@@ -38,6 +38,16 @@ def silhouette_figures(coverage: np.ndarray, mask: np.ndarray) -> dict[str, floa
     if (whole := either >= _SCRAP).any():
         figures["silhouette_worst_off"] = float(off[whole].max())
     return figures
+
+
+def _overlap(drawn: np.ndarray, mask: np.ndarray) -> tuple[int, int, int]:
+    """Pixels that two (H,W) share, that one of them has, and those of the mask's outline."""
+    outline = mask & ~inner_pixels(mask[None])[0]
+    return (
+        np.count_nonzero(drawn & mask),
+        np.count_nonzero(drawn | mask),
+        np.count_nonzero(outline),
+    )
 
 
 def film_figures(
@@ -61,11 +71,10 @@ def compression_figures(frames: np.ndarray, rendered: np.ndarray) -> dict[str, f
         return {"film_levels": float("inf")}
     error = _differences(frames, rendered)
     some = _evenly(len(frames))
-    shown, meant, own = frames[some], rendered[some], error[some]
-    gains = [
-        (own - _differences(shown[..., ::-1], meant)).mean(),
-        (own - _differences(shown[:, :, ::-1], meant)).mean(),
-    ]
+    shown, meant, own = np.ascontiguousarray(frames[some]), rendered[some], error[some]
+    swapped = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in shown]
+    mirrored = [cv2.flip(frame, 1) for frame in shown]
+    gains = [(own - _differences(other, meant)).mean() for other in (swapped, mirrored)]
     if len(frames) > 1:
         early, late = some[some < len(frames) - 1], some[some > 0]
         gains.append((error[early] - _differences(frames[early], rendered[early + 1])).mean())
@@ -120,12 +129,8 @@ def _elsewhere(mask: np.ndarray, index: int) -> dict[str, np.ndarray]:
     return places
 
 
-def _differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _differences(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
     """Mean absolute difference of each frame, (T,)."""
     size = max(first[0].size, 1)
-    return np.array(
-        [
-            cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L1) / size
-            for a, b in zip(first, second)
-        ]
-    )
+    pairs = zip(map(np.ascontiguousarray, first), map(np.ascontiguousarray, second))
+    return np.array([cv2.norm(a, b, cv2.NORM_L1) / size for a, b in pairs])

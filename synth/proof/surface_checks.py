@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from mocap.body import PARENTS
+from synth.clips.mask_rows import MaskRows, disagreements
 
 _SMOOTH_STEP = 0.03  # metres between neighbouring pixels beyond which a depth gradient is an edge
 _SLACK = 0.02  # metres that depth may change between the centres of neighbouring pixels and a point
@@ -19,7 +20,10 @@ _UV_MARGIN = 0.02  # of a face's side; float32 and the compact layout's rounding
 _SMALLEST_UV = 1e-6  # area of a face in the texture below which its UVs tell no place on it
 
 
-@numba.njit(cache=True, nogil=True)
+_njit = numba.njit(cache=True, nogil=True)
+
+
+@_njit
 def _holding(values, out):
     for n in range(values.shape[0]):
         for c in range(values.shape[1]):
@@ -80,21 +84,19 @@ def joint_depth_figures(
     return {"joint_off_surface": float((~fits).mean())}
 
 
-def support_figures(mask: np.ndarray, **channels: np.ndarray) -> dict[str, float]:
+def support_figures(mask: MaskRows, **channels: np.ndarray) -> dict[str, float]:
     """The largest share, over the channels given, of pixels that a channel takes for body and the
-    mask (T,H,W) does not, or the other way round; in parts of the mask.
+    mask does not, or the other way round; in parts of the mask.
 
-    A channel is (T,H,W) bool: where it has something.
+    A channel holds something, True or not 0, on the body: (T,H,W) or (T,H,W,C).
     """
-    area = max(1, int(mask.sum()))
-    wrong = [float((there != mask).sum()) / area for there in channels.values()]
+    wrong = [sum(disagreements(channel, mask)) / mask.area for channel in channels.values()]
     return {"support_wrong": max(wrong)} if wrong else {}
 
 
-def beside_mask_figures(mask: np.ndarray, **channels: np.ndarray) -> dict[str, float]:
+def beside_mask_figures(mask: MaskRows, **channels: np.ndarray) -> dict[str, float]:
     """As ``support_figures`` for channels that may be 0 on the body: flow and its occlusion."""
-    area = max(1, int(mask.sum()))
-    wrong = [float((there & ~mask).sum()) / area for there in channels.values()]
+    wrong = [disagreements(channel, mask)[1] / mask.area for channel in channels.values()]
     return {"beside_mask": max(wrong)} if wrong else {}
 
 
@@ -172,21 +174,74 @@ def surface_figures(
     return figures
 
 
+@_njit
+def _normal_figures(normals, unproject):
+    """Pixels that hold a normal, those that look away, and the largest error of a length."""
+    count, away, worst = 0, 0, 0.0
+    for t in range(normals.shape[0]):
+        k = unproject[t]
+        for row in range(normals.shape[1]):
+            for column in range(normals.shape[2]):
+                x = np.float64(normals[t, row, column, 0])
+                y = np.float64(normals[t, row, column, 1])
+                z = np.float64(normals[t, row, column, 2])
+                if x == 0 and y == 0 and z == 0:
+                    continue
+                u, v = column + 0.5, row + 0.5
+                ray_x = k[0, 0] * u + k[0, 1] * v + k[0, 2]
+                ray_y = k[1, 0] * u + k[1, 1] * v + k[1, 2]
+                ray_z = k[2, 0] * u + k[2, 1] * v + k[2, 2]
+                along = x * ray_x + y * ray_y + z * ray_z
+                count += 1
+                away += along > 0.1 * np.sqrt(ray_x * ray_x + ray_y * ray_y + ray_z * ray_z)
+                off = abs(np.sqrt(x * x + y * y + z * z) - 1.0)
+                if not off <= worst:  # NaN is the worst
+                    worst = off
+    return count, away, worst
+
+
 def normal_figures(normals: np.ndarray, intrinsics: np.ndarray) -> dict[str, float]:
-    """Share of normals (T,H,W,3) that look away from the camera by more than 6 degrees, or are not of
-    length 1; and the share of them."""
-    frame, row, column = np.nonzero(holding(normals))
-    if not len(frame):
+    """Share of normals (T,H,W,3) that look away from the camera by more than 6 degrees; and by how much
+    the length of one differs from 1 at most."""
+    unproject = np.linalg.inv(intrinsics)
+    count, away, worst = _normal_figures(np.ascontiguousarray(normals), unproject)
+    if not count:
         return {}
-    rays = _rays(frame, row, column, intrinsics)
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    values = normals[frame, row, column].astype(np.float64)
-    away = np.einsum("nd,nd->n", values, rays) > 0.1
-    length = np.linalg.norm(values, axis=1)
-    return {
-        "normals_away": float(away.mean()),
-        "normals_length": float(np.abs(length - 1).max()),
-    }
+    return {"normals_away": away / count, "normals_length": float(worst)}
+
+
+@_njit
+def _slope_cosines(normals, depth, unproject, step):
+    """Cosine between the normal and the depth map's where neighbours on all sides are within ``step``."""
+    frames, height, width = depth.shape
+    out = np.empty(depth.size, np.float64)
+    across, down = np.empty(3), np.empty(3)
+    count = 0
+    for t in range(frames):
+        k = unproject[t]
+        for row in range(1, height - 1):
+            for column in range(1, width - 1):
+                before = np.float64(depth[t, row, column - 1])
+                behind = np.float64(depth[t, row, column + 1])
+                if not abs(behind - before) < step:  # inf - inf, too: the background
+                    continue
+                above = np.float64(depth[t, row - 1, column])
+                below = np.float64(depth[t, row + 1, column])
+                if not abs(below - above) < step:
+                    continue
+                u, v = column + 0.5, row + 0.5
+                for d in range(3):
+                    ray = k[d, 0] * u + k[d, 1] * v + k[d, 2]
+                    across[d] = (ray + k[d, 0]) * behind - (ray - k[d, 0]) * before
+                    down[d] = (ray + k[d, 1]) * below - (ray - k[d, 1]) * above
+                x = down[1] * across[2] - down[2] * across[1]  # towards the camera
+                y = down[2] * across[0] - down[0] * across[2]
+                z = down[0] * across[1] - down[1] * across[0]
+                length = np.sqrt(x * x + y * y + z * z)
+                n = normals[t, row, column]
+                out[count] = (x * n[0] + y * n[1] + z * n[2]) / length
+                count += 1
+    return out[:count]
 
 
 def normal_slope_figures(
@@ -194,29 +249,11 @@ def normal_slope_figures(
 ) -> dict[str, float]:
     """Median angle in degrees between the normals (T,H,W,3) and those of the depth map (T,H,W), where
     that is smooth."""
-    there = np.isfinite(depth).any(axis=0)
-    if not there[1:-1, 1:-1].any():
+    unproject = np.linalg.inv(intrinsics)
+    channels = np.ascontiguousarray(normals), np.ascontiguousarray(depth)
+    cosine = _slope_cosines(*channels, unproject, _SMOOTH_STEP)
+    if not len(cosine):
         return {}
-    rows, columns = (np.flatnonzero(there.any(axis=axis)) for axis in (1, 0))
-    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
-    box = depth[:, top : rows[-1] + 2, left : columns[-1] + 2]  # all of the body in the clip
-    before, behind = box[:, 1:-1, :-2], box[:, 1:-1, 2:]
-    above, below = box[:, :-2, 1:-1], box[:, 2:, 1:-1]
-    with np.errstate(invalid="ignore"):
-        smooth = (np.abs(behind - before) < _SMOOTH_STEP) & (np.abs(below - above) < _SMOOTH_STEP)
-    frame, row, column = np.nonzero(smooth)
-    if not len(frame):
-        return {}
-    row, column = row + top + 1, column + left + 1
-
-    def point(rows: int, columns: int) -> np.ndarray:
-        at = (frame, row + rows, column + columns)
-        return _rays(*at, intrinsics) * depth[at].astype(np.float64)[:, None]
-
-    across, down = point(0, 1) - point(0, -1), point(1, 0) - point(-1, 0)
-    slope = np.cross(down, across)  # towards the camera
-    slope /= np.linalg.norm(slope, axis=1, keepdims=True)
-    cosine = np.einsum("nd,nd->n", slope, normals[frame, row, column])
     return {
         "normals_slope_degrees": float(np.degrees(np.arccos(np.clip(np.median(cosine), -1, 1))))
     }
@@ -251,11 +288,3 @@ def _around(
             for down, across in steps
         ]
     )
-
-
-def _rays(
-    frame: np.ndarray, row: np.ndarray, column: np.ndarray, intrinsics: np.ndarray
-) -> np.ndarray:
-    """Camera-space directions (N,3) with z = 1 through pixel centres."""
-    pixels = np.stack([column + 0.5, row + 0.5, np.ones(len(row))], axis=1)
-    return np.einsum("nij,nj->ni", np.linalg.inv(intrinsics)[frame], pixels)

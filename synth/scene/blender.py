@@ -323,7 +323,10 @@ class FilmScene:
         if box is None:
             return Picture(rgba, rgba[..., 3])
         left, top, right, bottom = box
-        self._mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).ravel())
+        positions = self._mesh.attributes[
+            "position"
+        ].data  # a hundred times as quick as vertices.co
+        positions.foreach_set("vector", np.ascontiguousarray(vertices, np.float32).ravel())
         self._mesh.update()
         self._scene.cycles.seed = seed % 2**31
         self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH

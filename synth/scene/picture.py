@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from textures.camera import Camera
-from textures.shading import linear_to_srgb, srgb_to_linear, to_bytes
+from textures.shading import srgb_to_linear
 
 _LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
@@ -30,12 +31,27 @@ def composite(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
     Edges are mixed in linear light, as in a lens, and encoded as Blender's Standard view does.
     Pixels that neither body nor shadow touches keep the background's exact values.
     """
-    touched = rgba[..., 3] > 0
-    body = rgba[touched]
-    behind = _LINEAR[background[touched]]
     out = background.copy()
-    out[touched] = to_bytes(linear_to_srgb(body[:, :3] + (1 - body[:, 3:]) * behind))
+    _lay_over(rgba, out)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _lay_over(rgba, out):
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            alpha = rgba[row, column, 3]
+            if not alpha > 0.0:
+                continue
+            for c in range(3):
+                behind = _LINEAR[out[row, column, c]]
+                value = rgba[row, column, c] + (np.float32(1.0) - alpha) * behind
+                value = min(max(value, 0.0), 1.0)
+                if value <= 0.0031308:
+                    encoded = value * 12.92
+                else:
+                    encoded = 1.055 * value ** (1 / 2.4) - 0.055
+                out[row, column, c] = np.uint8(encoded * 255.0 + 0.5)
 
 
 def covered_box(

@@ -24,8 +24,9 @@ from mocap.errors import BadInput
 from synth.scene.light import Light, SphericalHarmonics
 from synth.scene.picture import Picture, pixel_box
 from textures.camera import Camera
+from textures.rasterisation import NEAR
 from textures.shading import NO_SUN, surface_colour
-from textures.visibility import NEAR, vertex_normals
+from textures.vertex_normals import normals_at
 
 LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (5, 1), 37: (6, 1)}
 """Samples a pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are
@@ -38,6 +39,9 @@ reaches as far as this on either side."""
 
 _TOUCH = -1e-9
 """Barycentric weight from which a point lies in a face: rounding must open no crack between two."""
+
+_ROUNDING = 1.0 + 1e-6
+"""By how much 1/z in a face may be above that of its nearest corner: it reaches `_TOUCH` beyond it."""
 
 _jit = numba.njit(cache=True, nogil=True)
 
@@ -147,7 +151,7 @@ class RasterScene:
             self._faces,
             self._uv_faces,
             self._uv,
-            vertex_normals(vertices, self._faces),
+            _seen_normals(seen, nearest, vertices, self._faces),
             self._texture,
             self._coefficients,
             np.array(NO_SUN),
@@ -216,14 +220,47 @@ def _placed(pixels, left, top, columns, a, b):
 
 
 @_jit
+def _draw(number, a, b, c, places, inverse, box, seen, nearest):
+    """Draw the face (a, b, c) on the lattice points of ``box``: first and last row, first and last
+    column."""
+    xa, ya, xb, yb = places[a, 0], places[a, 1], places[b, 0], places[b, 1]
+    xc, yc = places[c, 0], places[c, 1]
+    share = 1.0 / ((xb - xa) * (yc - ya) - (yb - ya) * (xc - xa))
+    # Barycentric weight of each corner and 1/z, linear in the lattice: value, step, step.
+    stepa, rowa = (yb - yc) * share, (xc - xb) * share
+    stepb, rowb = (yc - ya) * share, (xa - xc) * share
+    stepc, rowc = (ya - yb) * share, (xb - xa) * share
+    ia, ib, ic = inverse[a], inverse[b], inverse[c]
+    for row in range(box[0], box[1] + 1):
+        y = row + 0.5
+        x = box[2] + 0.5
+        wa = (x - xb) * stepa + (y - yb) * rowa
+        wb = (x - xc) * stepb + (y - yc) * rowb
+        wc = (x - xa) * stepc + (y - ya) * rowc
+        for column in range(box[2], box[3] + 1):
+            if wa >= _TOUCH and wb >= _TOUCH and wc >= _TOUCH:
+                here = wa * ia + wb * ib + wc * ic
+                if here > nearest[row, column]:
+                    nearest[row, column] = here
+                    seen[row, column] = number
+            wa += stepa
+            wb += stepb
+            wc += stepc
+
+
+@_jit
 def _nearest_faces(places, z, faces, height, width):
     """The nearest face at each lattice point and its 1/z (0: none), (H,W) int32 and float64.
 
     A face seen from behind is given as its number's complement. Points on an edge go to both faces;
-    the first keeps them.
+    the first keeps them. Faces that turn their outside to the camera are drawn first, so that most of
+    the others are found to lie behind without being drawn.
     """
     seen = np.empty((height, width), np.int32)
     nearest = np.zeros((height, width), np.float64)
+    inverse = 1.0 / np.maximum(z, NEAR)
+    waiting = np.empty((faces.shape[0], 5), np.int32)
+    count = 0
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if z[a] <= NEAR or z[b] <= NEAR or z[c] <= NEAR:
@@ -236,33 +273,42 @@ def _nearest_faces(places, z, faces, height, width):
         last_row = min(int(np.floor(max(ya, yb, yc) - 0.5)), height - 1)
         if first_column > last_column or first_row > last_row:
             continue
-        area = (xb - xa) * (yc - ya) - (yb - ya) * (xc - xa)
-        if area == 0.0:
-            continue
         # The image's y runs down, so a face that turns the other way in it faces the camera.
-        number = f if area < 0.0 else ~f
-        share = 1.0 / area
-        # Barycentric weight of each corner and 1/z, linear in the lattice: value, step, step.
-        stepa, rowa = (yb - yc) * share, (xc - xb) * share
-        stepb, rowb = (yc - ya) * share, (xa - xc) * share
-        stepc, rowc = (ya - yb) * share, (xb - xa) * share
-        ia, ib, ic = 1.0 / z[a], 1.0 / z[b], 1.0 / z[c]
-        for row in range(first_row, last_row + 1):
-            y = row + 0.5
-            x = first_column + 0.5
-            wa = (x - xb) * stepa + (y - yb) * rowa
-            wb = (x - xc) * stepb + (y - yc) * rowb
-            wc = (x - xa) * stepc + (y - ya) * rowc
-            for column in range(first_column, last_column + 1):
-                if wa >= _TOUCH and wb >= _TOUCH and wc >= _TOUCH:
-                    inverse = wa * ia + wb * ib + wc * ic
-                    if inverse > nearest[row, column]:
-                        nearest[row, column] = inverse
-                        seen[row, column] = number
-                wa += stepa
-                wb += stepb
-                wc += stepc
+        area = (xb - xa) * (yc - ya) - (yb - ya) * (xc - xa)
+        if area < 0.0:
+            box = (first_row, last_row, first_column, last_column)
+            _draw(f, a, b, c, places, inverse, box, seen, nearest)
+        elif area > 0.0:
+            waiting[count, 0] = f
+            waiting[count, 1], waiting[count, 2] = first_row, last_row
+            waiting[count, 3], waiting[count, 4] = first_column, last_column
+            count += 1
+    for n in range(count):
+        f = waiting[n, 0]
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        most = max(inverse[a], inverse[b], inverse[c]) * _ROUNDING
+        box = (waiting[n, 1], waiting[n, 2], waiting[n, 3], waiting[n, 4])
+        behind = True
+        for row in range(box[0], box[1] + 1):
+            for column in range(box[2], box[3] + 1):
+                behind = behind and most < nearest[row, column]
+        if not behind:
+            _draw(~f, a, b, c, places, inverse, box, seen, nearest)
     return seen, nearest
+
+
+@_jit
+def _seen_normals(seen, nearest, vertices, faces):
+    """Normals (V,3) of the vertices of faces that are seen, the others 0."""
+    wanted = np.zeros(vertices.shape[0], np.bool_)
+    for row in range(seen.shape[0]):
+        for column in range(seen.shape[1]):
+            if nearest[row, column] > 0.0:
+                f = seen[row, column]
+                f = ~f if f < 0 else f
+                for k in range(3):
+                    wanted[faces[f, k]] = True
+    return normals_at(vertices, faces, wanted)
 
 
 @_jit

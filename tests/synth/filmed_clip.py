@@ -44,12 +44,12 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
     scene.dress(noise_texture(folder / "noise.png"))
     scene.light(light_of({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]}))
     plates = backdrops(row.background, take.cameras[1:-1], folder=None)
-    frames, coverage = np.empty_like(made.frames), np.empty(made.frames.shape[:3], np.float16)
+    frames, drawn = np.empty_like(made.frames), np.empty(made.frames.shape[:3], bool)
     for index, camera in enumerate(take.cameras[1:-1]):
         scene.look(camera)
         picture = scene.render(vertices[index + 1])
         frames[index] = composite(picture.rgba, plates[index])
-        coverage[index] = picture.body
+        drawn[index] = picture.body > 0.5
     write_video(folder / "film.mp4", frames, row.fps)
     return Evidence(
         row=row,
@@ -61,7 +61,7 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
         frames=read_video(folder / "film.mp4"),
         rate=frame_rate(folder / "film.mp4"),
         rendered=frames,
-        coverage=coverage,
+        drawn=drawn,
         plates=plates,
         recomputed=made.truth,
         planned=row,

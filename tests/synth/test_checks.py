@@ -157,9 +157,9 @@ FAULTS: list[tuple[str, str, Callable[[Evidence], Evidence]]] = [
     ("film", "mirrored", lambda e: replace(e, frames=e.frames[:, :, ::-1])),
     ("film", "BGR", lambda e: replace(e, frames=e.frames[..., ::-1])),
     ("film", "late", lambda e: replace(e, frames=late(e.frames))),
-    ("silhouette", "2 px", lambda e: replace(e, coverage=np.roll(e.coverage, 2, axis=2))),
-    ("silhouette", "mirrored", lambda e: replace(e, coverage=e.coverage[:, :, ::-1])),
-    ("silhouette", "nothing", lambda e: replace(e, coverage=0 * e.coverage)),
+    ("silhouette", "2 px", lambda e: replace(e, drawn=np.roll(e.drawn, 2, axis=2))),
+    ("silhouette", "mirrored", lambda e: replace(e, drawn=e.drawn[:, :, ::-1])),
+    ("silhouette", "nothing", lambda e: replace(e, drawn=e.drawn & False)),
     ("plate", "mirrored", lambda e: replace(e, frames=moved_person(e, lambda m: m[:, ::-1]))),
     (
         "plate",
@@ -270,7 +270,7 @@ def test_checks_run_with_whatever_channels_are_stored(honest):
         field.name: None for field in fields(honest.truth) if not field.name.startswith("joints")
     }
     truth = replace(honest.truth, **bare)
-    outcomes = run_checks(replace(honest, truth=truth, coverage=None, rendered=None))
+    outcomes = run_checks(replace(honest, truth=truth, drawn=None, rendered=None))
     assert not any(outcome.findings for outcome in outcomes.values())
     assert outcomes["flow_cycle"].not_run == "no flow of two frames, no flow backward, no parts"
     # The mask computed again takes the place of the stored one.
