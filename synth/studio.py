@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 import torch
@@ -27,7 +26,6 @@ from mocap.skinning import Skinning
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
 from synth.clips.clip_info import info_fields, write_info
-from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.crew.workers import uninterrupted
 from synth.film_inputs import BodySource
 from synth.ground_truth import ground_truth
@@ -35,10 +33,9 @@ from synth.plans.plan_row import PlanRow
 from synth.proof.checks import CheckFailed, Outcome, run_checks
 from synth.proof.evidence import Evidence
 from synth.proof.verdicts import SUFFIX, Verdict, write_verdict
-from synth.scene.backdrop import backdrops
+from synth.reel import Reel
 from synth.scene.blender import FilmScene
 from synth.scene.light import light_of
-from synth.scene.picture import composite
 from synth.scene.raster import RasterScene
 from synth.scene.take import Take, posed, stage
 
@@ -117,31 +114,33 @@ class Studio:
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
-            film = Path(f"{stem}.mp4")
-            shots: SimpleQueue[np.ndarray | None] = SimpleQueue()
+            reel = Reel(Path(f"{stem}.mp4"), row, take, backgrounds=settings.backgrounds)
+            scene = self._open_scene(row, body)
+            versions = self._versions(body)
             with ThreadPoolExecutor(2) as beside:
-                labelled = beside.submit(_labelled, row, body, take, vertices, joints, stem)
-                encoded = beside.submit(write_video, film, _taken(shots), row.fps)
+                labelled = beside.submit(
+                    _labelled, row, body, take, vertices, joints, stem, versions
+                )
+                developed = beside.submit(reel.develop)
+
+                def made(rgba: np.ndarray) -> None:
+                    if developed.done():  # before the last picture: it failed
+                        developed.result()
+                    reel.put(rgba)
+
                 try:
-                    frames, drawn, render_seconds = self._render(
-                        row, body, take, vertices, joints, shots.put, progress
+                    drawn, render_seconds = self._render(
+                        scene, row, take, vertices, joints, made, progress
                     )
                 finally:
-                    shots.put(None)
-                encoded.result()
+                    reel.end()
                 evidence, outcomes = labelled.result()
+                frames, rate = developed.result()
             evidence = evidence.with_film(
-                frames=read_video(film),
-                rate=frame_rate(film),
-                rendered=frames,
-                drawn=drawn,
+                frames=frames, rate=rate, rendered=reel.frames, drawn=drawn
             )
             verdict = Verdict(run_checks(evidence, known=outcomes))
             _demand_good(verdict)
-            versions = self._versions(body)
-            write_info(
-                f"{stem}_info.mat", info_fields(row, evidence.truth, take, versions=versions)
-            )
             write_verdict(Path(f"{stem}{SUFFIX}"), verdict)
             size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
@@ -165,18 +164,17 @@ class Studio:
 
     def _render(
         self,
+        scene: FilmScene | RasterScene,
         row: PlanRow,
-        body: Body,
         take: Take,
         vertices: np.ndarray,
         joints: np.ndarray,
         made: Callable[[np.ndarray], None],
         progress: Callable[[int], None],
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """RGB frames (T,H,W,3) uint8; where they show more body than background, (T,H,W) bool; and
-        seconds spent in the renderer. ``made`` is given each frame as it is there."""
+    ) -> tuple[np.ndarray, float]:
+        """Where the pictures show more body than background, (T,H,W) bool, and seconds spent in the
+        renderer. ``made`` is given each picture's RGBA as it is there."""
         settings = self.settings
-        scene = self._open_scene(row, body)
         cameras = take.cameras[1:-1]
         scene.dress(settings.textures / row.texture)
         light = light_of(row.light)
@@ -184,22 +182,19 @@ class Studio:
             light = replace(light, file=str(settings.environments / light.file))
         middle = joints[1:-1, 0].mean(axis=0)
         scene.light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
-        behind = backdrops(row.background, cameras, folder=settings.backgrounds)
-        frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
-        drawn = np.empty(frames.shape[:3], bool)
+        drawn = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
         for index, camera in enumerate(cameras):
             began = time.perf_counter()
             scene.look(camera)
             picture = scene.render(vertices[index + 1], seed=row.seed + index)
             spent += time.perf_counter() - began
-            frames[index] = composite(picture.rgba, behind[index])
             drawn[index] = picture.body > 0.5
-            made(frames[index])
+            made(picture.rgba)
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
-        return frames, drawn, spent
+        return drawn, spent
 
     def _open_scene(self, row: PlanRow, body: Body) -> FilmScene | RasterScene:
         # Bodies of several genders share a scene where they share faces and UVs.
@@ -242,17 +237,17 @@ class Studio:
         }
 
 
-def _taken(shots: SimpleQueue[np.ndarray | None]) -> Iterator[np.ndarray]:
-    """What is put into the queue, until None is."""
-    while (shot := shots.get()) is not None:
-        yield shot
-
-
 def _labelled(
-    row: PlanRow, body: Body, take: Take, vertices: np.ndarray, joints: np.ndarray, stem: Path
+    row: PlanRow,
+    body: Body,
+    take: Take,
+    vertices: np.ndarray,
+    joints: np.ndarray,
+    stem: Path,
+    versions: dict[str, str],
 ) -> tuple[Evidence, dict[str, Outcome]]:
-    """Compute and write the ground truth of a clip; the evidence but for the film, and what the checks
-    say of it."""
+    """Compute and write the ground truth and the information of a clip; the evidence but for the film,
+    and what the checks say of it."""
     truth = ground_truth(
         vertices,
         joints,
@@ -268,6 +263,7 @@ def _labelled(
     outcomes = run_checks(evidence)
     _demand_good(Verdict(outcomes))
     write_channels(stem, truth, row.channels, row.layout)
+    write_info(f"{stem}_info.mat", info_fields(row, truth, take, versions=versions))
     return evidence, outcomes
 
 

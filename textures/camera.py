@@ -64,6 +64,15 @@ class Camera:
         """The camera's centre in the world, (3,) metres."""
         return -self.rotation.T @ self.translation
 
+    def same_view(self, other: Camera) -> bool:
+        """Whether the other camera sees the same, to the last bit."""
+        return self is other or (
+            (self.width, self.height) == (other.width, other.height)
+            and np.array_equal(self.translation, other.translation)
+            and np.array_equal(self.rotation, other.rotation)
+            and np.array_equal(self.intrinsics, other.intrinsics)
+        )
+
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (..., 3) in camera coordinates, float64."""
         return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation

@@ -40,13 +40,7 @@ class Shot:
 
     def shows_the_same(self, other: Shot) -> bool:
         """Whether mesh and camera are the other's, to the last bit."""
-        mine, theirs = self.camera, other.camera
-        return (
-            np.array_equal(mine.translation, theirs.translation)
-            and np.array_equal(mine.rotation, theirs.rotation)
-            and np.array_equal(mine.intrinsics, theirs.intrinsics)
-            and np.array_equal(self.vertices, other.vertices)
-        )
+        return self.camera.same_view(other.camera) and np.array_equal(self.vertices, other.vertices)
 
 
 @dataclass(frozen=True)

@@ -291,6 +291,8 @@ class FilmScene:
             )
         if not np.isclose(k[0, 0], k[1, 1]) or k[0, 1] != 0:
             raise ValueError("the film camera needs square pixels and no skew")
+        if self._camera is not None and self._camera.same_view(camera):
+            return  # Blender would look at all that hangs on a camera again
         lens = self._camera_object.data
         lens.sensor_fit, lens.sensor_width = "HORIZONTAL", _SENSOR_WIDTH
         lens.lens = k[0, 0] * _SENSOR_WIDTH / self.width
@@ -422,16 +424,17 @@ class FilmScene:
 def quiet() -> Iterator[None]:
     """Send Blender's chatter to nowhere, and raise BlenderError for what it only says on stderr."""
     kept = os.dup(1), os.dup(2)
-    with open(os.devnull, "wb") as nowhere, tempfile.TemporaryFile() as said:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            for target, original in zip((1, 2), kept):
-                os.dup2(original, target)
-                os.close(original)
-            said.seek(0)
-            text = said.read().decode(errors="replace").strip()
+    nowhere, said = os.open(os.devnull, os.O_WRONLY), os.memfd_create("stderr")
+    os.dup2(nowhere, 1)
+    os.dup2(said, 2)
+    try:
+        yield
+    finally:
+        for target, original in zip((1, 2), kept):
+            os.dup2(original, target)
+            os.close(original)
+        os.close(nowhere)
+        text = os.pread(said, os.fstat(said).st_size, 0).decode(errors="replace").strip()
+        os.close(said)
     if _COMPLAINT.search(text):
         raise BlenderError(text.splitlines()[-1] if len(text) > 400 else text)

@@ -58,7 +58,7 @@ def read_exr(path: Path | str) -> dict[str, np.ndarray]:
     out = {}
     for name in names:
         values = lines[name]
-        values = values if values.dtype == np.uint32 else values.astype(np.float32)
+        values = values if values.dtype == np.uint32 else values.astype(np.float32, copy=False)
         if values.shape == shape:
             out[name] = values
             continue

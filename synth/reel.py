@@ -1,0 +1,52 @@
+"""The film of a clip, composed and encoded while the renderer is at the next picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+
+from synth.clips.video_files import frame_rate, read_video, write_video
+from synth.plans.plan_row import PlanRow
+from synth.scene.backdrop import backdrops
+from synth.scene.picture import composite
+from synth.scene.take import Take
+
+
+class Reel:
+    """Pictures go in on one thread (``put`` for each, then ``end``) and are developed on another.
+
+    ``path`` is the film's, ``backgrounds`` where photographs lie. ``frames`` (T,H,W,3) RGB uint8 are the
+    pictures before their backgrounds, as they are encoded.
+    """
+
+    def __init__(self, path: Path, row: PlanRow, take: Take, *, backgrounds: Path | None):
+        self._path, self._row, self._backgrounds = path, row, backgrounds
+        self._cameras = take.cameras[1:-1]
+        self._waiting: SimpleQueue[np.ndarray | None] = SimpleQueue()
+        self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
+
+    def put(self, rgba: np.ndarray) -> None:
+        """The next picture, (H,W,4) as in ``synth.scene.picture.Picture``."""
+        self._waiting.put(rgba)
+
+    def end(self) -> None:
+        """There are no more pictures."""
+        self._waiting.put(None)
+
+    def develop(self) -> tuple[np.ndarray, float]:
+        """Write the film and read it back: frames (T,H,W,3) uint8 and frames a second, as whoever plays
+        it gets them. Raises BadInput for a background that cannot be read."""
+        write_video(self._path, self._composed(), self._row.fps)
+        return read_video(self._path), frame_rate(self._path)
+
+    def _composed(self) -> Iterator[np.ndarray]:
+        behind = backdrops(self._row.background, self._cameras, folder=self._backgrounds)
+        for frame, plate in zip(self.frames, behind):
+            rgba = self._waiting.get()
+            if rgba is None:  # the renderer has given up
+                return
+            frame[:] = composite(rgba, plate)
+            yield frame
