@@ -85,7 +85,8 @@ class Body:
 
     Frame: right-handed, metres, y up; the template faces +z and its left arm points to +x.
 
-    name: what the body is ("free", "smpl-neutral", ...).
+    name: what the body is ("free", "smpl:basicModel_f", ...).
+    build: which edition of it: what is filmed with one does not fit another, whatever the name.
     uv_layout: name of the UV layout; textures carry it and are refused on another.
     template: (V, 3) float32, mean shape in the T-pose.
     shape_directions: (V, 3, 10) float32, metres per unit of beta; betas ~ N(0, 1) span the population.
@@ -115,6 +116,7 @@ class Body:
     hand_faces: np.ndarray
     pose_directions: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    build: str = ""
 
     @property
     def rest_joints(self) -> np.ndarray:

@@ -102,7 +102,7 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
         return body
     with np.load(path, allow_pickle=False) as arrays:
         arrays = {name: arrays[name] for name in arrays}
-    return Body(name=_name(gender), uv_layout=UV_LAYOUT, **arrays)
+    return Body(name=_name(gender), build=str(BUILD), uv_layout=UV_LAYOUT, **arrays)
 
 
 def _tagged(gender: str) -> str:
@@ -364,6 +364,7 @@ def build_free_body(gender: str = "neutral") -> Body:
     face_parts = parts_of_faces(faces, weights)
     return Body(
         name=_name(gender),
+        build=str(BUILD),
         uv_layout=UV_LAYOUT,
         template=template.astype(np.float32),
         shape_directions=directions.astype(np.float32),

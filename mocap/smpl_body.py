@@ -9,6 +9,7 @@ in the body's `notes`.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -102,6 +103,14 @@ def uv_of_faces(mesh: UvMesh, faces: np.ndarray, model: str | Path) -> np.ndarra
     return result
 
 
+def _build(model: SmplFile) -> str:
+    """Twelve digits that tell the numbers of one release from another's, in whichever kind of file."""
+    digest = hashlib.sha256()
+    for array in (model.template, model.shape_directions[:, :, :BETAS], model.weights, model.faces):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:12]
+
+
 def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
     """SMPL, SMPL-H or SMPL-X from the user's model file, with UVs from the .obj published beside it.
 
@@ -126,6 +135,7 @@ def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
     face_parts = parts_of_faces(model.faces, weights)
     return Body(
         name=f"{model.kind.replace('-', '').lower()}:{model.path.stem}",
+        build=_build(model),
         uv_layout=layout,
         template=model.template,
         shape_directions=np.ascontiguousarray(model.shape_directions[:, :, :BETAS]),

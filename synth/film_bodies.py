@@ -33,7 +33,8 @@ class FilmBodies:
         """
         body, skinning = self.of(gender)
         try:
-            name = json.loads(text_of(info.get("versions", "")))["body"]
+            versions = json.loads(text_of(info.get("versions", "")))
+            name = versions["body"]
         except (ValueError, KeyError, TypeError):
             raise BadInput(
                 f"{stem}_info.mat: its versions name no body; render the clip again"
@@ -42,5 +43,12 @@ class FilmBodies:
             raise BadInput(
                 f"{stem}_info.mat: made with the body {name}, found {body.name}; give --body (and "
                 "--uv) as when it was rendered"
+            )
+        build = versions.get("body_build", body.build)  # clips of before there was one
+        if build != body.build:
+            raise BadInput(
+                f"{stem}_info.mat: made with build {build} of the body {name}, found build {body.build}; "
+                f"take the body file or the release of surrealpp ({versions.get('surrealpp', '?')}) that "
+                "made it, or render the clip again"
             )
         return body, skinning

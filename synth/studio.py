@@ -231,6 +231,7 @@ class Studio:
             "surrealpp": synth.__version__,
             "renderer": self._scene.version,
             "body": body.name,
+            "body_build": body.build,
             "numpy": np.__version__,
             "torch": torch.__version__,
             "python": platform.python_version(),

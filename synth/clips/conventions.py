@@ -61,7 +61,7 @@ ADDED_FIELDS: dict[str, str] = {
     "uv_layout": "char: the UV layout of texture and uv",
     "stand_in": "1 uint8: whether anything in the clip is generated in place of recorded data",
     "plan_row": "char, JSON: the row of the plan; everything else follows from it and its files",
-    "versions": "char, JSON: of the programs and the body",
+    "versions": "char, JSON: of the programs, and the body's name and build",
 }
 
 CONVENTIONS: dict[str, Any] = {

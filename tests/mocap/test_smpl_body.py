@@ -69,6 +69,15 @@ def test_an_official_pickle_makes_the_same_body(body, tmp_path):
         np.testing.assert_array_equal(array, getattr(official, name), err_msg=name)
 
 
+def test_another_release_of_a_model_is_another_build(body, tmp_path):
+    arrays = smpl_arrays(body)
+    np.savez(tmp_path / "model.npz", **arrays)
+    first = load_body(tmp_path / "model.npz")
+    np.savez(tmp_path / "model.npz", **arrays | {"v_template": arrays["v_template"] + 0.001})
+    second = load_body(tmp_path / "model.npz")
+    assert first.name == second.name and first.build != second.build
+
+
 def test_a_hand_turns_about_the_root_of_its_middle_finger(body, tmp_path):
     arrays = smpl_arrays(body, "SMPL-X")
     np.savez(tmp_path / "model.npz", **arrays)

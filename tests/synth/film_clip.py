@@ -25,6 +25,7 @@ class MadeClip:
     truth: GroundTruth
     frames: np.ndarray
     body_name: str
+    body_build: str
 
     def write(self, folder) -> None:
         from synth.clips.clip import write_clip
@@ -36,7 +37,11 @@ class MadeClip:
             self.frames,
             self.truth,
             self.take,
-            versions={"renderer": "none", "body": self.body_name},
+            versions={
+                "renderer": "none",
+                "body": self.body_name,
+                "body_build": self.body_build,
+            },
         )
         write_verdict(folder / f"{Path(self.row.stem).name}{SUFFIX}", Verdict({}))
 
@@ -104,4 +109,4 @@ def make_clip(
     )
     ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
-    return MadeClip(row, take, truth, picture.astype(np.uint8), body.name)
+    return MadeClip(row, take, truth, picture.astype(np.uint8), body.name, body.build)

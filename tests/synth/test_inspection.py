@@ -145,6 +145,14 @@ def test_a_clip_of_another_body_is_refused(made, tmp_path, bodies):
         look(out, made.row, bodies)
 
 
+def test_a_clip_of_another_build_of_the_body_is_refused(made, tmp_path, bodies):
+    out = published(replace(made, body_build="2a"), tmp_path)
+    with pytest.raises(
+        BadInput, match=r"made with build 2a of the body free, found build \d+; take"
+    ):
+        look(out, made.row, bodies)
+
+
 def test_what_was_taken_away_is_missing_and_the_rest_is_checked(made, out, bodies):
     for end in ("_depth.mat", "_segm.mat", "_uv.mat"):
         Path(f"{out / made.row.stem}{end}").unlink()
