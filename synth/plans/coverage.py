@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -19,6 +20,7 @@ def coverage(rows: Sequence[PlanRow]) -> str:
         own = [row for row in rows if row.split == split]
         if own:
             lines += [_totals(split, own), f"       textures worn {_usage(own)}"]
+            lines.append(f"       {_told(own)}")
     runs = Counter((row.stem.split("/")[1], row.stride) for row in rows)
     lines.append(
         "runs: " + ", ".join(f"{run} (stride {s} %) {n:,}" for (run, s), n in sorted(runs.items()))
@@ -64,6 +66,18 @@ def _usage(rows: Sequence[PlanRow]) -> str:
     return (
         f"{min(texture):,} to {max(texture):,} times each, identities {min(identity):,} to "
         f"{max(identity):,} times"
+    )
+
+
+def _told(rows: Sequence[PlanRow]) -> str:
+    """What scenes tell of categories: as many as there are where each is seen with all."""
+    categories: dict[str, set[str]] = {}
+    for row in rows:
+        categories.setdefault(json.dumps([row.identity, row.background]), set()).add(row.category)
+    counts = [len(own) for own in categories.values()]
+    return (
+        f"{len(counts):,} scenes, each with {min(counts):,} to {max(counts):,} of "
+        f"{len({row.category for row in rows}):,} categories"
     )
 
 

@@ -2,8 +2,8 @@
 
 Planning is pure and reads no motion: what is in the library's index, textures, backgrounds, a seed and a
 preset in, rows out. What a clip gets is drawn from a generator of its own, seeded by the set's seed and
-the clip's name (SURREAL's good idea), so the first rows of a longer plan are the shorter plan.
-Everything drawn is constant within a clip, as in SURREAL.
+the clip's name (SURREAL's good idea), or by its scene's number, so the first rows of a longer plan are
+the shorter plan. Everything drawn is constant within a clip, as in SURREAL.
 
 Splits are disjoint in identity (the texture library says which identity is in which split), in
 backgrounds, in shapes (drawn anew for each clip) and in people where the motions have enough
@@ -25,9 +25,9 @@ from synth.plans.clip_order import ClipSlot, clip_order
 from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
+from synth.plans.scene_rota import SceneRota
 from synth.plans.wardrobe_rota import WardrobeRota, choose_textures
 from synth.scene.camera import draw_view
-from synth.scene.light import draw_light
 from textures.library import SPLITS, TextureEntry
 
 Unfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]
@@ -100,7 +100,14 @@ def make_plan(
     plans: dict[str, list[PlanRow]] = {}
     for name, own in worn.items():
         rotas = {
-            split: WardrobeRota([t for t in own if t.split == split], preset.textures, seed)
+            split: SceneRota(
+                WardrobeRota([t for t in own if t.split == split], preset.textures, seed),
+                shared=preset.scenes.shared,
+                lights=preset.light,
+                photographs=behind.get(split, ()),
+                environments=around.get(split, ()),
+                seed=f"{seed} {split}",
+            )
             for split in splits
         }
         plans[name] = [
@@ -110,8 +117,6 @@ def make_plan(
                 preset=preset,
                 library=name,
                 rotas=rotas,
-                behind=behind,
-                around=around,
                 motion_folder=motion_folder,
                 seed=seed,
                 stand_in=stand_in,
@@ -142,9 +147,7 @@ def _row(
     *,
     preset: Preset,
     library: str,
-    rotas: Mapping[str, WardrobeRota],
-    behind: Mapping[str, Sequence[str]],
-    around: Mapping[str, Sequence[str]],
+    rotas: Mapping[str, SceneRota],
     motion_folder: Path,
     seed: int,
     stand_in: bool,
@@ -155,17 +158,10 @@ def _row(
     limit = bodies.shape_limit
     betas = np.clip(rng.standard_normal(10), -limit, limit).astype(np.float32)
     gender = bodies.genders[int(rng.integers(len(bodies.genders)))]
-    if behind:
-        background = {"photograph": behind[split][int(rng.integers(len(behind[split])))]}
-    else:
-        background = {"painted": int(rng.integers(2**62))}
     view = draw_view(rng, preset.camera)
-    kinds = sorted(preset.light.kinds)
-    shares = np.array([preset.light.kinds[kind] for kind in kinds])
-    kind = kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]
-    light = draw_light(kind, rng, environments=around.get(split, ())).to_fields()
     frame_seed = int(rng.integers(2**31))
-    texture = rotas[split].next(rng)  # last: paired plans share all that comes before
+    scene = rotas[split].next(entry.category, rng)  # last: paired plans share what comes before
+    texture = scene.texture
     return PlanRow(
         version=PLAN_VERSION,
         stem=stem,
@@ -186,15 +182,15 @@ def _row(
         texture=texture.file,
         identity=texture.identity,
         uv_layout=texture.uv_layout,
-        background=background,
+        background=scene.background,
         width=film.width,
         height=film.height,
         view=view,
-        light=light,
+        light=scene.light,
         seed=frame_seed,
         stand_in=bool(stand_in or texture.stand_in),
         engine=film.engine,
-        samples=film.samples_under(kind),
+        samples=film.samples_under(scene.light["kind"]),
         channels=film.channels,
         tracks=film.tracks,
         layout=film.layout,

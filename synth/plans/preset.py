@@ -130,6 +130,14 @@ class Lights:
 
 
 @dataclass(frozen=True)
+class Scenes:
+    """Whether person, place and light are ``shared``: each is seen in one clip of every category, so
+    that they do not tell what is done. Else every clip draws its own, as SURREAL's."""
+
+    shared: bool = True
+
+
+@dataclass(frozen=True)
 class Splits:
     """Who is trained on. ``subjects`` "surreal": SURREAL's 30 test subjects; "hash": a hash of the
     subject; "motion": by motion; "auto": by subject where there are ten, else by motion."""
@@ -142,9 +150,9 @@ class TextureSampling:
     """Which textures are worn, and how often.
 
     The ``limit`` best (0: all) whose scores reach ``least``; ``score`` ranks them. ``balance``
-    "identity": people take turns, and each person's textures; "texture": textures take turns;
-    "random": each clip draws a person, then one of their textures. ``quality`` weighs a draw among one
-    person's textures by score to that power.
+    "identity": people take turns, scene by scene, and each person's textures; "texture": textures
+    take turns; "random": each scene draws a person, then one of their textures. ``quality`` weighs a
+    draw among one person's textures by score to that power.
     """
 
     limit: int = 0
@@ -165,6 +173,7 @@ class Preset:
     bodies: Bodies = field(default_factory=Bodies)
     camera: CameraRanges = field(default_factory=CameraRanges)
     light: Lights = field(default_factory=Lights)
+    scenes: Scenes = field(default_factory=Scenes)
     splits: Splits = field(default_factory=Splits)
     textures: TextureSampling = field(default_factory=TextureSampling)
 

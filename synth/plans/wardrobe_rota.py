@@ -1,4 +1,4 @@
-"""Which texture a clip wears: by quality, in turns, so that nobody is seen much more than others."""
+"""Which texture is worn in a scene: by quality, in turns, so that nobody is seen more than others."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _score(texture: TextureEntry, name: str) -> float:
 
 
 class WardrobeRota:
-    """Hands out the textures of one split, clip after clip.
+    """Hands out the textures of one split, scene after scene.
 
-    What the k-th clip gets depends on k and the seed alone, so that a longer plan begins with a
+    What the k-th scene gets depends on k and the seed alone, so that a longer plan begins with a
     shorter one. Balanced, the turns of any two people (or textures) differ by one at most.
     """
 
@@ -58,7 +58,7 @@ class WardrobeRota:
         self._order: list[int] = []
 
     def next(self, rng: np.random.Generator) -> TextureEntry:
-        """The next clip's texture; ``rng`` is the clip's own."""
+        """The next scene's texture; ``rng`` is the scene's own."""
         sampling = self._sampling
         if sampling.balance == "random":
             group = int(rng.integers(len(self._groups)))

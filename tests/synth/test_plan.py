@@ -118,8 +118,34 @@ def test_one_person_in_two_splits_is_refused():
         plan(libraries={"": [*TEXTURES, texture(0, "test", 9)]})
 
 
+ALONE = "scenes.shared=false"
+
+
+def test_a_scene_does_not_tell_what_is_done_in_it():
+    """Person, place and light are seen with every category once, but for those of the last round."""
+    for photographs in ((), [f"{i}.jpg" for i in range(20)]):
+        rows = [r for r in plan(clips=200, photographs=photographs) if r.split == "train"]
+        scenes: dict[str, list[str]] = {}
+        for row in rows:
+            scene = json.dumps([row.texture, row.background, row.light])
+            scenes.setdefault(scene, []).append(row.category)
+        everything = Counter(row.category for row in rows)
+        assert set(everything) == {"walk", "run", "jump"}
+        assert all(len(set(seen)) == len(seen) for seen in scenes.values())
+        whole = [seen for seen in scenes.values() if len(seen) == 3]
+        assert len(whole) == min(everything.values()) and len(scenes) == max(everything.values())
+        assert len({row.view for row in rows}) == len({row.betas for row in rows}) == len(rows)
+    rows = plan(clips=45, overrides=[ALONE])
+    assert len({row.background["painted"] for row in rows}) == 45
+    assert plan(clips=9, overrides=[ALONE]) == rows[:9]
+
+
 def test_people_and_their_textures_take_turns():
-    rows = [row for row in plan(clips=200) if row.split == "train"]
+    rows = [row for row in plan(clips=600) if row.split == "train"]
+    of_scene = {json.dumps(row.background): row.identity for row in rows}
+    people = Counter(of_scene.values())
+    assert len(people) == 6 and max(people.values()) - min(people.values()) <= 1
+    rows = [row for row in plan(clips=200, overrides=[ALONE]) if row.split == "train"]
     people = Counter(row.identity for row in rows)
     worn = Counter(row.texture for row in rows)
     assert max(people.values()) - min(people.values()) <= 1
@@ -129,13 +155,13 @@ def test_people_and_their_textures_take_turns():
     follows = set(itertools.pairwise(identities))
     assert len(follows) > len(people)
     some = [texture(1, "train", v) for v in range(5)] + [texture(2, "train")]
-    rows = plan(libraries={"": some}, clips=60, overrides=["textures.balance=texture"])
+    rows = plan(libraries={"": some}, clips=60, overrides=["textures.balance=texture", ALONE])
     assert set(Counter(row.texture for row in rows).values()) == {10}
 
 
 def test_better_textures_are_worn_more_where_asked():
     some = [texture(1, "train", 0, score=0.9), texture(1, "train", 1, score=0.3)]
-    rows = plan(libraries={"": some}, clips=400, overrides=["textures.quality=1"])
+    rows = plan(libraries={"": some}, clips=400, overrides=["textures.quality=1", ALONE])
     worn = Counter(row.texture for row in rows)
     assert worn["1_0.png"] / 400 == pytest.approx(0.75, abs=0.07)
     rows = plan(libraries={"": some}, clips=9, overrides=["textures.least.reid_cosine=0.5"])
