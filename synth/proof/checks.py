@@ -14,8 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from synth.clips.mask_rows import mask_rows
-from synth.proof import flow_checks, joint_checks, picture_checks, surface_checks
+from synth.proof import clip_figures, flow_checks, joint_checks, picture_checks, surface_checks
 from synth.proof.evidence import Evidence
 from synth.proof.limits import LIMITS, Limits
 from synth.proof.recomputation_checks import recomputation_figures
@@ -120,100 +119,6 @@ def _said(value: float, unit: str) -> str:
     return f"{value:.4g} {unit}".rstrip()
 
 
-def _joints2d(e: Evidence) -> dict[str, float]:
-    points = e.in_camera(e.truth.joints3d)
-    return joint_checks.projection_figures(
-        e.truth.joints2d, points, e.intrinsics, name="joints2d_px"
-    )
-
-
-def _flags(e: Evidence) -> dict[str, float]:
-    points = e.in_camera(e.truth.joints3d)
-    pixels = joint_checks.projected(points, e.intrinsics)
-    return joint_checks.flag_figures(
-        pixels, points[..., 2], e.truth.joints_inside, e.truth.joints_visible, size=e.size
-    )
-
-
-def _framing(e: Evidence) -> dict[str, float]:
-    policy = e.row.view.policy
-    figures = joint_checks.framing_figures(e.truth.joints_inside, policy=policy)
-    if policy == "framed" and e.mask is not None:
-        figures["frames_without_body"] = float((~e.mask.any(axis=(1, 2))).mean())
-    return figures
-
-
-def _shape(e: Evidence) -> dict[str, float]:
-    expected = (e.row.frames, e.row.height, e.row.width)
-    cameras = {(camera.width, camera.height) for camera in e.take.cameras}
-    shapes = [
-        value.shape[:3] if value.ndim >= 3 else None
-        for name in ("parts", "depth", "normals", "flow_forward", "flow_backward", "uv", "face")
-        if (value := getattr(e.truth, name)) is not None
-    ]
-    wrong = sum(shape != expected for shape in shapes)
-    wrong += (len(e.take) != e.row.frames) + (cameras != {e.size})
-    return {"wrong_shapes": float(wrong)}
-
-
-def _joint_depth(e: Evidence) -> dict[str, float]:
-    z = e.in_camera(e.truth.joints3d)[..., 2]
-    return surface_checks.joint_depth_figures(
-        e.truth.depth, e.truth.joints2d, z, e.truth.joints_visible, flesh=LIMITS.flesh_m
-    )
-
-
-def _support(e: Evidence) -> dict[str, float]:
-    truth = e.truth
-    there = {}
-    if truth.depth is not None:
-        there["depth"] = np.isfinite(truth.depth)
-    if truth.normals is not None:
-        there["normals"] = truth.normals
-    if truth.face is not None:
-        there["face"] = truth.face >= 0
-    beside = {}
-    for name in ("flow_forward", "flow_backward"):
-        if (values := getattr(truth, name)) is not None:
-            beside[name] = values
-    for name in ("occlusion_forward", "occlusion_backward"):
-        if (values := getattr(truth, name)) is not None:
-            beside[name] = values
-    mask = mask_rows(e.mask)
-    figures = surface_checks.support_figures(mask, **there)
-    return figures | surface_checks.beside_mask_figures(mask, **beside)
-
-
-def _tracks(e: Evidence) -> dict[str, float]:
-    truth = e.truth
-    points = e.in_camera(truth.tracks3d)
-    corners = e.vertices[1:-1][:, e.body.faces[truth.track_faces]].astype(np.float64)
-    on_body = np.einsum("nk,tnkd->tnd", truth.track_barycentric, corners)
-    figures = joint_checks.projection_figures(
-        truth.tracks2d, points, e.intrinsics, name="tracks2d_px"
-    )
-    figures |= joint_checks.distance_figures(truth.tracks3d, on_body, name="tracks3d_m")
-    figures["tracks_visible"] = float(truth.tracks_visible.mean())
-    if truth.depth is not None:
-        figures |= surface_checks.track_depth_figures(
-            truth.tracks2d, points[..., 2], truth.tracks_visible, truth.depth
-        )
-    return figures
-
-
-def _film(e: Evidence) -> dict[str, float]:
-    shape = (e.row.frames, e.row.height, e.row.width)
-    figures = picture_checks.film_figures(e.frames, e.rate, shape=shape, fps=e.row.fps)
-    if e.rendered is not None:
-        figures |= picture_checks.compression_figures(e.frames, e.rendered)
-    return figures
-
-
-def _matches(e: Evidence) -> bool:
-    """Whether the film has the frames that the channels have; where not, `film` says so."""
-    return e.mask is None or e.frames.shape[:3] == e.mask.shape
-
-
 CHECKS: tuple[Check, ...] = (
     Check(
         "plan",
@@ -224,7 +129,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "shapes",
         (),
-        _shape,
+        clip_figures.shapes,
         (Figure("wrong_shapes", "channels or cameras of another length or size than planned"),),
     ),
     Check(
@@ -247,7 +152,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "joints2d",
         ("joints2d", "joints3d"),
-        _joints2d,
+        clip_figures.joints2d,
         (Figure("joints2d_px", "joints2D are off the projected joints3D by", "px"),),
     ),
     Check(
@@ -269,7 +174,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "joint_flags",
         ("joints_inside", "joints_visible"),
-        _flags,
+        clip_figures.flags,
         (
             Figure("inside_wrong", "joints whose inside flag is wrong", "%"),
             Figure("visible_outside", "joints said to be visible outside of the image", "%"),
@@ -278,7 +183,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "framing",
         ("joints_inside",),
-        _framing,
+        clip_figures.framing,
         (
             Figure("joints_outside", "joints that leave the image", "%"),
             Figure("frames_without_body", "frames that show no body", "%"),
@@ -295,13 +200,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "joint_depth",
         ("depth", "joints_visible"),
-        _joint_depth,
+        clip_figures.joint_depth,
         (Figure("joint_off_surface", "visible joints without a surface just before them", "%"),),
     ),
     Check(
         "support",
         ("mask",),
-        _support,
+        clip_figures.support,
         (
             Figure("support_wrong", "pixels that are body in one channel and not in another", "%"),
             Figure("beside_mask", "pixels with flow or occlusion beside the body", "%"),
@@ -348,7 +253,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "tracks",
         ("tracks2d",),
-        _tracks,
+        clip_figures.tracks,
         (
             Figure("tracks2d_px", "tracks2D are off the projected tracks3D by", "px"),
             Figure("tracks3d_m", "tracks3D are off their place on the body by", "m"),
@@ -400,7 +305,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "flow_picture",
         ("steps", "frames"),
-        lambda e: flow_checks.warp_figures(e.steps, e.frames, e.mask) if _matches(e) else {},
+        clip_figures.flow_picture,
         (
             Figure("warp_gain", "difference of two frames with forward flow, of that without"),
             Figure("warp_beaten", "flow mirrored, turned or swapped fits the film better by", "%"),
@@ -412,7 +317,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "film",
         ("frames", "rate"),
-        _film,
+        clip_figures.film,
         (
             Figure("film_frames_off", "frames that the film has too few or too many"),
             Figure("film_size_off", "the film's size differs from the planned one by", "px"),
@@ -440,7 +345,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "plate",
         ("frames", "plates", "mask"),
-        lambda e: picture_checks.plate_figures(e.frames, e.plates, e.mask) if _matches(e) else {},
+        clip_figures.plate,
         (
             Figure("plate_fits_elsewhere", "the person fits the mask elsewhere better by", "%"),
             Figure("plate_contrast", "difference from the background, mask to rest", worst="least"),
