@@ -94,32 +94,34 @@ def clip_tiles(clip: Clip, frame: int) -> dict[str, np.ndarray | None]:
     return tiles
 
 
-def clip_row(clip: Clip) -> np.ndarray:
-    """The middle frame of a clip as tiles side by side: the whole frame, then each channel enlarged to
-    the body, (TILE height, n TILE width, 3) uint8."""
+def clip_row(clip: Clip) -> dict[str, np.ndarray | None]:
+    """The middle frame of a clip: the whole frame and each channel enlarged to the body, as tiles (TILE
+    height, TILE width, 3) uint8; None where a channel is not stored."""
     frame = len(clip.frames) // 2
     tiles = clip_tiles(clip, frame)
     parts = clip.truth.parts
     near = np.zeros((1, *clip.frames.shape[1:3]), bool) if parts is None else parts[[frame]] > 0
     window = body_window(near, clip.frames.shape[1:3])
-    shown = []
+    shown = {}
     for name, tile in tiles.items():
-        if tile is None:
-            tile = np.full_like(clip.frames[frame], _EMPTY)
-        if name != "film":
-            tile = tile[window]
-        smooth = cv2.INTER_AREA if name == "film" else cv2.INTER_NEAREST
-        tile = cv2.resize(np.ascontiguousarray(tile), TILE, interpolation=smooth)
-        cv2.putText(tile, name, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(
-            *(tile, name, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
-        )
-        shown.append(tile)
-    return np.hstack(shown)
+        if tile is not None:
+            tile = tile if name == "film" else tile[window]
+            smooth = cv2.INTER_AREA if name == "film" else cv2.INTER_NEAREST
+            tile = cv2.resize(np.ascontiguousarray(tile), TILE, interpolation=smooth)
+        shown[name] = tile
+    return shown
+
+
+def _labelled(name: str, tile: np.ndarray | None) -> np.ndarray:
+    tile = np.full((*TILE[::-1], 3), _EMPTY, np.uint8) if tile is None else tile
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(tile, name, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, width, cv2.LINE_AA)
+    return tile
 
 
 def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
-    """Write a picture of the middle frames of ``clips`` clips, evenly spread over the folder.
+    """Write a picture of the middle frames of ``clips`` clips, evenly spread over the folder, in the
+    channels that any of them has.
 
     Raises BadInput for a name that is no picture's and a clip that cannot be read.
     """
@@ -127,5 +129,7 @@ def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
     if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise BadInput(f"{path}: expected a picture's name, .jpg or .png")
     rows = [clip_row(read_clip(Path(folder) / stem)) for stem in find_clips(folder, clips)]
+    names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    sheet = np.vstack([np.hstack([_labelled(name, row[name]) for name in names]) for row in rows])
     with written_whole(path) as temporary:
-        cv2.imwrite(str(temporary), np.vstack(rows)[..., ::-1])
+        cv2.imwrite(str(temporary), sheet[..., ::-1])

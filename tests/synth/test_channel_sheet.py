@@ -39,6 +39,13 @@ def test_a_row_a_clip_and_a_tile_a_channel(body, tmp_path):
     Path(tmp_path / "films" / "train" / "clip1_uv.mat").unlink()
     tiles = clip_tiles(read_clip(tmp_path / "films" / "train" / "clip1"), 1)
     assert [name for name, tile in tiles.items() if tile is None] == ["uv"]
+    write_channel_sheet(tmp_path / "sheet.png", tmp_path / "films")
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == sheet.shape  # one of the clips has it
+    Path(tmp_path / "films" / "train" / "clip2_uv.mat").unlink()
+    write_channel_sheet(tmp_path / "sheet.png", tmp_path / "films")
+    less = cv2.imread(str(tmp_path / "sheet.png"))
+    assert less.shape == (2 * TILE[1], 9 * TILE[0], 3)
+    np.testing.assert_array_equal(less[:, : 7 * TILE[0]], sheet[:, : 7 * TILE[0]])
     with pytest.raises(BadInput, match=r"sheet\.txt: expected a picture's name"):
         write_channel_sheet(tmp_path / "sheet.txt", tmp_path / "films")
 
