@@ -23,23 +23,27 @@ $(VENV)/.installed: requirements.lock setup.cfg
 
 demo: $(VENV)/.installed
 	@$(SYNTH) doctor
-	@echo "[1/8] motions of 17 actions (stand-in for CMU's)"
+	@echo "[1/9] motions of 17 actions (stand-in for CMU's)"
 	@$(SYNTH) standins motions --out $(DEMO)/motions --seed 1
-	@echo "[2/8] pedestrian crops (stand-in for Market-1501)"
+	@echo "[2/9] pedestrian crops (stand-in for Market-1501)"
 	@$(SYNTH) standins pedestrians --out $(DEMO)/market --seed 2 --train-identities 32 --test-identities 8 \
 		--images-per-camera 1 --distractors 8 --junk 4
-	@echo "[3/8] action videos (stand-in for UCF101)"
+	@echo "[3/9] action videos (stand-in for UCF101)"
 	@$(SYNTH) standins actions --out $(DEMO)/ucf101 --seed 3 --workers $(WORKERS)
-	@echo "[4/8] a texture for each pedestrian crop"
+	@echo "[4/9] a texture for each pedestrian crop"
 	@$(SYNTH) harvest-textures --images $(DEMO)/market --split train --out $(DEMO)/textures
-	@echo "[5/8] films of the motions in the textures"
+	@echo "[5/9] films of the motions in the textures, by Blender"
 	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/films \
-		--clips 204 --frames 32 --seed 4 --workers $(WORKERS)
-	@echo "[6/8] whether the films' pictures and labels agree"
-	@$(SYNTH) check $(DEMO)/films --clips 40 --workers $(WORKERS) --picture $(DEMO)/channels.jpg
-	@echo "[7/8] what the films are worth to a non-local network"
-	@$(SYNTH) eval-ucf101 --films $(DEMO)/films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition
-	@echo "[8/8] the report"
+		--clips 34 --frames 32 --seed 4 --workers $(WORKERS)
+	@echo "[6/9] many more of them, to learn from, by the quick engine"
+	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/training-films \
+		--clips 680 --frames 32 --seed 5 --engine raster --channels segm --workers $(WORKERS)
+	@echo "[7/9] whether the films' pictures and labels agree"
+	@$(SYNTH) check $(DEMO)/films --workers $(WORKERS) --picture $(DEMO)/channels.jpg
+	@$(SYNTH) check $(DEMO)/training-films --clips 17 --workers $(WORKERS)
+	@echo "[8/9] what the films are worth to a non-local network"
+	@$(SYNTH) eval-ucf101 --films $(DEMO)/training-films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition
+	@echo "[9/9] the report"
 	@$(SYNTH) report --textures $(DEMO)/textures --images $(DEMO)/market --films $(DEMO)/films \
 		--recognition $(DEMO)/recognition --out $(DEMO)/report.html --picture $(DEMO)/pipeline.jpg
 	@echo "open $(DEMO)/report.html"
