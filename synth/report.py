@@ -24,6 +24,7 @@ from mocap.skinning import Skinning
 from synth import __version__
 from synth.channel_mosaic import body_window, mosaic
 from synth.clips.clip import Clip, read_clip
+from synth.clips.mat_files import text_of
 from textures.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
 from textures.market1501 import read_image
@@ -122,14 +123,27 @@ def clip_mosaics(clip: Clip) -> list[np.ndarray]:
     ]
 
 
+def busiest_frame(clip: Clip) -> int:
+    """The frame in which the body moves most, forth and back: there flow can be seen, too. The clip has
+    flow."""
+    mask = clip.truth.mask
+    moved = np.zeros(len(mask))
+    for flow in (clip.truth.flow_forward, clip.truth.flow_backward):
+        moved += np.linalg.norm(flow, axis=-1).sum(axis=(1, 2))
+    return int((moved / np.maximum(mask.sum(axis=(1, 2)), 1)).argmax())
+
+
 def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What the template shows of one clip (a line of clips.jsonl)."""
-    mosaics = clip_mosaics(read_clip(folder / line["path"]))
+    clip = read_clip(folder / line["path"])
+    mosaics = clip_mosaics(clip)
+    renderer = json.loads(text_of(clip.info["versions"]))["renderer"]
     facts = f"{line['category']} · texture {line['texture']} · {line['frames']} frames"
     return {
         "video": film(mosaics, line["fps"]),
-        "poster": picture(mosaics[len(mosaics) // 2], quality=70),
+        "poster": picture(mosaics[busiest_frame(clip)], quality=70),
         "caption": f"{line['path']} · {facts} at {line['fps']:g} fps · split {line['split']}",
+        "renderer": "the raster engine" if renderer == "raster" else f"Blender {renderer}",
         "stand_in": line["stand_in"],
     }
 
@@ -152,8 +166,8 @@ def write_picture(
             np.hstack(shown + turned_views(body, skinning, texture, height=300, width=150))
         )
     lines = _one_of_each_category(read_clip_lines(films))
-    frames = clip_mosaics(read_clip(films / lines[len(lines) // 2]["path"]))
-    rows = [np.hstack(cards), frames[len(frames) // 2]]
+    clip = read_clip(films / lines[len(lines) // 2]["path"])
+    rows = [np.hstack(cards), clip_mosaics(clip)[busiest_frame(clip)]]
     scaled = [
         cv2.resize(row, (width, round(row.shape[0] * width / row.shape[1])), cv2.INTER_AREA)
         for row in rows
@@ -231,6 +245,7 @@ def write_report(
         lines = read_clip_lines(films)
         chosen = evenly(_one_of_each_category(lines), clips)
         context["films"] = [film_card(line, films) for line in chosen]
+        context["renderers"] = sorted({card["renderer"] for card in context["films"]})
         context["film_count"] = len(lines)
         context["frame_count"] = sum(line["frames"] for line in lines)
         facts.append(("clips by split", _counts([line["split"] for line in lines])))
@@ -247,6 +262,9 @@ def write_report(
         context["splits"] = sorted(table["rows"][0]["top1_by_split"], key=int)
         runs = table["runs"]
         seconds = sum(run["seconds"] for run in runs)
+        for name, count in table["films"].items():
+            classes = len(table["film_classes"][name])
+            facts.append((f"pretraining on {name}", f"{count} clips of {classes} classes"))
         facts.append(("recognition", f"{len(runs)} trainings, {seconds:.0f} s, {table['data']}"))
         generated += [f"{name} of the recognition table" for name in table["stand_in"]]
     if generated:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 
 import av
 import cv2
@@ -20,7 +21,9 @@ from synth.channel_mosaic import (
     normals_picture,
     parts_picture,
 )
-from synth.report import evenly, film, write_report
+from synth.clips.clip import Clip
+from synth.report import busiest_frame, evenly, film, write_report
+from tests.synth.film_clip import make_clip
 
 
 @pytest.fixture
@@ -34,6 +37,7 @@ def recognition(tmp_path):
         row |= {"top1_by_split": {"1": 39.0, "2": 41.0}, "gain": None}
     rows[1]["gain"] = gain
     table = {"data": "stand-in data (videos)", "stand_in": ["videos"], "rows": rows, "runs": []}
+    table |= {"films": {"films <b>": 680}, "film_classes": {"films <b>": ["walk", "run"]}}
     (tmp_path / "table.json").write_text(json.dumps(table))
     return tmp_path
 
@@ -44,6 +48,7 @@ def test_table_is_labelled_and_escaped(recognition, body):
     html = out.read_text()
     assert "43.50 ± 1.50" in html and "+3.50 [-1.00, +8.00]" in html
     assert "stand-in data (videos)" in html and "say nothing of UCF101" in html
+    assert "680 clips of 2 classes" in html
     assert "films &lt;b&gt;" in html and "<b>" not in html
     assert not re.search(r'(src|href)="(?!data:)', html)
 
@@ -67,6 +72,16 @@ def test_evenly_keeps_both_ends():
     assert evenly(list(range(10)), 4) == [0, 3, 6, 9]
     assert evenly([1, 2], 5) == [1, 2]
     assert evenly([], 3) == []
+
+
+def test_the_busiest_frame_is_that_of_the_largest_flow(body):
+    made = make_clip(body, frames=6)
+    flow = np.zeros_like(made.truth.flow_forward)
+    truth = replace(made.truth, flow_forward=flow, flow_backward=flow.copy())
+    truth.flow_backward[4][truth.mask[4]] = (3.0, -4.0)
+    assert busiest_frame(Clip(made.frames, truth, {})) == 4
+    truth.flow_forward[1][truth.mask[1]] = (0.0, 6.0)
+    assert busiest_frame(Clip(made.frames, truth, {})) == 1
 
 
 def test_directions_of_flow_have_their_hues():
