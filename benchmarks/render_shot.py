@@ -97,7 +97,8 @@ def _texture(folder: Path, body: Body) -> Path:
 
 
 def _row(inputs: FilmInputs, entry: MotionEntry, frames: int) -> PlanRow:
-    """A row as `synth plan` makes them, at exactly the preset's mean distance."""
+    """A row as `synth plan` makes them, but at exactly the preset's mean distance and from half the
+    side: from there a body covers what it does on the average."""
     numbers = {
         "windows.frames": frames,
         "windows.shortest": frames,
@@ -112,7 +113,7 @@ def _row(inputs: FilmInputs, entry: MotionEntry, frames: int) -> PlanRow:
         clips=1,
         stand_in=True,
     ).values()
-    return rows[0]
+    return replace(rows[0], view=replace(rows[0].view, sides=(np.pi / 4,)))
 
 
 def variant(shot: Shot, *, engine: str, samples: int, layout: str) -> tuple[PlanRow, PlanRow]:
