@@ -55,6 +55,14 @@ def _decode(value):
 
 
 @numba.njit(cache=True, nogil=True)
+def srgb_byte(value):
+    """`to_bytes` of `linear_to_srgb` of one number, for compiled loops."""
+    value = min(max(value, 0.0), 1.0)
+    encoded = value * 12.92 if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+    return np.uint8(encoded * 255.0 + 0.5)
+
+
+@numba.njit(cache=True, nogil=True)
 def surface_colour(
     f, weights, side, faces, uv_faces, uv, normals, texture, scale, coefficients, sun, out
 ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class SceneRota:
     """Hands out the scenes of one split, clip after clip.
 
     ``photographs`` (none: backgrounds are painted) and ``environments`` are the split's own. With
-    ``lights.shared`` the n-th clip of each category gets the n-th scene, which depends on n and the
+    ``shared`` the n-th clip of each category gets the n-th scene, which depends on n and the
     ``seed`` alone; else every clip draws its own. Either way a longer plan begins with a shorter one.
     """
 
@@ -52,7 +52,7 @@ class SceneRota:
         self._photographs, self._environments = photographs, environments
         self._kinds = sorted(lights.kinds)
         shares = np.array([lights.kinds[kind] for kind in self._kinds])
-        self._shares: Mapping[str, float] = shares / shares.sum()
+        self._shares = shares / shares.sum()
         self._scenes: list[Scene] = []
         self._given: Counter[str] = Counter()
 

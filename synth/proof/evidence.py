@@ -13,7 +13,7 @@ from synth.ground_truth import GroundTruth
 from synth.plans.plan_row import PlanRow
 from synth.proof.flow_checks import FlowSteps, flow_steps
 from synth.proof.joint_checks import seen_from
-from synth.proof.surface_checks import SurfaceSamples, holding, surface_samples
+from synth.proof.surface_checks import SurfaceSamples, surface_samples
 from synth.scene.take import Take
 
 
@@ -91,7 +91,7 @@ class Evidence:
         if truth.depth is not None:
             return np.isfinite(truth.depth)
         if truth.normals is not None:
-            return holding(truth.normals)
+            return (truth.normals != 0).any(axis=-1)
         return None if self.recomputed is None else self.recomputed.mask
 
     @cached_property

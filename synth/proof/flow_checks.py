@@ -62,11 +62,9 @@ class FlowSteps:
         found = _corners(self.frame, self.row, self.column, self.ahead, _four(values))
         return found.reshape(4, len(self), *values.shape[3:])
 
-    def between(self, values: np.ndarray, *, share: float = 1.0) -> np.ndarray:
-        """``values`` (T,H,W,C) where the steps end, between pixels: (N,C) float64. ``share`` of the
-        flow is gone: 0 stays at the pixel."""
-        way = self.ahead if share == 1 else share * self.ahead
-        return _between(self.frame, self.row, self.column, way, _four(values))
+    def between(self, values: np.ndarray) -> np.ndarray:
+        """``values`` (T,H,W,C) where the steps end, between pixels: (N,C) float64."""
+        return _between(self.frame, self.row, self.column, self.ahead, _four(values))
 
 
 def _four(values: np.ndarray) -> np.ndarray:
@@ -202,7 +200,8 @@ def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict
     some = steps.chosen(moving)
     here = some.here(frames).astype(np.float64)
     warped = float(np.abs(some.between(frames) - here).mean())
-    still = float(np.abs(some.between(frames, share=0.0) - here).mean())
+    resting = some.turned(np.zeros((2, 2)))
+    still = float(np.abs(resting.between(frames) - here).mean())
     figures = {
         "warp_levels": warped,
         "still_levels": still,

@@ -23,22 +23,6 @@ _SMALLEST_UV = 1e-6  # area of a face in the texture below which its UVs tell no
 _njit = numba.njit(cache=True, nogil=True)
 
 
-@_njit
-def _holding(values, out):
-    for n in range(values.shape[0]):
-        for c in range(values.shape[1]):
-            if values[n, c] != 0:
-                out[n] = True
-                break
-
-
-def holding(values: np.ndarray) -> np.ndarray:
-    """Which pixels of a channel (T,H,W,C) hold something: (T,H,W) bool, False where all are 0."""
-    out = np.zeros(values.shape[:3], bool)
-    _holding(np.ascontiguousarray(values).reshape(out.size, -1), out.reshape(-1))
-    return out
-
-
 def kin_of_joints() -> np.ndarray:
     """(24 joints, 25 parts) bool: the part is the joint's own, its parent's or a child's."""
     kin = np.zeros((len(PARENTS), len(PARENTS) + 1), bool)

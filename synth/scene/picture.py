@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from textures.camera import Camera
-from textures.shading import srgb_to_linear
+from textures.shading import srgb_byte, srgb_to_linear
 
 _LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
@@ -46,12 +46,7 @@ def _lay_over(rgba, out):
             for c in range(3):
                 behind = _LINEAR[out[row, column, c]]
                 value = rgba[row, column, c] + (np.float32(1.0) - alpha) * behind
-                value = min(max(value, 0.0), 1.0)
-                if value <= 0.0031308:
-                    encoded = value * 12.92
-                else:
-                    encoded = 1.055 * value ** (1 / 2.4) - 0.055
-                out[row, column, c] = np.uint8(encoded * 255.0 + 0.5)
+                out[row, column, c] = srgb_byte(value)
 
 
 def covered_box(

@@ -10,6 +10,7 @@ from textures.shading import (
     radiance,
     render_textured,
     sh_irradiance,
+    srgb_byte,
     srgb_to_linear,
     to_bytes,
 )
@@ -62,6 +63,8 @@ def test_srgb_round_trip_and_known_values():
     np.testing.assert_allclose(linear_to_srgb(srgb_to_linear(values)), values, atol=1e-12)
     assert srgb_to_linear(np.array(0.5)) == pytest.approx(0.2140411)
     assert (to_bytes(linear_to_srgb(srgb_to_linear(values))) == np.arange(256)).all()
+    linear = np.linspace(-0.5, 1.5, 20_001)
+    assert (np.array([srgb_byte(x) for x in linear]) == to_bytes(linear_to_srgb(linear))).all()
 
 
 def test_body_under_ambient_light_shows_its_texture(body):
