@@ -49,7 +49,7 @@ demo: $(VENV)/.installed
 	@echo "open $(DEMO)/report.html"
 
 test: $(VENV)/.installed
-	@$(BIN)/python -c "from mocap.free_body import load_free_body; load_free_body()"
+	@$(BIN)/python -c "from mocap.bodies.free_body import load_free_body; load_free_body()"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.installed

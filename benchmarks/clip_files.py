@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.free_body import load_free_body
-from mocap.library import load_motion, open_motion_library
-from mocap.skinning import Skinning, skin
+from mocap.bodies.free_body import load_free_body
+from mocap.bodies.skinning import Skinning, skin
+from mocap.library.motion_library import load_motion, open_motion_library
 from synth.clips.channel_files import LAYOUTS, read_channels, write_channels
-from synth.ground_truth import CHANNELS, GroundTruth, ground_truth
+from synth.scene.ground_truth import CHANNELS, GroundTruth, ground_truth
 from synth.scene.take import clip_motion
 from synth.standins.motions import write_motions
-from textures.camera import look_at
+from textures.visibility.camera import look_at
 
 
 def film_truth(motions: Path, name: str | None, frames: int, distance: float) -> GroundTruth:

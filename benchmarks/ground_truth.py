@@ -4,7 +4,7 @@
 
 The free body walks before SURREAL's camera (f = 600 pixels at 320x240) at 8 and at 4 metres, and
 before a camera that moves. Beside it stand what no ground truth can do without (projecting the
-mesh and finding the face that each pixel sees) and the plain functions of `textures.visibility`,
+mesh and finding the face that each pixel sees) and the plain functions of `textures.visibility.buffer`,
 one call a channel, which give the same labels. One core; the time is the process's own, so that
 whatever else the machine does matters little; the least of the repeats counts. Writing files is not
 in it.
@@ -18,14 +18,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mocap.body import Body
-from mocap.free_body import load_free_body
-from mocap.skinning import Skinning, skin
-from synth.ground_truth import CHANNELS, ground_truth
-from textures import visibility as plain
-from textures.camera import Camera, look_at
-from textures.shot import seen_pixels, take_shot
-from textures.uv_layout import texel_map
+from mocap.bodies.body import Body
+from mocap.bodies.free_body import load_free_body
+from mocap.bodies.skinning import Skinning, skin
+from synth.scene.ground_truth import CHANNELS, ground_truth
+from textures.visibility import buffer as plain
+from textures.visibility.camera import Camera, look_at
+from textures.visibility.rendering_tensor import texel_map
+from textures.visibility.shot import seen_pixels, take_shot
 
 
 def walk(body: Body, frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,10 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.acclaim import write_amc, write_asf
-from mocap.checking import check_motions
-from mocap.free_body import load_free_body
-from mocap.library import INDEX_COLUMNS, INDEX_NAME, MotionLibrary, open_motion_library
+from mocap.bodies.free_body import load_free_body
+from mocap.library.checking import check_motions
+from mocap.library.motion_library import (
+    INDEX_COLUMNS,
+    INDEX_NAME,
+    MotionLibrary,
+    open_motion_library,
+)
+from mocap.readers.acclaim.asf_amc import write_amc, write_asf
 from synth.standins.actions import ACTIONS
 from synth.standins.mannequin import Proportions, mannequin_skeleton
 from synth.standins.motions import generate

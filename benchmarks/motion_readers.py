@@ -26,12 +26,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.acclaim import read_amc, read_asf, write_amc, write_asf
-from mocap.body import Body
-from mocap.bvh import read_bvh
-from mocap.bvh_capture import bvh_motion
-from mocap.free_body import load_free_body
-from mocap.retarget import retarget
+from mocap.bodies.body import Body
+from mocap.bodies.free_body import load_free_body
+from mocap.readers.acclaim.asf_amc import read_amc, read_asf, write_amc, write_asf
+from mocap.readers.acclaim.capture import acclaim_capture
+from mocap.readers.bvh.capture import bvh_motion
+from mocap.readers.bvh.parser import read_bvh
+from mocap.retargeting.retarget import retarget
 
 SECONDS = 120  # of patience with one file
 FPS = 120.0
@@ -43,7 +44,9 @@ def ours(body: Body, skeletons: dict[Path, object]) -> dict[str, tuple[str, Read
 
     def smpl(path: Path, step: int) -> object:
         skeleton = skeletons[path]
-        return retarget(skeleton, read_amc(path, skeleton)[::step], body, fps=FPS / step)
+        return retarget(
+            acclaim_capture(skeleton, read_amc(path, skeleton)[::step]), body, fps=FPS / step
+        )
 
     return {
         "surrealpp, numbers": (".amc", lambda path: read_amc(path, skeletons[path])),

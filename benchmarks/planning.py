@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.library import MotionEntry
+from mocap.library.motion_library import MotionEntry
 from synth.plans.coverage import coverage
 from synth.plans.plan import make_plan
 from synth.plans.plan_row import read_plan, write_plan

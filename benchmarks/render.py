@@ -52,8 +52,8 @@ from render_timing import (
     whole_clips,
 )
 
-from synth import ground_truth
 from synth.plans.preset import ENGINES
+from synth.scene import ground_truth
 from synth.scene.blender import import_blender
 from synth.scene.picture import covered_box
 

@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.body import Body
-from mocap.library import MotionEntry, load_motion
-from mocap.skinning import Skinning
-from synth.film_inputs import BodySource, FilmInputs, open_inputs
+from mocap.bodies.body import Body
+from mocap.bodies.loading import BodySource
+from mocap.bodies.skinning import Skinning
+from mocap.library.motion_library import MotionEntry, load_motion
+from synth.clips.clip_info import planned_take
+from synth.films.clip_renderer import StudioSettings
+from synth.films.inputs import FilmInputs, open_inputs
 from synth.plans.plan import make_plan
 from synth.plans.plan_row import PlanRow
 from synth.plans.preset import read_preset
 from synth.scene.blender_materials import irradiance_form
 from synth.scene.light import SphericalHarmonics, light_of
-from synth.scene.take import Take, posed, stage
+from synth.scene.take import Take, posed
 from synth.standins.motions import write_motions
 from synth.standins.wardrobe import paint_outfit
-from synth.studio import StudioSettings
 from textures.library import TextureEntry, write_manifest, write_texture
 
 TEXTURE_SIZE = 256
@@ -68,7 +70,7 @@ def make_shot(
         raise SystemExit(f"{motions}: no motion {motion} beside another; --motion names one")
     row = _row(inputs, named[motion], frames)
     other = next(entry for name, entry in named.items() if name != motion)
-    take = stage(row, load_motion(named[motion], body, fps=row.fps), body)
+    take = planned_take(row, load_motion(named[motion], body, fps=row.fps), body)
     vertices, joints = posed(take, Skinning(body))
     for name in ("partial", "scratch", "out"):
         (folder / name).mkdir()

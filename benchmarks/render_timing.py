@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from render_shot import Shot
 
-from synth.ground_truth import ground_truth
+from synth.films.clip_renderer import Studio
 from synth.plans.plan_row import PlanRow
 from synth.scene.blender import FilmScene, import_blender, quiet
+from synth.scene.ground_truth import ground_truth
 from synth.scene.picture import Picture, covered_box
 from synth.scene.raster import RasterScene
-from synth.studio import Studio
-from textures.camera import Camera
+from textures.visibility.camera import Camera
 
 FULL, RECTANGLE = "Cycles, full frame", "Cycles, rectangle"
 SCENE, RASTER = "FilmScene.render", "RasterScene.render"

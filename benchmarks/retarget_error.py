@@ -39,14 +39,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.acclaim import read_amc, read_asf
-from mocap.acclaim_capture import acclaim_capture
-from mocap.body import JOINT_NAMES, PARENTS
-from mocap.bvh import read_bvh
-from mocap.bvh_capture import bvh_capture, cmu_name
-from mocap.capture import SIDES, Capture
+from mocap.bodies.body import JOINT_NAMES, PARENTS
+from mocap.bodies.free_body import load_free_body
 from mocap.errors import BadInput
-from mocap.footing import (
+from mocap.library.motion_library import open_motion_library
+from mocap.readers.acclaim.asf_amc import read_amc, read_asf
+from mocap.readers.acclaim.capture import acclaim_capture
+from mocap.readers.bvh.capture import bvh_capture, cmu_name
+from mocap.readers.bvh.parser import read_bvh
+from mocap.retargeting.capture import SIDES, Capture
+from mocap.retargeting.ground import (
     Soles,
     chain_joints,
     global_rotations,
@@ -54,9 +56,7 @@ from mocap.footing import (
     standing_feet,
     treading_feet,
 )
-from mocap.free_body import load_free_body
-from mocap.library import open_motion_library
-from mocap.retarget import leg_length, retarget_capture
+from mocap.retargeting.retarget import leg_length, retarget
 from mocap.rotations import unit
 
 LIMB_JOINTS = ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist", "hand")
@@ -198,7 +198,7 @@ def main() -> None:
     soles = soles_of(body)
     rows, kept = [], {}
     for path, capture, fps, category in captures(arguments.folder, arguments.only):
-        pose, translation = retarget_capture(capture, body, fps=fps)
+        pose, translation = retarget(capture, body, fps=fps)
         pelvis = translation + soles.joints[0]
         rotations = global_rotations(pose)
         joints = chain_joints(rotations, soles.joints)

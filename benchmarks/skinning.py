@@ -19,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from mocap.body import PARENTS, Body, parts_of_faces
-from mocap.skinning import Skinning
+from mocap.bodies.body import PARENTS, Body, parts_of_faces
+from mocap.bodies.skinning import Skinning
 
 VERTICES, FACES = 6890, 13776
 BATCHES = (1, 64, 256)

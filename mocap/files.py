@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that the package keeps."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ STAND_IN = "STAND_IN"
 def is_stand_in(folder: str | os.PathLike[str]) -> bool:
     """Whether the folder says that its data are generated."""
     return (Path(folder) / STAND_IN).is_file()
+
+
+CMU_INDEX = Path(__file__).with_name("cmu_index.csv")
+"""Facts about CMU's database: category and frame rate of each motion."""
+
+
+def cache_folder() -> Path:
+    """`$SURREALPP_CACHE`, else `~/.cache/surrealpp`."""
+    return Path(os.environ.get("SURREALPP_CACHE", Path.home() / ".cache" / "surrealpp"))
 
 
 @contextmanager

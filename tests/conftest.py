@@ -20,6 +20,6 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def body():
     """The free body (built once, then cached)."""
-    from mocap.free_body import load_free_body
+    from mocap.bodies.free_body import load_free_body
 
     return load_free_body()

@@ -17,9 +17,9 @@ from torch import nn
 
 from mocap.errors import BadInput
 from mocap.files import written_whole
-from textures.body_fit_network import BodyFitConfig, BodyFitNetwork
-from textures.generator import GeneratorConfig, TextureGenerator
-from textures.reid_network import PCB, ReidConfig
+from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
+from textures.reid.pcb import PCB, ReidConfig
+from textures.rstg.unet import GeneratorConfig, TextureGenerator
 
 WEIGHTS = Path(__file__).parent / "weights"
 KINDS: dict[str, tuple[type, type]] = {

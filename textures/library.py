@@ -16,11 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mocap.body import Body
+from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.files import written_whole
 from textures.market1501 import read_image
-from textures.uv_layout import check_layout
+from textures.visibility.uv_layout import check_layout
 
 MANIFEST = "textures.jsonl"
 SPLITS = ("train", "val", "test")

@@ -24,10 +24,10 @@ def body(file: Path | None, gender: str | None, uv: Path | None, out: Path | Non
     FILE is an SMPL, SMPL-H or SMPL-X model (.npz or .pkl, official or cleaned) that you have licensed;
     without it the free body is shown. No code in a file is ever run.
     """
-    from mocap.bodies import describe, load_body
+    from mocap.bodies.loading import describe, load_body
 
     if out is not None:
-        from synth.turntable import check_suffix, write_turntable
+        from synth.pictures.turntable import check_suffix, write_turntable
 
         check_suffix(out)
     found = load_body(file, uv=uv, gender=gender)

@@ -43,12 +43,12 @@ def check(
     one. A clip with a damaged file is bad. Files that are missing, as channels that were taken away to
     be computed again, are named.
     """
-    from synth.film_inputs import BodySource
-    from synth.proof.check_summary import summary_fields, summary_table
-    from synth.proof.inspection import inspect
+    from mocap.bodies.loading import BodySource
+    from synth.checks.inspection import inspect
+    from synth.checks.summary import summary_fields, summary_table
 
     if picture is not None:
-        from synth.proof.channel_sheet import write_channel_sheet
+        from synth.pictures.channel_sheet import write_channel_sheet
 
         write_channel_sheet(picture, folder)
     found = inspect(

@@ -10,7 +10,7 @@ import click
 @click.command()
 def doctor() -> None:
     """What this machine has and lacks; non-zero exit where something will not run."""
-    from synth.doctor import YOURS_TO_BRING, diagnose
+    from synth.doctor.diagnosis import YOURS_TO_BRING, diagnose
 
     findings = diagnose()
     for finding in findings:

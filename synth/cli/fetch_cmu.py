@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cmu_download import ADDRESS
+from synth.download.cmu import ADDRESS
 
 
 @click.command("fetch-cmu")
@@ -29,7 +29,7 @@ def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float) -> None:
     """
     from tqdm import tqdm
 
-    from synth import cmu_download
+    from synth.download import cmu as cmu_download
 
     with tqdm(total=cmu_download.files_of(subjects), unit="file", smoothing=0.1) as bar:
 

@@ -86,9 +86,10 @@ def _preset(options: dict[str, Any]) -> Any:
 
 def _plans(options: dict[str, Any], textures: dict[str, Path]) -> tuple[Any, dict[str, list]]:
     """The opened inputs and the plan of each texture library."""
+    from mocap.bodies.loading import BodySource
     from mocap.errors import BadInput
-    from synth.film_inputs import BodySource, open_inputs
-    from synth.films import plan_films
+    from synth.films.inputs import open_inputs
+    from synth.films.render_videos import plan_films
 
     preset = _preset(options)
     left_out: list[str] = []
@@ -197,12 +198,13 @@ def render_videos(
 
     Interrupt it at any time; the same command goes on where it stopped.
     """
+    from mocap.bodies.loading import BodySource
     from mocap.errors import BadInput
-    from synth import films
-    from synth.crew.cost import parse_duration
-    from synth.crew.prediction import require_room
-    from synth.crew.running import Running, require_means
-    from synth.film_inputs import BodySource, open_inputs
+    from synth.films import render_videos as films
+    from synth.films.cost import parse_duration
+    from synth.films.inputs import open_inputs
+    from synth.films.prediction import require_room
+    from synth.films.run_options import Running, require_means
     from synth.plans.coverage import coverage
     from synth.plans.plan_row import parse_shard, read_plan
 

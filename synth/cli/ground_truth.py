@@ -39,8 +39,8 @@ def ground_truth(
     Neither Blender nor the motions are needed, and the files are those that were rendered. Interrupt it
     at any time; the same command goes on where it stopped.
     """
-    from synth.film_inputs import BodySource
-    from synth.proof.recomputation import recompute
+    from mocap.bodies.loading import BodySource
+    from synth.checks.recomputation import recompute
 
     summary = recompute(
         folder,

@@ -36,15 +36,15 @@ def motions(
     frames, static takes, impossible speeds, feet under the floor or sliding, and limbs inside each
     other. They are remembered; interrupt it at any time, the same command goes on where it stopped.
     """
-    from mocap.checking import check_motions
-    from mocap.library import open_motion_library
+    from mocap.library.checking import check_motions
+    from mocap.library.motion_library import open_motion_library
 
     if workers is not None and workers < 1:
         raise click.BadParameter("expected at least 1", param_hint="--workers")
     library = open_motion_library(folder, fps=fps)
     library = library.select(categories=categories, subjects=subjects, least_seconds=min_seconds)
     if (check or verdict) and library.entries:
-        from mocap.free_body import load_free_body
+        from mocap.bodies.free_body import load_free_body
 
         library = check_motions(library, load_free_body(), workers=workers)
     library = library.select(verdict=verdict)

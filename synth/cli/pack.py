@@ -35,7 +35,7 @@ def pack(
     """
     from mocap.errors import BadInput
     from synth.clips import shards
-    from synth.ground_truth import CHANNELS
+    from synth.scene.ground_truth import CHANNELS
 
     wanted = None
     if channels is not None:

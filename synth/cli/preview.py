@@ -55,7 +55,7 @@ def preview(
 
     Left is orange and right is blue; the floor's lines are a metre apart.
     """
-    from synth.preview import film_motion
+    from synth.pictures.preview import film_motion
 
     filmed = film_motion(
         motion,

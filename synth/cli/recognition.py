@@ -136,10 +136,10 @@ def eval_ucf101(
     on where it was stopped. Options that are not given come from --preset.
     """
     from action_recog.errors import BadInput
-    from action_recog.experiment import PRESETS, Data, run_experiment
-    from action_recog.resnet3d import network
-    from action_recog.results import text_table
-    from action_recog.training import Machine
+    from action_recog.experiment.experiment import PRESETS, Data, run_experiment
+    from action_recog.experiment.results import text_table
+    from action_recog.networks.resnet3d import network
+    from action_recog.training.loop import Machine
 
     protocol = PRESETS[preset]
     cut = protocol.views

@@ -31,8 +31,8 @@ def report(
     picture: Path | None,
 ) -> None:
     """One self-contained HTML file of textures, films and results."""
-    from mocap.free_body import load_free_body
-    from synth.report import write_picture, write_report
+    from mocap.bodies.free_body import load_free_body
+    from synth.pictures.report import write_picture, write_report
 
     if not (textures or films or recognition):
         raise click.UsageError("nothing to report; give --textures, --films or --recognition")

@@ -50,7 +50,7 @@ def pedestrians(
     junk: int,
 ) -> None:
     """Pedestrian crops as Market-1501's, with the true textures and the truth beside them."""
-    from mocap.free_body import load_free_body
+    from mocap.bodies.free_body import load_free_body
     from synth.standins.pedestrians import MarketSize, write_pedestrians
 
     size = MarketSize(
@@ -70,7 +70,7 @@ def pedestrians(
 @click.option("--workers", type=int, help="Processes.  [default: one a core]")
 def actions(out: Path, seed: int, workers: int | None) -> None:
     """Action videos in UCF101's layout, with its split lists."""
-    from mocap.free_body import load_free_body
+    from mocap.bodies.free_body import load_free_body
     from synth.standins.action_videos import write_action_videos
 
     written = write_action_videos(out, body=load_free_body(), seed=seed, workers=workers)

@@ -47,8 +47,8 @@ FOLDER = click.Path(path_type=Path)
 def harvest_textures(images, out, size, splits, detail, licence, stand_in, sheet_rows, body_fit,
                      generator, reid, device, strict) -> None:  # fmt: skip
     """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet."""
-    from mocap.free_body import load_free_body
-    from textures.harvest import Harvester, harvest
+    from mocap.bodies.free_body import load_free_body
+    from textures.harvest.harvest import Harvester, harvest
 
     harvester = Harvester(
         load_free_body(), body_fit=body_fit, generator=generator, reid=reid, device=device,
@@ -99,7 +99,7 @@ def _common(function):
 @click.option("--width", default=32, show_default=True)
 def train_body_fit(batch, depth, width, **common) -> None:
     """Body fit, on generated pedestrians."""
-    from synth.texture_networks import train_body_fit_run
+    from synth.training.texture_networks import train_body_fit_run
 
     _say(train_body_fit_run(batch=batch, depth=depth, width=width, command=_command(), **common))
 
@@ -117,7 +117,7 @@ def train_body_fit(batch, depth, width, **common) -> None:
 )
 def train_reid(**options) -> None:
     """The re-ID network (PCB)."""
-    from synth.texture_networks import train_reid_run
+    from synth.training.texture_networks import train_reid_run
 
     _say(train_reid_run(command=_command(), **options))
 
@@ -152,7 +152,7 @@ def train_reid(**options) -> None:
 @click.option("--market", type=FOLDER, help="Train on this Market-1501 folder instead.")
 def train_generator(**options) -> None:
     """The texture generator."""
-    from synth.texture_networks import train_generator_run
+    from synth.training.texture_networks import train_generator_run
 
     _say(train_generator_run(command=_command(), **options))
 

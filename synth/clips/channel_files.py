@@ -16,9 +16,9 @@ import numpy as np
 from mocap.errors import BadInput
 from synth.clips.compact_channels import compact_files, read_compact, write_compact
 from synth.clips.surreal_channels import read_surreal, surreal_files, write_surreal
-from synth.ground_truth import CHANNELS, GroundTruth
+from synth.plans.plan_row import LAYOUTS
+from synth.scene.ground_truth import CHANNELS, GroundTruth
 
-LAYOUTS = ("surreal", "compact")
 _ADVICE = "render the clip again, or recompute the channel"
 
 

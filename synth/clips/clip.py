@@ -2,7 +2,8 @@
 
 A clip ``<stem>`` is ``<stem>.mp4``, ``<stem>_info.mat`` (``synth.clips.clip_info``), one or two files a
 channel (``synth.clips.channel_files``) and ``<stem>_check.json``, the verdict of its checks
-(``synth.proof.verdicts``). Everything of a clip is written in a folder of its own and then moved into
+(``synth.checks.clip_results``). Everything of a clip is written in a folder of its own and then
+moved into
 place, ``_info.mat`` last: a clip is published when that file is there. The same arrays give the
 same bytes (no time stamps). ``synth.clips.conventions``, written as conventions.json, says what the
 numbers mean.
@@ -33,8 +34,8 @@ from synth.clips.clip_info import (
 from synth.clips.conventions import CONVENTIONS
 from synth.clips.mat_files import read_mat
 from synth.clips.video_files import read_video, write_video
-from synth.ground_truth import GroundTruth
 from synth.plans.plan_row import PlanRow
+from synth.scene.ground_truth import GroundTruth
 from synth.scene.take import Take
 
 __all__ = [
@@ -68,7 +69,7 @@ def write_clip(
     versions: dict[str, str],
 ) -> None:
     """Write the files of a clip into ``folder``: frames (T,H,W,3) RGB uint8, and the row's channels
-    in the row's layout. Its verdict (``synth.proof.verdicts``) is yet to come.
+    in the row's layout. Its verdict (``synth.checks.clip_results``) is yet to come.
     """
     stem = stem_in(folder, row)
     write_video(Path(f"{stem}.mp4"), frames, row.fps)

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from mocap.bodies.body import Body
 from mocap.errors import BadInput
+from mocap.motion import Motion
 from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
-from synth.ground_truth import GroundTruth
 from synth.plans.plan_row import PlanRow
-from synth.scene.take import Take
-from textures.camera import Camera
+from synth.scene.ground_truth import GroundTruth
+from synth.scene.take import Take, film_take
+from textures.visibility.camera import Camera
 
 _ADVICE = "remove the clip's files and render it again"
 _SHAPES = {  # of the fields that readers rely on; T is the number of frames
@@ -144,6 +146,20 @@ def read_info(stem: Path | str) -> dict[str, Any]:
 def row_of(info: dict[str, Any]) -> PlanRow:
     """The row by which the clip was made. Raises ValueError where there is none."""
     return PlanRow.from_json(text_of(info.get("plan_row", "")))
+
+
+def planned_take(row: PlanRow, motion: Motion, body: Body) -> Take:
+    """The take of a plan's row: ``motion`` at the row's frame rate, made for ``body``."""
+    return film_take(
+        motion,
+        body,
+        row.view,
+        betas=row.betas,
+        start=row.start,
+        frames=row.frames,
+        height=row.height,
+        width=row.width,
+    )
 
 
 def take_of(info: dict[str, Any]) -> Take:

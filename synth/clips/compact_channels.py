@@ -34,7 +34,7 @@ from synth.clips.quantisation import (
     real_numbers,
     unit_vectors,
 )
-from synth.ground_truth import GroundTruth
+from synth.scene.ground_truth import GroundTruth
 
 VERSION = 1
 DEPTH_STEP = 2.0**-12  # metres

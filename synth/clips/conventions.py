@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mocap.body import JOINT_NAMES, PART_NAMES
+from mocap.bodies.body import JOINT_NAMES, PART_NAMES
 from synth.clips.compact_channels import COMPACT, ERRORS
 from synth.clips.surreal_channels import NO_DEPTH
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.array_files import ArrayFile
 from mocap.errors import BadInput
+from mocap.parsing.array_files import ArrayFile
 
 _VERSION, _DEFLATED = 20, 8
 _DATE = (1980 - 1980) << 9 | 1 << 5 | 1  # the format's first day

@@ -15,7 +15,7 @@ import numpy as np
 
 from mocap.errors import BadInput
 from synth.clips.mat_files import numbered, read_mat, stacked, write_mat
-from synth.ground_truth import GroundTruth
+from synth.scene.ground_truth import GroundTruth
 
 NO_DEPTH = 1e10  # what SURREAL (Blender) writes where there is nothing
 _ADVICE = "render the clip again, or recompute the channel"

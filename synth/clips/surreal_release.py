@@ -29,8 +29,8 @@ from synth.clips.clip import Clip
 from synth.clips.mat_files import read_mat, stacked
 from synth.clips.surreal_channels import NO_DEPTH
 from synth.clips.video_files import read_video
-from synth.ground_truth import GroundTruth
-from textures.camera import intrinsic_matrix
+from synth.scene.ground_truth import GroundTruth
+from textures.visibility.camera import intrinsic_matrix
 
 FOCAL = 600.0  # pixels, of 320x240
 # Rows: SURREAL's camera axes (x right, y down, z forward) in its world, as its scripts have them:

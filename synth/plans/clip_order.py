@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mocap.library import MotionEntry
+from mocap.library.motion_library import MotionEntry
 from synth.plans.preset import Windows
 
 

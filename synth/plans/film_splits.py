@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from mocap.errors import BadInput
-from mocap.library import MotionEntry
-from mocap.splits import hashed_split, surreal_split
+from mocap.library.motion_library import MotionEntry
+from mocap.library.splits import hashed_split, surreal_split
 from textures.library import SPLITS, TextureEntry
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.library import MotionEntry
+from mocap.library.motion_library import MotionEntry
 from synth.plans.clip_order import ClipSlot, clip_order
 from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
-from synth.plans.scene_rota import SceneRota
-from synth.plans.wardrobe_rota import WardrobeRota, choose_textures
-from synth.scene.camera import draw_view
+from synth.plans.scene_sampler import SceneRota
+from synth.plans.texture_sampler import WardrobeRota, choose_textures
+from synth.plans.view_sampler import draw_view
 from textures.library import SPLITS, TextureEntry
 
 Unfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]

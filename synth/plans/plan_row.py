@@ -14,35 +14,13 @@ from typing import Any
 
 from mocap.errors import BadInput
 from mocap.files import written_whole
+from synth.scene.camera import View
 
+LAYOUTS = (
+    "surreal",
+    "compact",
+)  # of the files of dense channels; see ``synth.clips.channel_files``
 PLAN_VERSION = 2  # raised whenever the same row would give another clip
-
-
-@dataclass(frozen=True)
-class View:
-    """A camera as it was drawn; ``synth.scene.camera`` places it once the body's path is known.
-
-    ``policy`` "framed" or "start" (see ``synth.plans.preset.CameraRanges``). ``sides`` are yaws in
-    radians (0: the camera stands at +z of the person, pi/2: at +x), the first of them preferred.
-    ``distance`` in metres, ``height`` above the floor or None for level with the person, ``pitch`` in
-    radians, looking down. ``offset``: the share of the room left by which the person is moved off the
-    centre. ``far``, ``border``, ``flesh``: as in CameraRanges. ``move`` is its kind,
-    ``amount`` its size (radians; metres for a dolly), ``phase`` seeds a hand's shake.
-    """
-
-    policy: str
-    focal: float
-    sides: tuple[float, ...]
-    distance: float
-    height: float | None
-    pitch: float
-    offset: tuple[float, float]
-    far: float
-    border: int
-    flesh: float
-    move: str = "still"
-    amount: float = 0.0
-    phase: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
-from synth.clips.channel_files import LAYOUTS
-from synth.ground_truth import CHANNELS
+from synth.plans.plan_row import LAYOUTS
+from synth.scene.ground_truth import CHANNELS
 from synth.scene.light import LIGHT_KINDS
 from synth.scene.raster import LATTICES
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from mocap.errors import BadInput
 from synth.scene.backgrounds import load_photograph, paint_background
-from textures.camera import Camera
+from textures.visibility.camera import Camera
 
 
 def plate_directions(camera: Camera, first: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,8 @@ This is the only file that imports ``bpy``, and it does so when a scene is made,
 renders. Blender keeps one global state, so a process holds one ``FilmScene`` at a time.
 
 Vertices, cameras and light come in our conventions (world y up, camera x right, y down, z forward;
-see ``textures.camera``). Blender's world is z up; the turn between the two lives here and nowhere
+see ``textures.visibility.camera``). Blender's world is z up; the turn between the two lives here
+and nowhere
 else. Inside Blender the mesh keeps our coordinates and its object carries the turn.
 
 Under `SphericalHarmonics` the colour is ``texture * max(E(n), 0)``, as SURREAL lights its bodies:
@@ -40,8 +41,8 @@ from synth.scene.cast_shadow import FloorPatch, shadow_patch
 from synth.scene.exr import read_exr
 from synth.scene.light import Light, SphericalHarmonics
 from synth.scene.picture import Picture, covered_box
-from synth.system_libraries import require_system_libraries
-from textures.camera import Camera
+from synth.scene.system_libraries import require_system_libraries
+from textures.visibility.camera import Camera
 
 DEVICES = ("cpu", "cuda", "optix", "hip", "oneapi", "metal")
 

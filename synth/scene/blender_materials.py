@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from textures.shading import sh_irradiance
+from textures.visibility.shading import sh_irradiance
 
 BODY_PASS = "body"
 """Name of the pass (AOV) that holds the body's coverage where a floor catches shadows."""
@@ -67,7 +67,7 @@ class HarmonicsMaterial:
         self._texture.image = image
 
     def set_light(self, coefficients: np.ndarray) -> None:
-        """Shine with SURREAL's nine coefficients (9,), as ``textures.shading`` does."""
+        """Shine with SURREAL's nine coefficients (9,), as ``textures.visibility.shading`` does."""
         quadratic, linear = irradiance_form(coefficients)
         turn = self._to_blender
         for node, row in zip(self._rows, turn @ quadratic @ turn.T):

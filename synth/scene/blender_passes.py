@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from textures.camera import Camera
+from textures.visibility.camera import Camera
 
 _PASSES = ("z", "vector", "normal", "material_index")
 _PARTS = 25  # background and 24

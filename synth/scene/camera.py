@@ -2,7 +2,8 @@
 
 SURREAL (Varol et al., CVPR 2017) films with a level camera, f = 600 pixels on 320x240, at a distance
 N(8, 1) m from where the person starts, from a uniformly random side; people walk out of its frames.
-Ours draws the same numbers (`draw_view`, once a row of the plan) and then obeys the view's policy
+Ours draws the same numbers (`synth.plans.view_sampler`, once a row of the plan) and then obeys the
+view's policy
 (`place_cameras`, once the body's path is known):
 
 "framed"
@@ -26,13 +27,38 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from synth.plans.plan_row import View
-from synth.plans.preset import CameraRanges
-from textures.camera import Camera, intrinsic_matrix
+from textures.visibility.camera import Camera, intrinsic_matrix
 
 _SHAKE_HERTZ = (0.4, 0.9, 1.7, 3.1)  # of a hand that holds a camera: a slow sway and some tremble
 _SHAKE_SHARES = (0.6, 0.3, 0.15, 0.06)
 _SHAKE_METRES = 0.4  # sideways metres for a radian of shake
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera as it was drawn; ``synth.scene.camera`` places it once the body's path is known.
+
+    ``policy`` "framed" or "start" (see ``synth.plans.preset.CameraRanges``). ``sides`` are yaws in
+    radians (0: the camera stands at +z of the person, pi/2: at +x), the first of them preferred.
+    ``distance`` in metres, ``height`` above the floor or None for level with the person, ``pitch`` in
+    radians, looking down. ``offset``: the share of the room left by which the person is moved off the
+    centre. ``far``, ``border``, ``flesh``: as in CameraRanges. ``move`` is its kind,
+    ``amount`` its size (radians; metres for a dolly), ``phase`` seeds a hand's shake.
+    """
+
+    policy: str
+    focal: float
+    sides: tuple[float, ...]
+    distance: float
+    height: float | None
+    pitch: float
+    offset: tuple[float, float]
+    far: float
+    border: int
+    flesh: float
+    move: str = "still"
+    amount: float = 0.0
+    phase: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,38 +69,6 @@ class FilmCameras:
     cameras: tuple[Camera, ...]
     yaw: float
     distance: float
-
-
-def draw_view(rng: np.random.Generator, ranges: CameraRanges) -> View:
-    """A view drawn from the ranges of a preset."""
-    distance = max(ranges.near, float(rng.normal(ranges.distance_mean, ranges.distance_spread)))
-    sides = tuple(float(yaw) for yaw in rng.uniform(0.0, 2 * np.pi, size=ranges.sides))
-    offset = tuple(float(share) for share in rng.uniform(-0.45, 0.45, size=2))
-    height = float(rng.uniform(*ranges.height)) if ranges.height else None
-    pitch = float(np.radians(rng.uniform(*ranges.pitch)))
-    names = sorted(ranges.moves)
-    shares = np.array([ranges.moves[name] for name in names])
-    move = names[int(rng.choice(len(names), p=shares / shares.sum()))]
-    amount, phase = float(rng.uniform(-1.0, 1.0)), int(rng.integers(2**31))
-    most = {"still": 0.0, "dolly": ranges.dolly, "pan": np.radians(ranges.pan)}
-    most |= {"orbit": np.radians(ranges.orbit), "handheld": np.radians(ranges.shake)}
-    if move == "handheld":
-        amount = abs(amount)
-    return View(
-        policy=ranges.policy,
-        focal=ranges.focal,
-        sides=sides,
-        distance=distance,
-        height=height,
-        pitch=pitch,
-        offset=offset,
-        far=ranges.far,
-        border=ranges.border,
-        flesh=ranges.flesh,
-        move=move,
-        amount=amount * float(most[move]),
-        phase=phase if move == "handheld" else 0,
-    )
 
 
 def place_cameras(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth.scene.light import WAIST, AreaLamps, Environment, Light, SunSky, direction
-from textures.camera import Camera
+from textures.visibility.camera import Camera
 
 _AMBIENT = 0.9  # metres around a body where it takes more than a hundredth of an even sky
 _ENVIRONMENT = 3.0  # metres for a sky that may hold a sun

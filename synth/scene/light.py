@@ -43,7 +43,7 @@ def direction(azimuth: float, elevation: float) -> np.ndarray:
 class SphericalHarmonics:
     """SURREAL's nine coefficients: irradiance of the world normal, without shadows.
 
-    `textures.shading.sh_irradiance` says which axes they belong to.
+    `textures.visibility.shading.sh_irradiance` says which axes they belong to.
     """
 
     coefficients: tuple[float, ...]
@@ -235,7 +235,7 @@ def sample_light(rng: np.random.Generator) -> np.ndarray:
     """Nine coefficients, float32, distributed as SURREAL's (Varol et al. 2017).
 
     All uniform in [-0.7, 0.7], but the first (ambient) in [0.5, 1.4] and the second in [-0.7, 0],
-    which lights from above. `textures.shading.sh_irradiance` says which axes they belong to.
+    which lights from above. `textures.visibility.shading.sh_irradiance` says which axes they belong to.
     """
     coefficients = 0.7 * rng.uniform(-1.0, 1.0, size=9)
     coefficients[0] = 0.5 + 0.9 * rng.random()

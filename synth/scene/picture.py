@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from textures.camera import Camera
-from textures.shading import srgb_byte, srgb_to_linear
+from textures.visibility.camera import Camera
+from textures.visibility.shading import srgb_byte, srgb_to_linear
 
 _LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 

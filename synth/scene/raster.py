@@ -23,10 +23,10 @@ import numpy as np
 from mocap.errors import BadInput
 from synth.scene.light import Light, SphericalHarmonics
 from synth.scene.picture import Picture, pixel_box
-from textures.camera import Camera
-from textures.rasterisation import NEAR
-from textures.shading import NO_SUN, surface_colour
-from textures.vertex_normals import normals_at
+from textures.visibility.camera import Camera
+from textures.visibility.rasterisation import NEAR
+from textures.visibility.shading import NO_SUN, surface_colour
+from textures.visibility.vertex_normals import normals_at
 
 LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (5, 1), 37: (6, 1)}
 """Samples a pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are

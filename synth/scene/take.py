@@ -7,18 +7,18 @@ without Blender.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from mocap.body import Body
-from mocap.footing import chain_joints, global_rotations, settle
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
-from mocap.skinning import Skinning, skin
-from synth.plans.plan_row import PlanRow
-from synth.scene.camera import place_cameras
-from textures.camera import Camera
+from mocap.retargeting.ground import chain_joints, global_rotations, settle
+from synth.scene.camera import View, place_cameras
+from textures.visibility.camera import Camera
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,39 @@ class Take:
         return len(self.pose) - 2
 
 
-def stage(row: PlanRow, motion: Motion, body: Body) -> Take:
-    """The take of a row: ``motion`` (at the row's fps, made for ``body``) cut, settled on the ground
-    for the row's shape, and filmed from the row's view.
+def film_take(
+    motion: Motion,
+    body: Body,
+    view: View,
+    *,
+    betas: Sequence[float],
+    start: int,
+    frames: int,
+    height: int,
+    width: int,
+) -> Take:
+    """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
+
+    Args:
+        motion: at the film's frame rate, made for ``body``.
+        body: the body that moves.
+        view: the camera as it was drawn.
+        betas: (10,) shape.
+        start: first frame of the clip in ``motion``.
+        frames: T, how many frames the clip has.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
     """
-    betas = np.array(row.betas, np.float32)
-    pose, translation, ends = clip_motion(motion, body, betas, start=row.start, frames=row.frames)
-    joints = pose_joints(body, pose=pose, betas=betas, translation=translation)
-    placed = place_cameras(joints, row.view, width=row.width, height=row.height, fps=row.fps)
+    shape = np.array(betas, np.float32)
+    pose, translation, ends = clip_motion(motion, body, shape, start=start, frames=frames)
+    joints = pose_joints(body, pose=pose, betas=shape, translation=translation)
+    placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
     cameras = list(placed.cameras)
     if not ends[0]:
         cameras[0] = cameras[1]
     if not ends[1]:
         cameras[-1] = cameras[-2]
-    return Take(pose, translation, betas, tuple(cameras), ends, placed.yaw, placed.distance)
+    return Take(pose, translation, shape, tuple(cameras), ends, placed.yaw, placed.distance)
 
 
 def posed(take: Take, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +109,7 @@ def clip_motion(
 def pose_joints(
     body: Body, *, pose: np.ndarray, betas: np.ndarray, translation: np.ndarray
 ) -> np.ndarray:
-    """Joints (T,24,3) of a motion without its vertices; as ``mocap.skinning.skin``."""
+    """Joints (T,24,3) of a motion without its vertices; as ``mocap.bodies.skinning.skin``."""
     rest = body.joint_regressor @ (body.template + body.shape_directions @ betas)
     positions = chain_joints(global_rotations(pose), rest)
     return positions + (np.asarray(translation) + rest[0])[:, None]

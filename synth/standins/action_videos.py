@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mocap.body import Body
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, written_whole
-from mocap.skinning import Skinning
 from synth.standins.camcorder import VideoFormat, film_video, sample_setting, write_video
 from synth.standins.wardrobe import Mannequin, mannequin
 

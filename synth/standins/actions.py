@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mocap.footing import SIDES
+from mocap.retargeting.ground import SIDES
 from synth.standins.choreography import (
     FORWARD,
     GUARD,

@@ -16,19 +16,20 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mocap.body import Body
-from mocap.retarget import retarget
-from mocap.skeleton import Skeleton
-from mocap.skinning import Skinning, skin
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning, skin
+from mocap.readers.acclaim.capture import acclaim_capture
+from mocap.retargeting.retarget import retarget
+from mocap.retargeting.skeleton import Skeleton
 from synth.scene.backgrounds import paint_background
 from synth.scene.light import sample_light
 from synth.standins.actions import ACTIONS
 from synth.standins.choreography import Manner, scene, unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
 from synth.standins.wardrobe import Mannequin, paint, sample_outfit
-from textures.camera import Camera, look_at
-from textures.shading import composite, radiance
-from textures.visibility import visibility
+from textures.visibility.buffer import visibility
+from textures.visibility.camera import Camera, look_at
+from textures.visibility.shading import composite, radiance
 
 FRAME_RATE = 25
 MOTION_STEP = 5  # every fifth of the mannequin's 120 frames a second: 24, shown at 25
@@ -124,7 +125,7 @@ def _perform(
     doing = next(a for a in ACTIONS if a.category == action)
     channels = perform(skeleton, unrest(stage, doing.stage(stage)))[::MOTION_STEP]
     first = int(rng.integers(len(channels) - count + 1))
-    pose, translation = retarget(skeleton, channels, body, fps=FPS / MOTION_STEP)
+    pose, translation = retarget(acclaim_capture(skeleton, channels), body, fps=FPS / MOTION_STEP)
     return pose[first : first + count], translation[first : first + count]
 
 

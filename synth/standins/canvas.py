@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from mocap.body import JOINT_NAMES, Body
-from textures.shading import to_bytes
-from textures.uv_layout import atlas, fill_gutters
-from textures.visibility import VisibilityBuffer, interpolate, vertex_normals
+from mocap.bodies.body import JOINT_NAMES, Body
+from textures.visibility.buffer import VisibilityBuffer, interpolate, vertex_normals
+from textures.visibility.shading import to_bytes
+from textures.visibility.uv_layout import atlas, fill_gutters
 
 Colour = tuple[float, float, float]
 

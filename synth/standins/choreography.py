@@ -13,8 +13,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
-from mocap.footing import SIDES
-from mocap.skeleton import Skeleton, axis_rotations
+from mocap.retargeting.ground import SIDES
+from mocap.retargeting.skeleton import Skeleton, axis_rotations
 from synth.standins.mannequin import (
     FPS,
     Performance,

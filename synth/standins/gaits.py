@@ -12,8 +12,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
-from mocap.footing import SIDES
-from mocap.skeleton import axis_rotations
+from mocap.retargeting.ground import SIDES
+from mocap.retargeting.skeleton import axis_rotations
 from synth.standins.choreography import Scene, standing
 from synth.standins.mannequin import FPS, Performance, arm_rotation, sole_height
 

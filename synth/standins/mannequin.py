@@ -13,9 +13,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
-from mocap.footing import SIDES, bent_leg
+from mocap.retargeting.ground import SIDES, bent_leg
+from mocap.retargeting.skeleton import Bone, Skeleton, axis_rotations, ordered_rotation
 from mocap.rotations import unit
-from mocap.skeleton import Bone, Skeleton, axis_rotations, ordered_rotation
 
 FPS = 120.0
 _LEG_TILT = 20.0  # CMU's rest pose stands with the legs this far apart, degrees

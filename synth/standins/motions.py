@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.acclaim import write_amc, write_asf
 from mocap.files import STAND_IN, written_whole
-from mocap.library import INDEX_COLUMNS, INDEX_NAME
-from mocap.skeleton import Skeleton
+from mocap.library.motion_library import INDEX_COLUMNS, INDEX_NAME
+from mocap.readers.acclaim.asf_amc import write_amc, write_asf
+from mocap.retargeting.skeleton import Skeleton
 from synth.standins.actions import ACTIONS, Action
 from synth.standins.choreography import Manner, scene, unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform

@@ -17,18 +17,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from mocap.body import Body
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, written_whole
-from mocap.skinning import Skinning, skin
-from textures.camera import Camera
-from textures.library import TextureEntry, write_manifest, write_texture
-from textures.market1501 import SPLIT_FOLDERS
-from textures.shading import linear_to_srgb, radiance
-from textures.uv_layout import texel_map
-from textures.visibility import VisibilityBuffer, parts, visibility
-
-from .photography import (
+from synth.standins.photography import (
     CROP_HEIGHT,
     CROP_WIDTH,
     Backdrop,
@@ -40,8 +33,14 @@ from .photography import (
     sample_occluder,
     shadow,
 )
-from .poses import sample_poses, turned
-from .wardrobe import mannequin, paint, sample_outfit
+from synth.standins.poses import sample_poses, turned
+from synth.standins.wardrobe import mannequin, paint, sample_outfit
+from textures.library import TextureEntry, write_manifest, write_texture
+from textures.market1501 import SPLIT_FOLDERS
+from textures.visibility.buffer import VisibilityBuffer, parts, visibility
+from textures.visibility.camera import Camera
+from textures.visibility.rendering_tensor import texel_map
+from textures.visibility.shading import linear_to_srgb, radiance
 
 SUPERSAMPLING = 3  # odd, so that the middle sample lies on the crop's pixel centre
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from synth.scene.backgrounds import paint_background
 from synth.scene.light import sample_light
-from textures.camera import Camera, intrinsic_matrix, look_at
-from textures.shading import to_bytes
+from textures.visibility.camera import Camera, intrinsic_matrix, look_at
+from textures.visibility.shading import to_bytes
 
 CROP_WIDTH, CROP_HEIGHT = 64, 128
 

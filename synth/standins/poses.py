@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mocap.body import JOINT_NAMES
+from mocap.bodies.body import JOINT_NAMES
 
 ACTIVITIES = {"walk": 0.58, "stand": 0.2, "run": 0.04, "phone": 0.07, "read": 0.05, "carry": 0.06}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import EDGE, Canvas, noise
-from .garments import Colour, Garment, Pattern, Print
+from synth.standins.canvas import EDGE, Canvas, noise
+from synth.standins.garments import Colour, Garment, Pattern, Print
 
 
 def _region(canvas: Canvas, garment: Garment) -> np.ndarray:

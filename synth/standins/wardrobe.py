@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mocap.body import Body
-
-from .canvas import Canvas, Mannequin, mannequin
-from .garments import (
+from mocap.bodies.body import Body
+from synth.standins.canvas import Canvas, Mannequin, mannequin
+from synth.standins.garments import (
     Colour,
     Garment,
     Print,
@@ -24,7 +23,7 @@ from .garments import (
     sample_print,
     sample_top,
 )
-from .tailoring import paint_garment, paint_print
+from synth.standins.tailoring import paint_garment, paint_print
 
 # Skin from very light to very dark, sRGB. Samples lie between neighbours.
 SKIN_TONES: tuple[Colour, ...] = (

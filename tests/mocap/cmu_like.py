@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mocap.skeleton import Bone, Skeleton
+from mocap.retargeting.skeleton import Bone, Skeleton
 
 _CHAINS = {
     "root": (

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.acclaim import write_amc, write_asf
-from mocap.body import JOINT_NAMES
-from mocap.skeleton import Skeleton
+from mocap.bodies.body import JOINT_NAMES
+from mocap.readers.acclaim.asf_amc import write_amc, write_asf
+from mocap.retargeting.skeleton import Skeleton
 from tests.mocap.cmu_like import cmu_like
 
 ARMS = (JOINT_NAMES.index("left_shoulder"), JOINT_NAMES.index("right_shoulder"))

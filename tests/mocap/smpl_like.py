@@ -16,8 +16,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from mocap.body import Body
-from mocap.smpl_files import HIERARCHIES
+from mocap.bodies.body import Body
+from mocap.bodies.smpl_files import HIERARCHIES
 
 VERTICES = 6890
 FINGERS = {"SMPL": (), "SMPL-H": (22, 37), "SMPL-X": (25, 40)}

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation, Slerp
 
-from mocap.acclaim_capture import acclaim_capture
-from mocap.body import JOINT_NAMES, PARENTS
-from mocap.capture import BONES, ENDS
-from mocap.footholds import hold_places, hold_turns, low, smoothed, speeds, spread
-from mocap.footing import foot_heights, global_rotations, soles_of
-from mocap.legs import bridge, pose_of
+from mocap.bodies.body import JOINT_NAMES, PARENTS
+from mocap.bodies.skinning import Skinning, skin
 from mocap.quaternions import all_halfway, arcs, from_matrices, to_matrices, turned_by
-from mocap.skeleton import forward_kinematics
-from mocap.skinning import Skinning, skin
+from mocap.readers.acclaim.capture import acclaim_capture
+from mocap.retargeting.capture import BONES, ENDS
+from mocap.retargeting.foot_contacts import hold_places, hold_turns, low, smoothed, speeds, spread
+from mocap.retargeting.ground import foot_heights, global_rotations, soles_of
+from mocap.retargeting.legs import bridge, pose_of
+from mocap.retargeting.skeleton import forward_kinematics
 from tests.mocap.cmu_like import cmu_like
 
 J = {name: i for i, name in enumerate(JOINT_NAMES)}

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.body import Body
-from mocap.skinning import Skinning
-from synth.ground_truth import GroundTruth, ground_truth
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import CameraRanges
-from synth.scene.camera import draw_view, place_cameras
+from synth.plans.view_sampler import draw_view
+from synth.scene.camera import place_cameras
+from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.take import Take, pose_joints, posed
 
 
@@ -28,8 +29,8 @@ class MadeClip:
     body_build: str
 
     def write(self, folder) -> None:
+        from synth.checks.clip_results import SUFFIX, Verdict, write_verdict
         from synth.clips.clip import write_clip
-        from synth.proof.verdicts import SUFFIX, Verdict, write_verdict
 
         write_clip(
             folder,

@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mocap.body import Body
-from mocap.skinning import Skinning
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning
+from synth.checks.clip_data import Evidence
 from synth.clips.video_files import frame_rate, read_video, write_video
-from synth.ground_truth import CHANNELS
-from synth.proof.evidence import Evidence
 from synth.scene.backdrop import backdrops
+from synth.scene.ground_truth import CHANNELS
 from synth.scene.light import light_of
 from synth.scene.picture import composite
 from synth.scene.raster import RasterScene

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mocap.library import MotionEntry
+from mocap.library.motion_library import MotionEntry
 from synth.plans.plan import make_plan
 from synth.plans.plan_row import PlanRow
 from synth.plans.preset import read_preset

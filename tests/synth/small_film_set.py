@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.acclaim import write_amc, write_asf
-from mocap.body import Body
-from synth.film_inputs import FilmInputs, open_inputs
-from synth.films import plan_films
+from mocap.bodies.body import Body
+from mocap.readers.acclaim.asf_amc import write_amc, write_asf
+from synth.films.inputs import FilmInputs, open_inputs
+from synth.films.render_videos import plan_films
 from synth.plans.plan_row import PlanRow, write_plan
 from synth.plans.preset import read_preset
 from tests.mocap.cmu_like import cmu_like

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mocap.errors import BadInput
-from synth.crew.workers import StopWork
+from synth.workers.pool import StopWork
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def open_studio(folder: str):
 @contextmanager
 def open_crashing_film_studio(settings):
     """A film studio whose process is ended by SIGSEGV on the clip of the environment's CRASH_ON."""
-    from synth.crew.film_crew import open_film_studio
+    from synth.films.film_workers import open_film_studio
 
     with open_film_studio(settings) as film:
 
@@ -73,7 +73,7 @@ def open_crashing_film_studio(settings):
 @contextmanager
 def open_studio_on_failing_disk(settings):
     """A film studio under which the disk of the environment's READ_ONLY_AFTER becomes read-only."""
-    from synth.crew.film_crew import open_film_studio
+    from synth.films.film_workers import open_film_studio
 
     with open_film_studio(settings) as film:
 

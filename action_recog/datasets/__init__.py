@@ -1,0 +1,1 @@
+"""Labelled sets of videos: UCF101, rendered films."""

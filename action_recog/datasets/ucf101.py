@@ -1,0 +1,189 @@
+"""UCF101 (Soomro et al. 2012): class list, official train/test splits, groups, files.
+
+The lists are those of the archive `UCF101TrainTestSplits-RecognitionTask`: `classInd.txt` numbers
+the classes from 1, `trainlist0K.txt` gives path and number, `testlist0K.txt` only the path; lines
+end in CRLF. The folder `HandstandPushups` holds files named `v_HandStandPushups_*`, so names are
+compared without case.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from action_recog.errors import BadInput
+from action_recog.videos.labelled_videos import LabelledVideo, VideoSet, is_stand_in
+
+VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm")
+_FILE_NAME = re.compile(r"v_(?P<action>.+)_g(?P<group>\d+)_c(?P<clip>\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ListedVideo:
+    """A line of a split list: `relative` as written, class number from 0, group `Action_gXX`."""
+
+    relative: str
+    label: int
+    group: str
+
+
+def parse_name(name: str) -> tuple[str, int, int]:
+    """`v_Class_g03_c02.avi` -> ("Class", 3, 2). Raises ValueError for another form."""
+    match = _FILE_NAME.fullmatch(PurePosixPath(name.replace("\\", "/")).stem)
+    if match is None:
+        raise ValueError(f"{name!r} is not of the form v_Class_gXX_cYY.avi")
+    return match["action"], int(match["group"]), int(match["clip"])
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Line number and text of every line that is not empty."""
+    if not path.is_file():
+        raise BadInput(
+            f"{path}: no such split list; expected UCF101's classInd.txt, trainlist0K.txt and "
+            "testlist0K.txt: give their folder (ucfTrainTestlist) with --lists"
+        )
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def read_classes(lists: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Class names in the order of their numbers. Raises BadInput with file and line."""
+    path = Path(lists) / "classInd.txt"
+    names: list[str] = []
+    for number, line in _lines(path):
+        parts = line.split()
+        if len(parts) != 2 or parts[0] != str(len(names) + 1):
+            raise BadInput(
+                f"{path}, line {number}: found {line!r}, expected '{len(names) + 1} ClassName'"
+            )
+        names.append(parts[1])
+    if not names:
+        raise BadInput(f"{path}: the class list is empty; expected lines like '1 ApplyEyeMakeup'")
+    return tuple(names)
+
+
+def _read_list(path: Path, classes: Sequence[str], *, labelled: bool) -> list[ListedVideo]:
+    numbers = {name.lower(): index for index, name in enumerate(classes)}
+    listed = []
+    for number, line in _lines(path):
+        relative, _, label_text = line.partition(" ")
+        folder = PurePosixPath(relative).parent.name
+        try:
+            action, group, _ = parse_name(relative)
+        except ValueError as error:
+            raise BadInput(f"{path}, line {number}: {error}") from None
+        label = numbers.get((folder or action).lower())
+        if label is None:
+            raise BadInput(
+                f"{path}, line {number}: class {folder or action!r} is not in classInd.txt"
+            )
+        if labelled and label_text.strip() != str(label + 1):
+            raise BadInput(
+                f"{path}, line {number}: found class number {label_text.strip()!r}, "
+                f"classInd.txt says {label + 1} for {classes[label]}"
+            )
+        listed.append(ListedVideo(relative, label, f"{classes[label]}_g{group:02d}"))
+    if not listed:
+        raise BadInput(f"{path}: the list is empty; expected lines 'Class/v_Class_g01_c01.avi'")
+    return listed
+
+
+def read_split(
+    lists: str | os.PathLike[str], split: int
+) -> tuple[list[ListedVideo], list[ListedVideo]]:
+    """Training and test list of split 1, 2 or 3. Raises BadInput; a group on both sides is
+    refused."""
+    classes = read_classes(lists)
+    train = _read_list(Path(lists) / f"trainlist{split:02d}.txt", classes, labelled=True)
+    test = _read_list(Path(lists) / f"testlist{split:02d}.txt", classes, labelled=False)
+    shared = {v.group for v in train} & {v.group for v in test}
+    if shared:
+        raise BadInput(
+            f"{lists}: split {split} has the group {min(shared)} in training and test; "
+            "a group's videos show the same person and place and may not be divided"
+        )
+    return train, test
+
+
+def index_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """File name without suffix, in lower case -> path, for every video below `folder`.
+
+    Raises BadInput where the folder is missing or holds no video.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder of videos; expected UCF101's class folders there")
+    found = {
+        path.stem.lower(): path
+        for path in sorted(folder.rglob("*"), reverse=True)
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+    }
+    if not found:
+        raise BadInput(
+            f"{folder}: no {'/'.join(VIDEO_SUFFIXES)} file below it; "
+            "expected UCF101's class folders"
+        )
+    return found
+
+
+def load_split(
+    videos: str | os.PathLike[str],
+    lists: str | os.PathLike[str],
+    split: int,
+    *,
+    skip_missing: bool = False,
+) -> tuple[VideoSet, VideoSet, list[str]]:
+    """Training set, test set and the names that have no file.
+
+    Raises BadInput when files are missing (with `skip_missing` only when all of a side are).
+    """
+    classes = read_classes(lists)
+    files = index_videos(videos)
+    stand_in = is_stand_in(videos) or is_stand_in(lists)
+    sets, missing = [], []
+    for side, listed in zip(("train", "test"), read_split(lists, split)):
+        present = []
+        for item in listed:
+            name = PurePosixPath(item.relative).stem
+            path = files.get(name.lower())
+            if path is None:
+                missing.append(item.relative)
+            else:
+                present.append(LabelledVideo(path, name, item.label, item.group))
+        if not present or (missing and not skip_missing):
+            lost = [i for i in listed if PurePosixPath(i.relative).stem.lower() not in files]
+            raise BadInput(
+                f"{videos}: {len(lost)} of the {len(listed)} {side} videos of split {split} are "
+                f"missing, the first is {lost[0].relative}; extract UCF101 there"
+                + (" or give --skip-missing" if present else "")
+            )
+        sets.append(VideoSet(f"split {split} {side}", classes, tuple(present), stand_in))
+    return sets[0], sets[1], missing
+
+
+def carve_validation(
+    train: VideoSet, *, groups: int, rng: np.random.Generator
+) -> tuple[VideoSet, VideoSet]:
+    """Take `groups` whole groups of every class out of a training set: (training, validation).
+
+    A class always keeps at least one group for training.
+    """
+    by_class: dict[int, list[str]] = defaultdict(list)
+    for video in train.videos:
+        if video.group not in by_class[video.label]:
+            by_class[video.label].append(video.group)
+    held: set[str] = set()
+    for label in sorted(by_class):
+        names = sorted(by_class[label])
+        chosen = rng.permutation(len(names))[: min(groups, len(names) - 1)]
+        held.update(names[i] for i in chosen)
+    return (
+        train.subset((v for v in train.videos if v.group not in held), name=train.name),
+        train.subset((v for v in train.videos if v.group in held), name=f"{train.name}, held out"),
+    )

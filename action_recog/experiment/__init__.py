@@ -1,0 +1,1 @@
+"""What films are worth: arms, evaluation, tables."""

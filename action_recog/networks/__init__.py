@@ -1,0 +1,1 @@
+"""Non-local blocks and 3-D residual networks."""

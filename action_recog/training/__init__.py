@@ -1,0 +1,1 @@
+"""Training a clip classifier, and its checkpoints."""

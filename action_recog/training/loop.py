@@ -1,0 +1,387 @@
+"""Training of a clip classifier with Lightning Fabric.
+
+SGD with Nesterov momentum (the paper's) or AdamW (for few steps), no weight decay on batch
+normalisation (section 4.1; the authors' code).
+One epoch sees one random clip of every video. What is drawn depends on (seed, epoch, video) alone,
+so neither the number of loader workers nor an interruption changes a byte of the result.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm import tqdm
+
+from action_recog.errors import BadInput
+from action_recog.training.checkpoints import (
+    load_checkpoint,
+    revision,
+    save_checkpoint,
+    write_text_whole,
+)
+from action_recog.videos.frame_store import FrameStore
+from action_recog.videos.labelled_videos import VideoSet
+from action_recog.videos.views import ViewOptions, standardise, training_indices, training_view
+
+Precision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """`lr` holds for a batch of `batch` clips. "step" divides it by ten at `steps` (shares of the
+    training), "cosine" takes it to zero; both after a linear warm-up. `precise_bn` batches
+    re-estimate the batch normalisation at the end."""
+
+    epochs: int
+    batch: int = 64
+    lr: float = 0.01
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    schedule: Literal["cosine", "step"] = "cosine"
+    steps: tuple[float, ...] = (0.375, 0.75)
+    warmup_epochs: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.0
+    precise_bn: int = 0
+    checkpoint_every: int = 1
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how to compute; none of it is part of what is measured, except `precision`."""
+
+    device: str = "cpu"
+    precision: Precision = "auto"
+    workers: int = 0
+    quiet: bool = False
+
+
+def resolve_precision(precision: Precision, device: str) -> str:
+    """ "auto": bfloat16 where the processor multiplies it natively, else float32 (CPU) or the same
+    test of the GPU. Depends on the machine alone, not on a timing, so that it repeats."""
+    if precision != "auto":
+        return precision
+    if device.startswith("cuda"):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if _cpu_multiplies_bf16() else "32-true"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return bool({"amx_bf16", "avx512_bf16"} & set(flags))
+
+
+def make_fabric(machine: Machine):
+    """A launched Fabric on one device. Raises BadInput for a device that is not there."""
+    from lightning_fabric import Fabric
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    kind, _, index = machine.device.partition(":")
+    if kind not in ("cpu", "cuda"):
+        raise BadInput(f"--device {machine.device}: expected cpu, cuda or cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise BadInput(f"--device {machine.device}: no CUDA device is available here; use cpu")
+    fabric = Fabric(
+        accelerator=kind,
+        devices=[int(index)] if index else 1,
+        precision=resolve_precision(machine.precision, machine.device),  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
+
+
+class _Epochs(Sampler[tuple[int, int]]):
+    """Yields (epoch, video): a permutation drawn from (seed, epoch)."""
+
+    def __init__(self, videos: int, seed: int) -> None:
+        self.videos, self.seed, self.epoch = videos, seed, 0
+
+    def __len__(self) -> int:
+        return self.videos
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.videos)
+        return iter([(self.epoch, int(video)) for video in order])
+
+
+class TrainingClips(Dataset):
+    """(epoch, video) -> uint8 clip (3,T,size,size) and label."""
+
+    def __init__(self, videos: VideoSet, store: FrameStore, views: ViewOptions, seed: int) -> None:
+        self.videos, self.store, self.views, self.seed = videos, store, views, seed
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
+        epoch, index = key
+        video = self.videos.videos[index]
+        rng = np.random.default_rng([self.seed, epoch, index, 1])
+        stored = self.store[video.path]
+        indices = training_indices(stored.count, self.views, rng, frame_rate=stored.frame_rate)
+        view = training_view(self.store.frames(video.path, indices), self.views, rng)
+        return torch.from_numpy(view), video.label
+
+
+def _single_threaded(_: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups: everything but batch normalisation with weight decay, batch normalisation
+    without."""
+    normalised = {
+        id(parameter)
+        for module in network.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+        for parameter in module.parameters(recurse=False)
+    }
+    decayed = [p for p in network.parameters() if id(p) not in normalised]
+    free = [p for p in network.parameters() if id(p) in normalised]
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+
+
+def learning_rate(options: TrainingOptions, progress: float) -> float:
+    """The rate after `progress` epochs (a fraction within one counts)."""
+    if progress < options.warmup_epochs:
+        return options.lr * (0.01 + 0.99 * progress / options.warmup_epochs)
+    share = progress / options.epochs
+    if options.schedule == "cosine":
+        return options.lr * 0.5 * (1 + math.cos(math.pi * share))
+    return options.lr * 0.1 ** sum(share >= step for step in options.steps)
+
+
+def _optimiser(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    groups = parameter_groups(network, options.weight_decay)
+    if options.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=options.lr)
+    return torch.optim.SGD(
+        groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0
+    )
+
+
+def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"optimiser.{key}.{name}": value
+        for name, parameter in network.named_parameters()
+        for key, value in optimiser.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _restore(
+    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, config: dict[str, Any]
+) -> int:
+    """Load a checkpoint into network and optimiser; the number of epochs done (0: none there)."""
+    if not path.with_suffix(".json").is_file():
+        return 0
+    tensors, facts = load_checkpoint(path)
+    if facts["config"] != config:
+        raise BadInput(
+            f"{path}: was written by a run with another configuration; "
+            "give another output folder, or remove this one"
+        )
+    network.load_state_dict(
+        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    )
+    for name, parameter in network.named_parameters():
+        for key in ("momentum_buffer", "exp_avg", "exp_avg_sq", "step"):
+            saved = tensors.get(f"optimiser.{key}.{name}")
+            if saved is not None and saved.shape == parameter.shape:
+                saved = torch.empty_like(parameter).copy_(saved)  # the layout of the parameter
+            if saved is not None:
+                optimiser.state[parameter][key] = saved
+    return int(facts["epochs_done"])
+
+
+def _keep_metrics(path: Path, epochs: int) -> list[dict[str, Any]]:
+    """Cut metrics.jsonl back to the epochs that the checkpoint holds."""
+    rows = []
+    if path.is_file():
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        rows = [row for row in rows if row["epoch"] < epochs]
+    write_text_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
+    return rows
+
+
+@torch.no_grad()
+def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric) -> None:
+    """Set the running mean and variance of every batch normalisation to the plain average over
+    `batches` of uint8 clips, as if they had been one batch for each step."""
+    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative average
+    training = network.training
+    network.train()
+    with fabric.autocast():
+        for clips in batches:
+            network(standardise(clips.to(fabric.device)))
+    network.train(training)
+    for layer, momentum in zip(layers, momenta):
+        layer.momentum = momentum
+
+
+def train(
+    network: nn.Module,
+    videos: VideoSet,
+    *,
+    views: ViewOptions,
+    options: TrainingOptions,
+    seed: int,
+    store: FrameStore,
+    fabric,
+    folder: Path,
+    facts: dict[str, Any],
+    title: str,
+    machine: Machine | None = None,
+) -> dict[str, Any]:
+    """Train `network` in place on `videos` and leave a run folder.
+
+    The folder holds config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors (network
+    and momentum after the last full epoch) and, when done, network.safetensors. A folder of the
+    same configuration is continued, or only loaded when it is finished. `facts` is written into
+    config.json and the side-cars. Returns the last epoch's metrics.
+    """
+    machine = machine or Machine()
+    if len(videos) < 2:
+        raise BadInput(f"{videos.name}: {len(videos)} videos; training wants at least two")
+    config = {
+        **facts,
+        "views": asdict(views),
+        "training": asdict(options),
+        "seed": seed,
+        "videos": len(videos),
+        "classes": list(videos.classes),
+        "stand_in": videos.stand_in,
+        "precision": resolve_precision(machine.precision, machine.device),
+    }
+    config = json.loads(json.dumps(config))
+    layout = torch.channels_last_3d
+    network.to(memory_format=layout)
+    optimiser = _optimiser(network, options)
+    module, optimiser = fabric.setup(network, optimiser)
+    checkpoint = folder / "checkpoint.safetensors"
+    done = _restore(checkpoint, network, optimiser, config)
+    write_text_whole(folder / "config.json", json.dumps(config, indent=1) + "\n")
+    rows = _keep_metrics(folder / "metrics.jsonl", done)
+    if done >= options.epochs and (folder / "network.json").is_file():
+        return rows[-1]
+
+    batch = min(options.batch, len(videos))
+    sampler = _Epochs(len(videos), seed)
+    loader = DataLoader(
+        TrainingClips(videos, store, views, seed),
+        batch_size=batch,
+        sampler=sampler,
+        drop_last=True,
+        num_workers=machine.workers,
+        persistent_workers=False,
+        worker_init_fn=_single_threaded,
+    )
+    writer = _event_writer(folder, fresh=done == 0)
+    bar = tqdm(
+        total=options.epochs * len(loader) * batch,
+        initial=done * len(loader) * batch,
+        desc=title,
+        unit="clip",
+        disable=machine.quiet,
+        mininterval=1.0,
+    )
+    for epoch in range(done, options.epochs):
+        sampler.epoch = epoch
+        torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)  # dropout
+        module.train()
+        began = time.perf_counter()
+        losses, right, seen = 0.0, 0, 0
+        for step, (clips, labels) in enumerate(loader):
+            rate = learning_rate(options, epoch + step / len(loader))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            clips = standardise(clips.to(fabric.device)).contiguous(memory_format=layout)
+            labels = labels.to(fabric.device)
+            logits = module(clips).float()
+            loss = F.cross_entropy(logits, labels, label_smoothing=options.label_smoothing)
+            if not torch.isfinite(loss):
+                raise BadInput(
+                    f"{title}: the loss is not finite in epoch {epoch + 1}; lower the rate"
+                )
+            optimiser.zero_grad(set_to_none=True)
+            fabric.backward(loss)
+            optimiser.step()
+            losses += float(loss.detach()) * len(labels)
+            right += int((logits.detach().argmax(1) == labels).sum())
+            seen += len(labels)
+            bar.update(len(labels))
+        row = {
+            "epoch": epoch,
+            "loss": losses / seen,
+            "accuracy": right / seen,
+            "lr": rate,
+            "clips_per_second": seen / (time.perf_counter() - began),
+        }
+        rows.append(row)
+        bar.set_postfix(loss=f"{row['loss']:.3f}", acc=f"{100 * row['accuracy']:.0f}%")
+        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+        for name in ("loss", "accuracy", "lr", "clips_per_second"):
+            writer.add_scalar(name, row[name], epoch)
+        last = epoch + 1 == options.epochs
+        if last and options.precise_bn:
+            sampler.epoch = options.epochs
+            some = [clips for clips, _ in _first(loader, options.precise_bn)]
+            precise_batch_norm(network, some, fabric)
+        if last or (epoch + 1) % options.checkpoint_every == 0:
+            tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+            save_checkpoint(
+                checkpoint,
+                {**tensors, **_optimiser_state(network, optimiser)},
+                {"config": config, "epochs_done": epoch + 1, "metrics": row},
+            )
+    bar.close()
+    writer.close()
+    save_checkpoint(
+        folder / "network.safetensors",
+        network.state_dict(),
+        {"config": config, "metrics": rows[-1], "git_revision": revision()},
+    )
+    return rows[-1]
+
+
+def _first(loader: DataLoader, count: int) -> Iterator[Any]:
+    for number, item in enumerate(loader):
+        if number == count:
+            return
+        yield item
+
+
+def _event_writer(folder: Path, *, fresh: bool):
+    from torch.utils.tensorboard import SummaryWriter
+
+    events = folder / "events"
+    if fresh and events.is_dir():
+        shutil.rmtree(events)
+    return SummaryWriter(log_dir=os.fspath(events))

@@ -1,0 +1,1 @@
+"""Decoding, frames in memory, and views of a video."""

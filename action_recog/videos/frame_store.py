@@ -1,0 +1,112 @@
+"""Decoded frames, kept in memory while they fit.
+
+Training reads the same short videos many times. Frames are reduced once to the largest short side
+that any view needs, and kept as uint8 up to a budget; what does not fit is decoded each time, with
+the same pixels as a result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from action_recog.errors import BadInput
+from action_recog.videos.decoding import open_video
+from action_recog.videos.labelled_videos import VideoSet
+from action_recog.videos.views import reduce_short_side
+
+
+@dataclass(frozen=True)
+class StoredVideo:
+    """`count` frames at `frame_rate`; `frames` holds them when they are in memory."""
+
+    path: Path
+    count: int
+    frame_rate: float
+    decoder: str
+    frames: np.ndarray | None
+
+
+class FrameStore:
+    """Frames of many videos, short side at most `short_side`.
+
+    `fill` decodes once; `notes` lists damaged files that were salvaged, `failures` those of which
+    nothing could be decoded.
+    """
+
+    def __init__(self, *, short_side: int, budget: int = 2 * 1024**3) -> None:
+        self.short_side = short_side
+        self.budget = budget
+        self.notes: dict[Path, str] = {}
+        self.failures: dict[Path, str] = {}
+        self._stored: dict[Path, StoredVideo] = {}
+
+    def fill(
+        self, paths: Iterable[Path], *, threads: int | None = None, quiet: bool = False
+    ) -> None:
+        """Open (and keep, while the budget lasts) every video that is not known yet."""
+        known = self._stored.keys() | self.failures.keys()
+        new = [p for p in dict.fromkeys(paths) if p not in known]
+        if not new:
+            return
+        with ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1)) as pool:
+            rows = tqdm(
+                pool.map(self._load, new),
+                total=len(new),
+                desc="Decoding videos",
+                unit="video",
+                disable=quiet,
+            )
+            for path, loaded in zip(new, rows):
+                if isinstance(loaded, str):
+                    self.failures[path] = loaded
+                    continue
+                size = 0 if loaded.frames is None else loaded.frames.nbytes
+                if size > self.budget:
+                    loaded = StoredVideo(
+                        path, loaded.count, loaded.frame_rate, loaded.decoder, None
+                    )
+                else:
+                    self.budget -= size
+                self._stored[path] = loaded
+
+    def _load(self, path: Path) -> StoredVideo | str:
+        try:
+            video = open_video(path)
+            frames = None
+            if self.budget > 0:
+                frames = reduce_short_side(video.frames(), self.short_side)
+        except BadInput as error:
+            return str(error)
+        if video.salvage:
+            self.notes[path] = str(video.salvage)
+        return StoredVideo(path, video.count, video.frame_rate, video.decoder, frames)
+
+    def __getitem__(self, path: Path) -> StoredVideo:
+        return self._stored[path]
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._stored
+
+    def frames(self, path: Path, indices: np.ndarray) -> np.ndarray:
+        """(N,h,w,3) uint8 RGB of a video that `fill` has seen."""
+        stored = self._stored[path]
+        if stored.frames is not None:
+            return stored.frames[indices]
+        video = open_video(path)
+        return reduce_short_side(video.frames(indices), self.short_side)
+
+    def decoders(self) -> dict[str, int]:
+        """How many videos each decoder served."""
+        names = [stored.decoder for stored in self._stored.values()]
+        return {name: names.count(name) for name in sorted(set(names))}
+
+    def readable(self, videos: VideoSet) -> VideoSet:
+        """The videos of a set that could be decoded."""
+        return videos.subset((v for v in videos.videos if v.path in self), name=videos.name)

@@ -1,0 +1,1 @@
+"""Body models in SMPL's parameterisation, and skinning."""

@@ -1,0 +1,373 @@
+"""The free body: Anny (Apache-2.0 code, CC0 data) brought into SMPL's format.
+
+Anny's 163 bones are merged into SMPL's 24 joints, its rest pose is turned into the T-pose, and its
+phenotype space is reduced to 10 directions by principal components over its own adult population:
+of women, of men, or of both (the neutral body). All three share faces, UVs, weights and parts, so a
+texture fits each of them. Nothing is registered and nothing licensed is read. Built once in about a
+minute each, then cached.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from mocap.bodies.body import HAND_PARTS, HEAD_PART, JOINT_NAMES, PARENTS, Body, parts_of_faces
+from mocap.errors import BadInput
+from mocap.files import cache_folder, written_whole
+
+UV_LAYOUT = "anny-1"
+BUILD = 3  # Raised whenever the numbers below change, so that old caches are not read.
+
+# Which Anny bone's head is the joint. Left side; the right side is mirrored by name.
+_JOINT_BONES = {
+    "pelvis": "spine05",
+    "left_hip": "upperleg01.L",
+    "spine1": "spine04",
+    "left_knee": "lowerleg01.L",
+    "spine2": "spine03",
+    "left_ankle": "foot.L",
+    "spine3": "spine02",
+    "left_foot": "toe2-1.L",
+    "neck": "neck01",
+    "left_collar": "clavicle.L",
+    "head": "head",
+    "left_shoulder": "upperarm01.L",
+    "left_elbow": "lowerarm01.L",
+    "left_wrist": "wrist.L",
+    "left_hand": "finger3-1.L",
+}
+
+# Which joint an Anny bone belongs to, by the start of its name; the rest of the face follows the head.
+_BONE_JOINTS = (
+    (("root", "pelvis", "spine05"), "pelvis"),
+    (("upperleg",), "hip"),
+    (("lowerleg",), "knee"),
+    (("foot",), "ankle"),
+    (("toe",), "foot"),
+    (("spine04",), "spine1"),
+    (("spine03",), "spine2"),
+    (("spine02", "spine01", "breast"), "spine3"),
+    (("clavicle", "shoulder01"), "collar"),
+    (("upperarm",), "shoulder"),
+    (("lowerarm",), "elbow"),
+    (("wrist", "metacarpal"), "wrist"),
+    (("finger",), "hand"),
+    (("neck",), "neck"),
+)
+
+# Directions of the T-pose's limbs from joint to child joint (left side; x is mirrored on the right).
+# Arms along x; thighs and shins as SMPL's mean template stands.
+_LIMB_DIRECTIONS = {
+    ("shoulder", "elbow"): (1.0, 0.0, 0.0),
+    ("elbow", "wrist"): (1.0, 0.0, 0.0),
+    ("wrist", "hand"): (1.0, 0.0, 0.0),
+    ("hip", "knee"): (0.092, -0.995, -0.012),
+    ("knee", "ankle"): (-0.035, -0.993, -0.109),
+}
+
+_SMPL_PELVIS = (
+    0.0,
+    -0.223,
+    0.028,
+)  # Where SMPL's template has it, so that AMASS heights carry over.
+_POPULATION = 640
+_AGES = (18.0, 75.0)
+# Where on Anny's scale from man (0) to woman (1) a sex is drawn; one half belongs to the men.
+_SEXES = {"neutral": (0.0, 1.0), "female": (0.501, 1.0), "male": (0.0, 0.5)}
+GENDERS = tuple(_SEXES)
+
+
+def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Body:
+    """Read the free body from the cache, building it first where it is not there yet.
+
+    gender: "neutral", "female" or "male"; raises BadInput for anything else.
+    """
+    if gender not in GENDERS:
+        raise BadInput(f"no free body of gender {gender!r}; choose one of {', '.join(GENDERS)}")
+    path = (cache or cache_folder()) / f"free_body-{_tagged(gender)}{BUILD}.npz"
+    if not path.exists():
+        body = build_free_body(gender)
+        with written_whole(path) as temporary:
+            arrays = {k: v for k, v in vars(body).items() if isinstance(v, np.ndarray)}
+            np.savez(temporary, **arrays)
+        return body
+    with np.load(path, allow_pickle=False) as arrays:
+        arrays = {name: arrays[name] for name in arrays}
+    return Body(name=_name(gender), build=str(BUILD), uv_layout=UV_LAYOUT, **arrays)
+
+
+def _tagged(gender: str) -> str:
+    return "" if gender == "neutral" else f"{gender}-"
+
+
+def _name(gender: str) -> str:
+    return "free" if gender == "neutral" else f"free-{gender}"
+
+
+def joint_of_bone(bone: str) -> int:
+    """SMPL joint index that an Anny bone is merged into."""
+    side = {"L": "left_", "R": "right_"}.get(bone.rpartition(".")[2], "")
+    for prefixes, joint in _BONE_JOINTS:
+        if bone.startswith(prefixes):
+            name = joint if joint in JOINT_NAMES else side + joint
+            return JOINT_NAMES.index(name)
+    return JOINT_NAMES.index("head")
+
+
+def bone_of_joint(joint: str) -> str:
+    """Anny bone whose head is the SMPL joint."""
+    if joint.startswith("right_"):
+        return _JOINT_BONES[joint.replace("right_", "left_")].replace(".L", ".R")
+    return _JOINT_BONES[joint]
+
+
+def _to_smpl_axes(points: np.ndarray) -> np.ndarray:
+    """Anny stands in z-up looking at -y; SMPL in y-up looking at +z. (..., 3) -> (..., 3)."""
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+
+
+def shortest_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Smallest rotation that takes each direction to the other. (N, 3), (3,) -> (N, 3, 3)."""
+    source = source / np.linalg.norm(source, axis=-1, keepdims=True)
+    target = np.broadcast_to(target / np.linalg.norm(target), source.shape)
+    axis = np.cross(source, target)
+    cosine = (source * target).sum(-1)[:, None, None]
+    cross = np.zeros((len(source), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
+    cross[:, 1, 0], cross[:, 2, 0], cross[:, 2, 1] = axis[:, 2], -axis[:, 1], axis[:, 0]
+    return np.eye(3) + cross + cross @ cross / (1 + cosine)
+
+
+def _rotation_about_x(angle: np.ndarray) -> np.ndarray:
+    rotation = np.zeros((len(angle), 3, 3))
+    rotation[:, 0, 0] = 1
+    rotation[:, 1, 1] = rotation[:, 2, 2] = np.cos(angle)
+    rotation[:, 2, 1] = np.sin(angle)
+    rotation[:, 1, 2] = -np.sin(angle)
+    return rotation
+
+
+def _t_pose_rotations(heads: np.ndarray, palms: np.ndarray) -> np.ndarray:
+    """Global rotation of each joint from Anny's rest pose into the T-pose.
+
+    heads (N, 24, 3) rest joints; palms (N, 2, 3) unit normals out of the left and right palm.
+    Returns (N, 24, 3, 3). Feet keep their rest orientation: Anny stands with flat soles.
+    """
+    rotations = np.broadcast_to(np.eye(3), (len(heads), 24, 3, 3)).copy()
+    for side, (prefix, mirror) in enumerate((("left_", 1.0), ("right_", -1.0))):
+        index = {j: JOINT_NAMES.index(prefix + j) for pair in _LIMB_DIRECTIONS for j in pair}
+        for (start, end), direction in _LIMB_DIRECTIONS.items():
+            bone = heads[:, index[end]] - heads[:, index[start]]
+            target = np.array(direction) * (mirror, 1, 1)
+            rotations[:, index[start]] = shortest_rotation(bone, target)
+        # The palm turns down about the arm, the forearm carrying half so that the wrist is not wrung.
+        palm = np.einsum("nij,nj->ni", rotations[:, index["wrist"]], palms[:, side])
+        twist = np.arctan2(-palm[:, 2], -palm[:, 1])
+        twist = np.arctan2(np.sin(-twist), np.cos(-twist))
+        for joint, share in (("elbow", 0.5), ("wrist", 1.0)):
+            turn = _rotation_about_x(-share * twist)
+            rotations[:, index[joint]] = turn @ rotations[:, index[joint]]
+        rotations[:, index["hand"]] = rotations[:, index["wrist"]]
+    return rotations
+
+
+def _t_posed(
+    vertices: np.ndarray, heads: np.ndarray, rotations: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Blend-skin rest vertices (N, V, 3) and joints (N, 24, 3) into the T-pose."""
+    joints = heads.copy()
+    for joint in range(1, 24):
+        parent = PARENTS[joint]
+        offset = heads[:, joint] - heads[:, parent]
+        joints[:, joint] = joints[:, parent] + np.einsum("nij,nj->ni", rotations[:, parent], offset)
+    offsets = joints - np.einsum("njab,njb->nja", rotations, heads)
+    posed = np.empty_like(vertices)
+    for n in range(len(vertices)):
+        blend = np.tensordot(weights, rotations[n], (1, 0))
+        posed[n] = np.einsum("vab,vb->va", blend, vertices[n]) + weights @ offsets[n]
+    return posed, joints
+
+
+def _joint_regressor(vertices: np.ndarray, joints: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sparse affine weights over nearby vertices that reproduce every joint of the population.
+
+    vertices (N, V, 3), joints (N, 24, 3) T-posed. The joints move with the shape exactly as Anny's
+    bones do: of all weights that reproduce them, those nearest to an even ring are taken.
+    """
+    regressor = np.zeros((24, vertices.shape[1]))
+    mean_vertices, mean_joints = vertices.mean(0), joints.mean(0)
+    for joint in range(24):
+        distance = np.linalg.norm(mean_vertices - mean_joints[joint], axis=1)
+        near = np.argsort(distance)[:120]
+        even = np.full(len(near), 1 / len(near))
+        equations = vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near))
+        known = joints[:, joint].reshape(-1)
+        equations = np.vstack([equations, np.full((1, len(near)), 1e3)])
+        known = np.append(known, 1e3)
+        gram = equations.T @ equations + 1e-4 * np.eye(len(near))
+        regressor[joint, near] = even + np.linalg.solve(
+            gram, equations.T @ (known - equations @ even)
+        )
+        regressor[joint] /= regressor[joint].sum()
+    return regressor
+
+
+def _principal_shapes(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (V, 3) and 10 directions (V, 3, 10), one standard deviation each, signs fixed.
+
+    A positive first beta is a taller body; each further sign makes the body's volume-weighted third
+    moment positive, so that the same build gives the same signs everywhere.
+    """
+    mean = vertices.mean(0)
+    centred = (vertices - mean).reshape(len(vertices), -1)
+    _, values, components = np.linalg.svd(centred, full_matrices=False)
+    directions = components[:10] * (values[:10, None] / np.sqrt(len(vertices) - 1))
+    signs = np.sign((directions**3).sum(1))
+    height = directions[0].reshape(-1, 3)[mean[:, 1].argmax(), 1]
+    signs[0] = np.sign(height)
+    return mean, (directions * signs[:, None]).reshape(10, -1, 3).transpose(1, 2, 0)
+
+
+def sample_adults(
+    model: object, count: int, *, gender: str = "neutral", seed: int = 20190616
+) -> dict[str, object]:
+    """Anny's phenotypes (each (count,) float tensor) of adults of its own shape distribution."""
+    import torch
+    from anny.shape_distribution import SimpleShapeDistribution
+
+    def evenly(low: float, high: float) -> torch.distributions.Uniform:
+        return torch.distributions.Uniform(
+            torch.tensor(low, dtype=model.dtype), torch.tensor(high, dtype=model.dtype)
+        )
+
+    distribution = SimpleShapeDistribution(
+        model,
+        morphological_age_distribution=evenly(*_AGES),
+        gender_distribution=evenly(*_SEXES[gender]),
+    )
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        _, phenotypes = distribution.sample(count)
+    # The package draws sex evenly between the extremes; people cluster near the two ends.
+    sex = phenotypes["gender"]
+    phenotypes["gender"] = torch.where(sex <= 0.5, sex * 0.3, 1 - (1 - sex) * 0.3)
+    return phenotypes
+
+
+def _at_rest(
+    model: object, phenotypes: dict[str, object]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rest vertices (N, V, 3), joints (N, 24, 3), palm normals (N, 2, 3) of phenotypes, y up."""
+    import torch
+    from anny.skinning import skinning
+
+    with torch.no_grad():
+        coefficients = model.get_phenotype_blendshape_coefficients(**phenotypes)
+        vertices = model.get_rest_vertices(coefficients).numpy()
+        heads = skinning.apply_linear_blendshape(
+            model.template_bone_heads, model.bone_heads_blendshapes, coefficients
+        ).numpy()
+    heads = _to_smpl_axes(heads)
+    bone = {label: heads[:, n] for n, label in enumerate(model.bone_labels)}
+    joints = np.stack([bone[bone_of_joint(name)] for name in JOINT_NAMES], axis=1)
+    palms = []
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        along = bone[f"finger3-1.{side}"] - bone[f"wrist.{side}"]
+        across = bone[f"finger2-1.{side}"] - bone[f"finger5-1.{side}"]
+        normal = sign * np.cross(along, across)
+        palms.append(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
+    return _to_smpl_axes(vertices), joints, np.stack(palms, axis=1)
+
+
+def anny_model() -> object:
+    """The installed Anny model that the free body is made of (its first use takes about a minute)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import warp
+
+        warp.config.log_level = warp.LOG_ERROR  # else it prints a page about CUDA
+        from anny import Anny
+
+        return Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
+
+
+def merged_weights(model: object) -> np.ndarray:
+    """Anny's skinning weights with its bones merged into SMPL's joints, (V, 24) float64."""
+    joint_of = np.array([joint_of_bone(label) for label in model.bone_labels])
+    bones = model.vertex_bone_indices.numpy()
+    weights = np.zeros((len(bones), 24))
+    rows = np.arange(len(weights))[:, None]
+    np.add.at(weights, (rows, joint_of[bones]), model.vertex_bone_weights.numpy())
+    return weights / weights.sum(1, keepdims=True)
+
+
+def t_pose_of(model: object, phenotypes: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
+    """Rest joints (N, 24, 3) of phenotypes and each joint's global rotation (N, 24, 3, 3) from Anny's
+    rest pose into the free body's T-pose. World axes: y up.
+    """
+    _, heads, palms = _at_rest(model, phenotypes)
+    return heads, _t_pose_rotations(heads, palms)
+
+
+def settled_diagonals(
+    vertices: np.ndarray, faces: np.ndarray, uv_faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles (F, 3) and their UV indices with the same diagonals on every machine.
+
+    Anny splits each quad along its shorter diagonal, into two triangles that follow each other. Those of
+    the eyes are so even that the last bit decides, which differs among processors: where the diagonals
+    are the same but for rounding, b-d is taken of a quad a-b-c-d.
+    """
+    faces, uv_faces = faces.copy(), uv_faces.copy()
+    first, second = faces[:-1], faces[1:]
+    # Split along a-c: (a, b, c), (c, d, a).
+    along_ac = (second[:, 0] == first[:, 2]) & (second[:, 2] == first[:, 0])
+    for k in np.flatnonzero(along_ac):
+        a, b, c, d = vertices[[*faces[k], faces[k + 1, 1]]].astype(np.float64)
+        shorter, other = np.linalg.norm(a - c), np.linalg.norm(b - d)
+        if abs(shorter - other) < 1e-9 * other:
+            for corners in (faces, uv_faces):
+                a, b, c, d = *corners[k], corners[k + 1, 1]
+                corners[k], corners[k + 1] = (a, b, d), (d, b, c)
+    return faces, uv_faces
+
+
+def build_free_body(gender: str = "neutral") -> Body:
+    """Build the free body of a gender from the installed Anny package (about a minute)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = anny_model()
+        vertices, heads, palms = _at_rest(model, sample_adults(model, _POPULATION, gender=gender))
+    weights = merged_weights(model)
+    rotations = _t_pose_rotations(heads, palms)
+    posed, joints = _t_posed(vertices, heads, rotations, weights)
+    shift = np.array(_SMPL_PELVIS) - joints.mean(0)[0]
+    posed, joints = posed + shift, joints + shift
+    # People differ in size, not in where they happen to stand: pelvises coincide before the analysis.
+    posed, joints = posed - joints[:, :1] + _SMPL_PELVIS, joints - joints[:, :1] + _SMPL_PELVIS
+    regressor = _joint_regressor(posed, joints, weights)
+    template, directions = _principal_shapes(posed)
+    faces, uv_faces = settled_diagonals(
+        model.template_vertices.numpy(),
+        model.faces.numpy().astype(np.int32),
+        model.face_texture_coordinate_indices.numpy().astype(np.int32),
+    )
+    face_parts = parts_of_faces(faces, weights)
+    return Body(
+        name=_name(gender),
+        build=str(BUILD),
+        uv_layout=UV_LAYOUT,
+        template=template.astype(np.float32),
+        shape_directions=directions.astype(np.float32),
+        joint_regressor=regressor.astype(np.float32),
+        weights=weights.astype(np.float32),
+        faces=faces,
+        uv=model.texture_coordinates.numpy().astype(np.float32),
+        uv_faces=uv_faces,
+        face_parts=face_parts,
+        head_faces=face_parts == HEAD_PART,
+        hand_faces=np.isin(face_parts, HAND_PARTS),
+    )

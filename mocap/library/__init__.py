@@ -1,0 +1,1 @@
+"""A folder of motions: its index, categories, splits and verdicts."""

@@ -1,0 +1,157 @@
+"""What the motion files of a folder hold, remembered between runs.
+
+A file is looked into once; then its size and time of change, and its skeleton's, tell whether what is
+remembered still holds. The memory is JSON in the user's cache folder, one file for each folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mocap.errors import BadInput
+from mocap.files import cache_folder, written_whole
+from mocap.readers.formats import SUFFIXES, list_file, skeleton_beside
+from mocap.readers.smpl.recording import StoredMotion
+
+FORMAT = (
+    1  # Raised whenever the same file would be listed differently, so that old caches are not read.
+)
+_WORTH_KEEPING = 0.5  # seconds; what is looked into faster is looked into again
+_SAVE_EVERY = 10.0  # seconds, so that an interrupted run goes on where it stopped
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A motion file: its motions, or the ``error`` for which it cannot be used.
+
+    skeleton: the .asf file of an .amc file. indices: the index files that may know its motions, the
+    nearest first, each with its time of change. stamp: of its own size and time of change and its
+    skeleton's.
+    """
+
+    path: Path
+    skeleton: Path | None
+    indices: tuple[tuple[Path, int], ...]
+    stamp: tuple[int, ...]
+    motions: tuple[StoredMotion, ...]
+    error: str = ""
+
+
+def memory_path(folder: Path, kind: str) -> Path:
+    """Where what is known of a folder is kept."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]
+    return cache_folder() / "motions" / f"{name}.{kind}"
+
+
+def file_stamp(*paths: Path | None) -> tuple[int, ...]:
+    """Sizes and times of change of files; unequal stamps mean that one of them may have changed."""
+    out: list[int] = []
+    for path in paths:
+        if path is not None:
+            stat = path.stat()
+            out += [stat.st_size, stat.st_mtime_ns]
+    return tuple(out)
+
+
+def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedFile]:
+    """Every motion file in ``folder`` and its subfolders, in order; hidden ones are left out."""
+    remembered = _remembered(folder)
+    found = _scan(folder, index_names)
+    out, fresh = [], {}
+    started = saved = time.monotonic()
+    with tqdm(total=len(found), desc="indexing", unit="file", delay=1, disable=None) as bar:
+        for path, skeleton, stamp, indices, error in found:
+            key = path.relative_to(folder).as_posix()
+            known = remembered.get(key)
+            motions: tuple[StoredMotion, ...] = ()
+            if not error and known is not None and tuple(known["stamp"]) == stamp:
+                motions = tuple(StoredMotion(**m, path=path) for m in known["motions"])
+                error = known["error"]
+            elif not error:
+                try:
+                    motions = list_file(path, skeleton)
+                except BadInput as problem:
+                    error = str(problem)
+                fresh[key] = None
+            listed = ListedFile(path, skeleton, indices, stamp, motions, error)
+            out.append(listed)
+            bar.update()
+            if fresh and time.monotonic() - saved > _SAVE_EVERY:
+                _remember(folder, out, remembered)
+                saved = time.monotonic()
+    if fresh and time.monotonic() - started > _WORTH_KEEPING:
+        _remember(folder, out, {})
+    return out
+
+
+def _scan(folder: Path, index_names: tuple[str, ...]) -> list:
+    """(path, skeleton, stamp, indices, error) of each motion file."""
+    out = []
+    above: dict[str, tuple[tuple[Path, int], ...]] = {}
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(place)
+        own = tuple(
+            (here / name, (here / name).stat().st_mtime_ns) for name in index_names if name in names
+        )
+        indices = own + above.get(str(here.parent), ()) if here != folder else own
+        above[place] = indices
+        skeletons = [here / name for name in names if name.lower().endswith(".asf")]
+        for name in sorted(names):
+            if name.startswith(".") or not name.lower().endswith(SUFFIXES):
+                continue
+            path, skeleton, error, stamp = here / name, None, "", ()
+            try:
+                if name.lower().endswith(".amc"):
+                    skeleton = skeleton_beside(path, skeletons)
+                stamp = file_stamp(path, skeleton)
+            except BadInput as problem:
+                error = str(problem)
+            except OSError as problem:
+                error = f"{path}: cannot be read ({problem.strerror}); check the file"
+            out.append((path, skeleton, stamp, indices, error))
+    return out
+
+
+def _remembered(folder: Path) -> dict:
+    """By file, what was written by ``_remember``; nothing where it cannot be used."""
+    try:
+        memory = json.loads(memory_path(folder, "json").read_text(encoding="utf-8"))
+        if memory["format"] != FORMAT or memory["folder"] != str(folder.resolve()):
+            return {}
+        for known in memory["files"].values():
+            for motion in known["motions"]:
+                StoredMotion(**motion, path=folder)
+            tuple(known["stamp"]), known["error"] + ""
+        return memory["files"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(folder: Path, listed: list[ListedFile], others: dict) -> None:
+    """Write what is known. ``others`` are files not reached yet, as they were remembered."""
+    files = dict(others)
+    for file in listed:
+        if file.stamp:
+            motions = [asdict(motion) for motion in file.motions]
+            for motion in motions:
+                del motion["path"]
+            files[file.path.relative_to(folder).as_posix()] = {
+                "stamp": file.stamp,
+                "motions": motions,
+                "error": file.error,
+            }
+    memory = {"format": FORMAT, "folder": str(folder.resolve()), "files": files}
+    try:
+        with written_whole(memory_path(folder, "json")) as path:
+            path.write_text(json.dumps(memory), encoding="utf-8")
+    except OSError as error:
+        print(f"the index of {folder} cannot be kept: {error}", file=sys.stderr)

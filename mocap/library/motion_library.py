@@ -1,0 +1,315 @@
+"""A folder of motions of any kind: what is in it, and each motion as SMPL poses.
+
+Files may be Acclaim (CMU's own ``02/02.asf`` beside ``02/02_01.amc``, or all in one folder), BVH,
+AMASS's and SURREAL's .npz, and plain SMPL arrays, in any mixture. Frame rates and descriptions that the
+files lack come from a ``motion_index.csv`` beside the motions (or above them, inside the folder), else
+from the facts about CMU's database that come with the package.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mocap.bodies.body import Body
+from mocap.errors import BadInput
+from mocap.files import CMU_INDEX
+from mocap.library.categories import categorise
+from mocap.library.folder_index import ListedFile, list_folder
+from mocap.library.motion_entry import MotionEntry
+from mocap.library.verdict_store import VerdictStore
+from mocap.motion import Motion, resample
+from mocap.readers.formats import FORMATS, SUFFIXES, pose_capture, pose_recording, read_capture
+from mocap.readers.smpl.recording import StoredMotion
+
+INDEX_NAME = "motion_index.csv"
+INDEX_COLUMNS = (
+    "motion",
+    "subject",
+    "trial",
+    "subject_title",
+    "description",
+    "framerate_fps",
+    "fps_source",
+)
+
+
+@dataclass(frozen=True)
+class MotionLibrary:
+    """The usable motions of a folder, sorted by name, and the files that were left out and why."""
+
+    folder: Path
+    entries: tuple[MotionEntry, ...]
+    skipped: tuple[tuple[Path, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def categories(self) -> dict[str, list[MotionEntry]]:
+        """Entries by category, the largest category first."""
+        groups: dict[str, list[MotionEntry]] = {}
+        for entry in self.entries:
+            groups.setdefault(entry.category, []).append(entry)
+        return dict(sorted(groups.items(), key=lambda group: (-len(group[1]), group[0])))
+
+    def select(
+        self,
+        *,
+        categories: Iterable[str] = (),
+        subjects: Iterable[str] = (),
+        verdict: str | None = None,
+        least_seconds: float = 0.0,
+    ) -> MotionLibrary:
+        """The motions that are in one of ``categories``, of one of ``subjects`` (all for none of
+        them), with a ``verdict`` "good" or "bad" (None: any) and at least so long.
+
+        Raises BadInput for a category or subject that nothing here has, naming those there are.
+        """
+        categories, subjects = list(categories), list(subjects)
+        _refuse_unknown("category", categories, [e.category for e in self.entries])
+        _refuse_unknown("subject", subjects, [e.subject for e in self.entries])
+        return replace(
+            self,
+            entries=tuple(
+                e
+                for e in self.entries
+                if (not categories or e.category in categories)
+                and (not subjects or e.subject in subjects)
+                and e.seconds >= least_seconds
+                and (
+                    verdict is None
+                    or (e.verdict is not None and e.verdict.good == (verdict == "good"))
+                )
+            ),
+        )
+
+    def table(self) -> str:
+        """The motions as lines of text, and how many each category has."""
+        name = max([10, *(len(e.name) for e in self.entries)])
+        who = max([7, *(len(e.subject) for e in self.entries)])
+        lines = [
+            f"{'motion':{name}} {'subject':{who}} {'category':13} {'fps':>5} {'seconds':>8}  "
+            f"{'verdict':8} description"
+        ]
+        for e in self.entries:
+            verdict = "-" if e.verdict is None else "good" if e.verdict.good else "bad"
+            lines.append(
+                f"{e.name:{name}} {e.subject:{who}} {e.category:13} {e.fps:5.4g} {e.seconds:8.1f}  "
+                f"{verdict:8} {e.description}"
+            )
+            if e.verdict is not None:
+                lines += [f"{'':{name}}   {reason}" for reason in e.verdict.reasons]
+        counts = ", ".join(f"{name} {len(group)}" for name, group in self.categories().items())
+        lines.append(f"{len(self)} motions: {counts}")
+        judged = [e.verdict.good for e in self.entries if e.verdict is not None]
+        if judged:
+            unknown = len(self) - len(judged)
+            lines.append(
+                f"{sum(judged)} good, {len(judged) - sum(judged)} bad, {unknown} not looked at"
+            )
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """The motions, the categories' counts and what was left out, as one JSON object."""
+        counts = {name: len(group) for name, group in self.categories().items()}
+        skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
+        rows = [_as_json(entry) for entry in self.entries]
+        return json.dumps({"motions": rows, "categories": counts, "skipped": skipped}, indent=1)
+
+
+def open_motion_library(folder: Path | str, *, fps: float | None = None) -> MotionLibrary:
+    """Look through ``folder`` for motions.
+
+    What the files hold is kept in the user's cache folder, so that only files that changed since are
+    looked into again. ``fps`` is the frame rate of motions that neither their file nor an index knows;
+    without it they are skipped. Raises BadInput when nothing in the folder can be used; files that
+    cannot be used, damaged indices included, are listed in ``skipped`` with the reason.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder, expected one with motions; check the path")
+    files = list_folder(folder, (INDEX_NAME,))
+    if not files:
+        raise BadInput(
+            f"{folder}: no motions found; looked in it and its subfolders for "
+            f"{', '.join('*' + suffix for suffix in SUFFIXES)} (.amc files with a *.asf skeleton beside "
+            "them, as in 02/02.asf and 02/02_01.amc); name the folder that holds them"
+        )
+    entries, skipped = [], []
+    for file in files:
+        if file.error:
+            skipped.append((file.path, file.error))
+        for stored in file.motions:
+            try:
+                entries.append(_entry(stored, file, folder, fps))
+            except BadInput as error:
+                skipped.append((file.path, str(error)))
+    if not entries:
+        raise BadInput(
+            f"{folder}: none of {len(files)} files can be used"
+            + (f"; the first: {skipped[0][1]}" if skipped else ", they hold no motion")
+        )
+    entries, unreadable = VerdictStore(folder).attach(_with_own_names(entries, folder))
+    skipped += unreadable
+    entries.sort(key=lambda entry: entry.name)
+    return MotionLibrary(folder, tuple(entries), tuple(skipped))
+
+
+def load_motion(entry: MotionEntry, body: Body, fps: float | None = 30.0) -> Motion:
+    """The motion of ``entry`` on ``body`` (mean shape), at ``fps``, or at its own rate for None.
+
+    Raises BadInput when its file or skeleton is damaged.
+    """
+    if entry.format in ("acclaim", "bvh"):
+        capture = read_capture(
+            entry.path, format=entry.format, skeleton=entry.skeleton, fps=entry.fps
+        )
+        motion = pose_capture(
+            capture,
+            body,
+            fps=entry.fps,
+            subject=entry.subject,
+            trial=entry.trial,
+            name=entry.name,
+            source=str(entry.path),
+        )
+    else:
+        motion = pose_recording(entry.path, body, member=entry.member, fps=entry.fps)
+        motion = replace(motion, name=entry.name, fps=entry.fps)
+    return motion if fps is None else resample(motion, fps)
+
+
+def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | None) -> MotionEntry:
+    facts = _index_row(stored, file, folder)
+    rate = stored.fps
+    if facts is not None:
+        # The files of an archive know their rate; cgspeed's BVH files say 120 for all of CMU.
+        rate = facts[0] if rate is None or stored.format == "bvh" else rate
+        category, description = facts[1:]
+    else:
+        rate = rate or fps
+        description = re.sub(r"[_\W]+", " ", stored.name).strip()
+        category = categorise(stored.name)
+    if rate is None:
+        raise BadInput(
+            f"{file.path}: its frame rate is in no index, expected a row for '{stored.name}' in a "
+            f"{INDEX_NAME} in its folder; add one, or give the rate with --fps"
+        )
+    return MotionEntry(
+        stored.name,
+        stored.subject,
+        stored.trial,
+        description,
+        category,
+        float(rate),
+        file.path,
+        file.skeleton,
+        stored.frames,
+        stored.format,
+        stored.name if stored.format == "surreal" else "",
+    )
+
+
+def _with_own_names(entries: list[MotionEntry], folder: Path) -> list[MotionEntry]:
+    """Entries under names of their own, fit for file names: the second of a name takes the name of
+    its folder before it, and so on upwards; what is the same even then is numbered.
+    """
+    taken: set[str] = set()
+    out = []
+    order = sorted(entries, key=lambda e: (FORMATS.index(e.format), e.source_in(folder)))
+    for entry in order:
+        base = _fit(entry.name)
+        name, above = base, list(entry.path.relative_to(folder).parts[:-1])
+        while name in taken and above:
+            base = f"{_fit(above.pop())}_{base}"
+            name = base
+        number = 2
+        while name in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name)
+        out.append(replace(entry, name=name))
+    return out
+
+
+def _fit(name: str) -> str:
+    return re.sub(r"[^\w+-]+", "_", name).strip("_") or "motion"
+
+
+def _index_row(
+    stored: StoredMotion, file: ListedFile, folder: Path
+) -> tuple[float, str, str] | None:
+    """(frame rate, category, description) from the nearest index that has the motion."""
+    names = (stored.name, f"{stored.subject}_{stored.trial}")
+    for index, changed in file.indices:
+        rows = _read_index(index, changed)
+        for name in names:
+            if name in rows:
+                return rows[name]
+    for name in names:
+        if name in _cmu_facts():
+            return _cmu_facts()[name]
+    return None
+
+
+@lru_cache(maxsize=8)
+def _read_index(path: Path, changed: int) -> dict[str, tuple[float, str, str]]:
+    out = {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        lacking = {"motion", "description", "framerate_fps"} - set(reader.fieldnames or ())
+        if lacking:
+            raise BadInput(
+                f"{path}: no column {', '.join(sorted(lacking))}, expected {','.join(INDEX_COLUMNS)}; "
+                "correct its first line"
+            )
+        for row in reader:
+            try:
+                rate = float(row["framerate_fps"])
+            except (TypeError, ValueError):
+                rate = 0.0
+            if not 1 <= rate <= 1000:
+                raise BadInput(
+                    f"{path}, line {reader.line_num}: frame rate '{row['framerate_fps']}', expected "
+                    "frames a second as a number; correct the line"
+                )
+            description = row["description"] or ""
+            category = categorise(description, row.get("subject_title") or "")
+            out[row["motion"]] = (rate, category, description)
+    return out
+
+
+@lru_cache(maxsize=1)
+def _cmu_facts() -> dict[str, tuple[float, str, str]]:
+    with CMU_INDEX.open(newline="", encoding="ascii") as file:
+        return {
+            row["motion"]: (float(row["fps"]), row["category"], row["category"])
+            for row in csv.DictReader(file)
+        }
+
+
+def _refuse_unknown(what: str, wanted: list[str], known: list[str]) -> None:
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise BadInput(
+            f"{what} {', '.join(unknown)}: no motion has it, expected some of "
+            f"{', '.join(sorted(set(known)))}"
+        )
+
+
+def _as_json(entry: MotionEntry) -> dict[str, Any]:
+    fields = {name: getattr(entry, name) for name in MotionEntry.__dataclass_fields__}
+    verdict = entry.verdict
+    return {
+        **fields,
+        "path": str(entry.path),
+        "skeleton": entry.skeleton and str(entry.skeleton),
+        "seconds": round(entry.seconds, 4),
+        "sequence_category": entry.sequence_category,
+        "verdict": verdict and {"good": verdict.good, **verdict.to_json()},
+    }

@@ -1,0 +1,128 @@
+"""Verdicts that were reached, remembered between runs: one line each, as soon as it is reached.
+
+A verdict holds for a file's content, a frame rate and the limits. Size and time of change tell that a
+file is the one that was judged; where they differ, its content does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from mocap.files import written_whole
+from mocap.library.folder_index import file_stamp, memory_path
+from mocap.library.motion_entry import MotionEntry
+from mocap.quality.verdict import THRESHOLDS, Verdict
+
+JUDGED = (
+    1  # Raised whenever a motion would be retargeted or judged differently under the same limits.
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict, or the ``error`` for which a motion could not be judged."""
+
+    verdict: Verdict | None
+    error: str = ""
+
+
+class VerdictStore:
+    """The findings on a folder's motions, in the user's cache folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = memory_path(folder, "verdicts.jsonl")
+        limits = json.dumps([JUDGED, asdict(THRESHOLDS)])
+        self.limits = hashlib.sha256(limits.encode()).hexdigest()[:16]
+        self._stamps: dict[tuple, tuple[int, ...]] = {}
+        self._digests: dict[tuple, str] = {}
+        self._rows = self._read()
+
+    def find(self, entry: MotionEntry, *, look_inside: bool = False) -> Finding | None:
+        """What is known of a motion. With ``look_inside`` a file that was only touched, copied or
+        moved in time is recognised by its content, which has to be read for that.
+        """
+        row = self._rows.get(entry.source_in(self.folder))
+        if row is None or row["fps"] != entry.fps:
+            return None
+        if tuple(row["stamp"]) != self._stamp(entry):
+            if not look_inside or row["digest"] != self._digest(entry):
+                return None
+            self._append({**row, "stamp": self._stamp(entry)})
+        verdict = row["verdict"]
+        return Finding(verdict and Verdict.from_json(verdict), row["error"])
+
+    def keep(self, entry: MotionEntry, finding: Finding) -> None:
+        """Remember a finding."""
+        self._append(
+            {
+                "source": entry.source_in(self.folder),
+                "limits": self.limits,
+                "fps": entry.fps,
+                "stamp": self._stamp(entry),
+                "digest": self._digest(entry),
+                "verdict": finding.verdict and finding.verdict.to_json(),
+                "error": finding.error,
+            }
+        )
+
+    def attach(
+        self, entries: Iterable[MotionEntry]
+    ) -> tuple[list[MotionEntry], list[tuple[Path, str]]]:
+        """The entries with the verdicts that are known, and those known to be unreadable with why."""
+        out, unreadable = [], []
+        for entry in entries:
+            finding = self.find(entry)
+            if finding is not None and finding.verdict is None:
+                unreadable.append((entry.path, finding.error))
+            else:
+                out.append(replace(entry, verdict=finding and finding.verdict))
+        return out, unreadable
+
+    def _stamp(self, entry: MotionEntry) -> tuple[int, ...]:
+        key = (entry.path, entry.skeleton)
+        if key not in self._stamps:
+            self._stamps[key] = file_stamp(*key)
+        return self._stamps[key]
+
+    def _digest(self, entry: MotionEntry) -> str:
+        key = (entry.path, entry.skeleton)
+        if key not in self._digests:
+            digest = hashlib.blake2b(digest_size=16)
+            for path in key:
+                if path is not None:
+                    with path.open("rb") as file:
+                        digest.update(hashlib.file_digest(file, "blake2b").digest())
+            self._digests[key] = digest.hexdigest()
+        return self._digests[key]
+
+    def _read(self) -> dict[str, dict]:
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return {}
+        rows = {}
+        for line in lines:
+            try:
+                row = json.loads(line)
+                if row["limits"] == self.limits:
+                    tuple(row["stamp"]), row["digest"], row["fps"], row["error"]
+                    if row["verdict"] is not None:
+                        Verdict.from_json(row["verdict"])
+                    rows[row["source"]] = row
+            except (ValueError, KeyError, TypeError):
+                continue  # a line that was cut short, or of another version
+        if len(lines) > 2 * len(rows) + 100:
+            with written_whole(self.path) as path:
+                path.write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
+        return rows
+
+    def _append(self, row: dict) -> None:
+        self._rows[row["source"]] = row
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

@@ -1,0 +1,1 @@
+"""Whether a motion can be trusted: defects, limb collisions, the verdict."""

@@ -1,0 +1,74 @@
+"""Whether a motion can be trusted: what is physically wrong with it, where, and by how much.
+
+Two things are looked at. The *capture*, at its own frame rate, as its file has it: joints that flip,
+frames that are missing or held. And the *motion* that the body performs after retargeting: feet and
+floor, speeds, limbs inside each other. Retargeting mends what it can, so that what the capture got
+wrong need not show in the motion; it is counted against the motion all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mocap.bodies.body import Body
+from mocap.motion import Motion
+from mocap.quality.defects import (
+    find_crossings,
+    find_flips,
+    find_root_speed,
+    find_skating,
+    find_speeds,
+    find_static,
+    find_sunk_feet,
+    find_truncation,
+)
+from mocap.quality.limb_collisions import Capsules
+from mocap.quality.verdict import THRESHOLDS, Thresholds, Verdict
+from mocap.retargeting.capture import Capture
+from mocap.retargeting.ground import chain_joints, global_rotations, soles_of
+
+
+class Judge:
+    """Judges motions of one body: ``Judge(body)(motion, capture, fps=120.0)``.
+
+    ``fps`` is the capture's; the motion may be at a lower rate, and frames are told at the capture's.
+    Without a capture (files that hold SMPL poses) the motion is taken for it.
+    """
+
+    def __init__(self, body: Body, thresholds: Thresholds = THRESHOLDS):
+        self.thresholds = thresholds
+        self.soles = soles_of(body)
+        self.capsules = Capsules(body)
+
+    def __call__(
+        self, motion: Motion, capture: Capture | None = None, *, fps: float | None = None
+    ) -> Verdict:
+        limits = self.thresholds
+        rotations = global_rotations(motion.pose)
+        pelvis = motion.translation + self.soles.joints[0]
+        positions = chain_joints(rotations, self.soles.joints)
+        if capture is None:
+            turned, root, fps = rotations, pelvis, motion.fps
+        elif fps is None:
+            raise ValueError("a capture needs its frame rate")
+        else:
+            turned, root = capture.turned, capture.pair("hip").mean(axis=1)
+        found = [
+            *find_flips(turned, fps, limits),
+            *find_truncation(turned, root, fps, limits),
+            *find_root_speed(root, fps, limits),
+        ]
+        for reason in (
+            *find_static(positions + pelvis[:, None], motion.fps, limits),
+            *find_speeds(positions, motion.fps, limits),
+            *find_sunk_feet(rotations, pelvis, self.soles, motion.fps, limits),
+            *find_skating(rotations, pelvis, self.soles, motion.fps, limits),
+            *find_crossings(rotations, positions, self.capsules, motion.fps, limits),
+        ):
+            at = min(round(reason.frame * fps / motion.fps), len(root) - 1)
+            found.append(replace(reason, frame=at))
+        end, edge = (len(root) - 1) / fps, limits.edge_seconds + 1e-9
+        notes = tuple(
+            r for r in found if r.defect in ("flip", "speed") and not edge < r.seconds < end - edge
+        )
+        return Verdict(tuple(r for r in found if r not in notes), notes)

@@ -1,0 +1,264 @@
+"""One function for each thing that can be wrong with a motion; each gives the worst of it.
+
+Arrays in, ``Reason`` out: nothing is read and nothing is changed. Limits are in
+``mocap.quality.verdict``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from mocap.bodies.body import JOINT_NAMES, PARENTS
+from mocap.quality.limb_collisions import Capsules
+from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds
+from mocap.retargeting.ground import SIDES, Soles, chain_joints, foot_heights
+
+# Fingers and toes: their capture is poor everywhere, and hardly seen.
+_TIPS = {f"{side}_{name}" for side in SIDES for name in ("hand", "foot")}
+_ENDS = _TIPS | {f"{side}_{name}" for side in SIDES for name in ("wrist", "ankle")}
+# Where no sport turns a joint as fast as a smeared flip does.
+_SLOW = {"pelvis", "spine1", "spine2", "spine3", "neck", "head"} | {
+    f"{side}_{name}" for side in SIDES for name in ("hip", "knee")
+}
+
+
+def find_flips(rotations: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
+    """Joints that turn more than a body can, each at the first frame after its worst such turn.
+
+    ``rotations`` (T, 24, 3, 3) global. Worst is the worst away from the ends, if there is one.
+    """
+    local = _local(rotations)
+    per_frame = float(np.clip(limits.flip_speed / fps, limits.flip_least, limits.flip_most))
+    span = max(1, round(limits.smeared_seconds * fps))
+    smeared = limits.smeared_flip * max(1.0, span / fps / limits.smeared_seconds)
+    edge = int(limits.edge_seconds * fps + 1e-6)
+    out = []
+    for joint, name in enumerate(JOINT_NAMES):
+        if name in _TIPS:
+            continue
+        tests = [(1, per_frame)]
+        if name in _SLOW and span > 1 and smeared < 180:
+            tests.append((span, smeared))
+        for reach, limit in tests:
+            turns = _angles(local[:-reach, joint], local[reach:, joint])
+            if not len(turns) or turns.max() <= limit:
+                continue
+            inner = turns.copy()
+            inner[: max(0, edge - reach + 1)] = 0
+            inner[max(0, len(rotations) - 1 - edge - reach) :] = 0
+            worst = inner if inner.max() > limit else turns
+            at = int(worst.argmax())
+            value = float(worst[at])
+            out.append(_reason("flip", name, at + reach, fps, value, limit, "degrees"))
+            break
+    return out
+
+
+def find_truncation(
+    rotations: np.ndarray, root: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS
+) -> list[Reason]:
+    """Scraps, and frames that are missing (everything jumps) or filled in (nothing moves).
+
+    ``rotations`` (T, 24, 3, 3) global, ``root`` (T, 3) metres.
+    """
+    seconds = (len(root) - 1) / fps
+    if seconds < limits.least_seconds:
+        unit = "seconds in all"
+        return [_reason("truncated", "", len(root) - 1, fps, seconds, limits.least_seconds, unit)]
+    out = []
+    local = _local(rotations)
+    turns = _angles(local[:-1], local[1:])  # (T-1, 24)
+    around = median_filter(turns, size=(2 * max(2, round(0.1 * fps)) + 1, 1), mode="nearest")
+    jumps = (turns > np.maximum(limits.gap_least, limits.gap_ratio * around)).sum(axis=1)
+    if jumps.max() >= limits.gap_joints:
+        at, unit = int(jumps.argmax()), "joints that jump at once"
+        value = float(jumps[at])
+        out.append(_reason("truncated", "", at + 1, fps, value, limits.gap_joints, unit))
+    shifts = np.linalg.norm(np.diff(root, axis=0), axis=1)
+    held = (turns.max(axis=1) < limits.held_degrees) & (shifts < limits.held_metres)
+    if not held.all():  # a take in which nothing moves at all is static
+        length, start = max(((b - a, a) for a, b in _runs(held)), default=(0, 0))
+        if length / fps >= limits.held_seconds:
+            unit = "seconds held without any movement"
+            value = length / fps
+            out.append(_reason("truncated", "", start, fps, value, limits.held_seconds, unit))
+    return out
+
+
+def find_root_speed(root: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
+    """A root (T, 3) that is carried off faster than anybody runs."""
+    speeds = np.linalg.norm(np.diff(root, axis=0), axis=1) * fps
+    if not len(speeds) or speeds.max() <= limits.root_speed:
+        return []
+    at = int(speeds.argmax())
+    value = float(speeds[at])
+    return [_reason("speed", JOINT_NAMES[0], at + 1, fps, value, limits.root_speed, "m/s")]
+
+
+def find_static(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
+    """A take in which nothing moves. ``positions`` (T, 24, 3) in the world."""
+    low, high = np.percentile(positions, [5, 95], axis=0)
+    ranges = np.linalg.norm(high - low, axis=-1)
+    joint = int(ranges.argmax())
+    if ranges[joint] >= limits.static_range:
+        return []
+    value = float(ranges[joint])
+    return [_reason("static", JOINT_NAMES[joint], 0, fps, value, limits.static_range, "m at most")]
+
+
+def find_speeds(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
+    """Joints faster than any person's. ``positions`` (T, 24, 3) relative to the pelvis."""
+    speeds = np.linalg.norm(np.diff(positions, axis=0), axis=-1) * fps
+    out = []
+    for joint, name in enumerate(JOINT_NAMES):
+        limit = limits.end_speed if name in _ENDS else limits.middle_speed
+        if len(speeds) and speeds[:, joint].max() > limit:
+            at = int(speeds[:, joint].argmax())
+            out.append(_reason("speed", name, at + 1, fps, float(speeds[at, joint]), limit, "m/s"))
+    return out
+
+
+def find_sunk_feet(
+    rotations: np.ndarray,
+    pelvis: np.ndarray,
+    soles: Soles,
+    fps: float,
+    limits: Thresholds = THRESHOLDS,
+) -> list[Reason]:
+    """Feet under the floor y = 0. ``rotations`` (T, 24, 3, 3) global, ``pelvis`` (T, 3)."""
+    depth = -(foot_heights(rotations, soles) + pelvis[:, 1:2])
+    out = []
+    for side, name in enumerate(SIDES):
+        worst = _worst_run(depth[:, side], limits.floor_depth, limits.floor_seconds, fps)
+        if worst is not None:
+            at, value = worst
+            out.append(
+                _reason("floor", f"{name}_foot", at, fps, value, limits.floor_depth, "m below it")
+            )
+    return out
+
+
+def find_skating(
+    rotations: np.ndarray,
+    pelvis: np.ndarray,
+    soles: Soles,
+    fps: float,
+    limits: Thresholds = THRESHOLDS,
+) -> list[Reason]:
+    """A body of which no foot rests for much of the time in which one is on the floor."""
+    contact, speeds = foot_slides(rotations, pelvis, soles, fps, limits.contact_height)
+    total = int(contact.any(axis=1).sum())
+    if total / fps < limits.slide_contact_seconds:
+        return []
+    slowest = np.where(contact, speeds, np.inf).min(axis=1, initial=np.inf)
+    pace = np.linalg.norm(np.diff(pelvis[:, [0, 2]], axis=0), axis=1) * fps
+    least = np.maximum(limits.slide_speed, limits.slide_pace * pace)
+    sliding = contact.any(axis=1) & (slowest > least)
+    share = float(sliding.sum() / total)
+    if share <= limits.slide_share:
+        return []
+    length, start = max((stop - start, start) for start, stop in _runs(sliding))
+    side = SIDES[int(contact[start : start + length].sum(axis=0).argmax())]
+    unit = "of the time on the floor"
+    return [_reason("skating", f"{side}_foot", start, fps, share, limits.slide_share, unit)]
+
+
+def foot_slides(
+    rotations: np.ndarray,
+    pelvis: np.ndarray,
+    soles: Soles,
+    fps: float,
+    height: float = THRESHOLDS.contact_height,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Contact (T-1, 2) of each foot from a frame to the next, and its horizontal speed (T-1, 2), m/s.
+
+    A foot is on the floor where heel, ball or toe is below ``height`` in both frames; it slides as
+    fast as the slowest of those: a rolling foot does not slide.
+    """
+    positions = chain_joints(rotations, soles.joints) + pelvis[:, None]
+    contact = np.zeros((len(rotations) - 1, 2), dtype=bool)
+    speeds = np.zeros((len(rotations) - 1, 2))
+    for side, name in enumerate(SIDES):
+        vertices, _ = soles.feet[side]
+        ankle, foot = (JOINT_NAMES.index(f"{name}_{joint}") for joint in ("ankle", "foot"))
+        ground = vertices[:, 1].min()
+        middle = soles.joints[foot]
+        heel = [soles.joints[ankle][0], ground, vertices[:, 2].min() + 0.02]
+        toe = [middle[0], ground, vertices[:, 2].max() - 0.03]
+        points = [(ankle, heel), (ankle, [middle[0], ground, middle[2]]), (foot, toe)]
+        low, pace = [], []
+        for joint, point in points:
+            arm = np.array(point) - soles.joints[joint]
+            path = positions[:, joint] + rotations[:, joint] @ arm
+            low.append(path[:, 1] < height)
+            pace.append(np.linalg.norm(np.diff(path[:, [0, 2]], axis=0), axis=1) * fps)
+        both = np.array([own[:-1] & own[1:] for own in low])
+        contact[:, side] = both.any(axis=0)
+        slowest = np.where(both, np.array(pace), np.inf).min(axis=0)
+        speeds[:, side] = np.where(contact[:, side], slowest, 0.0)
+    return contact, speeds
+
+
+def find_crossings(
+    rotations: np.ndarray,
+    positions: np.ndarray,
+    capsules: Capsules,
+    fps: float,
+    limits: Thresholds = THRESHOLDS,
+) -> list[Reason]:
+    """Limbs that stay inside each other. ``positions`` (T, 24, 3) of the joints."""
+    depths = capsules.depths(rotations, positions)
+    out = []
+    for pair, (first, second) in enumerate(capsules.pairs):
+        if depths[:, pair].max() <= limits.crossing_depth:
+            continue
+        worst = _worst_run(depths[:, pair], limits.crossing_depth, limits.crossing_seconds, fps)
+        if worst is not None:
+            at, value = worst
+            names = f"{capsules.names[first]} in {capsules.names[second]}"
+            out.append(
+                _reason("crossing", names, at, fps, value, limits.crossing_depth, "of their radii")
+            )
+    return out
+
+
+def _local(rotations: np.ndarray) -> np.ndarray:
+    """Rotations (T, 24, 3, 3) relative to the parent joint, of global ones."""
+    out = rotations.copy()
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            out[:, joint] = np.swapaxes(rotations[:, parent], -1, -2) @ rotations[:, joint]
+    return out
+
+
+def _angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Angles (...) in degrees between rotations (..., 3, 3); exact for small ones too."""
+    chord = np.sqrt(((first - second) ** 2).sum((-2, -1)))  # 2 sqrt(2) sin(angle / 2)
+    return np.degrees(2 * np.arcsin(np.clip(chord / (2 * np.sqrt(2)), 0, 1)))
+
+
+def _runs(mask: np.ndarray) -> Iterator[tuple[int, int]]:
+    """(start, stop) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.r_[False, mask, False].astype(np.int8)))
+    yield from ((int(a), int(b)) for a, b in edges.reshape(-1, 2))
+
+
+def _worst_run(
+    values: np.ndarray, limit: float, seconds: float, fps: float
+) -> tuple[int, float] | None:
+    """(frame, value) of the worst of ``values`` (T,) in runs above ``limit`` of at least ``seconds``."""
+    runs = [(a, b) for a, b in _runs(values > limit) if (b - a) / fps >= seconds - 1e-9]
+    if not runs:
+        return None
+    start, stop = max(runs, key=lambda run: values[run[0] : run[1]].max())
+    at = start + int(values[start:stop].argmax())
+    return at, float(values[at])
+
+
+def _reason(
+    defect: str, joint: str, frame: int, fps: float, value: float, limit: float, unit: str
+) -> Reason:
+    return Reason(defect, joint, int(frame), round(frame / fps, 4), value, float(limit), unit)

@@ -1,0 +1,1 @@
+"""Motion files: one folder for each family of formats."""

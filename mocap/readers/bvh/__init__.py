@@ -1,0 +1,1 @@
+"""BVH files on any skeleton."""

@@ -1,0 +1,97 @@
+"""BVH motions as captures, and on a body: which skeleton it is, and how many frames a second."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mocap.bodies.body import Body
+from mocap.errors import BadInput
+from mocap.files import CMU_INDEX
+from mocap.motion import Motion
+from mocap.readers.bvh.cmu_bones import cmu_bones_capture
+from mocap.readers.bvh.named_joints import placed_capture
+from mocap.readers.bvh.parser import BvhMotion, read_bvh
+from mocap.readers.bvh.skeleton import is_daz, is_motionbuilder, place_joints
+from mocap.retargeting.capture import CMU_BONES, Capture
+from mocap.retargeting.retarget import retarget
+
+_LOG = logging.getLogger(__name__)
+_CMU_NAME = re.compile(r"(\d{2,3}_\d{2})(?!\d)")
+_RATES = (5.0, 1000.0)
+
+
+def bvh_motion(path: Path | str, body: Body, *, fps: float | None = None) -> Motion:
+    """The motion in a BVH file on ``body`` (mean shape), without an added rest frame.
+
+    ``fps`` overrides the frame rate; else a motion of CMU's on a skeleton of CMU's or cgspeed's has
+    the rate of CMU's index (their headers say 120 for all), others what their header says. What was
+    inferred, mended or dropped is logged. Raises BadInput when the file cannot be understood, when a
+    bone cannot be placed, or when no frame rate is known.
+    """
+    path = Path(path)
+    capture, rate = bvh_capture(read_bvh(path), fps=fps)
+    for note in capture.notes:
+        _LOG.info("%s: %s", path, note)
+    pose, translation = retarget(capture, body, fps=rate)
+    name = cmu_name(path) or path.stem
+    subject, _, trial = name.rpartition("_")
+    return Motion(pose, translation, rate, subject or path.parent.name, trial, name, str(path))
+
+
+def bvh_capture(motion: BvhMotion, *, fps: float | None = None) -> tuple[Capture, float]:
+    """The capture in a BVH file and its frame rate; errors as ``bvh_motion``."""
+    names = set(motion.names)
+    acclaim = names >= set(CMU_BONES) - {"lhipjoint", "rhipjoint"}
+    known = acclaim or is_motionbuilder(motion) or is_daz(motion)
+    rate, notes = frame_rate(motion, known=known, fps=fps)
+    if acclaim or is_motionbuilder(motion):
+        capture = cmu_bones_capture(motion, notes)
+    else:
+        capture = placed_capture(motion, place_joints(motion), notes)
+    if not all(np.isfinite(place).all() for place in capture.places.values()):
+        raise BadInput(
+            f"{motion.path}: positions overflow, expected a person; fetch the file again"
+        )
+    return capture, rate
+
+
+def cmu_name(path: Path) -> str | None:
+    """The CMU motion that a file's name begins with ("05_20" of "05_20-daz.bvh"), if CMU has it."""
+    match = _CMU_NAME.match(path.stem)
+    return match.group(1) if match and match.group(1) in _cmu_rates() else None
+
+
+def frame_rate(
+    motion: BvhMotion, *, known: bool, fps: float | None = None
+) -> tuple[float, tuple[str, ...]]:
+    """Frames a second and what to say of them; ``known``: on a skeleton in which CMU's data comes."""
+    stated = 1 / motion.frame_time if motion.frame_time > 0 else float("nan")
+    name = cmu_name(motion.path)
+    if fps is not None:
+        if not _RATES[0] <= fps <= _RATES[1]:
+            raise BadInput(f"{motion.path}: a rate of {fps} fps was given, expected 5 to 1000")
+        return float(fps), ()
+    if known and name:
+        rate = _cmu_rates()[name]
+        if abs(stated - rate) < 0.01 * rate:
+            return rate, ()
+        return rate, (f"the header says {stated:.3g} fps; CMU's index says {rate:g} for {name}",)
+    if _RATES[0] <= stated <= _RATES[1]:
+        nearest = round(stated)
+        return (float(nearest) if abs(stated - nearest) < 0.002 * stated else stated), ()
+    raise BadInput(
+        f"{motion.path}: 'Frame Time: {motion.frame_time:g}' makes {stated:.3g} fps, expected 5 to 1000; "
+        "correct the line or give the rate with --fps"
+    )
+
+
+@lru_cache(maxsize=1)
+def _cmu_rates() -> dict[str, float]:
+    with CMU_INDEX.open(newline="", encoding="ascii") as file:
+        return {row["motion"]: float(row["fps"]) for row in csv.DictReader(file)}

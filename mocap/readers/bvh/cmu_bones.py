@@ -1,0 +1,177 @@
+"""BVH files whose joints are CMU's own bones: cgspeed's MotionBuilder files, and files in CMU's names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mocap.errors import BadInput
+from mocap.readers.bvh.parser import BvhMotion, bvh_kinematics
+from mocap.readers.bvh.rest_frames import is_rest_frame, limb_ways
+from mocap.readers.bvh.skeleton import MOTIONBUILDER, is_motionbuilder, metres_a_unit
+from mocap.retargeting.capture import CMU_BONES, SIDES, Capture, cmu_capture
+from mocap.retargeting.skeleton import ordered_rotation
+from mocap.rotations import unit
+
+_LEFT, _UP, _AHEAD = np.eye(3)
+
+# Angles (degrees, applied in the order XYZ) of the frames in which CMU's Acclaim files count each
+# bone's rotation; the same in every subject's file. The bone points along its frame's -y.
+_CMU_FRAMES = {
+    "femur": (0, 0, 20),
+    "tibia": (0, 0, 20),
+    "foot": (-90, 0, 20),
+    "toes": (-90, 0, 20),
+    "humerus": (180, -30, -90),
+    "radius": (180, -30, -90),
+    "wrist": (0, 90, 90),
+    "hand": (0, 90, 90),
+    "fingers": (0, 90, 90),
+}
+
+
+def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
+    """Files whose joints are CMU's bones, with CMU's rest pose or with its bones' own frames."""
+    joints = motion.index
+    if is_motionbuilder(motion):
+        of_bone = {bone: joints[joint] for joint, bone in MOTIONBUILDER.items()}
+        motion, mended = _with_lost_bones(motion, of_bone)
+        notes += mended
+    else:
+        of_bone = {name: i for name, i in joints.items() if name in CMU_BONES}
+    offsets = np.where(np.isnan(motion.ends), 0.0, motion.ends)
+    tip: dict[str, int | None] = {}
+    for bone, joint in of_bone.items():
+        children = [of_bone[b] for b in _CMU_CHILD.get(bone, ()) if b in of_bone]
+        own = [c for c in children if motion.parents[c] == joint]
+        tip[bone] = own[0] if own else None
+    reach = {b: motion.offsets[c] if c is not None else offsets[of_bone[b]] for b, c in tip.items()}
+    arm = unit(reach["lhumerus"])
+    frames = _cmu_frames() if arm @ -_UP > 0.9 else {}
+    if not frames and arm @ _LEFT < 0.9:
+        raise BadInput(
+            f"{motion.path}: bone lhumerus points along {np.round(arm, 2)}, expected +x (CMU's rest "
+            "pose) or -y (its bones' frames); the axes of this file are not known"
+        )
+    rotations, positions = bvh_kinematics(motion)
+    if is_rest_frame(
+        rotations[:, 0], limb_ways(positions, {k: of_bone[v] for k, v in _CMU_LIMBS.items()})
+    ):
+        rotations, positions = rotations[1:], positions[1:]
+        notes += ("the first frame is an added rest pose: left out",)
+    turned, ends, directions = {}, {}, {}
+    for bone, joint in of_bone.items():
+        frame = frames.get(bone, np.eye(3))
+        turned[bone] = rotations[:, joint] @ frame.T
+        directions[bone] = unit(frame @ reach[bone])
+        if tip[bone] is not None:
+            ends[bone] = positions[:, tip[bone]]
+        else:
+            ends[bone] = positions[:, joint] + rotations[:, joint] @ reach[bone]
+    ends["root"] = positions[:, of_bone["root"]]
+    for side in "lr":
+        ends[f"{side}hipjoint"] = positions[:, of_bone[f"{side}femur"]]
+        turned[f"{side}hipjoint"] = turned["root"]
+    rest = _rest_ends(motion, of_bone, frames, reach)
+    legs = [np.linalg.norm(motion.offsets[of_bone[s + b]]) for s in "lr" for b in ("tibia", "foot")]
+    unit_size, said = metres_a_unit(motion, sum(legs) / 2)
+    unused = sorted(set(motion.names) - {motion.names[i] for i in of_bone.values()})
+    if unused:
+        notes += (f"dropped, SMPL has no such joints: {', '.join(unused)}",)
+    capture = cmu_capture(
+        turned,
+        {bone: unit_size * end for bone, end in ends.items()},
+        directions,
+        {bone: unit_size * end for bone, end in rest.items()},
+    )
+    return replace(capture, notes=(*notes, said))
+
+
+_CMU_CHILD = {
+    "root": (),
+    "lowerback": ("upperback",),
+    "upperback": ("thorax",),
+    "thorax": ("lowerneck",),
+    "lowerneck": ("upperneck",),
+    "upperneck": ("head",),
+    "head": (),
+    **{
+        side + bone: (side + child,) if child else ()
+        for side in "lr"
+        for bone, child in {
+            "femur": "tibia",
+            "tibia": "foot",
+            "foot": "toes",
+            "toes": "",
+            "clavicle": "humerus",
+            "humerus": "radius",
+            "radius": "wrist",
+            "wrist": "hand",
+            "hand": "fingers",
+            "fingers": "",
+        }.items()
+    },
+}
+_CMU_LIMBS = {
+    f"{side}_{joint}": side[0] + bone
+    for side in SIDES
+    for joint, bone in {
+        "hip": "femur",
+        "knee": "tibia",
+        "ankle": "foot",
+        "shoulder": "humerus",
+        "elbow": "radius",
+        "wrist": "wrist",
+    }.items()
+}
+
+
+def _with_lost_bones(
+    motion: BvhMotion, of_bone: dict[str, int]
+) -> tuple[BvhMotion, tuple[str, ...]]:
+    """cgspeed's MotionBuilder files lost the bones that branch at their end; give those back.
+
+    The chest's length is the upper back's (in CMU's skeletons they are equal to 2%), the second half of
+    the forearm is half as long as the first (in CMU's, exactly).
+    """
+    offsets, index = motion.offsets.copy(), motion.index
+    mended = False
+    chest = motion.offsets[of_bone["thorax"]]
+    for bone in ("lowerneck", "lclavicle", "rclavicle"):
+        if np.linalg.norm(offsets[of_bone[bone]]) < 1e-6:
+            offsets[of_bone[bone]], mended = chest, True
+    for side, thumb in (("l", "LThumb"), ("r", "RThumb")):
+        wrist = motion.offsets[of_bone[f"{side}wrist"]] / 2
+        for joint in (of_bone[f"{side}hand"], index.get(thumb)):
+            if joint is not None and np.linalg.norm(offsets[joint]) < 1e-6:
+                offsets[joint], mended = wrist, True
+    note = "the chest and the ends of the forearms have no length in this file: given back"
+    return replace(motion, offsets=offsets), (note,) if mended else ()
+
+
+def _cmu_frames() -> dict[str, np.ndarray]:
+    """Rotations (3, 3) of CMU's bone frames, by bone; the right side mirrors the left."""
+    out = {}
+    for bone, angles in _CMU_FRAMES.items():
+        for side, sign in (("l", 1), ("r", -1)):
+            mirrored = np.radians(angles) * [1, sign, sign]
+            out[side + bone] = ordered_rotation(mirrored, "XYZ")
+    return out
+
+
+def _rest_ends(motion: BvhMotion, of_bone: dict, frames: dict, reach: dict) -> dict:
+    """Where bones end in CMU's rest pose, the file's units, the root at the origin."""
+    starts = {of_bone["root"]: np.zeros(3)}
+    bone_at = {joint: bone for bone, joint in of_bone.items()}
+    for joint, parent in enumerate(motion.parents):
+        if parent >= 0:
+            frame = frames.get(bone_at.get(parent, ""), np.eye(3))
+            starts[joint] = starts[parent] + frame @ motion.offsets[joint]
+    ends = {
+        bone: starts[joint] + frames.get(bone, np.eye(3)) @ reach[bone]
+        for bone, joint in of_bone.items()
+    }
+    for side in "lr":
+        ends[f"{side}hipjoint"] = starts[of_bone[f"{side}femur"]]
+    return ends

@@ -1,0 +1,1 @@
+"""SMPL poses in NumPy files: AMASS, SURREAL, plain arrays."""

@@ -1,0 +1,129 @@
+"""AMASS (Mahmood et al., 2019): motion capture as SMPL-H or SMPL-X poses, one .npz a motion.
+
+Arrays ``poses`` (T, 156) or (T, 165), ``trans`` (T, 3), ``betas``, ``gender`` and the frame rate under
+one of two spellings. The world is z up with the floor at z = 0. Soft-tissue parameters, markers and
+labels are not looked at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mocap.errors import BadInput
+from mocap.parsing.array_files import ArrayFile
+from mocap.readers.smpl.recording import (
+    Recording,
+    StoredMotion,
+    pose_frames,
+    read_pose,
+    read_rate,
+    read_translation,
+    subject_and_trial,
+)
+
+RATES = ("mocap_framerate", "mocap_frame_rate")
+_SUFFIXES = ("_poses", "_stageii")
+_MOST_BETAS = 400
+
+
+def list_amass(path: Path | str) -> StoredMotion:
+    """Name, frames and frame rate of an AMASS file, its poses not decoded. Raises BadInput."""
+    path = Path(path)
+    with ArrayFile(path) as arrays:
+        frames, _ = pose_frames(arrays, _poses(arrays))
+        name, subject, trial = _names(path)
+        return StoredMotion(name, subject, trial, frames, _rate(arrays), "amass", path)
+
+
+def read_amass(path: Path | str) -> Recording:
+    """An AMASS motion. The body's 22 joints are taken; fingers, jaw and eyes are left at rest.
+
+    Raises BadInput naming file and array. Arrays of Python objects are never decoded: where the poses,
+    the translation or the rate are such, the file is refused; where only the gender or the betas are,
+    they stay None.
+    """
+    path = Path(path)
+    with ArrayFile(path) as arrays:
+        poses, rate = _poses(arrays), _rate(arrays)
+        pose, dropped = read_pose(arrays, poses)
+        translation = read_translation(arrays, "trans", len(pose))
+        if "dmpls" in arrays:
+            dropped = (*dropped, "soft tissue (dmpls)")
+        gender, betas = _gender(arrays), _betas(arrays)
+    name, subject, trial = _names(path)
+    return Recording(
+        pose,
+        translation,
+        "z",
+        rate,
+        name,
+        subject,
+        trial,
+        str(path),
+        gender=gender,
+        betas=betas,
+        dropped=dropped,
+    )
+
+
+def _names(path: Path) -> tuple[str, str, str]:
+    name = path.stem
+    for suffix in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    return (name, *subject_and_trial(path, name))
+
+
+def _poses(arrays: ArrayFile) -> str:
+    if "poses" not in arrays:
+        raise BadInput(
+            f"{arrays.path}: no array 'poses' among {arrays.listed()}, expected "
+            "an AMASS motion; files of a body's shape alone (shape.npz, *_stagei.npz) hold none"
+        )
+    if "trans" not in arrays:
+        raise BadInput(
+            f"{arrays.path}: no array 'trans', expected the path (frames, 3); fetch the file again"
+        )
+    return "poses"
+
+
+def _rate(arrays: ArrayFile) -> float:
+    for name in RATES:
+        if name in arrays:
+            return read_rate(arrays, name)
+    raise BadInput(
+        f"{arrays.path}: no frame rate, expected {' or '.join(RATES)}; add one of them to the archive"
+    )
+
+
+def _gender(arrays: ArrayFile) -> str | None:
+    """ "male", "female" or "neutral", whether stored as text, bytes or an array of one of them."""
+    if "gender" not in arrays:
+        return None
+    try:
+        value = arrays.read("gender")
+    except BadInput:
+        return None
+    if value.size != 1 or value.dtype.kind not in "US":
+        return None
+    try:
+        text = value.reshape(-1)[0]
+        word = (text.decode("ascii") if isinstance(text, bytes) else str(text)).strip().lower()
+    except (UnicodeDecodeError, ValueError):
+        return None
+    word = word.removeprefix("b'").removesuffix("'")  # bytes that were once printed into text
+    return word if word in ("male", "female", "neutral") else None
+
+
+def _betas(arrays: ArrayFile) -> np.ndarray | None:
+    if "betas" not in arrays:
+        return None
+    try:
+        header = arrays.header("betas")
+        if header.dtype.kind != "f" or not 1 <= np.prod(header.shape, dtype=object) <= _MOST_BETAS:
+            return None
+        betas = arrays.read("betas").reshape(-1).astype(np.float64)
+    except BadInput:
+        return None
+    return betas if np.isfinite(betas).all() else None

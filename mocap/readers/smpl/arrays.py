@@ -1,0 +1,108 @@
+"""Plain SMPL poses: a .npz with poses, path and frame rate, or a .npy with poses alone.
+
+A .npz holds ``poses`` (or ``pose``; (T, 72), (T, 24, 3), or SMPL-H's and SMPL-X's numbers), perhaps
+``trans`` (or ``translation``, ``transl``) (T, 3) in metres and ``fps`` (or ``frame_rate``,
+``framerate``). Without a path the body stays in its place. The frame rate is never guessed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mocap.errors import BadInput
+from mocap.parsing.array_files import ArrayFile
+from mocap.readers.smpl.recording import (
+    Recording,
+    StoredMotion,
+    no_rate,
+    pose_frames,
+    read_pose,
+    read_rate,
+    read_translation,
+    subject_and_trial,
+)
+from mocap.rotations import to_matrices
+
+POSES = ("poses", "pose", "")
+TRANSLATIONS = ("trans", "translation", "transl")
+RATES = ("fps", "frame_rate", "framerate")
+_MOSTLY, _ALONG = 0.9, 0.9
+
+
+def list_smpl_arrays(path: Path | str) -> StoredMotion:
+    """Name, frames and, where the file says it, frame rate; no pose is decoded. Raises BadInput."""
+    path = Path(path)
+    with ArrayFile(path) as arrays:
+        frames, _ = pose_frames(arrays, _poses(arrays))
+        subject, trial = subject_and_trial(path, path.stem)
+        return StoredMotion(path.stem, subject, trial, frames, _rate(arrays), "smpl", path)
+
+
+def read_smpl_poses(
+    path: Path | str, *, fps: float | None = None, up: str | None = None
+) -> Recording:
+    """Plain SMPL poses. ``fps`` is used where the file has no rate; with neither, BadInput.
+
+    ``up`` is the world's up axis, "y" or "z". By default it is y, and poses whose trunks point along
+    another axis nearly all the time are refused: name the axis, or turn the poses.
+    """
+    path = Path(path)
+    with ArrayFile(path) as arrays:
+        poses = _poses(arrays)
+        rate = _rate(arrays) or fps
+        if rate is None:
+            raise no_rate(path, path.stem)
+        pose, dropped = read_pose(arrays, poses)
+        paths = [name for name in TRANSLATIONS if name in arrays]
+        if paths:
+            translation = read_translation(arrays, paths[0], len(pose))
+        else:
+            translation = np.zeros((len(pose), 3), np.float32)
+    if up is None:
+        _refuse_other_up(path, pose)
+    subject, trial = subject_and_trial(path, path.stem)
+    return Recording(
+        pose,
+        translation,
+        up or "y",
+        float(rate),
+        path.stem,
+        subject,
+        trial,
+        str(path),
+        dropped=dropped,
+    )
+
+
+def _poses(arrays: ArrayFile) -> str:
+    for name in POSES:
+        if name in arrays:
+            return name
+    raise BadInput(
+        f"{arrays.path}: no array 'poses' among {arrays.listed()}, expected SMPL "
+        "poses (frames, 72); name the array 'poses'"
+    )
+
+
+def _rate(arrays: ArrayFile) -> float | None:
+    for name in RATES:
+        if name in arrays:
+            return read_rate(arrays, name)
+    return None
+
+
+def _refuse_other_up(path: Path, pose: np.ndarray) -> None:
+    trunks = to_matrices(pose[:, :3])[..., 1]
+    for axis, along in (("z", trunks[:, 2]), ("-y", -trunks[:, 1])):
+        if (along > _ALONG).mean() > _MOSTLY:
+            raise BadInput(
+                f"{path}: found trunks that point along {axis}, expected a world in which y is up; "
+                + (
+                    "AMASS's world is z up: give the rate its name there (mocap_framerate), or turn "
+                    "the poses"
+                    if axis == "z"
+                    else "these seem to be a camera's axes: turn the poses by 180 degrees about x"
+                )
+            )

@@ -1,0 +1,238 @@
+"""Recorded SMPL poses, and how they stand on a body.
+
+SMPL poses in files (AMASS, SURREAL, plain arrays) carry SMPL's numbers for the body that was recorded,
+in a world whose up axis depends on the source. The pose is the same on every body; the path is not: it
+belongs to legs of a certain length and to a certain floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mocap.bodies.body import JOINT_NAMES, Body
+from mocap.errors import BadInput
+from mocap.motion import Motion
+from mocap.parsing.array_files import ArrayFile
+from mocap.retargeting.ground import (
+    SIDES,
+    chain_joints,
+    floor_offset,
+    foot_heights,
+    global_rotations,
+    soles_of,
+    standing_feet,
+)
+
+MOST_FRAMES = 500_000  # more than an hour at 120 frames a second
+_BODY_COLUMNS = 66  # pelvis and 21 body joints: the same in SMPL, SMPL-H and SMPL-X
+_LAYOUTS = {
+    72: (),
+    156: ("the fingers (30 joints of SMPL-H)",),
+    165: ("the fingers (30 joints of SMPL-X)", "jaw and eyes"),
+}
+_LARGEST_ANGLE = 1e3  # radians
+_LARGEST_DISTANCE = 1e5  # metres
+_LEGS = (0.8, 1.25)  # plausible ratios of two people's legs
+_SAME_LEGS = 0.05  # feet roll while they stand: the ratio is known no better
+_TRAVEL = (
+    0.05  # metres (root mean square) the pelvis must move over standing feet to tell the ratio
+)
+# Turns z up, the floor's plane x and y, into y up: x stays, z becomes y, y becomes -z.
+_TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
+
+
+@dataclass(frozen=True)
+class StoredMotion:
+    """A motion as a file's headers tell it, nothing decoded.
+
+    ``fps`` is None where the file does not say; ``format`` is "amass", "surreal" or "smpl".
+    """
+
+    name: str
+    subject: str
+    trial: str
+    frames: int
+    fps: float | None
+    format: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Recording:
+    """SMPL poses as recorded.
+
+    pose (T, 72) float32, radians; translation (T, 3) float32, metres, as in SMPL added to a pelvis at
+    its rest position; ``up`` names the world's up axis, "y" or "z". gender and betas describe the
+    recorded person and are information only; ``dropped`` says what the file held that SMPL's 24
+    joints cannot express.
+    """
+
+    pose: np.ndarray
+    translation: np.ndarray
+    up: str
+    fps: float
+    name: str
+    subject: str
+    trial: str
+    source: str
+    gender: str | None = None
+    betas: np.ndarray | None = None
+    dropped: tuple[str, ...] = ()
+
+    def on(self, body: Body, *, settle: bool = True) -> Motion:
+        """The motion on ``body``, mean shape, in our world (y up).
+
+        The rest position of the recorded pelvis is taken to be the body's own: exact for the body
+        that was recorded, a few centimetres' constant shift for another. With ``settle`` the path is
+        scaled to the body's legs, as the standing feet show it, and shifted so that they stand on
+        y = 0; jumps and steps keep their heights. Without, it is the recorded one.
+        """
+        turn = _TO_Y_UP[self.up]
+        pose = self.pose.copy()
+        if self.up != "y":
+            root = Rotation.from_matrix(turn) * Rotation.from_rotvec(self.pose[:, :3])
+            pose[:, :3] = root.as_rotvec()
+        rest = body.rest_joints[0].astype(np.float64)
+        translation = (self.translation.astype(np.float64) + rest) @ turn.T - rest
+        if settle:
+            translation = _settled(pose, translation, body, self.fps)
+        return Motion(
+            pose,
+            translation.astype(np.float32),
+            self.fps,
+            self.subject,
+            self.trial,
+            self.name,
+            self.source,
+        )
+
+
+def _settled(pose: np.ndarray, translation: np.ndarray, body: Body, fps: float) -> np.ndarray:
+    soles = soles_of(body)
+    rotations = global_rotations(pose)
+    joints = chain_joints(rotations, soles.joints)
+    pelvis = translation + soles.joints[0]
+    ankles, toes = (
+        joints[:, [JOINT_NAMES.index(f"{side}_{name}") for side in SIDES]]
+        for name in ("ankle", "foot")
+    )
+    standing = standing_feet(ankles + pelvis[:, None], toes + pelvis[:, None], fps)
+    pelvis = pelvis * _leg_ratio(pelvis, toes, standing)
+    standing = standing_feet(ankles + pelvis[:, None], toes + pelvis[:, None], fps)
+    lowest = foot_heights(rotations, soles) + pelvis[:, 1:2]
+    pelvis[:, 1] += floor_offset(lowest, standing)
+    return pelvis - soles.joints[0]
+
+
+def _leg_ratio(pelvis: np.ndarray, toes: np.ndarray, standing: np.ndarray) -> float:
+    """How much longer this body's legs are than the recorded ones; 1 where they are as good as equal.
+
+    Over a foot that stands, the pelvis moves as the toes recede from it: pelvis (T, 3) in the world,
+    toes (T, 2, 3) from the pelvis. Where nobody walks there is nothing to scale, and a ratio that no
+    two people have (treadmills, vehicles) is not believed.
+    """
+    products, squares, count = 0.0, 0.0, 0
+    for side in range(standing.shape[1]):
+        edges = np.flatnonzero(np.diff(np.r_[0, standing[:, side].astype(int), 0]))
+        for start, stop in edges.reshape(-1, 2):
+            moved = pelvis[start:stop] - pelvis[start:stop].mean(axis=0)
+            receded = toes[start:stop, side] - toes[start:stop, side].mean(axis=0)
+            products -= float((moved * receded).sum())
+            squares += float((moved * moved).sum())
+            count += stop - start
+    if count < 10 or squares < count * _TRAVEL**2:
+        return 1.0
+    ratio = products / squares
+    if not _LEGS[0] <= ratio <= _LEGS[1] or abs(ratio - 1) < _SAME_LEGS:
+        return 1.0
+    return ratio
+
+
+def pose_frames(arrays: ArrayFile, name: str) -> tuple[int, int]:
+    """(frames, numbers a frame) that an array of poses claims. Raises BadInput for other shapes."""
+    header = arrays.header(name)
+    shape = header.shape
+    width = int(np.prod(shape[1:], dtype=object)) if shape else 0
+    split = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+    if header.dtype.kind not in "fiu" or not split or width not in _LAYOUTS or not shape[0]:
+        raise arrays.fail(
+            name,
+            f"{header.dtype} values of shape {shape}",
+            "poses (frames, 72) of SMPL, (frames, 156) of SMPL-H or (frames, 165) of SMPL-X",
+            "save the axis-angle poses in one of these shapes",
+        )
+    if shape[0] > MOST_FRAMES:
+        advice = "cut the motion into shorter ones"
+        raise arrays.fail(name, f"{shape[0]} frames", f"at most {MOST_FRAMES}", advice)
+    return shape[0], width
+
+
+def read_pose(arrays: ArrayFile, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Poses (T, 72) float32 and what was left out of them. Fingers, jaw and eyes are at rest."""
+    frames, width = pose_frames(arrays, name)
+    kept = 72 if width == 72 else _BODY_COLUMNS
+    pose = np.zeros((frames, 72), np.float32)
+    pose[:, :kept] = _bounded(arrays, name, arrays.read_rows(name, kept), _LARGEST_ANGLE, "radians")
+    return pose, _LAYOUTS[width]
+
+
+def read_translation(arrays: ArrayFile, name: str, frames: int) -> np.ndarray:
+    """Translations (T, 3) float32, metres, as many as there are poses."""
+    shape = arrays.header(name).shape
+    if shape != (frames, 3):
+        raise arrays.fail(name, f"shape {shape}", f"({frames}, 3), one translation a pose")
+    return _bounded(arrays, name, arrays.read_rows(name, 3), _LARGEST_DISTANCE, "metres")
+
+
+def read_rate(arrays: ArrayFile, name: str) -> float:
+    """A frame rate: one number, 1 to 1000 a second."""
+    header = arrays.header(name)
+    if header.dtype.kind not in "fiu" or int(np.prod(header.shape, dtype=object)) != 1:
+        found = f"{header.dtype} values of shape {header.shape}"
+        raise arrays.fail(name, found, "one number, the frames a second")
+    rate = float(arrays.read(name).reshape(()))
+    if not 1 <= rate <= 1000:
+        raise arrays.fail(name, f"{rate:g} frames a second", "1 to 1000", "correct the rate")
+    return rate
+
+
+def _bounded(
+    arrays: ArrayFile, name: str, values: np.ndarray, most: float, unit: str
+) -> np.ndarray:
+    good = (np.abs(values) <= most).all(axis=1)  # false for nan
+    if not good.all():
+        row = int(np.argmin(good))
+        value = values[row][~(np.abs(values[row]) <= most)][0]
+        raise arrays.fail(
+            name,
+            f"{value:g} in frame {row}",
+            f"{unit} of at most {most:g}",
+            "fetch the file again, or cut the frame out",
+        )
+    return values
+
+
+def subject_and_trial(path: Path, name: str) -> tuple[str, str]:
+    """Who and which take: folder "01" with "01_02" is ("01", "02"); "3" with "walk" ("3", "walk").
+
+    Files without a folder of their own fall back on their name before the last underscore.
+    """
+    folder = path.parent.name
+    if folder and name.startswith(f"{folder}_"):
+        return folder, name[len(folder) + 1 :]
+    subject, _, trial = name.rpartition("_")
+    if subject.isdigit():
+        return subject, trial
+    return (folder, name) if folder else (subject or name, trial or name)
+
+
+def no_rate(path: Path, name: str) -> BadInput:
+    """The error for poses whose frame rate nothing tells."""
+    return BadInput(
+        f"{path}: '{name}' has no frame rate, expected one in the file (fps); save it there, or give "
+        "the rate with --fps"
+    )

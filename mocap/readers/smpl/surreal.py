@@ -1,0 +1,89 @@
+"""SURREAL's ``smpl_data.npz`` (Varol et al., 2017): CMU's motions as SMPL poses, in one archive.
+
+For every sequence it holds ``pose_<sequence>`` (T, 72) and ``trans_<sequence>`` (T, 3), beside body
+shapes and a regressor that are not looked at. The archive has 2.5 GB; only the members asked for are
+read. The world is z up. SURREAL takes every fourth frame of each sequence to make 30 frames a second
+of CMU's 120; its author confirms (github.com/gulvarol/surreal, issue 31) that the sequences CMU
+recorded at 60 are in there at 60, so the rate is CMU's own for sequences that CMU's database names.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from mocap.errors import BadInput
+from mocap.files import CMU_INDEX
+from mocap.parsing.array_files import ArrayFile
+from mocap.readers.smpl.recording import (
+    Recording,
+    StoredMotion,
+    pose_frames,
+    read_pose,
+    read_translation,
+)
+
+SURREAL_FPS = 120.0
+_POSE, _TRANSLATION = "pose_", "trans_"
+_SEQUENCE = re.compile(r"(?:ung_)?(\d+)_(\w+)")
+
+
+def list_surreal(path: Path | str) -> tuple[StoredMotion, ...]:
+    """The sequences of the archive by name, with frames and rates; no pose is decoded.
+
+    A damaged member raises BadInput, naming it.
+    """
+    path = Path(path)
+    with ArrayFile(path) as arrays:
+        out = []
+        for name in sequences(arrays):
+            frames, _ = pose_frames(arrays, _POSE + name)
+            out.append(StoredMotion(*_names(name), frames, _rate(name), "surreal", path))
+    if not out:
+        raise BadInput(
+            f"{path}: no arrays pose_* and trans_*, expected SURREAL's smpl_data.npz; check the path"
+        )
+    return tuple(out)
+
+
+def read_surreal(path: Path | str, name: str) -> Recording:
+    """One sequence of the archive, by name. Raises BadInput naming file and array."""
+    path = Path(path)
+    with ArrayFile(path) as arrays:
+        known = sequences(arrays)
+        if name not in known:
+            raise BadInput(
+                f"{path}: no sequence '{name}' among {len(known)}, expected arrays pose_{name} and "
+                f"trans_{name}; choose one that is there, for example {', '.join(known[:3]) or 'none'}"
+            )
+        pose, dropped = read_pose(arrays, _POSE + name)
+        translation = read_translation(arrays, _TRANSLATION + name, len(pose))
+    return Recording(pose, translation, "z", _rate(name), *_names(name), str(path), dropped=dropped)
+
+
+def sequences(arrays: ArrayFile) -> list[str]:
+    """Names for which the archive has both a pose and a translation, sorted."""
+    poses = (name.removeprefix(_POSE) for name in arrays.names if name.startswith(_POSE))
+    paths = {name.removeprefix(_TRANSLATION) for name in arrays.names}
+    return sorted(name for name in poses if name in paths)
+
+
+def _names(name: str) -> tuple[str, str, str]:
+    """(name, subject, trial): "01_02" and "ung_01_02" are both of CMU's subject 01."""
+    found = _SEQUENCE.fullmatch(name)
+    if found:
+        return name, found.group(1), found.group(2)
+    subject, _, trial = name.partition("_")
+    return name, subject, trial or name
+
+
+def _rate(name: str) -> float:
+    return _cmu_rates().get(name.removeprefix("ung_"), SURREAL_FPS)
+
+
+@lru_cache(maxsize=1)
+def _cmu_rates() -> dict[str, float]:
+    with CMU_INDEX.open(newline="", encoding="ascii") as file:
+        return {row["motion"]: float(row["fps"]) for row in csv.DictReader(file)}

@@ -1,0 +1,164 @@
+"""Where a posed body meets the ground: soles, floor, and legs that reach for given ankles.
+
+Over all frames of a motion at once. World: metres, y up, the floor is y = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import ref
+
+import numpy as np
+from scipy.spatial import ConvexHull
+
+from mocap.bodies.body import JOINT_NAMES, PARENTS, Body
+from mocap.retargeting.foot_contacts import low, speeds
+from mocap.retargeting.legs import bent_legs
+from mocap.retargeting.sole_heights import SoleTerms, lowest_points, sole_terms
+from mocap.rotations import to_matrices
+
+SIDES = ("left", "right")
+_MEAN_SOLES: dict[int, tuple[ref, Soles]] = {}  # of the bodies alive, by their id
+_FLOOR_PERCENTILE = 10.0
+_STANDS, _TREADS = 0.25, 0.4  # metres a second
+
+
+@dataclass(frozen=True)
+class Soles:
+    """What of a shaped body is needed to place it: joints (24, 3) and the feet's hull vertices.
+
+    ``feet`` holds, for left and right, T-posed vertices (N, 3) and their skinning weights (N, 24).
+    """
+
+    joints: np.ndarray
+    feet: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    @cached_property
+    def terms(self) -> SoleTerms:
+        """The feet, laid out for ``mocap.retargeting.sole_heights``."""
+        return sole_terms(self.joints, self.feet)
+
+    def leg_length(self) -> float:
+        """Hip to knee to ankle to sole, mean of both sides, metres."""
+        total = 0.0
+        for side, (vertices, _) in zip(SIDES, self.feet, strict=True):
+            hip, knee, ankle = (self.joint(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
+            total += np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)
+            total += ankle[1] - vertices[:, 1].min()
+        return float(total / 2)
+
+    def joint(self, name: str) -> np.ndarray:
+        return self.joints[JOINT_NAMES.index(name)]
+
+
+def soles_of(body: Body, betas: np.ndarray | None = None) -> Soles:
+    """The soles and joints of a body with shape ``betas`` (10,), the mean shape by default."""
+    known = _MEAN_SOLES.get(id(body)) if betas is None else None
+    if known is not None and known[0]() is body:
+        return known[1]
+    vertices = body.template.astype(np.float64)
+    if betas is not None:
+        vertices = vertices + body.shape_directions @ np.asarray(betas, dtype=np.float64)
+    feet = []
+    for side in SIDES:
+        chosen = []
+        for name in (f"{side}_ankle", f"{side}_foot"):
+            own = np.flatnonzero(body.weights[:, JOINT_NAMES.index(name)] > 0.5)
+            chosen.append(own[ConvexHull(vertices[own]).vertices])
+        picked = np.unique(np.concatenate(chosen))
+        feet.append((vertices[picked], body.weights[picked].astype(np.float64)))
+    soles = Soles(body.joint_regressor.astype(np.float64) @ vertices, tuple(feet))
+    if betas is None:
+        number = id(body)
+        _MEAN_SOLES[number] = (ref(body, lambda _: _MEAN_SOLES.pop(number, None)), soles)
+    return soles
+
+
+def chain_joints(rotations: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """Positions (T, 24, 3) of joints from global ``rotations`` (T, 24, 3, 3), the pelvis at 0."""
+    positions = np.zeros((len(rotations), len(PARENTS), 3))
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            offset = joints[joint] - joints[parent]
+            positions[:, joint] = positions[:, parent] + rotations[:, parent] @ offset
+    return positions
+
+
+def global_rotations(pose: np.ndarray) -> np.ndarray:
+    """Global joint rotations (T, 24, 3, 3) of SMPL poses (T, 72)."""
+    local = to_matrices(np.asarray(pose).reshape(len(pose), -1, 3))
+    out = np.empty_like(local)
+    for joint, parent in enumerate(PARENTS):
+        out[:, joint] = local[:, joint] if parent < 0 else out[:, parent] @ local[:, joint]
+    return out
+
+
+def foot_heights(rotations: np.ndarray, soles: Soles) -> np.ndarray:
+    """Height (T, 2) of the lowest point of the left and right foot above the pelvis joint."""
+    return lowest_points(np.ascontiguousarray(rotations[:, :, 1], dtype=np.float64), soles.terms)
+
+
+def standing_feet(ankles: np.ndarray, toes: np.ndarray, fps: float) -> np.ndarray:
+    """Frames (T, 2) in which each foot rests flat on the ground: still, and as low as feet get.
+
+    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot.
+    """
+    return contacts(ankles, toes, fps)[0]
+
+
+def treading_feet(toes: np.ndarray, fps: float) -> np.ndarray:
+    """Frames (T, 2) in which the balls of the feet ``toes`` (T, 2, 3) bear: the heels may be up."""
+    return contacts(toes, toes, fps)[1]
+
+
+def contacts(ankles: np.ndarray, toes: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """``standing_feet`` and ``treading_feet`` at once."""
+    if len(toes) < 3:
+        none = np.zeros(toes.shape[:2], dtype=bool)
+        return none, none.copy()
+    moving = speeds(toes, fps)
+    standing = (speeds(ankles, fps) < _STANDS) & (moving < _STANDS) & low(ankles)
+    return standing, (moving < _TREADS) & low(toes)
+
+
+def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:
+    """What to add to heights so that standing feet are at 0.
+
+    ``lowest`` (T, 2) is the lowest point of each foot, ``standing`` (T, 2) whether it rests flat. In
+    motions without such frames (runs) the lowest tenth of the frames is taken instead.
+    """
+    if standing.sum() >= 10:
+        return -float(np.median(lowest[standing]))
+    return -float(np.percentile(lowest.min(axis=1), _FLOOR_PERCENTILE))
+
+
+def settle(pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndarray) -> np.ndarray:
+    """Translation (T, 3) that lets a body of shape ``betas`` walk a motion made for the mean shape.
+
+    The path is scaled with the legs, and where the mean shape's feet are at the floor (y = 0) the new
+    feet are. ``pose`` (T, 72), ``translation`` (T, 3) as in ``Motion``; float32. The mean shape's own
+    translation comes back unchanged.
+    """
+    mean, shaped = soles_of(body), soles_of(body, betas)
+    scale = shaped.leg_length() / mean.leg_length()
+    rotations = global_rotations(pose)
+    pelvis = translation + mean.joints[0]
+    before = foot_heights(rotations, mean).min(axis=1) + pelvis[:, 1]
+    pelvis = pelvis * scale
+    after = foot_heights(rotations, shaped).min(axis=1) + pelvis[:, 1]
+    near = before < before.min() + 0.03
+    pelvis[:, 1] += np.median((scale * before - after)[near])
+    return (pelvis - shaped.joints[0]).astype(np.float32)
+
+
+def bent_leg(
+    hip: np.ndarray, ankle: np.ndarray, forward: np.ndarray, thigh: float, shin: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Knees and ankles (T, 3) of legs of given lengths from ``hip`` (T, 3) towards ``ankle`` (T, 3).
+
+    The knee lies on the side of ``forward`` (T, 3). Where the ankle is out of reach the leg is
+    stretched towards it, never quite straight.
+    """
+    arrays = (np.ascontiguousarray(a, dtype=np.float64) for a in (hip, ankle, forward))
+    return bent_legs(*arrays, thigh, shin)

@@ -1,0 +1,212 @@
+"""From a captured skeleton to SMPL's pose: what the bones did, on a body with lengths of its own.
+
+A bone's rotation away from its rest pose is carried over, twist included, corrected for the
+difference between the two rest poses: limbs by the least rotation between their rest directions, feet
+so that the sole is flat where the captured one was; the trunk turns as the captured trunk turned.
+Then the legs are bent so that the ankles are where the captured ankles were, at the body's scale (and
+as much further apart as its hips are), still where they stood, and the floor is put under the standing
+feet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mocap.bodies.body import JOINT_NAMES, PARENTS, Body
+from mocap.quaternions import arcs, turned_by
+from mocap.retargeting.capture import CHILD, SIDES, Capture
+from mocap.retargeting.foot_contacts import hold_places, hold_turns, spread
+from mocap.retargeting.ground import Soles, contacts, floor_offset, soles_of
+from mocap.retargeting.legs import (
+    balls,
+    bridge,
+    knees_point_back,
+    nods,
+    place,
+    pose_of,
+    reach,
+    turn_joint,
+)
+from mocap.retargeting.sole_heights import bend_off_floor, lowest_points, middle_up, up_rows
+from mocap.rotations import unit
+
+_DOWN = np.array([0.0, -1.0, 0.0])
+_UP = -_DOWN
+_HEAD_BAND = np.radians(15.0)
+_FLAT_LIMIT = np.radians(12.0)
+_TRUNK_SHARE = 0.7
+_TRUNK_LIMIT = np.radians(8.0)
+_TRUNK = [
+    JOINT_NAMES.index(name)
+    for name in ("spine1", "spine2", "spine3", "left_collar", "right_collar")
+]
+# Joint, where its bone begins and ends, and the capture's name for it: a hand's bone is the wrist's.
+_LIMBS = [
+    (
+        JOINT_NAMES.index(f"{side}_{joint}"),
+        JOINT_NAMES.index(f"{side}_{start}"),
+        JOINT_NAMES.index(f"{side}_{CHILD[start]}"),
+        f"{side}_{start}",
+    )
+    for side in SIDES
+    for joint, start in [*((joint, joint) for joint in CHILD), ("hand", "wrist")]
+]
+# Joints whose soles are flat where the captured ones are: turned as the shin at rest is to upright.
+_SOLES = [
+    (JOINT_NAMES.index(f"{side}_{joint}"), f"{side}_knee")
+    for side in SIDES
+    for joint in ("ankle", "foot")
+]
+_FADE = 0.12  # seconds over which a held foot is let go
+_SPREAD = 0.04  # seconds over which what a frame needs is spread
+_LEGS = np.array(
+    [
+        [JOINT_NAMES.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle", "foot")]
+        for side in SIDES
+    ]
+)
+_PARENTS = np.array(PARENTS)
+
+
+def retarget(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """SMPL pose (T, 72) and translation (T, 3), float32, of ``body`` (mean shape) for a capture.
+
+    World axes, facing and timing are the source's; lengths are scaled by the ratio of the legs.
+    """
+    soles = soles_of(body)
+    turns = turned_by(np.ascontiguousarray(capture.turns), _rest_corrections(capture, soles))
+    _level_head(turns)
+    for leg in _LEGS:
+        _mend_flipped_leg(turns, leg, soles, fps)
+    ankles = capture.pair("ankle")
+    standing, treading = contacts(ankles, capture.pair("foot"), fps)
+    treading |= standing
+    for i, leg in enumerate(_LEGS):
+        _flatten_foot(turns, leg, standing[:, i])
+    scale = leg_length(soles) / capture.leg_length
+    pelvis, targets = place(turns, soles.joints, _LEGS, capture.pair("hip"), ankles, scale)
+    for i, leg in enumerate(_LEGS):
+        _hold_foot(turns, targets[:, i], leg, standing[:, i], treading[:, i], soles, fps)
+    reach(turns, soles.joints, _LEGS, pelvis, targets)
+    lowest = lowest_points(up_rows(turns), soles.terms)
+    lift = floor_offset(lowest + pelvis[:, 1:2], standing)
+    pelvis[:, 1] += lift
+    frames = max(1, round(_SPREAD * fps))
+    for i, (_, _, ankle, foot) in enumerate(_LEGS):
+        bend_off_floor(turns, pelvis, lowest, soles.terms, i, ankle, foot, frames)
+    sunk = np.maximum(-(lowest + pelvis[:, 1:2]), 0.0)
+    for i in range(len(SIDES)):
+        targets[:, i, 1] += lift + spread(sunk[:, i], frames)
+    reach(turns, soles.joints, _LEGS, pelvis, targets)
+    return pose_of(turns, _PARENTS), (pelvis - soles.joints[0]).astype(np.float32)
+
+
+def _rest_corrections(capture: Capture, soles: Soles) -> np.ndarray:
+    """Turns (24, 4) from the body's rest pose to the capture's, joint by joint."""
+    own, seen = np.tile(_UP, (2, len(JOINT_NAMES), 1))  # no turn, where nothing else is said
+    for joint, start, stop, name in _LIMBS:
+        own[joint] = soles.joints[stop] - soles.joints[start]
+        seen[joint] = capture.rest[name]
+    for joint, name in _SOLES:
+        own[joint], seen[joint] = _DOWN, capture.rest[name]
+    out = arcs(own, seen)
+    tilt = _trunk_tilt(capture, soles)
+    out[0] = _about_x(tilt / 2)
+    out[_TRUNK] = _about_x(tilt)
+    return out
+
+
+def _about_x(angle: float) -> np.ndarray:
+    """The turn (4,) by an angle about x."""
+    return np.array([np.sin(angle / 2), 0.0, 0.0, np.cos(angle / 2)])
+
+
+def _trunk_tilt(capture: Capture, soles: Soles) -> float:
+    """Most of the tilt between the trunks at rest, from the hips to the shoulders, radians about x.
+
+    Where a hip or shoulder centre lies within the flesh is a convention: CMU's hips are 5 cm in front
+    of its shoulders, the free body's 2 cm behind. Turning as the trunk turned leans the body forward,
+    copying the direction leans it back; people stand in between. The pelvis tilts by half as much as
+    the chest, so that the bend is not all in the waist.
+    """
+    middle = [
+        (soles.joint(f"left_{joint}") + soles.joint(f"right_{joint}")) / 2
+        for joint in ("hip", "shoulder")
+    ]
+    own, seen = unit(middle[1] - middle[0]), capture.rest["trunk"]
+    tilt = np.arctan2(seen[2], seen[1]) - np.arctan2(own[2], own[1])
+    return float(np.clip(_TRUNK_SHARE * tilt, -_TRUNK_LIMIT, _TRUNK_LIMIT))
+
+
+def _level_head(turns: np.ndarray) -> None:
+    """Take a constant nod beyond 15 degrees out of head and neck, in place.
+
+    CMU's head segment follows a headband that was not levelled on every subject: some walk through
+    all their motions with the head bent 40 degrees against the chest. Movements are kept.
+    """
+    chest, neck, head = (JOINT_NAMES.index(name) for name in ("spine3", "neck", "head"))
+    nod = float(np.median(nods(turns, chest, head)))
+    excess = nod - float(np.clip(nod, -_HEAD_BAND, _HEAD_BAND))
+    if excess:
+        turn_joint(turns, neck, _about_x(-excess / 2))
+        turn_joint(turns, head, _about_x(-excess))
+
+
+def _mend_flipped_leg(turns: np.ndarray, leg: np.ndarray, soles: Soles, fps: float) -> None:
+    """Bridge frames in which the capture turned a thigh round and the knee points back, in place.
+
+    Such flips last a few frames, or begin or end with a jump that no hip can make (known from CMU's
+    05_05). There the leg's own rotations are interpolated from the frames around; where the ankle is
+    remains what was captured.
+    """
+    back, jump = knees_point_back(turns, soles.joints, leg)
+    if not back.any():
+        return
+    bad = np.zeros(len(back), dtype=bool)
+    edges = np.flatnonzero(np.diff(np.r_[False, back, False].astype(int)))
+    for start, stop in edges.reshape(-1, 2):
+        if stop - start <= 0.5 * fps or jump[start] or jump[stop]:
+            bad[max(start - 2, 0) : stop + 2] = True
+    if bad.any() and np.count_nonzero(~bad) >= 2:
+        bridge(turns, leg, bad)
+
+
+def _flatten_foot(turns: np.ndarray, leg: np.ndarray, standing: np.ndarray) -> None:
+    """Turn a foot by one constant rotation so that its sole is level while it stands, in place."""
+    if np.count_nonzero(standing) < 5:
+        return
+    _, _, ankle, foot = leg
+    up_seen = middle_up(turns, ankle, standing)
+    tilt = np.arccos(np.clip(unit(up_seen)[1], -1, 1))
+    if tilt > _FLAT_LIMIT:
+        return
+    level = arcs(_UP[None], up_seen[None])[0]
+    turn_joint(turns, ankle, level)
+    turn_joint(turns, foot, level)
+
+
+def _hold_foot(
+    turns: np.ndarray,
+    target: np.ndarray,
+    leg: np.ndarray,
+    standing: np.ndarray,
+    treading: np.ndarray,
+    soles: Soles,
+    fps: float,
+) -> None:
+    """Keep a foot from sliding, in place: all of it while it stands, its ball while that bears.
+
+    ``target`` (T, 3) is where the ankle is to be.
+    """
+    _, _, ankle, foot = leg
+    ramp = max(1.0, _FADE * fps)
+    hold_turns(turns, ankle, foot, standing, ramp)
+    hold_places(target, target, standing, ramp)
+    ball = balls(turns, ankle, soles.joints[foot] - soles.joints[ankle], target)
+    hold_places(target, ball, treading, ramp)
+
+
+def leg_length(soles: Soles) -> float:
+    """Hip to knee to ankle of the body, mean of both sides, metres."""
+    legs = soles.joints[_LEGS[:, :3]]
+    return float(np.linalg.norm(np.diff(legs, axis=1), axis=-1).sum(axis=1).mean())

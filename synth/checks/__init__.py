@@ -1,0 +1,1 @@
+"""Whether clips are what they say: checks, results, and ground truth computed again."""

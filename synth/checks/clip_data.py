@@ -1,0 +1,131 @@
+"""All that the checks of one clip look at, and what they derive from it together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+
+from mocap.bodies.body import Body
+from synth.checks.flow_checks import FlowSteps, flow_steps
+from synth.checks.joint_checks import seen_from
+from synth.checks.surface_checks import SurfaceSamples, surface_samples
+from synth.plans.plan_row import PlanRow
+from synth.scene.ground_truth import GroundTruth
+from synth.scene.take import Take
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A clip of T frames as its files hold it, and what it should agree with; None: not to be had.
+
+    ``truth`` as read (``parts`` None where not stored). ``vertices`` (T+2,V,3) and ``joints``
+    (T+2,24,3): the ``body`` in the ``take``. ``frames`` (T,H,W,3) uint8 and ``rate``: the film,
+    decoded. ``rendered`` (T,H,W,3) uint8 and ``drawn`` (T,H,W) bool, while the clip is made: the
+    pictures that went into the film, and where they show more body than background. ``plates``: T
+    backgrounds (H,W,3). ``recomputed``: the ground truth of the take. ``planned``: the clip's row in the
+    folder's plan.
+    """
+
+    row: PlanRow
+    take: Take
+    truth: GroundTruth
+    body: Body
+    vertices: np.ndarray
+    joints: np.ndarray
+    frames: np.ndarray | None = None
+    rate: float | None = None
+    rendered: np.ndarray | None = None
+    drawn: np.ndarray | None = None
+    plates: Sequence[np.ndarray] | None = None
+    recomputed: GroundTruth | None = None
+    planned: PlanRow | None = None
+
+    def with_film(
+        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, drawn: np.ndarray
+    ) -> Evidence:
+        """The same and what became of the film; what was derived already is kept."""
+        whole = replace(self, frames=frames, rate=rate, rendered=rendered, drawn=drawn)
+        given = {field.name for field in fields(self)}
+        whole.__dict__.update({k: v for k, v in vars(self).items() if k not in given})
+        return whole
+
+    def has(self, name: str) -> bool:
+        """Whether something of that name, here or in the ground truth, is to be had."""
+        own = hasattr(type(self), name) or name in self.__dataclass_fields__
+        return getattr(self if own else self.truth, name) is not None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.row.width, self.row.height
+
+    @cached_property
+    def intrinsics(self) -> np.ndarray:
+        """(T,3,3)."""
+        return np.stack([camera.intrinsics for camera in self.take.cameras[1:-1]])
+
+    @cached_property
+    def rotations(self) -> np.ndarray:
+        """(T,3,3)."""
+        return np.stack([camera.rotation for camera in self.take.cameras[1:-1]])
+
+    @cached_property
+    def translations(self) -> np.ndarray:
+        """(T,3)."""
+        return np.stack([camera.translation for camera in self.take.cameras[1:-1]])
+
+    def in_camera(self, points: np.ndarray) -> np.ndarray:
+        """World points (T,N,3) in camera space."""
+        return seen_from(points, self.rotations, self.translations)
+
+    @cached_property
+    def mask(self) -> np.ndarray | None:
+        """(T,H,W) bool from the first channel that tells; else recomputed; None where neither is."""
+        truth = self.truth
+        if truth.parts is not None:
+            return truth.parts > 0
+        if truth.face is not None:
+            return truth.face >= 0
+        if truth.depth is not None:
+            return np.isfinite(truth.depth)
+        if truth.normals is not None:
+            return (truth.normals != 0).any(axis=-1)
+        return None if self.recomputed is None else self.recomputed.mask
+
+    @cached_property
+    def samples(self) -> SurfaceSamples | None:
+        """The surface points that the UV and face maps name."""
+        if self.truth.uv is None or self.truth.face is None:
+            return None
+        return surface_samples(self.truth.uv, self.truth.face, self.body.uv, self.body.uv_faces)
+
+    @cached_property
+    def sample_points(self) -> np.ndarray | None:
+        """The samples on the posed body, in camera space, (N,3)."""
+        if self.samples is None:
+            return None
+        world = self.samples.at(self.vertices, self.body.faces, step=1)
+        frame = self.samples.frame
+        turned = np.einsum("nij,nj->ni", self.rotations[frame], world)
+        return turned + self.translations[frame]
+
+    @cached_property
+    def surface(self) -> np.ndarray | None:
+        """(T,H,W,3) float32: the place on the template that each pixel shows, metres, NaN beside it."""
+        if self.samples is None:
+            return None
+        out = np.full((*self.truth.face.shape, 3), np.nan, np.float32)
+        corners = self.body.template[self.body.faces[self.samples.face]]
+        at = (self.samples.frame, self.samples.row, self.samples.column)
+        out[at] = np.einsum("nk,nkd->nd", self.samples.barycentric, corners)
+        return out
+
+    @cached_property
+    def steps(self) -> FlowSteps | None:
+        """Body pixels with where their forward flow ends; None for a single frame or no flow."""
+        forward = self.truth.flow_forward
+        if forward is None or self.mask is None or len(forward) < 2:
+            return None
+        return flow_steps(self.mask, forward, self.truth.occlusion_forward)

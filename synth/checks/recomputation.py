@@ -1,0 +1,188 @@
+"""Channels of published clips, computed again from their ``_info.mat`` and the body.
+
+Pose, shape and cameras lie in it to the last bit, so the files are those that were rendered, byte for
+byte; neither Blender nor the motions are needed. A film set can be kept as mp4 and info alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from mocap.bodies.loading import BodySource
+from mocap.errors import BadInput
+from synth.clips.channel_files import channel_files, write_channels
+from synth.clips.clip import find_clips
+from synth.clips.clip_bodies import FilmBodies
+from synth.clips.clip_info import read_info, row_of, take_of
+from synth.plans.plan_row import LAYOUTS
+from synth.scene.ground_truth import CHANNELS, ground_truth
+from synth.scene.take import posed
+from synth.workers.pool import Attempt, Failure, work_through
+from synth.workers.processes import ProcessCrew
+from synth.workers.scratch import own_folder
+
+_CLIPS_PER_PROCESS = 1000  # nothing leaks
+
+
+@dataclass(frozen=True)
+class RecomputationSettings:
+    """Clips of ``folder`` into files beside them or, with the same names, in ``out``.
+
+    ``layout`` None takes each clip's own. ``partial`` is where files lie until they are whole. Files
+    that are there stay as they are, unless ``overwrite``.
+    """
+
+    folder: Path
+    out: Path
+    partial: Path
+    channels: tuple[str, ...]
+    layout: str | None
+    bodies: BodySource
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class RecomputationSummary:
+    """Clips asked for, already there, computed now, and failed."""
+
+    clips: int
+    already: int
+    made: int
+    failures: tuple[Failure, ...]
+
+
+def recompute(
+    folder: Path,
+    channels: Sequence[str],
+    *,
+    layout: str | None = None,
+    out: Path | None = None,
+    clips: int | None = None,
+    workers: int | None = None,
+    bodies: BodySource | None = None,
+    overwrite: bool = False,
+    report: Callable[[str], None] = print,
+) -> RecomputationSummary:
+    """Compute ``channels`` of the clips in ``folder`` again, in ``workers`` processes (None: a core
+    each).
+
+    Interrupted, the same call goes on. Raises BadInput for unknown channels or layout, no clips, and
+    where not one can be computed.
+    """
+    folder = Path(folder)
+    _check_request(channels, layout, workers)
+    stems = find_clips(folder, clips)
+    target = folder if out is None else Path(out)
+    made = already = 0
+    with (
+        own_folder(target, ".partial-") as partial,
+        tqdm(total=len(stems), unit="clip", desc="ground truth") as bar,
+    ):
+
+        def attempted(attempt: Attempt) -> None:
+            nonlocal made, already
+            if attempt.reason is None:
+                computed = bool(attempt.result)
+                made, already = made + computed, already + (not computed)
+                bar.update()
+
+        settings = RecomputationSettings(
+            folder=folder.resolve(),
+            out=target.resolve(),
+            partial=partial.resolve(),
+            channels=tuple(channels),
+            layout=layout,
+            bodies=bodies or BodySource(),
+            overwrite=overwrite,
+        )
+        outcome = work_through(
+            stems,
+            ProcessCrew(open_recomputation, settings, hopeless=(BadInput,)),
+            workers=min(workers or os.cpu_count() or 1, len(stems)),
+            tasks_per_process=_CLIPS_PER_PROCESS,
+            attempted=attempted,
+        )
+    failures = sorted(outcome.failures, key=lambda failure: failure.task)
+    for failure in failures:
+        report(f"failed: {failure.task}: {failure.reason}")
+    if len(failures) == len(stems):
+        raise BadInput(
+            f"none of {len(stems)} clips could be computed; the first, {failures[0].task}: "
+            f"{failures[0].reason}"
+        )
+    return RecomputationSummary(len(stems), already, made, tuple(failures))
+
+
+@contextmanager
+def open_recomputation(
+    settings: RecomputationSettings,
+) -> Iterator[Callable[[str, Callable[[int], None]], bool]]:
+    """For a worker process: gives ``work(stem, progress)``, True where files were written."""
+    torch.set_num_threads(1)  # the same bytes however many workers share the machine
+    bodies = FilmBodies(settings.bodies)
+    yield lambda stem, progress: recompute_clip(stem, settings, bodies)
+
+
+def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodies) -> bool:
+    """Compute the channels of one clip, named by its path in the folder. False where they are there.
+
+    Raises BadInput for damaged information, a clip of another body, and a layout that is not the
+    clip's own for files beside it.
+    """
+    source, target = settings.folder / stem, settings.out / stem
+    info = read_info(source)
+    try:
+        row = row_of(info)
+        take = take_of(info)
+    except ValueError as error:
+        raise BadInput(f"{source}_info.mat: {error}; render the clip again") from error
+    layout = settings.layout or row.layout
+    if layout != row.layout and source == target:
+        raise BadInput(
+            f"{source}: a clip in the layout {row.layout}, asked for {layout}; give --out for files "
+            "in another layout"
+        )
+    suffixes = channel_files(settings.channels, layout)
+    there = all(Path(f"{target}{suffix}").is_file() for suffix in suffixes)
+    if there and not settings.overwrite:
+        return False
+    body, skinning = bodies.of_clip(row.gender, info, source)
+    vertices, joints = posed(take, skinning)
+    truth = ground_truth(
+        vertices,
+        joints,
+        body,
+        take.cameras,
+        channels=settings.channels,
+        tracks=row.tracks,
+        seed=row.seed,
+    )
+    folder = settings.partial / stem.replace("/", "__")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        write_channels(folder / target.name, truth, settings.channels, layout)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in suffixes:
+            os.replace(folder / f"{target.name}{suffix}", f"{target}{suffix}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _check_request(channels: Sequence[str], layout: str | None, workers: int | None) -> None:
+    unknown = [name for name in channels if name not in CHANNELS]
+    if unknown or not channels:
+        found = ", ".join(unknown) or "none"
+        raise BadInput(f"--channels: {found}, expected some of {', '.join(CHANNELS)}")
+    if layout is not None and layout not in LAYOUTS:
+        raise BadInput(f"--layout {layout}: expected {' or '.join(LAYOUTS)}")
+    if workers is not None and workers < 1:
+        raise BadInput(f"--workers {workers}: expected at least 1")

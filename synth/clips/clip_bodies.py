@@ -1,0 +1,54 @@
+"""The bodies of published clips, loaded once a process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mocap.bodies.body import Body
+from mocap.bodies.loading import BodySource
+from mocap.bodies.skinning import Skinning
+from mocap.errors import BadInput
+from synth.clips.mat_files import text_of
+
+
+class FilmBodies:
+    """Bodies by gender, each with its skinning."""
+
+    def __init__(self, source: BodySource):
+        self._source = source
+        self._loaded: dict[str, tuple[Body, Skinning]] = {}
+
+    def of(self, gender: str) -> tuple[Body, Skinning]:
+        """Raises BadInput for a body that cannot be loaded."""
+        if gender not in self._loaded:
+            body = self._source.load(gender)
+            self._loaded[gender] = body, Skinning(body)
+        return self._loaded[gender]
+
+    def of_clip(self, gender: str, info: dict[str, Any], stem: object) -> tuple[Body, Skinning]:
+        """The body that a clip was made with, for its ``_info.mat``.
+
+        Raises BadInput where it was made with another one than is loaded here.
+        """
+        body, skinning = self.of(gender)
+        try:
+            versions = json.loads(text_of(info.get("versions", "")))
+            name = versions["body"]
+        except (ValueError, KeyError, TypeError):
+            raise BadInput(
+                f"{stem}_info.mat: its versions name no body; render the clip again"
+            ) from None
+        if name != body.name:
+            raise BadInput(
+                f"{stem}_info.mat: made with the body {name}, found {body.name}; give --body (and "
+                "--uv) as when it was rendered"
+            )
+        build = versions.get("body_build", body.build)  # clips of before there was one
+        if build != body.build:
+            raise BadInput(
+                f"{stem}_info.mat: made with build {build} of the body {name}, found build {body.build}; "
+                f"take the body file or the release of surrealpp ({versions.get('surrealpp', '?')}) that "
+                "made it, or render the clip again"
+            )
+        return body, skinning

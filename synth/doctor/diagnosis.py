@@ -1,0 +1,137 @@
+"""What this machine has and lacks, with where to get it and under which terms."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from synth.scene.system_libraries import missing_system_libraries
+
+PACKAGES = (
+    *("torch", "bpy", "smplx", "numpy", "opencv-python-headless", "decord", "anny", "av", "numba"),
+    *("lightning-fabric", "torchmetrics", "safetensors", "scipy", "tqdm", "click"),
+)
+
+YOURS_TO_BRING = (
+    (
+        "Market-1501",
+        "https://zheng-lab-anu.github.io/Project/project_reid.html",
+        "research use; pictures of real people",
+    ),
+    ("CMU motion capture", "http://mocap.cs.cmu.edu", "free for research and commercial use"),
+    ("UCF101", "https://www.crcv.ucf.edu/data/UCF101.php", "research use"),
+    ("SMPL", "https://smpl.is.tue.mpg.de", "non-commercial licence, registration"),
+    ("AMASS", "https://amass.is.tue.mpg.de", "non-commercial licence, registration"),
+)
+"""What the commands read but we may not ship: name, where, terms."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the diagnosis. `required` and not `good` means that something will not run."""
+
+    subject: str
+    good: bool
+    text: str
+    required: bool = True
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    good = sys.version_info[:2] == (3, 11)
+    advice = (
+        "" if good else "; Blender 4.5 has wheels for 3.11 only: create the environment with it"
+    )
+    return Finding("Python", good, version + advice)
+
+
+def _packages() -> Finding:
+    missing = []
+    for package in PACKAGES:
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        advice = "run: pip install -r requirements.lock"
+        return Finding("packages", False, f"missing {', '.join(missing)}; {advice}")
+    return Finding("packages", True, f"{len(PACKAGES)} of {len(PACKAGES)} installed")
+
+
+def _torchvision() -> Finding:
+    try:
+        version = importlib.metadata.version("torchvision")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("torchvision", True, "absent, as it should be")
+    return Finding(
+        "torchvision",
+        False,
+        f"{version} is installed; its CUDA build breaks a CPU torch: pip uninstall torchvision",
+        required=False,
+    )
+
+
+def _system_libraries() -> Finding:
+    missing = missing_system_libraries()
+    if missing:
+        advice = f"run: apt-get install {' '.join(missing.values())}"
+        return Finding("Blender's libraries", False, f"missing {', '.join(missing)}; {advice}")
+    return Finding("Blender's libraries", True, "all found")
+
+
+def _device() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("GPU", True, torch.cuda.get_device_name(0), required=False)
+    return Finding("GPU", True, "none; everything runs on the CPU", required=False)
+
+
+def _weights() -> Finding:
+    import textures
+
+    folder = Path(textures.__file__).parent / "weights"
+    weights = sorted(folder.glob("*.safetensors"))
+    size = sum(path.stat().st_size for path in weights) / 1e6
+    names = ", ".join(path.stem for path in weights)
+    if not weights:
+        return Finding("weights", False, f"none in {folder}; reinstall the package")
+    return Finding("weights", True, f"{names} ({size:.1f} MB)")
+
+
+def _free_body() -> Finding:
+    from mocap.bodies.free_body import BUILD
+    from mocap.files import cache_folder
+
+    path = cache_folder() / f"free_body-{BUILD}.npz"
+    if path.exists():
+        return Finding("free body", True, f"cached at {path}")
+    return Finding("free body", True, "not built yet; the first command builds it (a minute)")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    return Finding(
+        "disk", free > 3, f"{free:.0f} GB free here; the demo needs 1 GB", required=False
+    )
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    *(_python, _packages, _torchvision, _system_libraries),
+    *(_device, _weights, _free_body, _disk),
+)
+
+
+def diagnose() -> list[Finding]:
+    """Every finding, in order. Stops after the packages where they are not all there."""
+    findings = []
+    for check in CHECKS:
+        findings.append(check())
+        if check is _packages and not findings[-1].good:
+            break
+    return findings

@@ -1,0 +1,1 @@
+"""Files from their owners' own sites."""

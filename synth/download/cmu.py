@@ -1,0 +1,209 @@
+"""CMU's motions from CMU's own site: resumed, checked, and written whole.
+
+``subjects/NN/NN.asf`` is a subject's skeleton and ``subjects/NN/NN_TT.amc`` are their motions; which
+trials there are comes from the facts about CMU's database that `mocap` ships. A file is fetched into
+``.NAME.part`` beside its place, read by `mocap.readers.acclaim.asf_amc`, and only then renamed.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from mocap.errors import BadInput
+from mocap.readers.acclaim.asf_amc import count_frames, read_amc, read_asf
+from mocap.retargeting.skeleton import Skeleton
+from synth.download.web_files import FileRefused, Site, SiteRefused
+
+ADDRESS = "http://mocap.cs.cmu.edu/subjects"
+LARGEST = 256 << 20  # bytes of one file; CMU's largest are a tenth of it
+IN_A_ROW = 3  # failed files before the site is left alone
+
+
+@dataclass
+class Fetched:
+    """What a run did: files written, files that were there, (file, reason) of failures, bytes
+    received; ``stopped`` says why the site was left alone before the end."""
+
+    got: int = 0
+    kept: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    received: int = 0
+    stopped: str = ""
+
+    def summary(self) -> str:
+        text = f"{self.got} got ({self.received / 1e6:.1f} MB), {self.kept} kept, "
+        return text + f"{len(self.failed)} failed"
+
+
+def trials_of_subjects() -> dict[str, list[str]]:
+    """Names of CMU's motions by subject: {"02": ["02_01", ...], ...}."""
+    out: dict[str, list[str]] = {}
+    with resources.files("mocap").joinpath("cmu_index.csv").open(encoding="ascii") as file:
+        for row in csv.DictReader(file):
+            out.setdefault(row["motion"].rpartition("_")[0], []).append(row["motion"])
+    return out
+
+
+def parse_subjects(text: str | None, known: Iterable[str]) -> list[str]:
+    """Subjects of "2,5,35-49", in CMU's order; None means all. Numbers missing within a range are
+    passed over. Raises BadInput for a part that is no number or range, or that names no subject.
+    """
+    by_number = {int(subject): subject for subject in known}
+    if text is None:
+        return [by_number[number] for number in sorted(by_number)]
+    chosen: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
+        if not match:
+            raise BadInput(f"--subjects: found '{part}', expected numbers such as 2,5,35-49")
+        first, last = int(match[1]), int(match[2] or match[1])
+        named = {number for number in by_number if first <= number <= last}
+        if not named:
+            raise BadInput(
+                f"--subjects: CMU has no subject {part.strip()}, its {len(by_number)} subjects are "
+                f"numbered {min(by_number)} to {max(by_number)} with gaps; give others"
+            )
+        chosen |= named
+    return [by_number[number] for number in sorted(chosen)]
+
+
+def files_of(subjects: str | None) -> int:
+    """How many files ``subjects`` have, skeletons included."""
+    trials = trials_of_subjects()
+    return sum(1 + len(trials[subject]) for subject in parse_subjects(subjects, trials))
+
+
+def fetch_cmu(
+    out: Path | str,
+    *,
+    subjects: str | None = None,
+    url: str = ADDRESS,
+    pause: float = 0.5,
+    timeout: float = 30.0,
+    sleep: Callable[[float], None] = time.sleep,
+    progress: Callable[[str, Fetched], None] = lambda file, so_far: None,
+) -> Fetched:
+    """Bring the skeletons and motions of ``subjects`` into ``out``/NN/, fetching what is not there.
+
+    One request at a time, ``pause`` seconds between them; ``sleep`` waits, ``progress`` is called
+    after each file with its name. A file that is there is kept when
+    `mocap.readers.acclaim.asf_amc` can read it; a
+    subject without a skeleton is passed over. Gives up (``stopped``) when the site stays busy or out
+    of reach, or fails IN_A_ROW files in a row. Raises BadInput for subjects that CMU has not, a URL
+    that is not HTTP, or a folder that cannot be written or that another run writes. After
+    KeyboardInterrupt the same call goes on from there.
+    """
+    trials = trials_of_subjects()
+    wanted = parse_subjects(subjects, trials)
+    if not re.match(r"https?://[^/\s]+(/\S*)?$", url):
+        raise BadInput(f"--url: found '{url}', expected an address that begins with http://")
+    site = Site(url.rstrip("/"), pause, timeout, LARGEST, sleep)
+    fetched = Fetched()
+    out = Path(out)
+    in_a_row = 0
+    with _sole_writer(out):
+        for subject in wanted:
+            skeleton: Skeleton | None = None
+            for name in (f"{subject}.asf", *(f"{trial}.amc" for trial in trials[subject])):
+                try:
+                    skeleton, kept = _bring(site, out / subject / name, skeleton)
+                    fetched.kept += kept
+                    fetched.got += not kept
+                    in_a_row = 0
+                except FileRefused as error:
+                    fetched.failed.append((name, str(error)))
+                    in_a_row += 1
+                    if in_a_row == IN_A_ROW:
+                        fetched.stopped = f"{in_a_row} files failed in a row; check --url, or try "
+                        fetched.stopped += "the same command later"
+                except SiteRefused as error:
+                    fetched.failed.append((name, str(error)))
+                    fetched.stopped = f"{error}; run the same command again later"
+                fetched.received = site.received
+                progress(name, fetched)
+                if fetched.stopped:
+                    return fetched
+                if skeleton is None:
+                    break  # motions are of no use without it
+    return fetched
+
+
+def _bring(site: Site, path: Path, skeleton: Skeleton | None) -> tuple[Skeleton, bool]:
+    """Keep or fetch one file. Returns the subject's skeleton and whether the file was there."""
+    if path.is_file():
+        try:
+            return _verified(path, skeleton, thorough=False), True
+        except BadInput:
+            pass  # damaged: fetched again
+    address = f"{path.parent.name}/{path.name}"
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(exist_ok=True)
+    resumed = part.exists()
+    while True:
+        whole = site.download(address, part)
+        try:
+            skeleton = _verified(part, skeleton, thorough=True, whole=whole)
+            break
+        except BadInput as error:
+            part.unlink()
+            if not resumed:
+                raise FileRefused(
+                    str(error).replace(str(part), site.url + "/" + address)
+                ) from error
+            resumed = False  # what was there may have been of another version: from the beginning
+    os.replace(part, path)
+    return skeleton, False
+
+
+def _verified(
+    path: Path, skeleton: Skeleton | None, *, thorough: bool, whole: bool = True
+) -> Skeleton:
+    """Raise BadInput unless ``path`` holds a skeleton (where none is given) or a motion of it.
+
+    ``thorough`` reads every frame of a motion, otherwise the first and the last are looked at.
+    Unless ``whole`` is known, a last line without an end is taken for a loss.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+        file.seek(max(0, path.stat().st_size - 1))
+        ended = file.read() in (b"\n", b"\r")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        title = re.search(rb"<title[^>]*>([^<]*)", head, re.IGNORECASE)
+        words = title[1].decode("latin-1").split() if title else ["untitled"]
+        raise BadInput(f"{path}: a web page ('{' '.join(words)[:60]}'), expected a motion's file")
+    if not whole and not ended:
+        raise BadInput(f"{path}: breaks off within its last line, expected a whole file")
+    if skeleton is None:
+        return read_asf(path)
+    if thorough:
+        read_amc(path, skeleton)
+    else:
+        count_frames(path, skeleton)
+    return skeleton
+
+
+@contextmanager
+def _sole_writer(folder: Path) -> Iterator[None]:
+    """Make and hold the folder: a second run there would append to the same part files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise BadInput(f"{folder}: not a folder to write to ({error.strerror})") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BadInput(f"{folder}: another synth fetch-cmu writes here; wait for it") from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Rows of a plan in, films with ground truth out."""

@@ -1,0 +1,65 @@
+"""How a plan is filmed: where the workers are, how many, which part of it and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mocap.errors import BadInput
+from synth.films.film_workers import HOPELESS, open_device_probe
+from synth.scene.blender import DEVICES
+from synth.workers.disk import require_writable
+from synth.workers.pool import work_through
+from synth.workers.processes import OwnMachine
+from synth.workers.ray_cluster import RayCluster
+
+Machines = OwnMachine | RayCluster
+
+
+@dataclass(frozen=True)
+class Running:
+    """``workers`` None: one for each core, or as many as the cluster ``ray`` has room for.
+
+    ``shard`` (K, N) films every N-th row from the K-th on. ``budget`` seconds, from ``began``
+    (``time.monotonic``; None: from when filming is asked for), and ``room`` bytes take the part of the
+    plan that is predicted to fit.
+    """
+
+    workers: int | None = None
+    device: str = "cpu"
+    shard: tuple[int, int] | None = None
+    ray: str | None = None
+    budget: float | None = None
+    room: float | None = None
+    began: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise BadInput(f"--workers {self.workers}: expected at least 1")
+        if self.device not in DEVICES:
+            raise BadInput(f"--device {self.device}: expected one of {', '.join(DEVICES)}")
+
+    def machines(self) -> Machines:
+        """Where the workers are. Raises BadInput for a cluster without Ray."""
+        if self.ray is None:
+            return OwnMachine()
+        return RayCluster(self.ray, workers=self.workers, gpus=float(self.device != "cpu"))
+
+
+def require_means(out: Path, running: Running) -> None:
+    """Raises BadInput where ``out`` cannot be written to, no cluster answers, or workers have no such
+    device as asked for.
+
+    Quick, so that nobody waits for a plan that cannot be filmed. The device is looked for where the
+    workers will be, in a process of its own.
+    """
+    require_writable(out)
+    if running.device == "cpu" and running.ray is None:
+        return
+    with running.machines() as machines:
+        if running.device == "cpu":
+            return
+        crew = machines.crew(open_device_probe, running.device, hopeless=HOPELESS)
+        outcome = work_through([running.device], crew, workers=1, tasks_per_process=1)
+    if outcome.failures:
+        raise BadInput(f"--device {running.device}: {outcome.failures[0].reason}")

@@ -1,0 +1,135 @@
+"""One picture of a film set for people who look: a row a clip, a tile a channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mocap.errors import BadInput
+from mocap.files import written_whole
+from synth.clips.clip import Clip, find_clips, read_clip
+from synth.pictures.channel_mosaic import (
+    body_window,
+    depth_picture,
+    flow_picture,
+    normals_picture,
+    parts_picture,
+)
+
+CLIPS = 10
+TILE = (240, 180)  # width, height in pixels
+_EMPTY = 96  # grey of a channel that is not stored
+
+
+def uv_picture(uv: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Texture coordinates (H,W,2) as RGB: u is red, v is green; background (face -1) black."""
+    picture = np.zeros((*face.shape, 3), np.uint8)
+    picture[..., :2] = np.clip(255 * uv, 0, 255).astype(np.uint8)
+    picture[..., 2] = 90
+    picture[face < 0] = 0
+    return picture
+
+
+def occlusion_picture(mask: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """Body grey; red where it is not seen in the frame after, blue in the one before, all (H,W)."""
+    picture = np.where(mask[..., None], np.uint8(110), np.uint8(0)).repeat(3, axis=-1)
+    picture[forward, 0], picture[backward, 2] = 255, 255
+    return picture
+
+
+def tracks_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """The dimmed frame with its visible tracks (N,2); a track keeps its colour through the clip."""
+    picture = rgb // 2
+    hues = (np.arange(len(pixels)) * 47 % 180).astype(np.uint8)
+    hsv = np.stack([hues, np.full_like(hues, 200), np.full_like(hues, 255)], axis=-1)
+    colours = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
+    for point, colour in zip(pixels[visible], colours[visible]):
+        place = tuple(np.floor(point).astype(int).tolist())
+        cv2.circle(picture, place, 1, colour.tolist(), -1)
+    return picture
+
+
+def joints_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """The frame with its joints (24,2): filled and green where visible, red rings where hidden."""
+    picture = rgb.copy()
+    for point, seen in zip(pixels, visible):
+        if not np.isfinite(point).all() or np.abs(point).max() > 1e4:
+            continue
+        place = tuple(np.floor(point).astype(int).tolist())
+        cv2.circle(picture, place, 2, (0, 230, 60) if seen else (255, 50, 50), -1 if seen else 1)
+    return picture
+
+
+def clip_tiles(clip: Clip, frame: int) -> dict[str, np.ndarray | None]:
+    """A picture (H,W,3) of each channel of a frame; None where it is not stored."""
+    truth, rgb = clip.truth, clip.frames[frame]
+    tiles: dict[str, np.ndarray | None] = dict.fromkeys(
+        ("parts", "depth", "normals", "flow to next", "flow to last", "uv", "occlusion", "tracks")
+    )
+    joints = joints_picture(rgb, truth.joints2d[frame], truth.joints_visible[frame])
+    tiles = {"film": rgb, "joints": joints, **tiles}
+    if truth.parts is not None:
+        tiles["parts"] = parts_picture(truth.parts[frame])
+    if truth.depth is not None:
+        seen = truth.depth[frame][np.isfinite(truth.depth[frame])]
+        limits = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
+        tiles["depth"] = depth_picture(truth.depth[frame], *limits)
+    if truth.normals is not None:
+        tiles["normals"] = normals_picture(truth.normals[frame])
+    if truth.flow_forward is not None:
+        both = np.stack([truth.flow_forward[frame], truth.flow_backward[frame]])
+        longest = float(np.linalg.norm(both, axis=-1).max())
+        tiles["flow to next"] = flow_picture(both[0], longest)
+        tiles["flow to last"] = flow_picture(both[1], longest)
+    if truth.uv is not None:
+        tiles["uv"] = uv_picture(truth.uv[frame], truth.face[frame])
+    if truth.occlusion_forward is not None:
+        forward, backward = truth.occlusion_forward[frame], truth.occlusion_backward[frame]
+        body = truth.parts[frame] > 0 if truth.parts is not None else forward | backward
+        tiles["occlusion"] = occlusion_picture(body, forward, backward)
+    if truth.tracks2d is not None:
+        tiles["tracks"] = tracks_picture(rgb, truth.tracks2d[frame], truth.tracks_visible[frame])
+    return tiles
+
+
+def clip_row(clip: Clip) -> dict[str, np.ndarray | None]:
+    """The middle frame of a clip: the whole frame and each channel enlarged to the body, as tiles (TILE
+    height, TILE width, 3) uint8; None where a channel is not stored."""
+    frame = len(clip.frames) // 2
+    tiles = clip_tiles(clip, frame)
+    parts = clip.truth.parts
+    near = np.zeros((1, *clip.frames.shape[1:3]), bool) if parts is None else parts[[frame]] > 0
+    window = body_window(near, clip.frames.shape[1:3])
+    shown = {}
+    for name, tile in tiles.items():
+        if tile is not None:
+            tile = tile if name == "film" else tile[window]
+            smooth = cv2.INTER_AREA if name == "film" else cv2.INTER_NEAREST
+            tile = cv2.resize(np.ascontiguousarray(tile), TILE, interpolation=smooth)
+        shown[name] = tile
+    return shown
+
+
+def _labelled(name: str, tile: np.ndarray | None) -> np.ndarray:
+    tile = np.full((*TILE[::-1], 3), _EMPTY, np.uint8) if tile is None else tile
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(tile, name, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, width, cv2.LINE_AA)
+    return tile
+
+
+def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
+    """Write a picture of the middle frames of ``clips`` clips, evenly spread over the folder, in the
+    channels that any of them has.
+
+    Raises BadInput for a name that is no picture's and a clip that cannot be read.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise BadInput(f"{path}: expected a picture's name, .jpg or .png")
+    rows = [clip_row(read_clip(Path(folder) / stem)) for stem in find_clips(folder, clips)]
+    names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    sheet = np.vstack([np.hstack([_labelled(name, row[name]) for name in names]) for row in rows])
+    with written_whole(path) as temporary:
+        cv2.imwrite(str(temporary), sheet[..., ::-1])

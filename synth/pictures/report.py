@@ -1,0 +1,276 @@
+"""The report: one self-contained HTML file of what went in, what came out and what it is worth."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import io
+import json
+import subprocess
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import jinja2
+import numpy as np
+
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning
+from mocap.errors import BadInput
+from mocap.files import written_whole
+from synth import __version__
+from synth.clips.clip import Clip, read_clip
+from synth.clips.mat_files import text_of
+from synth.pictures.channel_mosaic import body_window, mosaic
+from textures.harvest.contact_sheet import turned_views
+from textures.library import TextureEntry, read_library, read_texture
+from textures.market1501 import read_image
+
+_TEMPLATE = Path(__file__).with_name("report.html")
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Bytes as a `data:` address of the MIME type `kind`."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def picture(rgb: np.ndarray, quality: int = 88) -> str:
+    """An RGB uint8 picture as a JPEG `data:` address."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return data_uri("image/jpeg", cv2.imencode(".jpg", rgb[..., ::-1], options)[1].tobytes())
+
+
+def film(frames: Sequence[np.ndarray], fps: float) -> str:
+    """RGB frames as an H.264 mp4 `data:` address."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="mp4") as file:
+        track = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        track.height, track.width = frames[0].shape[:2]
+        track.pix_fmt = "yuv420p"
+        track.options = {"crf": "26", "threads": "1"}
+        for frame in frames:
+            file.mux(track.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        file.mux(track.encode())
+    return data_uri("video/mp4", stream.getvalue())
+
+
+def evenly(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the items, evenly spaced, first and last among them."""
+    if not items:
+        return []
+    places = np.unique(np.linspace(0, len(items) - 1, max(1, count)).round().astype(int))
+    return [items[place] for place in places]
+
+
+def _crops_below(images: Path | None) -> dict[str, Path]:
+    return {path.name: path for path in images.rglob("*") if path.is_file()} if images else {}
+
+
+def texture_card(
+    entry: TextureEntry, folder: Path, crop: Path | None, body: Body, skinning: Skinning
+) -> dict[str, Any]:
+    """What the template shows of one texture."""
+    texture = read_texture(folder / entry.file)
+    views = turned_views(body, skinning, texture, height=300, width=150)
+    shown = [f"{name} {value:.2f}" for name, value in entry.scores.items()]
+    large = None
+    if crop is not None:
+        image = read_image(crop)
+        size = (round(image.shape[1] * 300 / image.shape[0]), 300)
+        large = picture(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC))
+    return {
+        "crop": large,
+        "texture": picture(cv2.resize(texture, (300, 300), interpolation=cv2.INTER_AREA)),
+        "turned": picture(np.hstack(views)),
+        "source": entry.source,
+        "identity": entry.identity,
+        "split": entry.split,
+        "scores": ", ".join(shown),
+        "stand_in": entry.stand_in,
+    }
+
+
+def clip_mosaics(clip: Clip) -> list[np.ndarray]:
+    """One picture of all channels for every frame. Raises BadInput where a channel is missing."""
+    truth = clip.truth
+    channels = (truth.depth, truth.normals, truth.flow_forward, truth.flow_backward)
+    if any(channel is None for channel in channels):
+        raise BadInput(
+            "the clip lacks a channel; render with all of depth, segm, normal and gtflow"
+        )
+    seen = truth.depth[np.isfinite(truth.depth)]
+    lengths = np.linalg.norm(truth.flow_forward[truth.mask], axis=-1)
+    longest = float(np.percentile(lengths, 99)) if len(lengths) else 1.0
+    window = body_window(truth.mask, truth.mask.shape[1:])
+    return [
+        mosaic(
+            clip.frames[frame],
+            window=window,
+            joints=truth.joints2d[frame],
+            depth=truth.depth[frame],
+            parts=truth.parts[frame],
+            normals=truth.normals[frame],
+            forward_flow=truth.flow_forward[frame],
+            backward_flow=truth.flow_backward[frame],
+            near=float(seen.min()) if len(seen) else 0.0,
+            far=float(seen.max()) if len(seen) else 1.0,
+            longest_flow=longest,
+        )
+        for frame in range(len(clip.frames))
+    ]
+
+
+def busiest_frame(clip: Clip) -> int:
+    """The frame in which the body moves most, forth and back: there flow can be seen, too. The clip has
+    flow."""
+    mask = clip.truth.mask
+    moved = np.zeros(len(mask))
+    for flow in (clip.truth.flow_forward, clip.truth.flow_backward):
+        moved += np.linalg.norm(flow, axis=-1).sum(axis=(1, 2))
+    return int((moved / np.maximum(mask.sum(axis=(1, 2)), 1)).argmax())
+
+
+def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the template shows of one clip (a line of clips.jsonl)."""
+    clip = read_clip(folder / line["path"])
+    mosaics = clip_mosaics(clip)
+    renderer = json.loads(text_of(clip.info["versions"]))["renderer"]
+    facts = f"{line['category']} · texture {line['texture']} · {line['frames']} frames"
+    return {
+        "video": film(mosaics, line["fps"]),
+        "poster": picture(mosaics[busiest_frame(clip)], quality=70),
+        "caption": f"{line['path']} · {facts} at {line['fps']:g} fps · split {line['split']}",
+        "renderer": "the raster engine" if renderer == "raster" else f"Blender {renderer}",
+        "stand_in": line["stand_in"],
+    }
+
+
+def write_picture(
+    out: Path, *, body: Body, textures: Path, images: Path, films: Path, width: int = 1600
+) -> None:
+    """One wide JPEG: three crops with their textures and their bodies turned around, above all channels
+    of one frame of a film. Raises BadInput, naming the file, where something cannot be read.
+    """
+    entries = evenly(read_library(textures, body), 5)[1:4]
+    crops, skinning = _crops_below(images), Skinning(body)
+    cards = []
+    for entry in entries:
+        if entry.source not in crops:
+            raise BadInput(f"{images}: no {entry.source} below it; give the folder of the crops")
+        texture, crop = read_texture(textures / entry.file), read_image(crops[entry.source])
+        shown = [cv2.resize(crop, (150, 300)), cv2.resize(texture, (300, 300))]
+        cards.append(
+            np.hstack(shown + turned_views(body, skinning, texture, height=300, width=150))
+        )
+    lines = _one_of_each_category(read_clip_lines(films))
+    clip = read_clip(films / lines[len(lines) // 2]["path"])
+    rows = [np.hstack(cards), clip_mosaics(clip)[busiest_frame(clip)]]
+    scaled = [
+        cv2.resize(row, (width, round(row.shape[0] * width / row.shape[1])), cv2.INTER_AREA)
+        for row in rows
+    ]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
+    data = cv2.imencode(".jpg", np.vstack(scaled)[..., ::-1], quality)[1].tobytes()
+    with written_whole(out) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_clip_lines(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a film folder's clips.jsonl. Raises BadInput where it is missing or empty."""
+    index = folder / "clips.jsonl"
+    if not index.is_file():
+        raise BadInput(f"{index}: no such file; expected a folder that `synth render-videos` wrote")
+    lines = [json.loads(text) for text in index.read_text().splitlines() if text.strip()]
+    if not lines:
+        raise BadInput(f"{index}: lists no clip; run `synth render-videos` again")
+    return lines
+
+
+def _one_of_each_category(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    first: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        first.setdefault(line["category"], line)
+    return list(first.values())
+
+
+def _revision() -> str:
+    """The git revision of the code, where it runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "installed package"
+    return f"revision {done.stdout.strip()}"
+
+
+def _counts(values: Sequence[str]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in sorted(collections.Counter(values).items()))
+
+
+def write_report(
+    out: Path,
+    *,
+    body: Body,
+    textures: Path | None = None,
+    images: Path | None = None,
+    films: Path | None = None,
+    recognition: Path | None = None,
+    title: str = "From crops to textures to films to recognition",
+    cards: int = 12,
+    clips: int = 4,
+) -> None:
+    """Write the report of any of: a texture folder (with the folder of its crops), a film folder, a
+    results folder. Raises BadInput, naming the file, where one of them cannot be read.
+    """
+    context: dict[str, Any] = {"title": title, "version": __version__, "revision": _revision()}
+    facts: list[tuple[str, str]] = [("body", f"{body.name} ({body.uv_layout} UV layout)")]
+    generated: list[str] = []
+    if textures is not None:
+        entries = read_library(textures, body)
+        crops, skinning = _crops_below(images), Skinning(body)
+        chosen = evenly(entries, cards)
+        context["textures"] = [
+            texture_card(entry, textures, crops.get(entry.source), body, skinning)
+            for entry in chosen
+        ]
+        context["texture_count"] = len(entries)
+        context["identity_count"] = len({entry.identity for entry in entries})
+        facts.append(("textures", f"{len(entries)} ({_counts([e.split for e in entries])})"))
+        facts.append(("generator", ", ".join(sorted({e.generator for e in entries}))))
+        generated += ["textures"] * any(entry.stand_in for entry in entries)
+    if films is not None:
+        lines = read_clip_lines(films)
+        chosen = evenly(_one_of_each_category(lines), clips)
+        context["films"] = [film_card(line, films) for line in chosen]
+        context["renderers"] = sorted({card["renderer"] for card in context["films"]})
+        context["film_count"] = len(lines)
+        context["frame_count"] = sum(line["frames"] for line in lines)
+        facts.append(("clips by split", _counts([line["split"] for line in lines])))
+        facts.append(("clips by category", _counts([line["category"] for line in lines])))
+        generated += ["films"] * any(line["stand_in"] for line in lines)
+    if recognition is not None:
+        path = recognition / "table.json"
+        if not path.is_file():
+            raise BadInput(
+                f"{path}: no such file; expected a folder that `synth eval-ucf101` wrote"
+            )
+        table = json.loads(path.read_text())
+        context["table"] = table
+        context["splits"] = sorted(table["rows"][0]["top1_by_split"], key=int)
+        runs = table["runs"]
+        seconds = sum(run["seconds"] for run in runs)
+        for name, count in table["films"].items():
+            classes = len(table["film_classes"][name])
+            facts.append((f"pretraining on {name}", f"{count} clips of {classes} classes"))
+        facts.append(("recognition", f"{len(runs)} trainings, {seconds:.0f} s, {table['data']}"))
+        generated += [f"{name} of the recognition table" for name in table["stand_in"]]
+    if generated:
+        names = ", ".join(dict.fromkeys(generated))
+        context["stand_in"] = f"Generated for this run, not recorded: {names}."
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    html = environment.from_string(_TEMPLATE.read_text()).render(**context, facts=facts)
+    with written_whole(out) as temporary:
+        temporary.write_text(html, encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Who is filmed, where and in which light: the scene of a clip, which should not tell what is done in it.
+
+Where every clip has a scene of its own, a network that is to learn actions from some hundred films
+learns their backgrounds by heart instead. Shared, a scene serves one clip of every category, so that
+neither person nor place nor light tells the one from the other, as in a counterbalanced experiment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from synth.plans.preset import Lights
+from synth.plans.texture_sampler import WardrobeRota
+from synth.scene.light import draw_light
+from textures.library import TextureEntry
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A texture, and a row's ``background`` and ``light``."""
+
+    texture: TextureEntry
+    background: dict[str, Any]
+    light: dict[str, Any]
+
+
+class SceneRota:
+    """Hands out the scenes of one split, clip after clip.
+
+    ``photographs`` (none: backgrounds are painted) and ``environments`` are the split's own. With
+    ``shared`` the n-th clip of each category gets the n-th scene, which depends on n and the
+    ``seed`` alone; else every clip draws its own. Either way a longer plan begins with a shorter one.
+    """
+
+    def __init__(
+        self,
+        wardrobe: WardrobeRota,
+        *,
+        shared: bool,
+        lights: Lights,
+        photographs: Sequence[str],
+        environments: Sequence[str],
+        seed: str,
+    ):
+        self._wardrobe, self._shared, self._seed = wardrobe, shared, seed
+        self._photographs, self._environments = photographs, environments
+        self._kinds = sorted(lights.kinds)
+        shares = np.array([lights.kinds[kind] for kind in self._kinds])
+        self._shares = shares / shares.sum()
+        self._scenes: list[Scene] = []
+        self._given: Counter[str] = Counter()
+
+    def next(self, category: str, rng: np.random.Generator) -> Scene:
+        """The scene of the next clip, one of ``category``; ``rng`` is the clip's own."""
+        if not self._shared:
+            return self._draw(rng)
+        number = self._given[category]
+        self._given[category] += 1
+        if number == len(self._scenes):
+            digest = hashlib.sha256(f"{self._seed} scene {number}".encode()).digest()
+            self._scenes.append(self._draw(np.random.default_rng(list(digest))))
+        return self._scenes[number]
+
+    def _draw(self, rng: np.random.Generator) -> Scene:
+        if self._photographs:
+            chosen = self._photographs[int(rng.integers(len(self._photographs)))]
+            background: dict[str, Any] = {"photograph": chosen}
+        else:
+            background = {"painted": int(rng.integers(2**62))}
+        kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
+        light = draw_light(kind, rng, environments=self._environments).to_fields()
+        texture = self._wardrobe.next(rng)  # last: paired plans share all that comes before
+        return Scene(texture, background, light)

@@ -1,1 +1,0 @@
-"""Whether clips are what they say: checks, verdicts, and ground truth computed again."""

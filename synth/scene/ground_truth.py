@@ -1,0 +1,272 @@
+"""The ground truth of a clip, computed from the mesh through visibility: no Blender, no
+anti-aliasing.
+
+One visibility buffer a frame gives depth, parts, normals, UVs and both flows by plain array
+arithmetic, so a label is exactly that of the surface point at the pixel's centre. The background is
+a plate at infinity without labels: its flow is 0 and it is never occluded, also where the camera
+moves. Conventions: ``CONVENTIONS`` in ``synth.clips.clip``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mocap.bodies.body import PARENTS, Body
+from textures.visibility.camera import Camera
+from textures.visibility.shot import (
+    OUTSIDE,
+    ImagePoints,
+    SeenPixels,
+    Shot,
+    hiders,
+    reached,
+    seen_pixels,
+    take_shot,
+    write_depth,
+    write_flow,
+    write_normals,
+    write_values,
+)
+from textures.visibility.surface_points import SurfacePoints, draw_surface_points
+
+CHANNELS = ("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks")
+TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """Of T frames of H x W pixels, 24 joints and N tracks; None where not asked for or not stored.
+
+    parts: (T,H,W) uint8, SURREAL's 1..24, 0 background; always there, it is the mask.
+    joints2d: (T,24,2) float32 pixels, not rounded. joints3d: (T,24,3) float32 world metres.
+    joints_camera: (T,24,3) float32 metres in camera space.
+    joints_visible: (T,24) bool; the first surface that the ray through the joint meets belongs to
+        the joint's own part or to its parent's or a child's, and the joint is in the image.
+    joints_inside: (T,24) bool; the joint is before the camera and in the image, else truncated.
+    depth: (T,H,W) float32 planar z in metres, inf background.
+    normals: (T,H,W,3) float32 unit vectors in camera space, background 0.
+    flow_forward, flow_backward: (T,H,W,2) float32 pixels (dx, dy), y down, background 0.
+    uv: (T,H,W,2) float32 in [0, 1], (0, 0) at the texture's bottom-left, background 0.
+    face: (T,H,W) int32 face of the body, -1 background.
+    occlusion_forward, occlusion_backward: (T,H,W) bool; the pixel's point is not seen in the next,
+        the previous frame: another surface is nearer there by more than TOLERANCE, or it has left
+        the image. Background False.
+    tracks2d: (T,N,2) float32 pixels. tracks3d: (T,N,3) float32 world metres.
+    tracks_visible: (T,N) bool; in the image, and no surface nearer by more than TOLERANCE.
+    track_faces: (N,) int32, track_barycentric: (N,3) float32; where on the body the tracks are.
+    """
+
+    parts: np.ndarray
+    joints2d: np.ndarray
+    joints3d: np.ndarray
+    joints_camera: np.ndarray | None = None
+    joints_visible: np.ndarray | None = None
+    joints_inside: np.ndarray | None = None
+    depth: np.ndarray | None = None
+    normals: np.ndarray | None = None
+    flow_forward: np.ndarray | None = None
+    flow_backward: np.ndarray | None = None
+    uv: np.ndarray | None = None
+    face: np.ndarray | None = None
+    occlusion_forward: np.ndarray | None = None
+    occlusion_backward: np.ndarray | None = None
+    tracks2d: np.ndarray | None = None
+    tracks3d: np.ndarray | None = None
+    tracks_visible: np.ndarray | None = None
+    track_faces: np.ndarray | None = None
+    track_barycentric: np.ndarray | None = None
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(T,H,W) bool, True on the body."""
+        return self.parts > 0
+
+
+def ground_truth(
+    vertices: np.ndarray,
+    joints: np.ndarray,
+    body: Body,
+    cameras: Sequence[Camera],
+    *,
+    channels: Sequence[str] = CHANNELS,
+    tracks: int = 1000,
+    seed: int = 0,
+) -> GroundTruth:
+    """The ground truth of the frames between the first and the last.
+
+    ``vertices`` (T+2,V,3), ``joints`` (T+2,24,3), world metres, and the T+2 ``cameras`` hold one
+    more frame at either end, so that every frame has a flow both ways; an end frame that repeats
+    its neighbour, body and camera, gives a flow of exactly 0 and no occlusion. ``tracks`` points
+    are drawn by area on the body's template with ``seed``: a seed names the same points on a body
+    whatever its pose and shape. Raises ValueError for an unknown channel, fewer than 3 frames,
+    counts that disagree or cameras of different sizes.
+    """
+    unknown = set(channels) - set(CHANNELS)
+    if unknown:
+        raise ValueError(
+            f"no channel {', '.join(sorted(unknown))}; there are {', '.join(CHANNELS)}"
+        )
+    if not len(vertices) == len(joints) == len(cameras) >= 3:
+        raise ValueError(
+            f"{len(vertices)} frames of vertices, {len(joints)} of joints and {len(cameras)} "
+            "cameras; expected as many of each, at least 3"
+        )
+    if len({(camera.width, camera.height) for camera in cameras}) > 1:
+        raise ValueError("the cameras' images differ in size, expected one size a clip")
+    points = None
+    if "tracks" in channels:
+        points = draw_surface_points(body.template, body.faces, tracks, np.random.default_rng(seed))
+    size = (len(vertices) - 2, cameras[0].height, cameras[0].width)
+    out = _empty(size, channels, points)
+    before, now = (take_shot(vertices[n], body.faces, cameras[n]) for n in range(2))
+    # A shot is asked by the frame before it, by its own and by the frame after it, all at once.
+    waiting: list[_Asked] = []  # what the shot before the present one is asked so far
+    ahead: list[_Asked] = []  # what the present one is asked by the frame before it
+    for frame in range(size[0]):
+        after = take_shot(vertices[frame + 2], body.faces, cameras[frame + 2])
+        seen = seen_pixels(now)
+        _write_pixels(out, frame, seen, now, body)
+        own = _write_joints(out, frame, now, joints[frame + 1], body)
+        if points is not None:
+            own += _write_tracks(out, frame, now, points)
+        back = _write_motion(out, "backward", frame, seen, now, before)
+        _answer(before, waiting + back)
+        waiting = ahead + own
+        ahead = _write_motion(out, "forward", frame, seen, now, after)
+        before, now = now, after
+    _answer(before, waiting)
+    _answer(now, ahead)
+    if points is not None:
+        out |= {"track_faces": points.faces, "track_barycentric": points.barycentric}
+    return GroundTruth(**out)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Points that a shot is asked about, and what takes the faces that hide them (`hiders`)."""
+
+    points: ImagePoints
+    take: Callable[[np.ndarray], None]
+
+
+def _answer(shot: Shot, asked: list[_Asked]) -> None:
+    faces = hiders(shot, [each.points for each in asked], tolerance=TOLERANCE)
+    for each, hiding in zip(asked, faces):
+        each.take(hiding)
+
+
+def _empty(
+    size: tuple[int, int, int], channels: Sequence[str], points: SurfacePoints | None
+) -> dict[str, np.ndarray]:
+    """The arrays of the channels asked for, all background."""
+    frames, count = size[0], len(PARENTS)
+    out = {
+        "parts": np.zeros(size, np.uint8),
+        "joints2d": np.empty((frames, count, 2), np.float32),
+        "joints3d": np.empty((frames, count, 3), np.float32),
+        "joints_camera": np.empty((frames, count, 3), np.float32),
+        "joints_visible": np.empty((frames, count), bool),
+        "joints_inside": np.empty((frames, count), bool),
+    }
+    if "depth" in channels:
+        out["depth"] = np.full(size, np.inf, np.float32)
+    if "normal" in channels:
+        out["normals"] = np.zeros((*size, 3), np.float32)
+    if "gtflow" in channels:
+        out["flow_forward"] = np.zeros((*size, 2), np.float32)
+        out["flow_backward"] = np.zeros((*size, 2), np.float32)
+    if "uv" in channels:
+        out["uv"] = np.zeros((*size, 2), np.float32)
+        out["face"] = np.full(size, -1, np.int32)
+    if "occlusion" in channels:
+        out["occlusion_forward"] = np.zeros(size, bool)
+        out["occlusion_backward"] = np.zeros(size, bool)
+    if points is not None:
+        tracks = len(points.faces)
+        out["tracks2d"] = np.empty((frames, tracks, 2), np.float32)
+        out["tracks3d"] = np.empty((frames, tracks, 3), np.float32)
+        out["tracks_visible"] = np.empty((frames, tracks), bool)
+    return out
+
+
+def _write_pixels(
+    out: dict[str, np.ndarray], frame: int, seen: SeenPixels, shot: Shot, body: Body
+) -> None:
+    """What a pixel shows of its own frame."""
+    out["parts"][frame, seen.row, seen.column] = body.face_parts[seen.face]
+    if "depth" in out:
+        write_depth(seen, shot, out["depth"][frame])
+    if "normals" in out:
+        write_normals(seen, shot, out["normals"][frame])
+    if "uv" in out:
+        write_values(seen, body.uv_faces, body.uv, out["uv"][frame])
+        out["face"][frame, seen.row, seen.column] = seen.face
+
+
+def _write_motion(
+    out: dict[str, np.ndarray], way: str, frame: int, seen: SeenPixels, shot: Shot, other: Shot
+) -> list[_Asked]:
+    """The flow to a neighbour, and what the neighbour is to be asked about occlusion."""
+    flow, occlusion = out.get(f"flow_{way}"), out.get(f"occlusion_{way}")
+    if (flow is None and occlusion is None) or shot.shows_the_same(other):
+        return []  # a repeated frame has a flow of 0, not of rounding
+    points = reached(seen, other)
+    if flow is not None:
+        write_flow(seen, points, flow[frame])
+    if occlusion is None:
+        return []
+
+    def take(hiding: np.ndarray) -> None:
+        occlusion[frame, seen.row, seen.column] = hiding != -1
+
+    return [_Asked(points, take)]
+
+
+def _write_joints(
+    out: dict[str, np.ndarray], frame: int, shot: Shot, joints: np.ndarray, body: Body
+) -> list[_Asked]:
+    """The joints, and what the shot is to be asked about them."""
+    camera = shot.camera
+    joints = np.asarray(joints, dtype=np.float32)
+    pixels, z = camera.project(joints)
+    out["joints2d"][frame], out["joints3d"][frame] = pixels, joints
+    out["joints_camera"][frame] = camera.to_camera(joints)
+
+    def take(met: np.ndarray) -> None:
+        inside = (met != OUTSIDE) & (z > 0)
+        part = np.where(met >= 0, body.face_parts[met], 0)
+        out["joints_inside"][frame] = inside
+        out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), part]
+
+    # At depth inf: whatever comes first is asked for, also where it lies behind the joint.
+    return [_Asked(ImagePoints(pixels, np.full(len(z), np.inf)), take)]
+
+
+def _write_tracks(
+    out: dict[str, np.ndarray], frame: int, shot: Shot, points: SurfacePoints
+) -> list[_Asked]:
+    """The tracks, and what the shot is to be asked about them."""
+    world = points.at(shot.vertices, shot.faces)
+    asked = ImagePoints(*shot.camera.project(world))
+    out["tracks2d"][frame], out["tracks3d"][frame] = asked.pixels, world
+
+    def take(hiding: np.ndarray) -> None:
+        out["tracks_visible"][frame] = hiding == -1
+
+    return [_Asked(asked, take)]
+
+
+def _kin() -> np.ndarray:
+    """(24 joints, 25 parts) bool: the part is the joint's own, its parent's or a child's."""
+    kin = np.zeros((len(PARENTS), len(PARENTS) + 1), bool)
+    for joint, parent in enumerate(PARENTS):
+        kin[joint, joint + 1] = True
+        if parent >= 0:
+            kin[joint, parent + 1] = kin[parent, joint + 1] = True
+    return kin
+
+
+_KIN = _kin()

@@ -1,0 +1,1 @@
+"""The runs behind `synth train`: stand-ins or photographs in, weights out."""

@@ -1,0 +1,1 @@
+"""Processes and clusters that work through a list of tasks."""

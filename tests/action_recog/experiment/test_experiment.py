@@ -1,0 +1,217 @@
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from action_recog.errors import BadInput
+from action_recog.experiment.evaluation import paired_bootstrap, score
+from action_recog.experiment.experiment import PRESETS, Data, Protocol, run_experiment
+from action_recog.experiment.results import RunResult, csv_table, json_table, summarise, text_table
+from action_recog.networks.resnet3d import network
+from action_recog.training.loop import Machine, TrainingOptions
+from action_recog.videos.views import ViewOptions
+from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
+
+TOY = Protocol(
+    arch="c2d-nl-r10",
+    views=ViewOptions(
+        frames=2, stride=6, size=32, jitter=(32, 34), test_size=32, test_clips=1, test_crops=1
+    ),
+    pretraining=TrainingOptions(epochs=1, batch=6, lr=0.01),
+    finetuning=TrainingOptions(epochs=1, batch=6, lr=0.01),
+)
+MACHINE = Machine(precision="32-true", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    base = tmp_path_factory.mktemp("toy")
+    videos, lists = write_toy_ucf(base / "ucf", clips=1)
+    return videos, lists, write_toy_films(base / "films")
+
+
+def test_top_five_and_ties():
+    probabilities = np.array([[0.1, 0.1, 0.5, 0.05, 0.05, 0.2], [1, 1, 1, 1, 1, 1.0]])
+    found = [score(probabilities, np.array([label, label])) for label in range(6)]
+    assert [bool(s.top1[0]) for s in found] == [False, False, True, False, False, False]
+    assert [bool(s.top5[0]) for s in found] == [True, True, True, True, False, True]
+    assert [bool(s.top1[1]) for s in found] == [True] + [False] * 5  # a tie has one winner
+    assert [bool(s.top5[1]) for s in found] == [True] * 5 + [False]
+
+
+def test_the_bootstrap_finds_a_known_difference_and_its_error():
+    rng = np.random.default_rng(0)
+    b = rng.random(2000) < 0.6
+    a = b.copy()
+    a[rng.permutation(np.flatnonzero(~b))[:100]] = True
+    found = paired_bootstrap(a, b, rng=np.random.default_rng(1))
+    assert found.difference == pytest.approx(5.0)
+    error = 100 * np.sqrt(0.05 * 0.95 / 2000)
+    assert found.low == pytest.approx(5 - 1.96 * error, abs=0.1)
+    assert found.high == pytest.approx(5 + 1.96 * error, abs=0.1)
+    assert found.p < 0.001
+    same = paired_bootstrap(a, a, rng=np.random.default_rng(1))
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_whole_groups_give_the_wider_interval():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(50), 10)
+    gains = np.repeat(rng.normal(0, 1, 50), 10)  # videos of a group succeed and fail together
+    videos = paired_bootstrap(gains, 0 * gains, rng=rng)
+    by_group = paired_bootstrap(gains, 0 * gains, rng=rng, groups=groups)
+    assert by_group.difference == pytest.approx(videos.difference)
+    ratio = (by_group.high - by_group.low) / (videos.high - videos.low)
+    assert ratio == pytest.approx(np.sqrt(10), rel=0.15)
+
+
+def _result(init, split, top1, seed=0):
+    top1 = np.array(top1, bool)
+    names = tuple(f"v_A_g{split:02d}_c{n:02d}" for n in range(len(top1)))
+    groups = (f"A_g{split:02d}",) * len(top1)
+    return RunResult(init, split, seed, names, groups, top1, np.ones(len(top1), bool), 1.0)
+
+
+def test_the_table_is_the_mean_over_splits_not_over_videos():
+    runs = [
+        _result("from scratch", 1, [1, 0, 0, 0]),
+        _result("from scratch", 2, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]),
+        _result("films", 1, [1, 1, 0, 0]),
+        _result("films", 2, [1] * 6 + [0] * 4),
+        _result("films", 2, [1] * 8 + [0] * 2, seed=1),
+    ]
+    table = summarise(
+        runs, inits=["from scratch", "films"], stand_in=("videos",), rng=np.random.default_rng(0)
+    )
+    scratch, films = table.rows
+    assert scratch.top1 == pytest.approx((25 + 30) / 2)
+    assert scratch.top1_std == pytest.approx(np.std([25, 30], ddof=1))
+    assert films.top1_by_split == pytest.approx({1: 50.0, 2: 70.0})  # seeds averaged first
+    # the bootstrap pools the videos: (1 + 4 more right, averaged over seeds) of 14
+    assert films.gain.difference == pytest.approx(100 * (1 + 4) / 14)
+    assert scratch.gain is None and scratch.top5 == 100
+    text = text_table(table)
+    assert "stand-in data (videos)" in text and "27.50 ± 3.54" in text and "60.00" in text
+    assert json_table(table)["data"] == "stand-in data (videos)"
+    rows = list(csv.DictReader(csv_table(table).splitlines()))
+    assert {r["data"] for r in rows} == {"stand-in data (videos)"}
+    assert [(r["initialisation"], r["split"]) for r in rows] == [
+        (i, s) for i in ("from scratch", "films") for s in ("1", "2", "mean")
+    ]
+    real = replace(table, stand_in=())
+    assert "recorded data" in text_table(real) and "stand-in" not in text_table(real)
+
+
+def test_the_whole_experiment_and_its_continuation(folders, tmp_path, monkeypatch):
+    videos, lists, films = folders
+    data = Data(videos, lists, {"ours": films, "others": films}, splits=(1, 3))
+    table = run_experiment(data, TOY, tmp_path, machine=MACHINE)
+    assert [row.init for row in table.rows] == ["from scratch", "ours", "others"]
+    assert table.data == "stand-in data (videos, films)"
+    assert table.facts["test_videos"] == {1: 3, 3: 3}
+    assert sum(table.facts["decoders"].values()) == 9 + 6
+    # the same films and seed: the same pretraining, so the same result to the last bit
+    first, second = (
+        (tmp_path / f"split1/{name}/seed0/predictions.npy").read_bytes()
+        for name in ("ours", "others")
+    )
+    assert first == second
+    stored = json.loads((tmp_path / "table.json").read_text())
+    assert stored["rows"][1]["init"] == "ours" and stored["stand_in"] == ["videos", "films"]
+    assert (tmp_path / "table.txt").read_text() == text_table(table)
+
+    def fail(*_, **__):
+        raise AssertionError("a finished experiment computes nothing again")
+
+    monkeypatch.setattr("action_recog.experiment.experiment.predict", fail)
+    monkeypatch.setattr("action_recog.training.loop.save_checkpoint", fail)
+    again = run_experiment(data, TOY, tmp_path, machine=MACHINE)
+    assert again.rows == table.rows
+    with pytest.raises(BadInput, match="another configuration"):
+        run_experiment(data, replace(TOY, dropout=0.4, arch="c2d-r10"), tmp_path, machine=MACHINE)
+
+
+def test_videos_that_cannot_be_decoded_are_left_out_and_said_so(folders, tmp_path):
+    base = tmp_path / "ucf"
+    videos, lists = write_toy_ucf(base, clips=2)
+    bad = videos / "Down" / "v_Down_g01_c01.avi"
+    bad.write_bytes(b"not a video")
+    data = Data(videos, lists, {"films": folders[2]}, splits=(1,))
+    table = run_experiment(data, TOY, tmp_path / "out", machine=MACHINE)
+    assert list(table.facts["left_out"]) == [bad.name]
+    assert table.facts["test_videos"] == {1: 5}
+    with pytest.raises(BadInput, match="1 videos cannot be decoded"):
+        run_experiment(data, TOY, tmp_path / "strict", machine=MACHINE, strict=True)
+
+
+def test_presets_name_networks_that_exist():
+    for protocol in PRESETS.values():
+        network(protocol.arch, classes=3, frames=protocol.views.frames)
+    paper = PRESETS["paper"]
+    assert paper.arch == "i3d-nl-r50" and paper.views == ViewOptions()
+
+
+def _invoke(*arguments):
+    from synth.cli.recognition import eval_ucf101
+
+    return CliRunner().invoke(eval_ucf101, [str(a) for a in arguments])
+
+
+def test_the_command_prints_the_table(folders, tmp_path):
+    videos, _, films = folders
+    found = _invoke(
+        "--pretrain", f"surreal={films}", "--films", films, "--videos", videos,
+        "--out", tmp_path, "--splits", "2", "--size", 32, "--frames", 2, "--stride", 6,
+        "--views", "1x1", "--epochs-pretrain", 1, "--epochs-finetune", 1, "--quiet",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    assert "stand-in data (videos, films)" in found.output
+    assert "surreal" in found.output and "from scratch" in found.output
+    config = json.loads((tmp_path / "split2/surreal/seed0/config.json").read_text())
+    assert config["views"]["test_size"] == 32 and config["views"]["jitter"] == [33, 42]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--splits", "4"], "1, 2 and 3"),
+        (["--pretrain", "surreal"], "NAME=DIR"),
+        (["--views", "10y3"], "CLIPSxCROPS"),
+        (["--arch", "vgg"], "expected trunk"),
+        (["--lists", "nowhere"], "no such split list"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(folders, tmp_path, arguments, message):
+    videos, _, films = folders
+    found = _invoke(
+        "--videos", videos, "--films", films, "--out", tmp_path / "out", "--quiet", *arguments
+    )
+    assert found.exit_code != 0
+    assert message in (found.output + str(found.exception))
+    assert not (tmp_path / "out").exists()
+
+
+def test_films_must_be_given(folders, tmp_path):
+    found = _invoke("--videos", folders[0], "--out", tmp_path)
+    assert found.exit_code != 0 and "--films" in found.output
+
+
+def test_the_package_stands_alone():
+    """action_recog reads films and imports none of the packages that make them, nor Blender."""
+    import ast
+
+    import action_recog
+
+    for path in Path(action_recog.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                assert name.split(".")[0] not in ("synth", "textures", "mocap", "bpy"), path

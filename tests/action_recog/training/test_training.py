@@ -1,0 +1,237 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from action_recog.datasets.ucf101 import load_split
+from action_recog.errors import BadInput
+from action_recog.experiment.evaluation import predict
+from action_recog.networks.resnet3d import resnet3d
+from action_recog.training.checkpoints import load_checkpoint, transfer
+from action_recog.training.loop import (
+    Machine,
+    TrainingOptions,
+    learning_rate,
+    make_fabric,
+    parameter_groups,
+    precise_batch_norm,
+    resolve_precision,
+    train,
+)
+from action_recog.videos.frame_store import FrameStore
+from action_recog.videos.views import ViewOptions, standardise
+from tests.action_recog.toy_videos import write_toy_ucf
+
+VIEWS = ViewOptions(
+    frames=4, stride=4, size=32, jitter=(32, 36), test_size=32, test_clips=2, test_crops=3
+)
+OPTIONS = TrainingOptions(epochs=4, batch=4, lr=0.02, precise_bn=2)
+MACHINE = Machine(precision="32-true", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    videos, lists = write_toy_ucf(tmp_path_factory.mktemp("ucf"))
+    train_set, test_set, _ = load_split(videos, lists, 1)
+    return train_set, test_set
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _store(videos, **options):
+    store = FrameStore(short_side=VIEWS.stored_short_side, **options)
+    store.fill((v.path for v in videos.videos), quiet=True)
+    return store
+
+
+def _network():
+    torch.manual_seed(0)
+    return resnet3d(classes=3, trunk="c2d", depth=10, width=4, dropout=0.3)
+
+
+def _run(folder, videos, *, options=OPTIONS, machine=MACHINE, store=None, **changes):
+    network = _network()
+    arguments = {
+        "views": VIEWS,
+        "options": options,
+        "seed": 3,
+        "store": store or _store(videos),
+        "fabric": make_fabric(machine),
+        "folder": folder,
+        "facts": {"arch": "toy"},
+        "title": "toy",
+        "machine": machine,
+    }
+    train(network, videos, **{**arguments, **changes})
+    return network
+
+
+def _bytes(folder):
+    return (folder / "network.safetensors").read_bytes()
+
+
+def test_a_run_leaves_what_is_needed_to_know_it(data, tmp_path):
+    network = _run(tmp_path / "run", data[0])
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["training"]["lr"] == 0.02 and config["classes"] == ["Blink", "Down", "Grow"]
+    assert config["stand_in"] is True
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert list((tmp_path / "run/events").glob("events*"))
+    tensors, facts = load_checkpoint(tmp_path / "run/network.safetensors")
+    assert facts["metrics"] == rows[-1] and facts["config"] == config
+    for name, value in network.state_dict().items():
+        assert torch.equal(tensors[name], value), name
+
+
+def test_loader_workers_and_memory_change_no_byte(data, tmp_path):
+    _run(tmp_path / "a", data[0])
+    _run(tmp_path / "b", data[0], machine=replace(MACHINE, workers=2))
+    _run(tmp_path / "c", data[0], store=_store(data[0], budget=0))
+    _run(tmp_path / "d", data[0], seed=4)
+    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b") == _bytes(tmp_path / "c")
+    assert _bytes(tmp_path / "a") != _bytes(tmp_path / "d")
+
+
+class _Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+def test_an_interrupted_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch, optimiser):
+    import action_recog.training.loop as training
+
+    whole, options = tmp_path / "whole", replace(OPTIONS, optimiser=optimiser)
+    _run(whole, data[0], options=options)
+    save, calls = training.save_checkpoint, []
+
+    def interrupted(path, tensors, facts):
+        if len(calls) == 2:
+            raise _Interrupted
+        calls.append(path)
+        save(path, tensors, facts)
+
+    monkeypatch.setattr(training, "save_checkpoint", interrupted)
+    with pytest.raises(_Interrupted):
+        _run(tmp_path / "cut", data[0], options=options)
+    monkeypatch.setattr(training, "save_checkpoint", save)
+    assert not (tmp_path / "cut/network.safetensors").exists()
+    _run(tmp_path / "cut", data[0], options=options)
+    assert _bytes(tmp_path / "cut") == _bytes(whole)
+    rows = (tmp_path / "cut/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(r)["epoch"] for r in rows] == [0, 1, 2, 3]
+
+
+def test_a_finished_run_is_loaded_and_another_one_refused(data, tmp_path, monkeypatch):
+    import action_recog.training.loop as training
+
+    first = _run(tmp_path / "run", data[0])
+    monkeypatch.setattr(training, "save_checkpoint", None)  # nothing is trained or written again
+    again = _run(tmp_path / "run", data[0])
+    assert torch.equal(first.fc.weight, again.fc.weight)
+    with pytest.raises(BadInput, match="another configuration"):
+        _run(tmp_path / "run", data[0], options=replace(OPTIONS, lr=0.5))
+
+
+def test_learning_reaches_unseen_videos(data, tmp_path):
+    """Blinking, sinking and growing squares are told apart, and far above chance."""
+    train_set, test_set = data
+    store = _store(train_set)
+    store.fill((v.path for v in test_set.videos), quiet=True)
+    network = _run(
+        tmp_path / "run",
+        train_set,
+        options=replace(OPTIONS, epochs=40, lr=0.05, checkpoint_every=40),
+        store=store,
+    )
+    found = predict(
+        network, test_set, views=VIEWS, store=store, fabric=make_fabric(MACHINE), machine=MACHINE
+    )
+    labels = [v.label for v in test_set.videos]
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+    assert np.mean(found.argmax(1) == labels) >= 4 / 6
+    network.train()
+    halves = [
+        predict(
+            network, test_set, views=VIEWS, store=store, fabric=make_fabric(MACHINE),
+            machine=replace(MACHINE, workers=workers), at_once=at_once,
+        )
+        for workers, at_once in ((0, 1), (2, 13))
+    ]  # fmt: skip
+    np.testing.assert_allclose(halves[0], found, atol=1e-6)
+    np.testing.assert_allclose(halves[1], found, atol=1e-6)
+    assert network.training
+
+
+def test_no_weight_decay_on_batch_normalisation():
+    network = _network()
+    decayed, free = parameter_groups(network, 1e-4)
+    assert decayed["weight_decay"] == 1e-4 and free["weight_decay"] == 0.0
+    names = {id(p): n for n, p in network.named_parameters()}
+    assert all(
+        ".bn" in n or n.startswith("bn") or ".downsample.1." in n
+        for n in (names[id(p)] for p in free["params"])
+    )
+    total = sum(len(g["params"]) for g in (decayed, free))
+    assert total == len(list(network.parameters()))
+
+
+def test_schedules():
+    step = TrainingOptions(epochs=8, lr=1.0, schedule="step", steps=(0.375, 0.75))
+    rates = [learning_rate(step, e) for e in (0, 2.9, 3, 5.9, 6, 7.9)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    cosine = TrainingOptions(epochs=10, lr=1.0, warmup_epochs=2)
+    assert learning_rate(cosine, 0) == pytest.approx(0.01)
+    assert learning_rate(cosine, 5) == pytest.approx(0.5)
+    assert learning_rate(cosine, 10) == pytest.approx(0.0)
+
+
+def test_precise_batch_norm_is_the_plain_average():
+    network = resnet3d(classes=3, trunk="c2d", depth=10, width=4)
+    batches = [torch.randint(0, 255, (3, 3, 4, 32, 32), dtype=torch.uint8) for _ in range(3)]
+    precise_batch_norm(network, batches, make_fabric(MACHINE))
+    with torch.no_grad():
+        means = [network.conv1(standardise(b)).mean(dim=(0, 2, 3, 4)) for b in batches]
+    torch.testing.assert_close(network.bn1.running_mean, torch.stack(means).mean(0))
+    assert network.bn1.momentum == 0.1
+
+
+def test_transfer_takes_the_trunk_and_leaves_the_classifier():
+    torch.manual_seed(1)
+    source = resnet3d(classes=7, trunk="c2d", depth=10, width=4)
+    target = _network()
+    before = target.fc.weight.clone()
+    assert transfer(source.state_dict(), target) == ["fc.weight", "fc.bias"]
+    assert torch.equal(target.conv1.weight, source.conv1.weight)
+    assert torch.equal(target.fc.weight, before)
+    with pytest.raises(BadInput, match=r"conv1\.weight"):
+        transfer(resnet3d(classes=7, trunk="c2d", depth=10, width=8).state_dict(), target)
+
+
+def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_path):
+    _run(tmp_path / "run", data[0], options=replace(OPTIONS, epochs=1))
+    path = tmp_path / "run/network.safetensors"
+    path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(BadInput, match="does not belong"):
+        load_checkpoint(path)
+    with pytest.raises(BadInput, match="no checkpoint"):
+        load_checkpoint(tmp_path / "other.safetensors")
+
+
+def test_devices_that_are_not_there():
+    with pytest.raises(BadInput, match="expected cpu, cuda"):
+        make_fabric(Machine(device="tpu"))
+    if not torch.cuda.is_available():
+        with pytest.raises(BadInput, match="no CUDA device"):
+            make_fabric(Machine(device="cuda"))
+    assert resolve_precision("32-true", "cpu") == "32-true"
+    assert resolve_precision("auto", "cpu") in ("bf16-mixed", "32-true")

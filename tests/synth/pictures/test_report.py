@@ -1,0 +1,113 @@
+"""The report is one file that holds everything, and says when data were generated."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from mocap.errors import BadInput
+from synth.clips.clip import Clip
+from synth.pictures.channel_mosaic import (
+    body_window,
+    depth_picture,
+    flow_picture,
+    normals_picture,
+    parts_picture,
+)
+from synth.pictures.report import busiest_frame, evenly, film, write_report
+from tests.synth.film_clip import make_clip
+
+
+@pytest.fixture
+def recognition(tmp_path):
+    gain = {"difference": 3.5, "low": -1.0, "high": 8.0, "p": 0.12}
+    rows = [
+        {"init": "from scratch", "top1": 40.0, "top1_std": 1.0, "top5": 80.0, "top5_std": 2.0},
+        {"init": "films <b>", "top1": 43.5, "top1_std": 1.5, "top5": 81.0, "top5_std": 2.5},
+    ]
+    for row in rows:
+        row |= {"top1_by_split": {"1": 39.0, "2": 41.0}, "gain": None}
+    rows[1]["gain"] = gain
+    table = {"data": "stand-in data (videos)", "stand_in": ["videos"], "rows": rows, "runs": []}
+    table |= {"films": {"films <b>": 680}, "film_classes": {"films <b>": ["walk", "run"]}}
+    (tmp_path / "table.json").write_text(json.dumps(table))
+    return tmp_path
+
+
+def test_table_is_labelled_and_escaped(recognition, body):
+    out = recognition / "report.html"
+    write_report(out, body=body, recognition=recognition)
+    html = out.read_text()
+    assert "43.50 ± 1.50" in html and "+3.50 [-1.00, +8.00]" in html
+    assert "stand-in data (videos)" in html and "say nothing of UCF101" in html
+    assert "680 clips of 2 classes" in html
+    assert "films &lt;b&gt;" in html and "<b>" not in html
+    assert not re.search(r'(src|href)="(?!data:)', html)
+
+
+@pytest.mark.parametrize("what", ["textures", "films", "recognition"])
+def test_an_empty_folder_is_named(what, tmp_path, body):
+    with pytest.raises(BadInput, match=str(tmp_path)):
+        write_report(tmp_path / "report.html", body=body, **{what: tmp_path})
+    assert not list(tmp_path.iterdir())
+
+
+def test_film_holds_every_frame():
+    frames = [np.full((48, 64, 3), 20 * n, np.uint8) for n in range(9)]
+    data = base64.b64decode(film(frames, 30).partition(",")[2])
+    with av.open(io.BytesIO(data)) as file:
+        read = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert [round(frame.mean() / 20) for frame in read] == list(range(9))
+
+
+def test_evenly_keeps_both_ends():
+    assert evenly(list(range(10)), 4) == [0, 3, 6, 9]
+    assert evenly([1, 2], 5) == [1, 2]
+    assert evenly([], 3) == []
+
+
+def test_the_busiest_frame_is_that_of_the_largest_flow(body):
+    made = make_clip(body, frames=6)
+    flow = np.zeros_like(made.truth.flow_forward)
+    truth = replace(made.truth, flow_forward=flow, flow_backward=flow.copy())
+    truth.flow_backward[4][truth.mask[4]] = (3.0, -4.0)
+    assert busiest_frame(Clip(made.frames, truth, {})) == 4
+    truth.flow_forward[1][truth.mask[1]] = (0.0, 6.0)
+    assert busiest_frame(Clip(made.frames, truth, {})) == 1
+
+
+def test_directions_of_flow_have_their_hues():
+    right, down = flow_picture(np.array([[[4.0, 0], [0, 4.0]]]), longest=4)[0]
+    hues = [cv2.cvtColor(c[None, None], cv2.COLOR_RGB2HSV)[0, 0, 0] for c in (right, down)]
+    assert hues[0] == 0 and abs(int(hues[1]) - 45) <= 1  # a quarter of the circle further
+    assert not flow_picture(np.zeros((1, 1, 2)), longest=4).any()
+
+
+def test_nearer_is_brighter_and_background_black():
+    near, far, nothing = depth_picture(np.array([[7.0, 9.0, np.inf]]), 7.0, 9.0)[0, :, 0]
+    assert near == 255 and nothing == 0 < far < near
+
+
+def test_a_normal_to_the_camera_is_blue_and_background_black():
+    facing, background = normals_picture(np.array([[[0, 0, -1.0], [0, 0, 0]]]))[0]
+    assert facing[2] == 255 and abs(int(facing[0]) - 127) <= 1
+    assert not background.any()
+    assert not parts_picture(np.zeros((2, 2), np.uint8)).any()
+    assert len(np.unique(parts_picture(np.arange(25, dtype=np.uint8)[None])[0], axis=0)) == 25
+
+
+def test_window_holds_the_body_in_every_frame():
+    mask = np.zeros((2, 240, 320), bool)
+    mask[0, 100:180, 40:60] = mask[1, 90:170, 70:80] = True
+    rows, columns = body_window(mask, (240, 320))
+    assert rows.start <= 90 and rows.stop >= 180 and columns.start <= 40 and columns.stop >= 80
+    assert abs((columns.stop - columns.start) / (rows.stop - rows.start) - 4 / 3) < 0.02
+    assert rows.stop - rows.start < 120

@@ -1,0 +1,82 @@
+"""A crew of Ray actors does what a crew of processes does (on a Ray of this machine's own)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mocap.errors import BadInput
+from synth.workers.pool import work_through
+from synth.workers.ray_cluster import RayCluster
+from tests.synth.worker_studios import open_studio
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere.invalid:6379"])
+def test_where_no_cluster_answers_is_said_at_once(address):
+    with pytest.raises(BadInput, match=f"--ray {address}: no cluster answers there"):
+        RayCluster(address).__enter__()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with RayCluster("local", workers=2) as cluster:
+        yield cluster
+
+
+def run(cluster, folder: Path, tasks: list[str], *, tasks_per_process: int = 10):
+    attempts, progress = [], []
+    crew = cluster.crew(open_studio, str(folder), hopeless=(BadInput,))
+    outcome = work_through(
+        tasks,
+        crew,
+        workers=2,
+        tasks_per_process=tasks_per_process,
+        progress=progress.append,
+        attempted=attempts.append,
+    )
+    return outcome, attempts, sum(progress)
+
+
+def tries(folder: Path, task: str) -> list[str]:
+    return [path.name.rpartition(".")[2] for path in folder.glob(f"{task}.*")]
+
+
+def test_every_task_is_done_once_by_actors_that_do_not_grow_old(cluster, tmp_path):
+    assert (cluster.size, cluster.threads(2)) == (2, 1)
+    tasks = [f"task{k}" for k in range(5)]
+    outcome, attempts, progress = run(cluster, tmp_path, tasks, tasks_per_process=2)
+    assert (outcome.failures, outcome.left, progress) == ((), 0, 10)
+    assert {a.task: a.result for a in attempts} == {task: task.upper() for task in tasks}
+    owners = tries(tmp_path, "task*")
+    assert len(owners) == 5 and max(owners.count(pid) for pid in owners) <= 2
+    assert str(os.getpid()) not in owners
+    assert {a.worker.rpartition(":")[2] for a in attempts} == set(owners)
+
+
+def test_what_fails_and_who_dies_is_tried_once_more_by_another_actor(cluster, tmp_path):
+    tasks = ["fine", "crash-once", "raise-once", "raise-always", "crash-always", "hopeless"]
+    outcome, attempts, progress = run(cluster, tmp_path, tasks)
+    done = {a.task: a.number for a in attempts if a.reason is None}
+    assert done == {"fine": 1, "crash-once": 2, "raise-once": 2}
+    reasons = {failure.task: failure.reason for failure in outcome.failures}
+    assert set(reasons) == {"raise-always", "crash-always", "hopeless"}
+    assert reasons["raise-always"].startswith("RuntimeError: a lasting fault (worker_studios.py:")
+    assert reasons["crash-always"].startswith("its actor ended unexpectedly (")
+    assert "\n" not in reasons["crash-always"]
+    assert reasons["hopeless"] == "the input is at fault"
+    assert len(set(tries(tmp_path, "crash-always"))) == 2
+    assert len(set(tries(tmp_path, "raise-always"))) == 2
+    assert progress == 2 * 3
+
+
+def test_what_stops_all_stops_all(cluster, tmp_path):
+    with pytest.raises(BadInput, match="no such folder"):
+        run(cluster, tmp_path / "nowhere", ["task1", "task2"])
+    with pytest.raises(BadInput, match="no room anywhere"):
+        run(cluster, tmp_path, ["stop", *(f"task{k}" for k in range(50))])
+    assert len(tries(tmp_path, "task*")) < 50

@@ -1,0 +1,221 @@
+"""Harvest: one texture a crop, resumable, bad images reported, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mocap.errors import BadInput
+from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
+from textures.checkpoints import load_network, read_card, save_network
+from textures.harvest.detail import with_detail
+from textures.harvest.harvest import Harvester, harvest, texture_names
+from textures.library import read_library, read_texture
+from textures.market1501 import Crop
+from textures.reid.pcb import PCB, ReidConfig
+from textures.rstg.unet import GeneratorConfig, TextureGenerator
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Tiny untrained networks on disk."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    networks = {
+        "body-fit": BodyFitNetwork(BodyFitConfig(depth=10, width=8, features=16, hidden=32)),
+        "generator": TextureGenerator(GeneratorConfig(4, 32, 32, 32, True)),
+        "reid": PCB(ReidConfig(10, 8, 3, 4, 16, 0.5, 64, 32)),
+    }
+    for kind, network in networks.items():
+        save_network(folder / f"{kind}.safetensors", kind, network, half=True, metrics={})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def harvester(weights, body):
+    return Harvester(
+        body,
+        body_fit=weights / "body-fit.safetensors",
+        generator=weights / "generator.safetensors",
+        reid=weights / "reid.safetensors",
+        size=48,
+        steps=2,
+    )
+
+
+@pytest.fixture
+def crops(tmp_path):
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in (
+        "0002_c1s1_000451_03.jpg",
+        "0002_c2s1_000500_01.jpg",
+        "0007_c1s1_000001_01.jpg",
+        "me.png",
+    ):
+        image = cv2.resize(rng.integers(0, 255, (8, 4, 3), dtype=np.uint8), (64, 128))
+        cv2.imwrite(str(folder / name), image)
+    return folder
+
+
+def test_every_crop_gets_a_texture_a_line_and_a_row(crops, tmp_path, harvester, body):
+    done = harvest(crops, tmp_path / "out", harvester, licence="mine")
+    assert (done.new, done.bad) == (4, [])
+    entries = {e.source: e for e in read_library(tmp_path / "out", body)}
+    first, second = entries["0002_c1s1_000451_03.jpg"], entries["0002_c2s1_000500_01.jpg"]
+    assert (first.identity, first.camera, first.licence, first.stand_in) == (
+        "0002",
+        "c1",
+        "mine",
+        False,
+    )
+    assert first.split == second.split  # one person is in one split
+    assert entries["me.png"].identity == "me" and entries["me.png"].camera is None
+    assert set(first.scores) == {"fit_agreement", "silhouette_iou", "surface_seen", "reid_cosine"}
+    assert read_texture(tmp_path / "out" / first.file).shape == (48, 48, 3)
+    sheet = cv2.imread(str(done.contact_sheet))
+    assert sheet.shape[0] > 4 * 250
+
+
+def test_a_second_run_makes_only_what_is_new(crops, tmp_path, harvester):
+    out = tmp_path / "out"
+    harvest(crops, out, harvester, sheet_rows=0)
+    before = {p.name: p.stat().st_mtime_ns for p in out.glob("*.png")}
+    bytes_before = (out / "me.png").read_bytes()
+    (out / "0007_c1s1_000001_01.png").unlink()  # lost
+    cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 77, np.uint8))  # changed
+    done = harvest(crops, out, harvester, sheet_rows=0)
+    assert done.new == 2 and len(done.entries) == 4
+    after = {p.name: p.stat().st_mtime_ns for p in out.glob("*.png")}
+    assert after["0002_c1s1_000451_03.png"] == before["0002_c1s1_000451_03.png"]
+    assert (out / "me.png").read_bytes() != bytes_before
+    assert not list(out.glob(".*"))  # no temporary file is left
+
+
+def test_unreadable_images_are_reported_and_left_out(crops, tmp_path, harvester):
+    (crops / "broken.jpg").write_bytes(b"no image")
+    lines = []
+    done = harvest(crops, tmp_path / "out", harvester, sheet_rows=0, report=lines.append)
+    assert len(done.entries) == 4 and [p.name for p, _ in done.bad] == ["broken.jpg"]
+    assert len(lines) == 1 and "broken.jpg" in lines[0]
+
+
+def test_nothing_is_written_when_nothing_can_be_used(tmp_path, harvester):
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "crops" / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(BadInput, match="none of its 1 images"):
+        harvest(tmp_path / "crops", tmp_path / "out", harvester, report=lambda line: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_stand_ins_are_known_by_their_folder(crops, tmp_path, harvester):
+    (crops.parent / "STAND_IN").write_text("generated")
+    done = harvest(crops, tmp_path / "out", harvester, sheet_rows=0)
+    assert all(entry.stand_in for entry in done.entries)
+
+
+def test_names_stay_apart_when_stems_collide(tmp_path):
+    crops = [Crop(tmp_path / "a" / "x.jpg"), Crop(tmp_path / "b" / "x.jpg")]
+    assert texture_names(crops, tmp_path) == ["a_x_jpg.png", "b_x_jpg.png"]
+    assert texture_names(crops[:1], tmp_path) == ["x.png"]
+
+
+def test_detail_adds_fine_structure_where_it_is_seen_only():
+    columns = np.mgrid[:64, :32][1]
+    crop = np.full((64, 32, 3), 100, np.uint8)
+    crop[(columns // 2) % 2 == 0] = 160
+    texture = np.full((32, 32, 3), 120, np.uint8)
+    y, x = np.mgrid[:32, :32]
+    positions = np.stack([(x + 0.5) / 32, (y + 0.5) / 32], -1).astype(np.float32)
+    kinds = np.zeros((32, 32), np.uint8)
+    kinds[16:] = 1
+    spared = np.zeros((32, 32), bool)
+    spared[:4] = True
+    made = with_detail(texture, crop, positions, kinds, spared=spared, blur=8)
+    assert np.ptp(made[10, 8:24, 0].astype(int)) > 25
+    assert (made[16:] == 120).all() and (made[:4] == 120).all()
+    assert abs(made[8:12, 8:24].mean() - 120) < 4  # the photograph's own brightness stays out
+
+
+def test_weights_and_their_card_belong_together(weights, tmp_path):
+    network, card = load_network("reid", weights / "reid.safetensors")
+    assert not network.training and card["kind"] == "reid" and card["config"]["width"] == 8
+    with pytest.raises(BadInput, match=r"reid\.json: weights of kind reid, expected generator"):
+        load_network("generator", weights / "reid.safetensors")
+    with pytest.raises(BadInput, match=r"absent\.safetensors"):
+        read_card(tmp_path / "absent.safetensors")
+    damaged = tmp_path / "reid.safetensors"
+    damaged.write_bytes(b"damaged")
+    damaged.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(BadInput, match=r"reid\.safetensors: cannot be loaded"):
+        load_network("reid", damaged)
+
+
+def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harvester):
+    """The path of real data: crops, fitted bodies, visibility, and the paper's two losses through
+    them.
+    """
+    from textures.body_fit.photograph_bank import bank_of_photographs, find_sources, network_fits
+    from textures.market1501 import read_crops
+    from textures.rstg.projection import texel_geometry
+    from textures.rstg.training import PAPER, SHIPPED, GeneratorLosses, train_generator
+    from textures.training.loop import Schedule, make_fabric
+
+    people = [crop for crop in read_crops(crops) if crop.name]
+    references = np.full((2, 16, 16, 3), 180, np.uint8)
+    scenes = np.full((1, 128, 64, 3), 90, np.uint8)
+    body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
+    bank = bank_of_photographs(people, fitter, skinning, body, references, scenes)
+    assert bank.identities.tolist() == [2, 2, 7] and bank.photographs
+    geometry = texel_geometry(body, 32)
+    sources = find_sources(network_fits(bank, fitter, skinning, body), skinning, body, geometry)
+    own, rng = GeneratorLosses(PAPER, harvester.reid, geometry), np.random.default_rng(0)
+    network = TextureGenerator(GeneratorConfig(4, 32, 32, 32, True))
+    terms = own(network, bank, sources, np.array([0, 1]), rng, per_identity=2)
+    assert set(terms) == {"reid", "face_hand"}
+    sum(terms.values()).backward()
+    assert network.enter[0].weight.grad.abs().sum() > 0
+    with pytest.raises(BadInput, match="true textures"):
+        train_generator(
+            network.config,
+            SHIPPED,
+            geometry,
+            harvester.reid,
+            bank,
+            bank,
+            folder=crops.parent / "run",
+            schedule=Schedule(1),
+            fabric=make_fabric("cpu"),
+            sources=sources,
+            held_out_sources=sources,
+        )
+
+
+def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tmp_path, weights):
+    from click.testing import CliRunner
+
+    from synth.cli.textures import harvest_textures
+
+    (crops / "broken.jpg").write_bytes(b"no image")
+    given = [
+        "--images",
+        str(crops),
+        "--out",
+        str(tmp_path / "out"),
+        "--size",
+        "32",
+        "--sheet-rows",
+        "2",
+    ]
+    for kind in ("body-fit", "generator", "reid"):
+        given += [f"--{kind}", str(weights / f"{kind}.safetensors")]
+    result = CliRunner().invoke(harvest_textures, given)
+    assert result.exit_code == 0, result.output
+    assert "4 textures" in result.output and "1 images skipped" in result.output
+    strict = CliRunner().invoke(harvest_textures, [*given, "--strict"])
+    assert strict.exit_code == 1 and "broken.jpg" in strict.output

@@ -1,0 +1,98 @@
+"""The crop's pixels on the texture: what is seen lands right, what is not is borrowed from the
+right place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mocap.bodies.skinning import Skinning, skin
+from textures.body_fit.network import BodyFitConfig, crop_camera
+from textures.harvest.contact_sheet import standing_pose
+from textures.rstg.projection import (
+    BORROWED,
+    REFLECTED,
+    SEEN,
+    projection_input,
+    source_pixels,
+    texel_geometry,
+)
+from textures.visibility.buffer import visibility
+from textures.visibility.rendering_tensor import texel_map
+from textures.visibility.uv_layout import sample_texture
+
+
+@pytest.fixture(scope="module")
+def geometry(body):
+    return texel_geometry(body, 64)
+
+
+@pytest.fixture(scope="module")
+def standing(body):
+    vertices, _ = skin(
+        Skinning(body),
+        pose=standing_pose()[None],
+        betas=np.zeros(10),
+        translation=np.array([[0, 0.25, -8.5]]),
+    )
+    return vertices[0], crop_camera(BodyFitConfig(), 128, 64)
+
+
+def test_reflections_are_where_they_should_be(geometry):
+    mirrored, opposite, _ = geometry.reflections
+    p = geometry.position
+    assert np.abs(p[mirrored] * (-1, 1, 1) - p).max(1).mean() < 0.01
+    trunk = (np.abs(p[:, 0]) < 0.1) & (p[:, 1] > -0.1) & (p[:, 1] < 0.25)
+    far = np.abs(p[opposite][trunk, 2] - p[trunk, 2])
+    assert np.median(far) > 0.12  # a chest is some 20 cm deep
+    assert np.abs(p[opposite][trunk, :2] - p[trunk, :2]).mean() < 0.03
+
+
+def test_a_texture_comes_back_where_it_is_seen(body, geometry, standing):
+    """Paint a smooth texture, look at it, carry the pixels back: the seen texels have their colour
+    again.
+    """
+    vertices, camera = standing
+    place = (geometry.code.transpose(1, 2, 0) * 110 + 127).astype(np.uint8)
+    uv = texel_map(visibility(vertices, body.faces, camera), body)
+    crop = torch.from_numpy(sample_texture(place, uv)).permute(2, 0, 1)[None]
+    positions, kinds = source_pixels(geometry, body, vertices, camera)
+    found = projection_input(
+        crop,
+        torch.from_numpy(positions)[None],
+        torch.from_numpy(kinds)[None],
+        torch.from_numpy(geometry.code),
+    )[0]
+    error = np.abs(found[:3].permute(1, 2, 0).numpy() - place).mean(-1)
+    seen = (kinds == SEEN) & geometry.covered
+    assert 0.2 < seen[geometry.covered].mean() < 0.55  # the front
+    assert np.median(error[seen]) < 4
+    assert torch.equal(found[3] > 0, torch.from_numpy(kinds == SEEN))
+    front = np.zeros(64 * 64, bool)
+    front[geometry.surface] = geometry.position[:, 2] > 0.09
+    assert kinds.reshape(-1)[front].tolist().count(SEEN) / front.sum() > 0.7
+
+
+def test_the_back_borrows_the_front_at_the_same_height(body, geometry, standing):
+    vertices, camera = standing
+    positions, kinds = source_pixels(geometry, body, vertices, camera)
+    flat, kind = positions.reshape(-1, 2), kinds.reshape(-1)[geometry.surface]
+    p = geometry.position
+    back = (p[:, 2] < -0.02) & (np.abs(p[:, 0]) < 0.12) & (p[:, 1] > -0.1) & (p[:, 1] < 0.25)
+    assert (kind[back] == REFLECTED).mean() > 0.9
+    rows = flat[geometry.surface][back, 1] * 128
+    pixels, _ = camera.project(p[back] + np.array((0, 0.25, -8.5)))
+    assert np.abs(rows - pixels[:, 1]).mean() < 3
+
+
+def test_texels_off_the_person_or_off_the_crop_are_not_read(body, geometry, standing):
+    vertices, camera = standing
+    nobody = np.zeros((32, 16), np.float32)
+    positions, kinds = source_pixels(geometry, body, vertices, camera, nobody)
+    assert (kinds == BORROWED).all() and (positions == 0.5).all()
+    upper = np.zeros((32, 16), np.float32)
+    upper[:16] = 1
+    positions, _ = source_pixels(geometry, body, vertices, camera, upper)
+    assert (positions[..., 1] <= 0.5).all()

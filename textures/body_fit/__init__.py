@@ -1,0 +1,1 @@
+"""From a pedestrian crop to SMPL pose, shape and camera."""

@@ -1,0 +1,1 @@
+"""A folder of pedestrian crops becomes a library of body textures."""

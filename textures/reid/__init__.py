@@ -1,0 +1,1 @@
+"""Person re-identification: PCB, its training and its evaluation."""

@@ -1,0 +1,1 @@
+"""Re-Identification Supervised Texture Generation (Wang et al., CVPR 2019)."""

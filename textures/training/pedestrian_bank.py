@@ -1,0 +1,118 @@
+"""Training pedestrians in memory: crops and, per crop, what is known of the body in it.
+
+A bank is made from stand-ins (where everything is known) or from photographs with fitted bodies
+(where there are no true textures). Arrays only, so that it can be kept in one safetensors file and
+sampled from a seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from mocap.errors import BadInput
+from mocap.files import written_whole
+
+UV_STEPS = 65535
+SHARED = ("textures", "photographs", "scenes")
+
+
+@dataclass(frozen=True)
+class PedestrianBank:
+    """N crops of H x W pixels; the frame of pose, joints and view is that of
+    ``textures.body_fit.fitting``.
+
+    images (N,H,W,3) uint8 RGB. masks (N,H,W) uint8, 255 on the body. uv (N,H,W,2) uint16 (UV times
+    65535), carried outwards where there is no body. parts (N,H,W) uint8, 0 background. identities,
+    cameras (N,) int32. pose (N,72), betas (N,10), view (N,3) float32: pelvis pixel u, v and log of
+    the scale in pixels a metre there. joints (N,24,3) metres relative to the pelvis, joint_pixels
+    (N,24,2). textures (K,S,S,3) uint8 and texture_of (N,) int32.
+
+    photographs (1,) bool: the images have a background of their own, the masks are those of fitted
+    bodies, the textures are references of other people and texture_of is -1. The images of
+    stand-ins have no background (colours are carried outwards), and are put on scenes as needed.
+    scenes (M,h,w,3) uint8, h >= H and w >= W: backgrounds.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    uv: np.ndarray
+    parts: np.ndarray
+    identities: np.ndarray
+    cameras: np.ndarray
+    pose: np.ndarray
+    betas: np.ndarray
+    view: np.ndarray
+    joints: np.ndarray
+    joint_pixels: np.ndarray
+    textures: np.ndarray
+    texture_of: np.ndarray
+    photographs: np.ndarray
+    scenes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def alpha(self, chosen: np.ndarray) -> np.ndarray:
+        """(n,1,H,W) float32 in 0..1: how much of each pixel is the body."""
+        return self.masks[chosen][:, None].astype(np.float32) / 255
+
+    def select(self, chosen: np.ndarray) -> PedestrianBank:
+        """The crops with these indices (or where this mask is true); textures and scenes stay."""
+        per_crop = {
+            f.name: getattr(self, f.name)[chosen]
+            for f in dataclasses.fields(self)
+            if f.name not in SHARED
+        }
+        shared = {name: getattr(self, name) for name in SHARED}
+        return PedestrianBank(**per_crop, **shared)
+
+    def split_identities(self, share: float) -> tuple[PedestrianBank, PedestrianBank]:
+        """(training, held out): the last ``share`` of the identities is held out."""
+        names = np.unique(self.identities)
+        held = names[len(names) - max(1, round(share * len(names))) :]
+        out = np.isin(self.identities, held)
+        return self.select(~out), self.select(out)
+
+    def groups(self, rng: np.random.Generator, *, identities: int, images: int) -> np.ndarray:
+        """(identities * images,) crop indices, each identity's together; drawn with replacement
+        where it has too few.
+        """
+        names = np.unique(self.identities)
+        chosen = rng.choice(names, identities, replace=len(names) < identities)
+        rows = []
+        for name in chosen:
+            own = np.flatnonzero(self.identities == name)
+            rows.append(rng.choice(own, images, replace=len(own) < images))
+        return np.concatenate(rows)
+
+    def uv_maps(self, chosen: np.ndarray) -> np.ndarray:
+        """(n,H,W,2) float32 UVs."""
+        return self.uv[chosen].astype(np.float32) / UV_STEPS
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file."""
+        arrays = {
+            f.name: np.ascontiguousarray(getattr(self, f.name)) for f in dataclasses.fields(self)
+        }
+        with written_whole(path) as temporary:
+            save_file(arrays, temporary)
+
+
+def load_bank(path: Path) -> PedestrianBank:
+    """Read a bank written by ``save``. Raises BadInput when the file is not one."""
+    try:
+        return PedestrianBank(**load_file(path))
+    except Exception as error:  # missing, damaged or foreign
+        raise BadInput(
+            f"{path}: not a bank of training pedestrians ({error}); make it again"
+        ) from None
+
+
+def quantised_uv(uv: np.ndarray) -> np.ndarray:
+    """UVs in [0,1] as uint16."""
+    return np.round(np.clip(uv, 0, 1) * UV_STEPS).astype(np.uint16)

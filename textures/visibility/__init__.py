@@ -1,0 +1,1 @@
+"""Which surface point each pixel sees, and what follows from it."""

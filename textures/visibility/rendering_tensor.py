@@ -1,0 +1,47 @@
+"""The rendering tensor (RSTG section 3.2): which texel each pixel sees, and textures seen through it.
+
+The paper stores a sparse matrix from texels to pixels for every image. Here it is one UV a pixel, from
+the visibility buffer, looked up bilinearly: the same map for a texture of any size, differentiable in
+the texture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from mocap.bodies.body import Body
+from textures.visibility.buffer import VisibilityBuffer, interpolate
+from textures.visibility.uv_layout import grid_positions
+
+
+def texel_map(buffer: VisibilityBuffer, body: Body) -> np.ndarray:
+    """Which texel each pixel sees: UVs (H,W,2) float32, 0 on background (see ``buffer.covered``).
+
+    This is the paper's rendering tensor, for a texture of any size.
+    """
+    return interpolate(buffer, body.uv_faces, body.uv)
+
+
+def render(textures: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
+    """The paper's rendering tensor as a lookup: textures (B,3,S,S) seen through uv maps (B,H,W,2)
+    -> (B,3,H,W).
+
+    UV (0,0) is the bottom-left corner of the texture image, whose row 0 is the top
+    (``uv_layout.grid_positions``). Bilinear, clamped at the border; differentiable in the texture.
+    Pixels off the body hold whatever their uv says: mask them.
+    """
+    grid = grid_positions(uv)
+    return functional.grid_sample(
+        textures,
+        grid.to(textures.dtype),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )
+
+
+def composite(bodies: torch.Tensor, masks: torch.Tensor, backgrounds: torch.Tensor) -> torch.Tensor:
+    """Rendered bodies (B,3,H,W) on backgrounds through masks (B,1,H,W)."""
+    return bodies * masks + backgrounds * (1 - masks)

@@ -1,0 +1,216 @@
+"""A mesh before a camera, projected once and asked often: the quick way to all ground truth.
+
+The functions give what those of `textures.visibility.buffer` of the same meaning give, but visit only the
+pixels that show the mesh and make no array of the image's size but the one they write. A shot
+serves as its own frame and as the other frame of both its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from textures.visibility.camera import Camera
+from textures.visibility.rasterisation import (
+    NEAR,
+    OUTSIDE,
+    image_vertices,
+    nearest_faces,
+    seen_positions,
+    surfaces_before,
+)
+from textures.visibility.vertex_normals import normals_at
+
+_njit = numba.njit(cache=True, nogil=True)
+_SLACK = 1e-6  # metres; far above any rounding of a depth, far below any tolerance
+
+
+@dataclass(frozen=True)
+class Shot:
+    """``vertices`` (V,3) metres, ``faces`` (F,3) int32 and ``camera``; ``image`` (V,4) float64 is
+    the vertices' column, row, planar z and 1/z."""
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    camera: Camera
+    image: np.ndarray
+
+    def shows_the_same(self, other: Shot) -> bool:
+        """Whether mesh and camera are the other's, to the last bit."""
+        return self.camera.same_view(other.camera) and np.array_equal(self.vertices, other.vertices)
+
+
+@dataclass(frozen=True)
+class SeenPixels:
+    """The N pixels that show the mesh, row by row: ``row``, ``column``, ``face`` (N,) int32 and
+    ``barycentric`` (N,3) float32, perspective-correct."""
+
+    row: np.ndarray
+    column: np.ndarray
+    face: np.ndarray
+    barycentric: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImagePoints:
+    """Points in an image: ``pixels`` (N,2) and planar ``z`` (N,) metres, float64."""
+
+    pixels: np.ndarray
+    z: np.ndarray
+
+
+def take_shot(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Shot:
+    """Project ``vertices`` (V,3) of the mesh with ``faces`` (F,3) int32."""
+    vertices = np.ascontiguousarray(vertices)
+    if vertices.dtype not in (np.float32, np.float64):
+        vertices = vertices.astype(np.float64)
+    faces = np.ascontiguousarray(faces, dtype=np.int32)
+    return Shot(vertices, faces, camera, image_vertices(*camera.project(vertices)))
+
+
+def seen_pixels(shot: Shot) -> SeenPixels:
+    """What the pixels of the shot see, as `visibility.visibility`."""
+    camera = shot.camera
+    seen = nearest_faces(shot.image, shot.faces, camera.height, camera.width)
+    return SeenPixels(*seen_positions(shot.image, shot.faces, seen))
+
+
+def write_depth(seen: SeenPixels, shot: Shot, out: np.ndarray) -> None:
+    """Planar depth in metres into ``out`` (H,W) float32, as `visibility.depth`."""
+    _depth(seen.row, seen.column, seen.face, seen.barycentric, shot.faces, shot.image, out)
+
+
+def write_normals(seen: SeenPixels, shot: Shot, out: np.ndarray) -> None:
+    """Unit normals in camera space into ``out`` (H,W,3) float32, as `visibility.normals`."""
+    _normals(
+        seen.row,
+        seen.column,
+        seen.face,
+        seen.barycentric,
+        shot.faces,
+        shot.vertices,
+        shot.image,
+        shot.camera.rotation,
+        out,
+    )
+
+
+def write_values(seen: SeenPixels, faces: np.ndarray, values: np.ndarray, out: np.ndarray) -> None:
+    """Vertex ``values`` (V,C) that ``faces`` (F,3) index, as UVs, into ``out`` (H,W,C) float32."""
+    _values(seen.row, seen.column, seen.face, seen.barycentric, faces, values, out)
+
+
+def reached(seen: SeenPixels, other: Shot) -> ImagePoints:
+    """Where the pixels' surface points are in another shot of the same mesh."""
+    points = _points(seen.face, seen.barycentric, other.faces, other.vertices)
+    return ImagePoints(*other.camera.project(points))
+
+
+def write_flow(seen: SeenPixels, points: ImagePoints, out: np.ndarray) -> None:
+    """The way (dx, dy) from each pixel's centre to where its point is `reached`, into ``out``
+    (H,W,2) float32, as `visibility.flow`."""
+    _flow(seen.row, seen.column, points.pixels, out)
+
+
+def hiders(shot: Shot, groups: Sequence[ImagePoints], *, tolerance: float) -> list[np.ndarray]:
+    """What hides points from a shot: for each group of points (N,) int32.
+
+    The number is that of the first face at the very position of the point, where it is nearer than
+    the point by more than ``tolerance`` metres; -1 where there is none such: the point is seen;
+    OUTSIDE where the point is not in the image or not more than NEAR before the camera. A point at
+    depth inf is hidden by whatever its ray meets first. This is the rule of
+    `visibility.flow_occlusion`, and all groups together are one pass over the mesh.
+    """
+    if not groups:
+        return []
+    pixels = np.concatenate([points.pixels for points in groups])
+    z = np.concatenate([points.z for points in groups])
+    size = (shot.camera.height, shot.camera.width)
+    met = _hiders(shot.image, shot.faces, pixels, z, tolerance, *size)
+    return np.split(met, np.cumsum([len(points.z) for points in groups])[:-1])
+
+
+@_njit
+def _hiders(image, faces, pixels, z, tolerance, height, width):
+    # What lies beyond this cannot hide the point; the slack keeps the exact rule for the last word.
+    limits = z - tolerance + _SLACK
+    met, nearest = surfaces_before(image, faces, pixels, limits, height, width)
+    for n in range(met.shape[0]):
+        if not z[n] > NEAR:
+            met[n] = OUTSIDE
+        elif met[n] >= 0 and not z[n] > 1.0 / nearest[n] + tolerance:
+            met[n] = -1
+    return met
+
+
+@_njit
+def _depth(row, column, face, barycentric, faces, image, out):
+    for n in range(row.shape[0]):
+        value = 0.0
+        for k in range(3):
+            value += np.float64(barycentric[n, k]) * image[faces[face[n], k], 2]
+        out[row[n], column[n]] = value
+
+
+@_njit
+def _normals(row, column, face, barycentric, faces, vertices, image, rotation, out):
+    wanted = np.zeros(vertices.shape[0], np.bool_)
+    for n in range(face.shape[0]):
+        for k in range(3):
+            wanted[faces[face[n], k]] = True
+    smooth = normals_at(vertices, faces, wanted)
+    for n in range(row.shape[0]):
+        a, b, c = faces[face[n], 0], faces[face[n], 1], faces[face[n], 2]
+        wa, wb, wc = barycentric[n, 0], barycentric[n, 1], barycentric[n, 2]
+        nx = wa * smooth[a, 0] + wb * smooth[b, 0] + wc * smooth[c, 0]
+        ny = wa * smooth[a, 1] + wb * smooth[b, 1] + wc * smooth[c, 1]
+        nz = wa * smooth[a, 2] + wb * smooth[b, 2] + wc * smooth[c, 2]
+        length = np.sqrt(nx * nx + ny * ny + nz * nz)
+        scale = 1.0 / max(length, 1e-12)
+        area = (image[b, 0] - image[a, 0]) * (image[c, 1] - image[a, 1]) - (
+            image[b, 1] - image[a, 1]
+        ) * (image[c, 0] - image[a, 0])
+        if area > 0.0:  # seen from behind: turned round, as Cycles does
+            scale = -scale
+        for d in range(3):
+            value = rotation[d, 0] * nx + rotation[d, 1] * ny + rotation[d, 2] * nz
+            out[row[n], column[n], d] = scale * value
+
+
+@_njit
+def _values(row, column, face, barycentric, faces, values, out):
+    for n in range(row.shape[0]):
+        a, b, c = faces[face[n], 0], faces[face[n], 1], faces[face[n], 2]
+        wa, wb, wc = barycentric[n, 0], barycentric[n, 1], barycentric[n, 2]
+        for d in range(values.shape[1]):
+            va, vb, vc = (
+                np.float64(values[a, d]),
+                np.float64(values[b, d]),
+                np.float64(values[c, d]),
+            )
+            value = wa * va + wb * vb + wc * vc
+            # Weights sum to 1 but for rounding, which must not carry a UV out of [0, 1].
+            value = min(max(value, min(va, vb, vc)), max(va, vb, vc))
+            out[row[n], column[n], d] = value
+
+
+@_njit
+def _points(face, barycentric, faces, vertices):
+    out = np.empty((face.shape[0], 3), np.float64)
+    for n in range(face.shape[0]):
+        for d in range(3):
+            value = 0.0
+            for k in range(3):
+                value += np.float64(barycentric[n, k]) * vertices[faces[face[n], k], d]
+            out[n, d] = value
+    return out
+
+
+@_njit
+def _flow(row, column, pixels, out):
+    for n in range(row.shape[0]):
+        out[row[n], column[n], 0] = pixels[n, 0] - (column[n] + 0.5)
+        out[row[n], column[n], 1] = pixels[n, 1] - (row[n] + 0.5)

@@ -1,0 +1,163 @@
+"""UV layouts: from surface points to texels and back. The only module that knows the vertical flip.
+
+UV (0, 0) is the bottom-left of the texture image, (1, 1) its top-right, so u runs with the columns
+and v against the rows. Texel (row i, column j) of an S-texel image has its centre at u = (j + 0.5)
+/ S, v = 1 - (i + 0.5) / S. Outside [0, 1] a texture repeats, as in Blender.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numba
+import numpy as np
+from scipy.spatial import cKDTree
+
+from mocap.bodies.body import Body
+from mocap.errors import BadInput
+from textures.visibility.buffer import VisibilityBuffer, interpolate
+from textures.visibility.rasterisation import rasterise
+
+Positions = TypeVar("Positions")
+
+
+def texel_positions(uv: np.ndarray, size: int) -> np.ndarray:
+    """UVs (..., 2) as continuous (x, y) in the texture image, y down, texel centres at halves."""
+    uv = np.asarray(uv)
+    return np.stack([uv[..., 0] * size, (1.0 - uv[..., 1]) * size], axis=-1)
+
+
+def grid_positions(uv: Positions) -> Positions:
+    """UVs (..., 2) as `torch.nn.functional.grid_sample` wants them with ``align_corners=False``.
+
+    Takes and gives a numpy array or a torch tensor. grid_sample does not repeat; UVs within [0, 1]
+    need not.
+    """
+    grid = uv * 2 - 1
+    grid[..., 1] *= -1
+    return grid
+
+
+@numba.njit(cache=True, nogil=True)
+def bilinear(texture, u, v, out):
+    """Bilinear value of ``texture`` (S,S,C) at UV (u, v) into ``out`` (C,); it repeats."""
+    height, width, channels = texture.shape
+    x = u * width - 0.5
+    y = (1.0 - v) * height - 0.5
+    left, top = np.floor(x), np.floor(y)
+    fx, fy = x - left, y - top
+    # Division is slow, and needed at the border only.
+    j0, i0 = int(left), int(top)
+    if j0 < 0 or j0 >= width:
+        j0 %= width
+    if i0 < 0 or i0 >= height:
+        i0 %= height
+    j1 = j0 + 1 if j0 + 1 < width else 0
+    i1 = i0 + 1 if i0 + 1 < height else 0
+    for c in range(channels):
+        above = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
+        below = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx
+        out[c] = above * (1.0 - fy) + below * fy
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample(texture, uv, out):
+    for n in range(uv.shape[0]):
+        bilinear(texture, uv[n, 0], uv[n, 1], out[n])
+
+
+def sample_texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Bilinear lookup of ``texture`` (S,S,C), any dtype, at UVs (..., 2): (..., C) float32.
+
+    As Blender's "Linear" interpolation with "Repeat" extension. The values are interpolated as
+    stored: of an 8-bit sRGB texture in sRGB, which is also what Cycles does.
+    """
+    uv = np.asarray(uv, dtype=np.float64)
+    flat = np.ascontiguousarray(uv.reshape(-1, 2))
+    out = np.empty((len(flat), texture.shape[2]), dtype=np.float32)
+    _sample(np.ascontiguousarray(texture), flat, out)
+    return out.reshape((*uv.shape[:-1], texture.shape[2]))
+
+
+def atlas(body: Body, size: int) -> VisibilityBuffer:
+    """The surface point of each texel of a ``size`` x ``size`` texture (face -1: no surface there).
+
+    Use with `visibility.interpolate`: ``interpolate(atlas(body, 256), body.faces, body.template)``
+    is each texel's position on the T-posed body.
+    """
+    positions = texel_positions(np.asarray(body.uv, dtype=np.float64), size)
+    faces = np.ascontiguousarray(body.uv_faces, dtype=np.int32)
+    face, barycentric = rasterise(positions, np.ones(len(positions)), faces, size, size)
+    return VisibilityBuffer(face=face, barycentric=barycentric)
+
+
+@dataclass(frozen=True)
+class TexelMasks:
+    """(S,S) bool masks of a texture: texels with a surface, of the head, of the hands."""
+
+    covered: np.ndarray
+    head: np.ndarray
+    hand: np.ndarray
+
+
+def texel_masks(body: Body, size: int) -> TexelMasks:
+    """Masks of the texels that lie on the body, on its head and on its hands."""
+    return masks_of_atlas(atlas(body, size), body)
+
+
+def masks_of_atlas(texels: VisibilityBuffer, body: Body) -> TexelMasks:
+    """The same as `texel_masks` from an atlas that is at hand already."""
+    covered = texels.covered
+    return TexelMasks(
+        covered=covered,
+        head=covered & body.head_faces[texels.face],
+        hand=covered & body.hand_faces[texels.face],
+    )
+
+
+def mirrored_texels(body: Body, size: int) -> np.ndarray:
+    """Each texel's twin on the other side of the body: (S,S) int64 numbers, row * S + column; -1
+    where no surface is.
+
+    The twin is the texel whose point on the T-posed template is nearest to the mirror image (left for
+    right) of this texel's point. ``texture.reshape(S * S, -1)[twins]`` is the texture of the mirrored
+    person, wherever ``twins >= 0``.
+    """
+    texels = atlas(body, size)
+    covered = texels.covered
+    twins = np.full((size, size), -1, np.int64)
+    if covered.any():
+        position = interpolate(texels, body.faces, body.template)[covered].astype(np.float64)
+        nearest = cKDTree(position).query(position * (-1, 1, 1))[1]
+        twins[covered] = np.flatnonzero(covered)[nearest]
+    return twins
+
+
+def fill_gutters(texture: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """``texture`` (S,S,...) with each uncovered texel given its nearest covered one's value.
+
+    Without it, bilinear lookup bleeds the background into the seams between UV islands.
+    """
+    if not covered.any():
+        raise ValueError("no texel is covered")
+    _, labels = cv2.distanceTransformWithLabels(
+        (~covered).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    source = np.zeros(labels.max() + 1, dtype=np.int64)
+    source[labels[covered]] = np.flatnonzero(covered)
+    flat = texture.reshape((-1, *texture.shape[2:]))
+    return flat[source[labels]].reshape(texture.shape)
+
+
+def check_layout(texture_layout: str, body: Body, texture: str = "texture") -> None:
+    """Raise BadInput when a texture of one UV layout is to be put on a body of another.
+
+    ``texture`` names the texture in the message (its file).
+    """
+    if texture_layout != body.uv_layout:
+        raise BadInput(
+            f"{texture}: made for UV layout {texture_layout!r}, but body {body.name!r} has "
+            f"{body.uv_layout!r}; use a body of that layout or harvest the texture for this one"
+        )
