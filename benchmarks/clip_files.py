@@ -24,7 +24,7 @@ from mocap.bodies.skinning import Skinning, skin
 from mocap.library.motion_library import load_motion, open_motion_library
 from synth.clips.channel_files import LAYOUTS, read_channels, write_channels
 from synth.scene.ground_truth import CHANNELS, GroundTruth, ground_truth
-from synth.scene.take import clip_motion
+from synth.scene.posed_clip import clip_motion
 from synth.standins.motions import write_motions
 from textures.visibility.camera import look_at
 

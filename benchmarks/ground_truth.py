@@ -80,7 +80,7 @@ def plainly(vertices: np.ndarray, body: Body, cameras: list[Camera]) -> None:
         plain.parts(buffer, body.face_parts)
         plain.depth(buffer, faces, now, camera)
         plain.normals(buffer, faces, now, camera)
-        texel_map(buffer, body)
+        texel_map(buffer, body.mesh)
         for other in (frame - 1, frame + 1):
             plain.flow(buffer, faces, vertices[other], cameras[other])
             plain.flow_occlusion(buffer, faces, vertices[other], cameras[other])

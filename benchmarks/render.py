@@ -191,12 +191,12 @@ def main() -> None:
             threads=options.threads,
         )
         row = shot.row
-        boxes = [covered_box(v, c) for v, c in zip(shot.vertices, shot.take.cameras)]
+        boxes = [covered_box(v, c) for v, c in zip(shot.vertices, shot.posed_clip.cameras)]
         area = np.mean([(box[2] - box[0]) * (box[3] - box[1]) for box in boxes])
         print(
             f"{len(os.sched_getaffinity(0))} cores, Blender's threads "
             f"{options.threads or 'on all'}; {row.frames} frames of {row.width}x{row.height}, camera at "
-            f"{shot.take.distance:.1f} m, the body's rectangle is "
+            f"{shot.posed_clip.distance:.1f} m, the body's rectangle is "
             f"{area / (row.width * row.height):.0%} of the frame\nours on Blender "
             f"{import_blender().app.version_string}"
         )

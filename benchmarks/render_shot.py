@@ -11,7 +11,7 @@ from mocap.bodies.body import Body
 from mocap.bodies.loading import BodySource
 from mocap.bodies.skinning import Skinning
 from mocap.library.motion_library import MotionEntry, load_motion
-from synth.clips.clip_info import planned_take
+from synth.clips.clip_info import planned_clip
 from synth.films.clip_renderer import StudioSettings
 from synth.films.inputs import FilmInputs, open_inputs
 from synth.plans.plan import make_plan
@@ -19,7 +19,7 @@ from synth.plans.plan_row import PlanRow
 from synth.plans.preset import read_preset
 from synth.scene.blender_materials import irradiance_form
 from synth.scene.light import SphericalHarmonics, light_of
-from synth.scene.take import Take, posed
+from synth.scene.posed_clip import PosedClip, skin_clip
 from synth.standins.motions import write_motions
 from synth.standins.wardrobe import paint_outfit
 from textures.library import TextureEntry, write_manifest, write_texture
@@ -38,7 +38,7 @@ class Shot:
 
     row: PlanRow
     other: PlanRow
-    take: Take
+    posed_clip: PosedClip
     body: Body
     vertices: np.ndarray
     joints: np.ndarray
@@ -70,8 +70,8 @@ def make_shot(
         raise SystemExit(f"{motions}: no motion {motion} beside another; --motion names one")
     row = _row(inputs, named[motion], frames)
     other = next(entry for name, entry in named.items() if name != motion)
-    take = planned_take(row, load_motion(named[motion], body, fps=row.fps), body)
-    vertices, joints = posed(take, Skinning(body))
+    posed_clip = planned_clip(row, load_motion(named[motion], body, fps=row.fps), body)
+    vertices, joints = skin_clip(posed_clip, Skinning(body))
     for name in ("partial", "scratch", "out"):
         (folder / name).mkdir()
     settings = StudioSettings(
@@ -86,7 +86,7 @@ def make_shot(
         device="cpu",
         threads=threads,
     )
-    return Shot(row, _row(inputs, other, 2), take, body, vertices, joints, settings)
+    return Shot(row, _row(inputs, other, 2), posed_clip, body, vertices, joints, settings)
 
 
 def _texture(folder: Path, body: Body) -> Path:
@@ -127,11 +127,11 @@ def variant(shot: Shot, *, engine: str, samples: int, layout: str) -> tuple[Plan
 def write_scene(shot: Shot, path: Path) -> None:
     """The scene as arrays, for `blenderproc_scene.py`; camera poses are Blender's (x right, y up, -z
     ahead)."""
-    poses = np.tile(np.eye(4), (len(shot.take.cameras), 1, 1))
-    for pose, camera in zip(poses, shot.take.cameras):
+    poses = np.tile(np.eye(4), (len(shot.posed_clip.cameras), 1, 1))
+    for pose, camera in zip(poses, shot.posed_clip.cameras):
         pose[:3, :3] = camera.rotation.T @ np.diag([1.0, -1.0, -1.0])
         pose[:3, 3] = camera.position
-    camera, body = shot.take.cameras[1], shot.body
+    camera, body = shot.posed_clip.cameras[1], shot.body
     quadratic, linear = irradiance_form(np.array(shot.light.coefficients))
     np.savez(
         path,

@@ -66,7 +66,7 @@ def raster_pictures(shot: Shot, samples: int, repeats: int) -> np.ndarray:
         scene.light(shot.light)
 
         def film() -> None:
-            for frame, camera in enumerate(shot.take.cameras[1:-1]):
+            for frame, camera in enumerate(shot.posed_clip.cameras[1:-1]):
                 picture(scene, shot.vertices[frame + 1], camera, frame)
 
         return np.array([taken(film) for _ in range(repeats + 1)][1:]) / shot.row.frames
@@ -104,7 +104,7 @@ def bare_calls(shot: Shot, samples: int, repeats: int) -> dict[str, np.ndarray]:
             render.border_max_y = 1 - top / row.height
 
         for repeat in range(repeats + 1):
-            for frame, camera in enumerate(shot.take.cameras[1:-1]):
+            for frame, camera in enumerate(shot.posed_clip.cameras[1:-1]):
                 vertices = shot.vertices[frame + 1]
                 for name in (FULL, RECTANGLE):
                     prepare(vertices, camera, whole=name == FULL)
@@ -191,7 +191,7 @@ def truth_alone(shot: Shot, channels: Sequence[str], repeats: int) -> np.ndarray
         shot.vertices,
         shot.joints,
         shot.body,
-        shot.take.cameras,
+        shot.posed_clip.cameras,
         channels=channels,
         tracks=shot.row.tracks,
         seed=shot.row.seed,

@@ -48,20 +48,19 @@ def as_body(arrays: dict[str, np.ndarray]) -> Body:
     faces = arrays["f"].astype(np.int32)
     single = {name: array.astype(np.float32) for name, array in arrays.items()}
     parts = parts_of_faces(faces, single["weights"])
-    none = np.zeros(len(faces), bool)
     return Body(
-        name="invented",
-        uv_layout="none",
-        template=single["v_template"],
+        mesh=Mesh(
+            name="invented",
+            uv_layout="none",
+            vertices=single["v_template"],
+            faces=faces,
+            uv=np.zeros((1, 2), np.float32),
+            uv_faces=np.zeros_like(faces),
+            face_parts=parts,
+        ),
         shape_directions=single["shapedirs"],
         joint_regressor=single["J_regressor"],
         weights=single["weights"],
-        faces=faces,
-        uv=np.zeros((1, 2), np.float32),
-        uv_faces=np.zeros_like(faces),
-        face_parts=parts,
-        head_faces=none,
-        hand_faces=none,
         pose_directions=single["posedirs"],
     )
 

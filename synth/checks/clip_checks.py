@@ -135,7 +135,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "rotation",
         (),
-        lambda e: joint_checks.rotation_figures(np.stack([c.rotation for c in e.take.cameras])),
+        lambda e: joint_checks.rotation_figures(np.stack([c.rotation for c in e.posed_clip.cameras])),
         (
             Figure("rotation_determinant", "det R differs from +1 by"),
             Figure("rotation_orthonormality", "R R^T differs from 1 by"),
@@ -265,7 +265,7 @@ CHECKS: tuple[Check, ...] = (
         "flow_ends",
         ("flow_forward", "flow_backward"),
         lambda e: flow_checks.end_figures(
-            e.truth.flow_forward, e.truth.flow_backward, ends=e.take.ends
+            e.truth.flow_forward, e.truth.flow_backward, ends=e.posed_clip.ends
         ),
         (Figure("flow_beyond_end_px", "flow to a frame that is not there, of", "px"),),
     ),

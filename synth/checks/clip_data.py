@@ -14,7 +14,7 @@ from synth.checks.joint_checks import seen_from
 from synth.checks.surface_checks import SurfaceSamples, surface_samples
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
-from synth.scene.take import Take
+from synth.scene.posed_clip import PosedClip
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Evidence:
     """A clip of T frames as its files hold it, and what it should agree with; None: not to be had.
 
     ``truth`` as read (``parts`` None where not stored). ``vertices`` (T+2,V,3) and ``joints``
-    (T+2,24,3): the ``body`` in the ``take``. ``frames`` (T,H,W,3) uint8 and ``rate``: the film,
+    (T+2,24,3): the ``body`` in the `posed_clip`. ``frames`` (T,H,W,3) uint8 and ``rate``: the film,
     decoded. ``rendered`` (T,H,W,3) uint8 and ``drawn`` (T,H,W) bool, while the clip is made: the
     pictures that went into the film, and where they show more body than background. ``plates``: T
-    backgrounds (H,W,3). ``recomputed``: the ground truth of the take. ``planned``: the clip's row in the
+    backgrounds (H,W,3). ``recomputed``: the ground truth of `posed_clip`. ``planned``: the clip's row in the
     folder's plan.
     """
 
     row: PlanRow
-    take: Take
+    posed_clip: PosedClip
     truth: GroundTruth
     body: Body
     vertices: np.ndarray
@@ -64,17 +64,17 @@ class Evidence:
     @cached_property
     def intrinsics(self) -> np.ndarray:
         """(T,3,3)."""
-        return np.stack([camera.intrinsics for camera in self.take.cameras[1:-1]])
+        return np.stack([camera.intrinsics for camera in self.posed_clip.cameras[1:-1]])
 
     @cached_property
     def rotations(self) -> np.ndarray:
         """(T,3,3)."""
-        return np.stack([camera.rotation for camera in self.take.cameras[1:-1]])
+        return np.stack([camera.rotation for camera in self.posed_clip.cameras[1:-1]])
 
     @cached_property
     def translations(self) -> np.ndarray:
         """(T,3)."""
-        return np.stack([camera.translation for camera in self.take.cameras[1:-1]])
+        return np.stack([camera.translation for camera in self.posed_clip.cameras[1:-1]])
 
     def in_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (T,N,3) in camera space."""

@@ -39,14 +39,14 @@ def framing(e: Evidence) -> dict[str, float]:
 def shapes(e: Evidence) -> dict[str, float]:
     """Sizes of channels and cameras against the row's."""
     expected = (e.row.frames, e.row.height, e.row.width)
-    cameras = {(camera.width, camera.height) for camera in e.take.cameras}
+    cameras = {(camera.width, camera.height) for camera in e.posed_clip.cameras}
     shapes = [
         value.shape[:3] if value.ndim >= 3 else None
         for name in ("parts", "depth", "normals", "flow_forward", "flow_backward", "uv", "face")
         if (value := getattr(e.truth, name)) is not None
     ]
     wrong = sum(shape != expected for shape in shapes)
-    wrong += (len(e.take) != e.row.frames) + (cameras != {e.size})
+    wrong += (len(e.posed_clip) != e.row.frames) + (cameras != {e.size})
     return {"wrong_shapes": float(wrong)}
 
 

@@ -28,7 +28,7 @@ from synth.clips.clip_info import (
     joint_truth,
     read_info,
     row_of,
-    take_of,
+    posed_clip_of,
     write_info,
 )
 from synth.clips.conventions import CONVENTIONS
@@ -36,11 +36,11 @@ from synth.clips.mat_files import read_mat
 from synth.clips.video_files import read_video, write_video
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
-from synth.scene.take import Take
+from synth.scene.posed_clip import PosedClip
 
 __all__ = [
     *("CONVENTIONS", "Clip", "clip_files", "is_published", "publish", "published_row"),
-    *("find_clips", "read_clip", "read_take", "read_video", "write_clip", "write_conventions"),
+    *("find_clips", "read_clip", "read_posed_clip", "read_video", "write_clip", "write_conventions"),
     *("write_index", "write_video"),
 ]
 
@@ -64,7 +64,7 @@ def write_clip(
     row: PlanRow,
     frames: np.ndarray,
     truth: GroundTruth,
-    take: Take,
+    posed_clip: PosedClip,
     *,
     versions: dict[str, str],
 ) -> None:
@@ -74,7 +74,7 @@ def write_clip(
     stem = stem_in(folder, row)
     write_video(Path(f"{stem}.mp4"), frames, row.fps)
     write_channels(stem, truth, row.channels, row.layout)
-    write_info(f"{stem}_info.mat", info_fields(row, truth, take, versions=versions))
+    write_info(f"{stem}_info.mat", info_fields(row, truth, posed_clip, versions=versions))
 
 
 def stem_in(folder: Path, row: PlanRow) -> Path:
@@ -187,10 +187,10 @@ def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:
     return Clip(read_video(Path(f"{stem}.mp4")), GroundTruth(**fields), info)
 
 
-def read_take(stem: Path | str) -> Take:
+def read_posed_clip(stem: Path | str) -> PosedClip:
     """The take of a published clip, from its ``_info.mat`` alone. Raises BadInput as read_clip."""
     try:
-        return take_of(read_info(stem))
+        return posed_clip_of(read_info(stem))
     except BadInput:
         raise
     except ValueError as error:  # cameras that are none

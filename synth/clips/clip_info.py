@@ -19,7 +19,7 @@ from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
-from synth.scene.take import Take, film_take
+from synth.scene.posed_clip import PosedClip, pose_clip
 from textures.visibility.camera import Camera
 
 _ADVICE = "remove the clip's files and render it again"
@@ -49,12 +49,12 @@ _SHAPES = {  # of the fields that readers rely on; T is the number of frames
 def info_fields(
     row: PlanRow,
     truth: GroundTruth,
-    take: Take,
+    posed_clip: PosedClip,
     *,
     versions: dict[str, str],
 ) -> dict[str, Any]:
     """The variables of a clip's ``_info.mat``. Poses and cameras keep every bit."""
-    count = len(take)
+    count = len(posed_clip)
     inner, ends = slice(1, -1), slice(None, None, count + 1)
 
     def by_frame(values: Sequence[np.ndarray] | np.ndarray, dtype: type) -> np.ndarray:
@@ -65,15 +65,15 @@ def info_fields(
         """(n) the same in every frame: (n, T)."""
         return np.repeat(np.asarray(values, np.float32)[:, None], count, axis=1)
 
-    intrinsics = [camera.intrinsics for camera in take.cameras]
-    rotations = [camera.rotation for camera in take.cameras]
-    translations = [camera.translation for camera in take.cameras]
-    camera = take.cameras[1]
+    intrinsics = [camera.intrinsics for camera in posed_clip.cameras]
+    rotations = [camera.rotation for camera in posed_clip.cameras]
+    translations = [camera.translation for camera in posed_clip.cameras]
+    camera = posed_clip.cameras[1]
     harmonics = row.light["coefficients"] if row.light["kind"] == "sh" else np.zeros(9)
     return {
         # SURREAL's fields
         "bg": cell(str(row.background.get("photograph", "painted")), count),
-        "camDist": np.array([[take.distance]], np.float32),
+        "camDist": np.array([[posed_clip.distance]], np.float32),
         "camLoc": camera.position.astype(np.float32)[:, None],
         "clipNo": np.array([[row.clip]], np.float64),
         "cloth": cell(row.texture, count),
@@ -81,27 +81,27 @@ def info_fields(
         "joints2D": truth.joints2d.transpose(2, 1, 0),
         "joints3D": truth.joints3d.transpose(2, 1, 0),
         "light": steady(harmonics),
-        "pose": by_frame(take.pose[inner], np.float32),
+        "pose": by_frame(posed_clip.pose[inner], np.float32),
         "sequence": Path(row.stem).name,
-        "shape": steady(take.betas),
+        "shape": steady(posed_clip.betas),
         "source": row.collection,
         "stride": np.array([[row.stride]], np.uint8),
-        "zrot": np.full((count, 1), take.yaw, np.float32),
+        "zrot": np.full((count, 1), posed_clip.yaw, np.float32),
         # what it lacked
-        "trans": by_frame(take.translation[inner], np.float32),
+        "trans": by_frame(posed_clip.translation[inner], np.float32),
         "K": by_frame(intrinsics[inner], np.float64),
         "R": by_frame(rotations[inner], np.float64),
         "t": by_frame(translations[inner], np.float64),
         "joints3D_camera": truth.joints_camera.transpose(2, 1, 0),
         "joints_visible": truth.joints_visible.T.astype(np.uint8),
         "joints_inside": truth.joints_inside.T.astype(np.uint8),
-        "pose_ends": by_frame(take.pose[ends], np.float32),
-        "trans_ends": by_frame(take.translation[ends], np.float32),
+        "pose_ends": by_frame(posed_clip.pose[ends], np.float32),
+        "trans_ends": by_frame(posed_clip.translation[ends], np.float32),
         "K_ends": by_frame(intrinsics[ends], np.float64),
         "R_ends": by_frame(rotations[ends], np.float64),
         "t_ends": by_frame(translations[ends], np.float64),
-        "flow_ends": np.array([take.ends], np.uint8),
-        "placement": np.array([[take.yaw, take.distance]], np.float64),
+        "flow_ends": np.array([posed_clip.ends], np.uint8),
+        "placement": np.array([[posed_clip.yaw, posed_clip.distance]], np.float64),
         "image_size": np.array([[camera.width, camera.height]], np.int32),
         "fps": np.array([[row.fps]], np.float64),
         "seed": np.array([[row.seed]], np.int64),
@@ -148,9 +148,9 @@ def row_of(info: dict[str, Any]) -> PlanRow:
     return PlanRow.from_json(text_of(info.get("plan_row", "")))
 
 
-def planned_take(row: PlanRow, motion: Motion, body: Body) -> Take:
+def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
     """The take of a plan's row: ``motion`` at the row's frame rate, made for ``body``."""
-    return film_take(
+    return pose_clip(
         motion,
         body,
         row.view,
@@ -162,7 +162,7 @@ def planned_take(row: PlanRow, motion: Motion, body: Body) -> Take:
     )
 
 
-def take_of(info: dict[str, Any]) -> Take:
+def posed_clip_of(info: dict[str, Any]) -> PosedClip:
     """The take of a clip, with the numbers of which it was rendered to the last bit."""
 
     def whole(name: str) -> np.ndarray:
@@ -177,7 +177,7 @@ def take_of(info: dict[str, Any]) -> Take:
     )
     yaw, distance = (float(n) for n in info["placement"][0])
     first, last = (bool(n) for n in info["flow_ends"][0])
-    return Take(
+    return PosedClip(
         pose=whole("pose"),
         translation=whole("trans"),
         betas=info["shape"][:, 0],

@@ -29,14 +29,14 @@ from synth.checks.clip_data import Evidence
 from synth.checks.clip_results import SUFFIX, Verdict, write_verdict
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
-from synth.clips.clip_info import info_fields, planned_take, write_info
+from synth.clips.clip_info import info_fields, planned_clip, write_info
 from synth.films.film_encoder import Reel
 from synth.plans.plan_row import PlanRow
 from synth.scene.blender import FilmScene
 from synth.scene.ground_truth import ground_truth
 from synth.scene.light import light_of
 from synth.scene.raster import RasterScene
-from synth.scene.take import Take, posed
+from synth.scene.posed_clip import PosedClip, skin_clip
 from synth.workers.pool import uninterrupted
 
 REPORT_EVERY = 10  # frames
@@ -109,17 +109,17 @@ class Studio:
         began = time.perf_counter()
         settings = self.settings
         body, skinning = self._body(row.gender)
-        take = planned_take(row, self._load_motion(row, body), body)
-        vertices, joints = posed(take, skinning)
+        posed_clip = planned_clip(row, self._load_motion(row, body), body)
+        vertices, joints = skin_clip(posed_clip, skinning)
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
-            reel = Reel(Path(f"{stem}.mp4"), row, take, backgrounds=settings.backgrounds)
+            reel = Reel(Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds)
             scene = self._open_scene(row, body)
             versions = self._versions(body)
             with ThreadPoolExecutor(2) as beside:
                 labelled = beside.submit(
-                    _labelled, row, body, take, vertices, joints, stem, versions
+                    _labelled, row, body, posed_clip, vertices, joints, stem, versions
                 )
                 developed = beside.submit(reel.develop)
 
@@ -130,7 +130,7 @@ class Studio:
 
                 try:
                     drawn, render_seconds = self._render(
-                        scene, row, take, vertices, joints, made, progress
+                        scene, row, posed_clip, vertices, joints, made, progress
                     )
                 finally:
                     reel.end()
@@ -166,7 +166,7 @@ class Studio:
         self,
         scene: FilmScene | RasterScene,
         row: PlanRow,
-        take: Take,
+        posed_clip: PosedClip,
         vertices: np.ndarray,
         joints: np.ndarray,
         made: Callable[[np.ndarray], None],
@@ -175,7 +175,7 @@ class Studio:
         """Where the pictures show more body than background, (T,H,W) bool, and seconds spent in the
         renderer. ``made`` is given each picture's RGBA as it is there."""
         settings = self.settings
-        cameras = take.cameras[1:-1]
+        cameras = posed_clip.cameras[1:-1]
         scene.dress(settings.textures / row.texture)
         light = light_of(row.light)
         if "file" in row.light:
@@ -241,7 +241,7 @@ class Studio:
 def _labelled(
     row: PlanRow,
     body: Body,
-    take: Take,
+    posed_clip: PosedClip,
     vertices: np.ndarray,
     joints: np.ndarray,
     stem: Path,
@@ -253,18 +253,18 @@ def _labelled(
         vertices,
         joints,
         body,
-        take.cameras,
+        posed_clip.cameras,
         channels=row.channels,
         tracks=row.tracks,
         seed=row.seed,
     )
     evidence = Evidence(
-        row=row, take=take, truth=truth, body=body, vertices=vertices, joints=joints
+        row=row, posed_clip=posed_clip, truth=truth, body=body, vertices=vertices, joints=joints
     )
     outcomes = run_checks(evidence)
     _demand_good(Verdict(outcomes))
     write_channels(stem, truth, row.channels, row.layout)
-    write_info(f"{stem}_info.mat", info_fields(row, truth, take, versions=versions))
+    write_info(f"{stem}_info.mat", info_fields(row, truth, posed_clip, versions=versions))
     return evidence, outcomes
 
 

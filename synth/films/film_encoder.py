@@ -12,7 +12,7 @@ from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.plans.plan_row import PlanRow
 from synth.scene.backdrop import backdrops
 from synth.scene.picture import composite
-from synth.scene.take import Take
+from synth.scene.posed_clip import PosedClip
 
 
 class Reel:
@@ -22,9 +22,9 @@ class Reel:
     pictures before their backgrounds, as they are encoded.
     """
 
-    def __init__(self, path: Path, row: PlanRow, take: Take, *, backgrounds: Path | None):
+    def __init__(self, path: Path, row: PlanRow, posed_clip: PosedClip, *, backgrounds: Path | None):
         self._path, self._row, self._backgrounds = path, row, backgrounds
-        self._cameras = take.cameras[1:-1]
+        self._cameras = posed_clip.cameras[1:-1]
         self._waiting: SimpleQueue[np.ndarray | None] = SimpleQueue()
         self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
 

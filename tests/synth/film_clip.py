@@ -14,7 +14,7 @@ from synth.plans.preset import CameraRanges
 from synth.plans.view_sampler import draw_view
 from synth.scene.camera import place_cameras
 from synth.scene.ground_truth import GroundTruth, ground_truth
-from synth.scene.take import Take, pose_joints, posed
+from synth.scene.posed_clip import PosedClip, pose_joints, skin_clip
 
 
 @dataclass
@@ -22,7 +22,7 @@ class MadeClip:
     """A row and what belongs to it; ``frames`` shows the parts in grey over a gradient."""
 
     row: PlanRow
-    take: Take
+    posed_clip: PosedClip
     truth: GroundTruth
     frames: np.ndarray
     body_name: str
@@ -37,7 +37,7 @@ class MadeClip:
             self.row,
             self.frames,
             self.truth,
-            self.take,
+            self.posed_clip,
             versions={
                 "renderer": "none",
                 "body": self.body_name,
@@ -103,11 +103,11 @@ def make_clip(
     cameras, ends = placed.cameras, (True, False)
     pose[-1], translation[-1] = pose[-2], translation[-2]
     cameras = (*cameras[:-1], cameras[-2])
-    take = Take(pose, translation, betas, cameras, ends, placed.yaw, placed.distance)
-    vertices, joints = posed(take, Skinning(body))
+    posed_clip = PosedClip(pose, translation, betas, cameras, ends, placed.yaw, placed.distance)
+    vertices, joints = skin_clip(posed_clip, Skinning(body))
     truth = ground_truth(
         vertices, joints, body, cameras, channels=row.channels, tracks=row.tracks, seed=row.seed
     )
     ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
-    return MadeClip(row, take, truth, picture.astype(np.uint8), body.name, body.build)
+    return MadeClip(row, posed_clip, truth, picture.astype(np.uint8), body.name, body.build)

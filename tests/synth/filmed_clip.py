@@ -16,7 +16,7 @@ from synth.scene.ground_truth import CHANNELS
 from synth.scene.light import light_of
 from synth.scene.picture import composite
 from synth.scene.raster import RasterScene
-from synth.scene.take import posed
+from synth.scene.posed_clip import skin_clip
 from tests.synth.film_clip import MadeClip, make_clip
 
 
@@ -30,8 +30,8 @@ def noise_texture(path: Path, *, size: int = 256) -> Path:
 
 def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
     """The clip rendered by the raster engine, encoded and decoded."""
-    row, take = made.row, made.take
-    vertices, joints = posed(take, Skinning(body))
+    row, posed_clip = made.row, made.posed_clip
+    vertices, joints = skin_clip(posed_clip, Skinning(body))
     scene = RasterScene(
         faces=body.faces,
         uv=body.uv,
@@ -43,9 +43,9 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
     )
     scene.dress(noise_texture(folder / "noise.png"))
     scene.light(light_of({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]}))
-    plates = backdrops(row.background, take.cameras[1:-1], folder=None)
+    plates = backdrops(row.background, posed_clip.cameras[1:-1], folder=None)
     frames, drawn = np.empty_like(made.frames), np.empty(made.frames.shape[:3], bool)
-    for index, camera in enumerate(take.cameras[1:-1]):
+    for index, camera in enumerate(posed_clip.cameras[1:-1]):
         scene.look(camera)
         picture = scene.render(vertices[index + 1])
         frames[index] = composite(picture.rgba, plates[index])
@@ -53,7 +53,7 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
     write_video(folder / "film.mp4", frames, row.fps)
     return Evidence(
         row=row,
-        take=take,
+        posed_clip=posed_clip,
         truth=made.truth,
         body=body,
         vertices=vertices,

@@ -20,16 +20,16 @@ from synth.clips.clip import (
     publish,
     published_row,
     read_clip,
-    read_take,
+    read_posed_clip,
     read_video,
     write_conventions,
     write_index,
     write_video,
 )
-from synth.clips.clip_info import info_fields, read_info, row_of, take_of, write_info
+from synth.clips.clip_info import info_fields, read_info, row_of, posed_clip_of, write_info
 from synth.clips.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
 from synth.scene.ground_truth import CHANNELS, ground_truth
-from synth.scene.take import posed
+from synth.scene.posed_clip import skin_clip
 from tests.synth.film_clip import make_clip
 from textures.visibility.camera import Camera
 
@@ -206,12 +206,12 @@ def test_ground_truth_is_computed_again_from_info_alone(made, out, body):
     for suffix in clip_files(CHANNELS):
         if suffix != "_info.mat":
             (out / f"{made.row.stem}{suffix}").unlink()
-    take = read_take(out / made.row.stem)
-    assert take.ends == made.take.ends
-    assert (take.yaw, take.distance) == (made.take.yaw, made.take.distance)
-    vertices, joints = posed(take, Skinning(body))
+    posed_clip = read_posed_clip(out / made.row.stem)
+    assert posed_clip.ends == made.posed_clip.ends
+    assert (posed_clip.yaw, posed_clip.distance) == (made.posed_clip.yaw, made.posed_clip.distance)
+    vertices, joints = skin_clip(posed_clip, Skinning(body))
     again = ground_truth(
-        *(vertices, joints, body, take.cameras),
+        *(vertices, joints, body, posed_clip.cameras),
         channels=CHANNELS,
         tracks=made.row.tracks,
         seed=made.row.seed,
@@ -236,8 +236,8 @@ def test_any_take_comes_back_to_the_last_bit(made, tmp_path_factory, seed, frame
             [[rng.uniform(1, 900), rng.normal(), 1 / 3], [0, 600.1, 120], [0, 0, 1]]
         )
         cameras.append(Camera(intrinsics, rotation, rng.standard_normal(3), 64, 48))
-    take = replace(
-        made.take,
+    posed_clip = replace(
+        made.posed_clip,
         pose=rng.standard_normal((frames + 2, 72)).astype(np.float32),
         translation=rng.standard_normal((frames + 2, 3)).astype(np.float32),
         betas=rng.standard_normal(10).astype(np.float32),
@@ -254,13 +254,13 @@ def test_any_take_comes_back_to_the_last_bit(made, tmp_path_factory, seed, frame
         joints_inside=np.zeros((frames, 24), bool),
     )
     stem = tmp_path_factory.mktemp("take") / "a"
-    write_info(f"{stem}_info.mat", info_fields(made.row, truth, take, versions={}))
-    back = take_of(read_info(stem))
+    write_info(f"{stem}_info.mat", info_fields(made.row, truth, posed_clip, versions={}))
+    back = posed_clip_of(read_info(stem))
     for name in ("pose", "translation", "betas"):
-        a, b = getattr(back, name), getattr(take, name)
+        a, b = getattr(back, name), getattr(posed_clip, name)
         assert a.dtype == b.dtype and a.tobytes() == b.tobytes(), name
-    assert (back.ends, back.yaw, back.distance) == (take.ends, take.yaw, take.distance)
-    for a, b in zip(back.cameras, take.cameras):
+    assert (back.ends, back.yaw, back.distance) == (posed_clip.ends, posed_clip.yaw, posed_clip.distance)
+    for a, b in zip(back.cameras, posed_clip.cameras):
         assert (a.width, a.height) == (b.width, b.height)
         for name in ("intrinsics", "rotation", "translation"):
             assert np.array_equal(getattr(a, name), getattr(b, name)), name
@@ -349,7 +349,7 @@ def test_damaged_clips_are_refused_with_the_file(made, out, tmp_path):
     whole["R"] = -whole["R"]
     scipy.io.savemat(info, whole)
     with pytest.raises(BadInput, match=r"c0002_info\.mat: camera rotation has determinant -1"):
-        read_take(out / made.row.stem)
+        read_posed_clip(out / made.row.stem)
     info.write_bytes(b"short")
     with pytest.raises(BadInput, match=r"c0002_info\.mat"):
         published_row(out, made.row)

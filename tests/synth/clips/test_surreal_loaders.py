@@ -84,7 +84,7 @@ def test_a_pose_dataset_that_squeezes(clip):
     assert str(info["sequence"]) == "01_01_c0002" and str(info["source"]) == "cmu"
     assert np.atleast_1d(info["cloth"])[0] == "0001.png"
     assert np.atleast_1d(info["bg"]).shape == (total,)
-    assert float(info["camDist"]) == pytest.approx(made.take.distance, rel=1e-6)
+    assert float(info["camDist"]) == pytest.approx(made.posed_clip.distance, rel=1e-6)
     assert info["camLoc"].shape == (3,) and np.atleast_1d(info["zrot"]).shape == (total,)
     assert int(info["clipNo"]) == 2 and int(info["stride"]) == 50
 

@@ -249,7 +249,7 @@ def test_pictures_are_those_of_the_visibility_buffer(body, seed, texture_file):
     image = composite(picture.rgba, background)
     ours, _ = render_textured(
         visibility(vertices[1], body.faces, camera),
-        body,
+        body.mesh,
         vertices[1],
         cv2.imread(str(texture_file))[..., ::-1],
         position=camera.position,

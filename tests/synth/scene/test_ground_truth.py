@@ -209,20 +209,19 @@ def plates(*boxes, parts):
         faces += [[n, n + 1, n + 2], [n, n + 2, n + 3]]
     vertices = np.array(vertices, np.float32)
     faces = np.array(faces, np.int32)
-    none = np.zeros(len(faces), bool)
     return Body(
-        name="plates",
-        uv_layout="plates",
-        template=vertices,
+        mesh=Mesh(
+            name="plates",
+            uv_layout="plates",
+            vertices=vertices,
+            faces=faces,
+            uv=np.tile(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), (len(boxes), 1)),
+            uv_faces=faces,
+            face_parts=np.repeat(np.array(parts, np.uint8), 2),
+        ),
         shape_directions=np.zeros((*vertices.shape, 10), np.float32),
         joint_regressor=np.zeros((24, len(vertices)), np.float32),
         weights=np.zeros((len(vertices), 24), np.float32),
-        faces=faces,
-        uv=np.tile(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), (len(boxes), 1)),
-        uv_faces=faces,
-        face_parts=np.repeat(np.array(parts, np.uint8), 2),
-        head_faces=none,
-        hand_faces=none,
     )
 
 
@@ -443,7 +442,7 @@ def test_channels_are_those_of_plain_visibility(walking, body):
         np.testing.assert_allclose(truth.depth[frame], expected, rtol=2e-7)
         expected = plain.normals(buffer, body.faces, now, camera)
         np.testing.assert_allclose(truth.normals[frame], expected, atol=1e-6)
-        np.testing.assert_allclose(truth.uv[frame], texel_map(buffer, body), atol=2e-7)
+        np.testing.assert_allclose(truth.uv[frame], texel_map(buffer, body.mesh), atol=2e-7)
         for way, other in (("forward", frame + 2), ("backward", frame)):
             there = (buffer, body.faces, vertices[other], cameras[other])
             flow = getattr(truth, f"flow_{way}")[frame]

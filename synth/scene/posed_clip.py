@@ -22,7 +22,7 @@ from textures.visibility.camera import Camera
 
 
 @dataclass(frozen=True)
-class Take:
+class PosedClip:
     """T frames and one more at either end, which flow needs.
 
     ``pose`` (T+2,72), ``translation`` (T+2,3), ``betas`` (10,) float32 as SMPL's; ``cameras`` T+2.
@@ -43,7 +43,7 @@ class Take:
         return len(self.pose) - 2
 
 
-def film_take(
+def pose_clip(
     motion: Motion,
     body: Body,
     view: View,
@@ -53,7 +53,7 @@ def film_take(
     frames: int,
     height: int,
     width: int,
-) -> Take:
+) -> PosedClip:
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
 
     Args:
@@ -75,10 +75,10 @@ def film_take(
         cameras[0] = cameras[1]
     if not ends[1]:
         cameras[-1] = cameras[-2]
-    return Take(pose, translation, shape, tuple(cameras), ends, placed.yaw, placed.distance)
+    return PosedClip(pose, translation, shape, tuple(cameras), ends, placed.yaw, placed.distance)
 
 
-def posed(take: Take, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
+def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (T+2,V,3) and joints (T+2,24,3) of a take, float32, world metres.
 
     On one thread, whatever torch is set to: sums in another order have other last bits.
@@ -86,7 +86,7 @@ def posed(take: Take, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return skin(skinning, pose=take.pose, betas=take.betas, translation=take.translation)
+        return skin(skinning, pose=posed_clip.pose, betas=posed_clip.betas, translation=posed_clip.translation)
     finally:
         torch.set_num_threads(threads)
 

@@ -11,8 +11,8 @@ import torch
 from mocap.bodies.body import JOINT_NAMES
 from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
-from synth.clips.clip_info import planned_take
-from synth.scene.take import clip_motion, pose_joints, posed
+from synth.clips.clip_info import planned_clip
+from synth.scene.posed_clip import clip_motion, pose_joints, skin_clip
 from tests.synth.film_clip import make_row
 
 
@@ -52,14 +52,14 @@ def test_joints_without_vertices_are_skinnings(body):
 def test_a_repeated_frame_has_its_neighbours_camera(body, motion):
     row = make_row(body, frames=50, start=0)
     row = replace(row, view=replace(row.view, move="orbit", amount=0.5))
-    take = planned_take(row, motion, body)
-    assert len(take) == 50 and len(take.cameras) == 52 and take.ends == (False, True)
-    rotations = [camera.rotation for camera in take.cameras]
+    posed_clip = planned_clip(row, motion, body)
+    assert len(posed_clip) == 50 and len(posed_clip.cameras) == 52 and posed_clip.ends == (False, True)
+    rotations = [camera.rotation for camera in posed_clip.cameras]
     assert np.array_equal(rotations[0], rotations[1])
     assert not np.array_equal(rotations[-1], rotations[-2])
-    vertices, joints = posed(take, Skinning(body))
+    vertices, joints = skin_clip(posed_clip, Skinning(body))
     assert vertices.shape == (52, len(body.template), 3)
-    for camera, frame in zip(take.cameras[1:-1], joints[1:-1]):
+    for camera, frame in zip(posed_clip.cameras[1:-1], joints[1:-1]):
         pixels, _ = camera.project(frame)
         assert (pixels > 0).all() and (pixels < (320, 240)).all()
     assert vertices[1:-1, :, 1].min() == pytest.approx(
@@ -68,13 +68,13 @@ def test_a_repeated_frame_has_its_neighbours_camera(body, motion):
 
 
 def test_threads_change_no_bit(body, motion):
-    take = planned_take(make_row(body, frames=70), motion, body)
+    posed_clip = planned_clip(make_row(body, frames=70), motion, body)
     before = torch.get_num_threads()
     try:
         made = []
         for threads in (1, 2, 4):
             torch.set_num_threads(threads)
-            made.append(posed(take, Skinning(body))[0])
+            made.append(skin_clip(posed_clip, Skinning(body))[0])
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
