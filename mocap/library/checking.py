@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
-from mocap.library.motion_library import MotionEntry, MotionLibrary, load_motion
+from mocap.library.motion_entry import MotionEntry
+from mocap.library.motion_library import MotionLibrary, pose_on_body, read_poses
 from mocap.library.verdict_store import Finding, VerdictStore
 from mocap.quality.assessment import Judge
 from mocap.quality.verdict import Verdict
-from mocap.readers.formats import pose_capture, read_capture, thinned
+from mocap.retargeting.capture import Capture
 
 JUDGED_FPS = 30.0  # the body's motion is judged at about this rate, the capture at its own
 
@@ -27,20 +28,11 @@ JUDGED_FPS = 30.0  # the body's motion is judged at about this rate, the capture
 def judge_motion(entry: MotionEntry, body: Body, judge: Judge | None = None) -> Verdict:
     """The verdict on one motion. ``judge`` must be of ``body``. Raises BadInput for damaged files."""
     judge = judge or Judge(body)
-    if entry.format not in ("acclaim", "bvh"):
-        return judge(load_motion(entry, body, fps=None))
-    capture = read_capture(entry.path, format=entry.format, skeleton=entry.skeleton, fps=entry.fps)
+    poses = read_poses(entry)
+    if not isinstance(poses, Capture):
+        return judge(pose_on_body(entry, poses, body))
     step = max(1, round(entry.fps / JUDGED_FPS))
-    motion = pose_capture(
-        thinned(capture, step),
-        body,
-        fps=entry.fps / step,
-        subject=entry.subject,
-        trial=entry.trial,
-        name=entry.name,
-        source=str(entry.path),
-    )
-    return judge(motion, capture, fps=entry.fps)
+    return judge(pose_on_body(entry, poses, body, step=step), poses, fps=entry.fps)
 
 
 def check_motions(

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from mocap.errors import BadInput
 from mocap.files import cache_folder, written_whole
-from mocap.readers.formats import SUFFIXES, list_file, skeleton_beside
-from mocap.readers.smpl.recording import StoredMotion
+from mocap.readers.formats import SKELETON_SUFFIXES, SUFFIXES, find_skeleton, list_file
+from mocap.readers.motion_format import StoredMotion
 
 FORMAT = (
     1  # Raised whenever the same file would be listed differently, so that old caches are not read.
@@ -104,14 +104,13 @@ def _scan(folder: Path, index_names: tuple[str, ...]) -> list:
         )
         indices = own + above.get(str(here.parent), ()) if here != folder else own
         above[place] = indices
-        skeletons = [here / name for name in names if name.lower().endswith(".asf")]
+        skeletons = [here / name for name in names if name.lower().endswith(SKELETON_SUFFIXES)]
         for name in sorted(names):
             if name.startswith(".") or not name.lower().endswith(SUFFIXES):
                 continue
             path, skeleton, error, stamp = here / name, None, "", ()
             try:
-                if name.lower().endswith(".amc"):
-                    skeleton = skeleton_beside(path, skeletons)
+                skeleton = find_skeleton(path, skeletons)
                 stamp = file_stamp(path, skeleton)
             except BadInput as problem:
                 error = str(problem)

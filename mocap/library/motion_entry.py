@@ -15,7 +15,7 @@ class MotionEntry:
     name, subject, trial: "02_01", "02", "01"; the name is the motion's own in the library, fit for file
     names. description: the index's words, or the category where the index has none. category: coarse,
     for many motions ("walk"). skeleton: the .asf file that belongs to ``path``, None for other kinds.
-    format: one of ``mocap.readers.formats.FORMATS``. member: the motion's name inside a file that
+    format: one of `mocap.readers.formats.FORMATS`. member: the motion's name inside a file that
     holds many.
     verdict: None where the motion was not looked at yet.
     """

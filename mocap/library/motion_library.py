@@ -25,8 +25,11 @@ from mocap.library.folder_index import ListedFile, list_folder
 from mocap.library.motion_entry import MotionEntry
 from mocap.library.verdict_store import VerdictStore
 from mocap.motion import Motion, resample
-from mocap.readers.formats import FORMATS, SUFFIXES, pose_capture, pose_recording, read_capture
-from mocap.readers.smpl.recording import StoredMotion
+from mocap.readers.formats import FORMATS, SUFFIXES
+from mocap.readers.motion_format import StoredMotion
+from mocap.readers.smpl.recording import Recording
+from mocap.retargeting.capture import Capture
+from mocap.retargeting.retarget import retarget
 
 INDEX_NAME = "motion_index.csv"
 INDEX_COLUMNS = (
@@ -166,31 +169,45 @@ def load_motion(entry: MotionEntry, body: Body, fps: float | None = 30.0) -> Mot
 
     Raises BadInput when its file or skeleton is damaged.
     """
-    if entry.format in ("acclaim", "bvh"):
-        capture = read_capture(
-            entry.path, format=entry.format, skeleton=entry.skeleton, fps=entry.fps
-        )
-        motion = pose_capture(
-            capture,
-            body,
-            fps=entry.fps,
-            subject=entry.subject,
-            trial=entry.trial,
-            name=entry.name,
-            source=str(entry.path),
-        )
-    else:
-        motion = pose_recording(entry.path, body, member=entry.member, fps=entry.fps)
-        motion = replace(motion, name=entry.name, fps=entry.fps)
+    motion = pose_on_body(entry, read_poses(entry), body)
     return motion if fps is None else resample(motion, fps)
+
+
+def read_poses(entry: MotionEntry) -> Capture | Recording:
+    """What the file of `entry` holds of it: a capture, or a recording where it holds SMPL poses.
+
+    Raises BadInput when the file or its skeleton is damaged.
+    """
+    return FORMATS[entry.format].read(
+        entry.path, skeleton=entry.skeleton, member=entry.member, fps=entry.fps
+    )
+
+
+def pose_on_body(
+    entry: MotionEntry, poses: Capture | Recording, body: Body, *, step: int = 1
+) -> Motion:
+    """The motion of `entry` on `body` (mean shape), from every `step`-th frame of a capture."""
+    if isinstance(poses, Recording):
+        return replace(poses.on(body), name=entry.name, fps=entry.fps)
+    fps = entry.fps / step
+    pose, translation = retarget(every_nth_frame(poses, step), body, fps=fps)
+    return Motion(pose, translation, fps, entry.subject, entry.trial, entry.name, str(entry.path))
+
+
+def every_nth_frame(capture: Capture, step: int) -> Capture:
+    """A capture at a `step`-th of its frame rate."""
+    if step == 1:
+        return capture
+    places = {joint: place[::step] for joint, place in capture.places.items()}
+    return replace(capture, turns=capture.turns[::step], places=places)
 
 
 def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | None) -> MotionEntry:
     facts = _index_row(stored, file, folder)
     rate = stored.fps
     if facts is not None:
-        # The files of an archive know their rate; cgspeed's BVH files say 120 for all of CMU.
-        rate = facts[0] if rate is None or stored.format == "bvh" else rate
+        first = FORMATS[stored.format].index_rate_first
+        rate = facts[0] if rate is None or first else rate
         category, description = facts[1:]
     else:
         rate = rate or fps
@@ -199,7 +216,7 @@ def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | No
     if rate is None:
         raise BadInput(
             f"{file.path}: its frame rate is in no index, expected a row for '{stored.name}' in a "
-            f"{INDEX_NAME} in its folder; add one, or give the rate with --fps"
+            f"{INDEX_NAME} in its folder; add one, or give the rate with --source-fps"
         )
     return MotionEntry(
         stored.name,
@@ -212,7 +229,7 @@ def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | No
         file.skeleton,
         stored.frames,
         stored.format,
-        stored.name if stored.format == "surreal" else "",
+        stored.name if FORMATS[stored.format].holds_many else "",
     )
 
 
@@ -222,7 +239,8 @@ def _with_own_names(entries: list[MotionEntry], folder: Path) -> list[MotionEntr
     """
     taken: set[str] = set()
     out = []
-    order = sorted(entries, key=lambda e: (FORMATS.index(e.format), e.source_in(folder)))
+    ranks = {name: rank for rank, name in enumerate(FORMATS)}
+    order = sorted(entries, key=lambda e: (ranks[e.format], e.source_in(folder)))
     for entry in order:
         base = _fit(entry.name)
         name, above = base, list(entry.path.relative_to(folder).parts[:-1])

@@ -1,102 +1,98 @@
-"""The kinds of motion file: what each holds at a glance, and each as a capture and as a motion."""
+"""The formats of motion files, and a file's motions and poses whatever its format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from mocap.bodies.body import Body
 from mocap.errors import BadInput
-from mocap.motion import Motion
-from mocap.readers.acclaim.asf_amc import count_frames, read_amc, read_asf
-from mocap.readers.acclaim.capture import acclaim_capture
-from mocap.readers.bvh.capture import bvh_capture, cmu_name
-from mocap.readers.bvh.parser import read_bvh, read_bvh_start
-from mocap.readers.smpl.archives import read_recording, stored_motions
-from mocap.readers.smpl.recording import StoredMotion
-from mocap.retargeting.capture import Capture
-from mocap.retargeting.retarget import retarget
-from mocap.retargeting.skeleton import Skeleton
+from mocap.readers.acclaim.format import ACCLAIM
+from mocap.readers.bvh.format import BVH
+from mocap.readers.motion_format import MotionFormat, StoredMotion
+from mocap.readers.smpl.amass import AMASS
+from mocap.readers.smpl.arrays import SMPL_ARRAYS
+from mocap.readers.smpl.recording import Recording
+from mocap.readers.smpl.surreal import SURREAL
 
-SUFFIXES = (".amc", ".bvh", ".npz", ".npy")
-# Where two files hold a motion of the same name, the first kind keeps the plain name.
-FORMATS = ("acclaim", "amass", "surreal", "bvh", "smpl")
-
-
-def list_file(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:
-    """The motions of a file, their poses not decoded. ``fps`` is None where the file does not say.
-
-    ``skeleton`` is the .asf file of an .amc file. Raises BadInput where there is no motion; a body's
-    shape without poses, as AMASS puts beside its motions, has none and is no error.
-    """
-    suffix = path.suffix.lower()
-    if suffix == ".amc":
-        frames = count_frames(path, _skeleton(skeleton, skeleton.stat().st_mtime_ns))
-        subject, _, trial = path.stem.rpartition("_")
-        subject = subject or path.parent.name
-        return (StoredMotion(path.stem, subject, trial, frames, None, "acclaim", path),)
-    if suffix == ".bvh":
-        start, rows = read_bvh_start(path)
-        capture, rate = bvh_capture(start)
-        frames = rows - (len(start) - len(capture))  # an added rest frame is left out
-        known = cmu_name(path)
-        subject, _, trial = (known or path.stem).rpartition("_")
-        subject = subject or path.parent.name
-        return (StoredMotion(path.stem, subject, trial, frames, rate, "bvh", path),)
-    return stored_motions(path)
-
-
-def skeleton_beside(path: Path, skeletons: Iterable[Path]) -> Path:
-    """The .asf file of an .amc file among those in its folder: the subject's, else the only one."""
-    subject = path.stem.rpartition("_")[0]
-    skeletons = sorted(skeletons)
-    for skeleton in skeletons:
-        if skeleton.stem == subject:
-            return skeleton
-    if len(skeletons) == 1:
-        return skeletons[0]
-    found = f"{len(skeletons)} others" if skeletons else "none"
-    raise BadInput(
-        f"{path}: found {found} beside it, expected its skeleton {subject}.asf; put the .asf file there"
+# By name. Where two files hold a motion of the same name, the first format keeps the plain name; of
+# formats that share a suffix, the first that recognises a file reads it.
+FORMATS: dict[str, MotionFormat] = {
+    motion_format.name: motion_format
+    for motion_format in (
+        ACCLAIM,
+        AMASS,
+        SURREAL,
+        BVH,
+        SMPL_ARRAYS,  # reads whatever .npz and .npy files no other format recognises
     )
+}
+_USERS = Counter(suffix for motion_format in FORMATS.values() for suffix in motion_format.suffixes)
+# The suffixes of one format come before those that several share.
+SUFFIXES = tuple(sorted(_USERS, key=_USERS.__getitem__))
+SKELETON_SUFFIXES = tuple(f.skeleton_suffix for f in FORMATS.values() if f.skeleton_suffix)
 
 
-def read_capture(path: Path, *, format: str, skeleton: Path | None, fps: float) -> Capture:
-    """The capture in an .amc or .bvh file. Raises BadInput when it or its skeleton is damaged."""
-    if format == "bvh":
-        return bvh_capture(read_bvh(path), fps=fps)[0]
-    bones = _skeleton(skeleton, skeleton.stat().st_mtime_ns)
-    try:
-        return acclaim_capture(bones, read_amc(path, bones))
-    except BadInput as error:
-        if str(path) in str(error):
-            raise
-        raise BadInput(f"{skeleton}: {error}") from error
+def find_format(path: Path | str) -> MotionFormat:
+    """The format of a motion file. Raises BadInput where the file is damaged, or of no format."""
+    path = Path(path)
+    for motion_format in FORMATS.values():
+        if path.suffix.lower() in motion_format.suffixes and motion_format.recognises(path):
+            return motion_format
+    raise BadInput(f"{path}: no motion file, expected one of {', '.join(SUFFIXES)}")
 
 
-def thinned(capture: Capture, step: int) -> Capture:
-    """Every ``step``-th frame of a capture."""
-    if step == 1:
-        return capture
-    places = {joint: place[::step] for joint, place in capture.places.items()}
-    return replace(capture, turns=capture.turns[::step], places=places)
+def list_file(path: Path | str, skeleton: Path | None = None) -> tuple[StoredMotion, ...]:
+    """The motions of a file, their poses not decoded.
+
+    Args:
+        path: A file with one of `SUFFIXES`.
+        skeleton: The file that `find_skeleton` names, the .asf file of an .amc file.
+
+    Returns:
+        The motions in the file's order, `fps` None where the file does not say. A body's shape
+        without poses, as AMASS puts beside its motions, has none and is no error.
+
+    Raises:
+        BadInput: Where there is no motion, or the file is damaged.
+    """
+    return find_format(path).list_motions(Path(path), skeleton)
 
 
-def pose_capture(
-    capture: Capture, body: Body, *, fps: float, subject: str, trial: str, name: str, source: str
-) -> Motion:
-    """The motion of a capture at ``fps`` on ``body``, mean shape."""
-    pose, translation = retarget(capture, body, fps=fps)
-    return Motion(pose, translation, fps, subject, trial, name, source)
+def find_skeleton(path: Path, skeletons: Sequence[Path]) -> Path | None:
+    """The skeleton file of a motion file, by name; None for formats that have none.
+
+    Args:
+        path: A motion file.
+        skeletons: The files in its folder that have one of `SKELETON_SUFFIXES`.
+
+    Raises:
+        BadInput: Where the format needs a skeleton and none, or more than one, may be meant.
+    """
+    for motion_format in FORMATS.values():
+        if motion_format.find_skeleton and path.suffix.lower() in motion_format.suffixes:
+            suffix = motion_format.skeleton_suffix
+            return motion_format.find_skeleton(
+                path, [file for file in skeletons if file.name.lower().endswith(suffix)]
+            )
+    return None
 
 
-def pose_recording(path: Path, body: Body, *, member: str, fps: float) -> Motion:
-    """The motion ``member`` of an .npz or .npy file on ``body``, at the file's own rate."""
-    return read_recording(path, name=member, fps=fps).on(body)
+def read_recording(
+    path: Path | str, *, name: str | None = None, fps: float | None = None
+) -> Recording:
+    """A motion of a file that holds SMPL poses, as recorded.
 
+    Args:
+        path: A .npz or .npy file.
+        name: The motion's name, in files that hold many (SURREAL's archive).
+        fps: The frame rate where the file has none.
 
-@lru_cache(maxsize=64)
-def _skeleton(path: Path, changed: int) -> Skeleton:
-    return read_asf(path)
+    Raises:
+        BadInput: Where the file is damaged, holds no such motion, or holds a capture.
+    """
+    path = Path(path)
+    recording = find_format(path).read(path, skeleton=None, member=name or "", fps=fps)
+    if not isinstance(recording, Recording):
+        raise BadInput(f"{path}: a capture, expected SMPL poses; use a .npz or .npy file")
+    return recording

@@ -87,7 +87,7 @@ def frame_rate(
         return (float(nearest) if abs(stated - nearest) < 0.002 * stated else stated), ()
     raise BadInput(
         f"{motion.path}: 'Frame Time: {motion.frame_time:g}' makes {stated:.3g} fps, expected 5 to 1000; "
-        "correct the line or give the rate with --fps"
+        "correct the line or give the rate with --source-fps"
     )
 
 

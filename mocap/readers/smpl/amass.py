@@ -13,9 +13,9 @@ import numpy as np
 
 from mocap.errors import BadInput
 from mocap.parsing.array_files import ArrayFile
+from mocap.readers.motion_format import MotionFormat, StoredMotion
 from mocap.readers.smpl.recording import (
     Recording,
-    StoredMotion,
     pose_frames,
     read_pose,
     read_rate,
@@ -127,3 +127,25 @@ def _betas(arrays: ArrayFile) -> np.ndarray | None:
     except BadInput:
         return None
     return betas if np.isfinite(betas).all() else None
+
+
+def _is_amass(path: Path) -> bool:
+    with ArrayFile(path) as arrays:
+        return "poses" in arrays and any(name in arrays for name in RATES)
+
+
+def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:
+    return (list_amass(path),)
+
+
+def _read(path: Path, *, skeleton: Path | None, member: str, fps: float | None) -> Recording:
+    return read_amass(path)
+
+
+AMASS = MotionFormat(
+    name="amass",
+    suffixes=(".npz", ".npy"),
+    list_motions=_list,
+    read=_read,
+    recognises=_is_amass,
+)

@@ -13,9 +13,9 @@ import numpy as np
 
 from mocap.errors import BadInput
 from mocap.parsing.array_files import ArrayFile
+from mocap.readers.motion_format import MotionFormat, StoredMotion
 from mocap.readers.smpl.recording import (
     Recording,
-    StoredMotion,
     no_rate,
     pose_frames,
     read_pose,
@@ -106,3 +106,29 @@ def _refuse_other_up(path: Path, pose: np.ndarray) -> None:
                     else "these seem to be a camera's axes: turn the poses by 180 degrees about x"
                 )
             )
+
+
+def _is_shape_alone(path: Path) -> bool:
+    """Whether the file holds a body's shape and no poses, as AMASS puts beside its motions."""
+    with ArrayFile(path) as arrays:
+        if any(name in arrays for name in POSES):
+            return False
+        return "betas" in arrays and "gender" in arrays
+
+
+def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:
+    return () if _is_shape_alone(path) else (list_smpl_arrays(path),)
+
+
+def _read(path: Path, *, skeleton: Path | None, member: str, fps: float | None) -> Recording:
+    if _is_shape_alone(path):
+        raise BadInput(f"{path}: a body's shape without poses, expected a motion; use another file")
+    return read_smpl_poses(path, fps=fps)
+
+
+SMPL_ARRAYS = MotionFormat(
+    name="smpl",
+    suffixes=(".npz", ".npy"),
+    list_motions=_list,
+    read=_read,
+)

@@ -46,22 +46,6 @@ _TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
 
 
 @dataclass(frozen=True)
-class StoredMotion:
-    """A motion as a file's headers tell it, nothing decoded.
-
-    ``fps`` is None where the file does not say; ``format`` is "amass", "surreal" or "smpl".
-    """
-
-    name: str
-    subject: str
-    trial: str
-    frames: int
-    fps: float | None
-    format: str
-    path: Path
-
-
-@dataclass(frozen=True)
 class Recording:
     """SMPL poses as recorded.
 
@@ -234,5 +218,5 @@ def no_rate(path: Path, name: str) -> BadInput:
     """The error for poses whose frame rate nothing tells."""
     return BadInput(
         f"{path}: '{name}' has no frame rate, expected one in the file (fps); save it there, or give "
-        "the rate with --fps"
+        "the rate with --source-fps"
     )

@@ -17,9 +17,10 @@ from pathlib import Path
 from mocap.errors import BadInput
 from mocap.files import CMU_INDEX
 from mocap.parsing.array_files import ArrayFile
+from mocap.readers.motion_format import MotionFormat, StoredMotion
+from mocap.readers.smpl.arrays import POSES
 from mocap.readers.smpl.recording import (
     Recording,
-    StoredMotion,
     pose_frames,
     read_pose,
     read_translation,
@@ -87,3 +88,31 @@ def _rate(name: str) -> float:
 def _cmu_rates() -> dict[str, float]:
     with CMU_INDEX.open(newline="", encoding="ascii") as file:
         return {row["motion"]: float(row["fps"]) for row in csv.DictReader(file)}
+
+
+def _is_surreal(path: Path) -> bool:
+    with ArrayFile(path) as arrays:
+        return bool(sequences(arrays)) and not any(name in arrays for name in POSES)
+
+
+def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:
+    return list_surreal(path)
+
+
+def _read(path: Path, *, skeleton: Path | None, member: str, fps: float | None) -> Recording:
+    if not member:
+        raise BadInput(
+            f"{path}: an archive of many motions, expected the name of one; give a sequence such "
+            "as 01_01"
+        )
+    return read_surreal(path, member)
+
+
+SURREAL = MotionFormat(
+    name="surreal",
+    suffixes=(".npz", ".npy"),
+    list_motions=_list,
+    read=_read,
+    recognises=_is_surreal,
+    holds_many=True,
+)

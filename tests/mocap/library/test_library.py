@@ -114,7 +114,7 @@ def test_a_motion_in_no_index_is_skipped_with_advice_or_takes_the_given_rate(fol
     shutil.copy(folder / "77" / "77_01.amc", folder / "77" / "77_99.amc")
     library = open_motion_library(folder)
     ((path, reason),) = library.skipped
-    assert path.name == "77_99.amc" and "--fps" in reason and "motion_index.csv" in reason
+    assert path.name == "77_99.amc" and "--source-fps" in reason and "motion_index.csv" in reason
     given = open_motion_library(folder, fps=50)
     assert [entry.fps for entry in given.entries] == [60.0, 50.0] and not given.skipped
 

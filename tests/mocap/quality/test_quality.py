@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mocap.bodies.body import JOINT_NAMES
+from mocap.library.motion_library import every_nth_frame
 from mocap.motion import Motion
 from mocap.quality.assessment import Judge
 from mocap.quality.defects import (
@@ -25,7 +26,6 @@ from mocap.quality.limb_collisions import segment_distances
 from mocap.quality.verdict import DEFECTS, THRESHOLDS, Verdict
 from mocap.readers.acclaim.asf_amc import read_amc, read_asf
 from mocap.readers.acclaim.capture import acclaim_capture
-from mocap.readers.formats import thinned
 from mocap.retargeting.ground import global_rotations, soles_of
 from mocap.retargeting.retarget import retarget
 
@@ -262,7 +262,7 @@ def captured(shared_data, name: str):
 
 
 def verdict_on(capture, name: str, body, judge) -> Verdict:
-    pose, translation = retarget(thinned(capture, 4), body, fps=30.0)
+    pose, translation = retarget(every_nth_frame(capture, 4), body, fps=30.0)
     motion = Motion(pose, translation, 30.0, name[:2], name[3:], name, "")
     return judge(motion, capture, fps=120.0)
 

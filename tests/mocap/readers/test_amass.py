@@ -14,8 +14,8 @@ from mocap.bodies.body import JOINT_NAMES
 from mocap.errors import BadInput
 from mocap.motion import Motion
 from mocap.readers.acclaim.capture import acclaim_capture
+from mocap.readers.formats import list_file, read_recording
 from mocap.readers.smpl.amass import list_amass, read_amass
-from mocap.readers.smpl.archives import read_recording, stored_motions
 from mocap.readers.smpl.arrays import list_smpl_arrays, read_smpl_poses
 from mocap.retargeting.ground import chain_joints, foot_heights, global_rotations, soles_of
 from mocap.retargeting.retarget import retarget
@@ -128,7 +128,7 @@ def test_either_spelling_of_the_rate_and_either_number_of_betas(walk, body, tmp_
     path = tmp_path / "KIT" / "3" / "walking_slow01_stageii.npz"
     path.parent.mkdir(parents=True)
     np.savez_compressed(path, **arrays)
-    (stored,) = stored_motions(path)
+    (stored,) = list_file(path)
     recording = read_recording(path)
     assert stored.fps == recording.fps == 60.0 and stored.frames == len(recording.pose)
     assert (stored.name, stored.subject, stored.trial) == (
@@ -202,21 +202,21 @@ def test_a_header_that_claims_more_than_there_is_allocates_nothing(tmp_path):
             small = io.BytesIO()
             np.save(small, value)
             archive.writestr(f"{name}.npy", small.getvalue())
-    for reader in (list_amass, read_amass, stored_motions):
+    for reader in (list_amass, read_amass, list_file):
         with pytest.raises(BadInput, match=r"800 bytes of data, expected 1\.248e"):
             reader(tmp_path / "a_poses.npz")
 
 
 def test_files_of_a_shape_alone_hold_no_motion(tmp_path):
     np.savez(tmp_path / "shape.npz", betas=np.zeros(16), gender=np.array("male"))
-    assert stored_motions(tmp_path / "shape.npz") == ()
+    assert list_file(tmp_path / "shape.npz") == ()
     with pytest.raises(BadInput, match="a body's shape without poses"):
         read_recording(tmp_path / "shape.npz")
 
 
 def test_plain_arrays_need_a_rate_and_keep_their_numbers(walk, body, tmp_path):
     np.save(tmp_path / "p.npy", walk.pose)
-    with pytest.raises(BadInput, match=r"p\.npy: 'p' has no frame rate.*--fps"):
+    with pytest.raises(BadInput, match=r"p\.npy: 'p' has no frame rate.*--source-fps"):
         read_smpl_poses(tmp_path / "p.npy")
     assert list_smpl_arrays(tmp_path / "p.npy").fps is None
     recording = read_recording(tmp_path / "p.npy", fps=50.0)
@@ -228,7 +228,7 @@ def test_plain_arrays_need_a_rate_and_keep_their_numbers(walk, body, tmp_path):
         transl=np.asfortranarray(walk.translation),
         fps=120,
     )
-    assert stored_motions(tmp_path / "p.npz")[0].fps == 120.0
+    assert list_file(tmp_path / "p.npz")[0].fps == 120.0
     motion = read_smpl_poses(tmp_path / "p.npz", fps=25.0).on(body, settle=False)
     np.testing.assert_array_equal(motion.pose, walk.pose)
     np.testing.assert_allclose(motion.translation, walk.translation, atol=1e-6)

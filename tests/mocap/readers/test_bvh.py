@@ -346,7 +346,7 @@ def test_an_added_rest_frame_is_seen_and_a_t_pose_that_is_captured_stays(tmp_pat
 
 def test_frame_rates_come_from_the_index_the_header_or_the_caller(shared_data, tmp_path, body):
     path = write(tmp_path, bvh_text(frame_time=0.0))
-    with pytest.raises(BadInput, match="--fps"):
+    with pytest.raises(BadInput, match="--source-fps"):
         bvh_motion(path, body)
     assert bvh_motion(path, body, fps=25).fps == 25
     # A person's own file that happens to be called like one of CMU's keeps its header's rate.

@@ -30,7 +30,7 @@ from mocap.readers.acclaim.asf_amc import count_frames, read_amc, read_asf, writ
 from mocap.readers.acclaim.capture import acclaim_capture
 from mocap.readers.bvh.capture import bvh_capture
 from mocap.readers.bvh.parser import read_bvh, read_bvh_start
-from mocap.readers.smpl.archives import read_recording, stored_motions
+from mocap.readers.formats import list_file, read_recording
 from mocap.retargeting.retarget import retarget
 from mocap.retargeting.skeleton import forward_kinematics
 from synth.standins.actions import ACTIONS
@@ -375,7 +375,7 @@ class Readers:
             good(*retarget(capture, self.body, fps=rate))
 
     def _npz(self, path: Path, on_body: bool) -> None:
-        for stored in stored_motions(path):
+        for stored in list_file(path):
             recording = read_recording(path, name=stored.name, fps=stored.fps or 30.0)
             assert len(recording.pose) == stored.frames
             good(recording.pose, recording.translation)
@@ -481,7 +481,7 @@ def test_an_archive_that_would_unpack_to_gigabytes_is_refused(tmp_path):
                 member.write(block)
         archive.writestr("trans.npy", _saved(np.zeros((rows % 1000, 3))))
         archive.writestr("mocap_framerate.npy", _saved(np.array(120)))
-    for reader in (stored_motions, read_recording):
+    for reader in (list_file, read_recording):
         with bounded(memory=1 << 28), pytest.raises(BadInput, match="array 'poses'"):
             reader(tmp_path / "a_poses.npz")
 
@@ -514,7 +514,7 @@ def test_no_array_of_objects_in_a_motion_file_can_run_code(tmp_path, member):
     }
     np.savez(tmp_path / "a_poses.npz", **(arrays | {member: trap}))
     try:
-        stored_motions(tmp_path / "a_poses.npz")
+        list_file(tmp_path / "a_poses.npz")
         read_recording(tmp_path / "a_poses.npz")
     except BadInput as error:
         assert "nothing was unpickled" in str(error)

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mocap.errors import BadInput
-from mocap.readers.smpl.archives import read_recording, stored_motions
+from mocap.readers.formats import list_file, read_recording
 from mocap.readers.smpl.surreal import list_surreal, read_surreal
 
 
@@ -42,7 +42,7 @@ def test_sequences_are_listed_with_frames_subjects_and_the_rate_of_cmu(archive):
     assert listed["h36m_S1_Directions"].subject == "h36m"
     assert listed["01_01"].fps == listed["h36m_S1_Directions"].fps == 120.0
     assert listed["89_01"].fps == listed["ung_89_01"].fps == 60.0  # CMU recorded these at 60
-    assert stored_motions(path) == list_surreal(path)
+    assert list_file(path) == list_surreal(path)
 
 
 def test_a_sequence_is_read_in_our_world_whatever_the_others_are(archive, body):
