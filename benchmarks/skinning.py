@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from mocap.bodies.body import PARENTS, Body, parts_of_faces
+from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning
 
 VERTICES, FACES = 6890, 13776

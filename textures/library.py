@@ -28,8 +28,9 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class TextureEntry:
-    """One line of textures.jsonl. ``file`` is relative to the folder; ``identity`` and ``camera``
-    are text.
+    """One line of textures.jsonl.
+
+    `file` is relative to the folder; `identity` and `camera` are text.
     """
 
     file: str
@@ -49,12 +50,16 @@ class TextureEntry:
 def read_library(
     folder: Path, body: Body | None = None, *, skip_missing: bool = False
 ) -> list[TextureEntry]:
-    """The textures of a folder, in the manifest's order. With ``skip_missing``, lines whose PNG
-    is gone are left out. With ``body``, textures of another UV
-    layout are refused.
+    """The textures of a folder, in the manifest's order.
 
-    Raises BadInput, with file and line, for a missing or damaged manifest, a missing field, a
-    missing PNG, an unknown split or a wrong layout.
+    Args:
+        folder: the library.
+        body: textures of another UV layout than its own are refused.
+        skip_missing: leave out lines whose PNG is gone.
+
+    Raises:
+        BadInput: with file and line, for a missing or damaged manifest, a missing field, a missing PNG,
+            an unknown split or a wrong layout.
     """
     folder = Path(folder)
     manifest = folder / MANIFEST
@@ -76,7 +81,7 @@ def read_library(
                 f"{manifest}, line {number}: {path} is missing; harvest again or remove the line"
             )
         if body is not None:
-            check_layout(entry.uv_layout, body, str(path))
+            check_layout(entry.uv_layout, body.mesh, str(path))
         entries.append(entry)
     if not entries and not skip_missing:
         raise BadInput(f"{manifest}: lists no texture; harvest some with `synth harvest-textures`")
@@ -117,33 +122,32 @@ def sha256_of(path: Path) -> str:
 
 
 def assign_splits(
-    identities: Iterable[str], known: Mapping[str, str] | None = None, *, held_out: float = 0.1
+    identities: Iterable[str], assigned: Mapping[str, str] | None = None, *, held_out: float = 0.1
 ) -> dict[str, str]:
-    """A split for each identity, so that no person is in two: about ``held_out`` of them in val and
-    as many in test.
+    """A split for each identity, so that no person is in two.
 
-    The order is that of a hash of the name, so it depends neither on file order nor on a seed. From
-    three identities on, every split has one. Identities in ``known`` keep theirs.
+    About `held_out` of them are in val and as many in test. The order is that of a hash of the name, so it depends neither on file order nor on a seed. From
+    three identities on, every split has one. Identities in `assigned` keep theirs.
     """
-    splits = dict(known or {})
+    splits = dict(assigned or {})
     new = sorted(
         set(identities) - set(splits), key=lambda name: hashlib.sha256(name.encode()).hexdigest()
     )
     total = len(new) + len(splits)
-    wanted = max(1, round(held_out * total)) if total >= 3 else 0
+    share = max(1, round(held_out * total)) if total >= 3 else 0
     for name in new:
         counts = {split: sum(1 for s in splits.values() if s == split) for split in SPLITS}
-        splits[name] = next((s for s in ("test", "val") if counts[s] < wanted), "train")
+        splits[name] = next((s for s in ("test", "val") if counts[s] < share), "train")
     return splits
 
 
-def _parse(line: str, place: str) -> TextureEntry:
+def _parse(line: str, label: str) -> TextureEntry:
     try:
         fields = json.loads(line)
         names = {f.name for f in dataclasses.fields(TextureEntry)}
         entry = TextureEntry(**{k: v for k, v in fields.items() if k in names})
     except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise BadInput(f"{place}: not a texture's line ({error}); harvest again") from None
+        raise BadInput(f"{label}: not a texture's line ({error}); harvest again") from None
     if entry.split not in SPLITS:
-        raise BadInput(f"{place}: split {entry.split!r}; expected one of {', '.join(SPLITS)}")
+        raise BadInput(f"{label}: split {entry.split!r}; expected one of {', '.join(SPLITS)}")
     return entry

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mocap.bodies.mesh import HAND, HEAD, Mesh
+
 JOINT_NAMES: tuple[str, ...] = (
     "pelvis",
     "left_hip",
@@ -79,44 +81,74 @@ HAND_PARTS = tuple(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Body:
-    """One body model.
+    """A mesh with SMPL's skeleton, skinning and shape space.
 
     Frame: right-handed, metres, y up; the template faces +z and its left arm points to +x.
 
-    name: what the body is ("free", "smpl:basicModel_f", ...).
+    mesh: faces, UVs and parts (SURREAL's 1..24) and the template, the mean shape in the T-pose.
     build: which edition of it: what is filmed with one does not fit another, whatever the name.
-    uv_layout: name of the UV layout; textures carry it and are refused on another.
-    template: (V, 3) float32, mean shape in the T-pose.
     shape_directions: (V, 3, 10) float32, metres per unit of beta; betas ~ N(0, 1) span the population.
     joint_regressor: (24, V) float32; joints = joint_regressor @ shaped vertices.
     weights: (V, 24) float32 skinning weights; rows sum to 1.
-    faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
-    uv: (T, 2) float32, (0, 0) at the bottom-left of the texture image.
-    uv_faces: (F, 3) int32 indices into `uv`.
-    face_parts: (F,) uint8, SURREAL's 1..24.
-    head_faces, hand_faces: (F,) bool.
     pose_directions: (V, 3, 207) float32 pose-dependent corrections (SMPL's posedirs), or None where the
         body has none, as the free body.
     notes: what of its source the body does not hold, in words.
     """
 
-    name: str
-    uv_layout: str
-    template: np.ndarray
+    mesh: Mesh
     shape_directions: np.ndarray
     joint_regressor: np.ndarray
     weights: np.ndarray
-    faces: np.ndarray
-    uv: np.ndarray
-    uv_faces: np.ndarray
-    face_parts: np.ndarray
-    head_faces: np.ndarray
-    hand_faces: np.ndarray
     pose_directions: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     build: str = ""
+
+    @property
+    def name(self) -> str:
+        """The mesh's name."""
+        return self.mesh.name
+
+    @property
+    def uv_layout(self) -> str:
+        """The mesh's UV layout."""
+        return self.mesh.uv_layout
+
+    @property
+    def template(self) -> np.ndarray:
+        """(V, 3) float32, mean shape in the T-pose: the mesh's vertices."""
+        return self.mesh.vertices
+
+    @property
+    def faces(self) -> np.ndarray:
+        """(F, 3) int32, the mesh's faces."""
+        return self.mesh.faces
+
+    @property
+    def uv(self) -> np.ndarray:
+        """(T, 2) float32, the mesh's UVs."""
+        return self.mesh.uv
+
+    @property
+    def uv_faces(self) -> np.ndarray:
+        """(F, 3) int32, the mesh's indices into `uv`."""
+        return self.mesh.uv_faces
+
+    @property
+    def face_parts(self) -> np.ndarray:
+        """(F,) uint8, SURREAL's 1..24."""
+        return self.mesh.face_parts
+
+    @property
+    def head_faces(self) -> np.ndarray:
+        """(F,) bool, the faces of the head."""
+        return self.mesh.face_group(HEAD)
+
+    @property
+    def hand_faces(self) -> np.ndarray:
+        """(F,) bool, the faces of both hands."""
+        return self.mesh.face_group(HAND)
 
     @property
     def rest_joints(self) -> np.ndarray:
@@ -130,3 +162,8 @@ def parts_of_faces(faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
     faces (F, 3) int, weights (V, 24) float -> (F,) uint8 in 1..24.
     """
     return (weights[faces].sum(axis=1).argmax(axis=1) + 1).astype(np.uint8)
+
+
+def head_and_hands(face_parts: np.ndarray) -> dict[str, np.ndarray]:
+    """The face groups of a body whose faces have SURREAL's parts (F,) uint8."""
+    return {HEAD: face_parts == HEAD_PART, HAND: np.isin(face_parts, HAND_PARTS)}

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.bodies.body import HAND_PARTS, HEAD_PART, JOINT_NAMES, PARENTS, Body, parts_of_faces
+from mocap.bodies.body import JOINT_NAMES, PARENTS, Body, head_and_hands, parts_of_faces
+from mocap.bodies.mesh import HAND, HEAD, Mesh
 from mocap.errors import BadInput
 from mocap.files import cache_folder, written_whole
 
@@ -78,6 +79,11 @@ _AGES = (18.0, 75.0)
 # Where on Anny's scale from man (0) to woman (1) a sex is drawn; one half belongs to the men.
 _SEXES = {"neutral": (0.0, 1.0), "female": (0.501, 1.0), "male": (0.0, 0.5)}
 GENDERS = tuple(_SEXES)
+_CACHED = (
+    *("template", "shape_directions", "joint_regressor", "weights", "faces", "uv", "uv_faces"),
+    *("face_parts", "head_faces", "hand_faces"),
+)
+"""Arrays of the cached .npz, by the names that a `Body` has for them."""
 
 
 def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Body:
@@ -91,12 +97,26 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
     if not path.exists():
         body = build_free_body(gender)
         with written_whole(path) as temporary:
-            arrays = {k: v for k, v in vars(body).items() if isinstance(v, np.ndarray)}
-            np.savez(temporary, **arrays)
+            np.savez(temporary, **{name: getattr(body, name) for name in _CACHED})
         return body
     with np.load(path, allow_pickle=False) as arrays:
-        arrays = {name: arrays[name] for name in arrays}
-    return Body(name=_name(gender), build=str(BUILD), uv_layout=UV_LAYOUT, **arrays)
+        stored = {name: arrays[name] for name in _CACHED}
+    return Body(
+        mesh=Mesh(
+            name=_name(gender),
+            uv_layout=UV_LAYOUT,
+            vertices=stored["template"],
+            faces=stored["faces"],
+            uv=stored["uv"],
+            uv_faces=stored["uv_faces"],
+            face_parts=stored["face_parts"],
+            face_groups={HEAD: stored["head_faces"], HAND: stored["hand_faces"]},
+        ),
+        build=str(BUILD),
+        shape_directions=stored["shape_directions"],
+        joint_regressor=stored["joint_regressor"],
+        weights=stored["weights"],
+    )
 
 
 def _tagged(gender: str) -> str:
@@ -357,17 +377,18 @@ def build_free_body(gender: str = "neutral") -> Body:
     )
     face_parts = parts_of_faces(faces, weights)
     return Body(
-        name=_name(gender),
+        mesh=Mesh(
+            name=_name(gender),
+            uv_layout=UV_LAYOUT,
+            vertices=template.astype(np.float32),
+            faces=faces,
+            uv=model.texture_coordinates.numpy().astype(np.float32),
+            uv_faces=uv_faces,
+            face_parts=face_parts,
+            face_groups=head_and_hands(face_parts),
+        ),
         build=str(BUILD),
-        uv_layout=UV_LAYOUT,
-        template=template.astype(np.float32),
         shape_directions=directions.astype(np.float32),
         joint_regressor=regressor.astype(np.float32),
         weights=weights.astype(np.float32),
-        faces=faces,
-        uv=model.texture_coordinates.numpy().astype(np.float32),
-        uv_faces=uv_faces,
-        face_parts=face_parts,
-        head_faces=face_parts == HEAD_PART,
-        hand_faces=np.isin(face_parts, HAND_PARTS),
     )

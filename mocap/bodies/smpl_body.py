@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.bodies.body import HAND_PARTS, HEAD_PART, JOINT_NAMES, Body, parts_of_faces
+from mocap.bodies.body import JOINT_NAMES, Body, head_and_hands, parts_of_faces
+from mocap.bodies.mesh import Mesh
 from mocap.bodies.smpl_files import BETAS, BODY_JOINTS, HIERARCHIES, SmplFile, read_smpl_file
 from mocap.errors import BadInput
 
@@ -134,19 +135,20 @@ def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
     weights, regressor, corrections = _of_24_joints(model)
     face_parts = parts_of_faces(model.faces, weights)
     return Body(
-        name=f"{model.kind.replace('-', '').lower()}:{model.path.stem}",
+        mesh=Mesh(
+            name=f"{model.kind.replace('-', '').lower()}:{model.path.stem}",
+            uv_layout=layout,
+            vertices=model.template,
+            faces=model.faces,
+            uv=coordinates,
+            uv_faces=uv_faces,
+            face_parts=face_parts,
+            face_groups=head_and_hands(face_parts),
+        ),
         build=_build(model),
-        uv_layout=layout,
-        template=model.template,
         shape_directions=np.ascontiguousarray(model.shape_directions[:, :, :BETAS]),
         joint_regressor=regressor,
         weights=weights,
-        faces=model.faces,
-        uv=coordinates,
-        uv_faces=uv_faces,
-        face_parts=face_parts,
-        head_faces=face_parts == HEAD_PART,
-        hand_faces=np.isin(face_parts, HAND_PARTS),
         pose_directions=corrections,
         notes=(*_left_out(model), *notes),
     )

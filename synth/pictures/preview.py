@@ -124,7 +124,7 @@ def read_texture(path: Path | str, body: Body) -> np.ndarray:
     if (path.parent / MANIFEST).is_file():
         for entry in read_library(path.parent, skip_missing=True):
             if entry.file == path.name:
-                check_layout(entry.uv_layout, body, str(path))
+                check_layout(entry.uv_layout, body.mesh, str(path))
     return image
 
 
@@ -268,10 +268,7 @@ def film_motion(
 
     ``out`` is NAME.mp4 by default; the strip gets the same name with .png. Raises BadInput.
     """
-    try:
-        entry = find_motion(motion, name, fps=source_fps)
-    except BadInput as error:
-        raise BadInput(str(error).replace("with --fps", "with --source-fps")) from error
+    entry = find_motion(motion, name, fps=source_fps)
     path = Path(out) if out is not None else Path(f"{entry.name}.mp4")
     if path.suffix.lower() != ".mp4":
         raise BadInput(f"{path}: found the ending '{path.suffix}', expected --out FILE.mp4")

@@ -31,7 +31,7 @@ _SHIFT = 4  # fractional bits of drawn positions
 def side_texture(body: Body, size: int = 256) -> np.ndarray:
     """RGB uint8 (S, S, 3): left limbs orange, right limbs blue, a chest lighter than the back, and a
     head with skin and eyes in front and hair behind. For any UV layout."""
-    texels = atlas(body, size)
+    texels = atlas(body.mesh, size)
     covered = texels.covered
     outward = vertex_normals(body.template, body.faces)
     ahead = interpolate(texels, body.faces, outward)[..., 2]
@@ -77,7 +77,7 @@ class PosedBody:
         part, window = _window(camera, self.vertices)
         image[part], _ = render_textured(
             visibility(self.vertices, self.body.faces, window),
-            self.body,
+            self.body.mesh,
             self.vertices,
             self.texture,
             position=camera.position,

@@ -159,7 +159,7 @@ def film_video(
         fine = visibility(corners, body.faces, camera.scaled(SUPERSAMPLING))
         colour = radiance(
             fine,
-            body,
+            body.mesh,
             corners,
             setting.texture,
             position=camera.position,

@@ -42,7 +42,7 @@ class Mannequin:
 
 def mannequin(body: Body, size: int = 256) -> Mannequin:
     """Prepare ``body`` for painting textures of ``size`` x ``size`` texels."""
-    texels = atlas(body, size)
+    texels = atlas(body.mesh, size)
     covered = texels.covered
     position = interpolate(texels, body.faces, body.template)[covered]
     normals = vertex_normals(body.template, body.faces).astype(np.float32)

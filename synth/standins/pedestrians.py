@@ -170,7 +170,7 @@ def _crop(
     fine = visibility(vertices, body.faces, camera.scaled(SUPERSAMPLING))
     colour = radiance(
         fine,
-        body,
+        body.mesh,
         vertices,
         texture,
         position=camera.position,
@@ -196,7 +196,7 @@ def _crop(
     return {
         "image": develop(rng, image, style),
         "mask": seen.covered,
-        "uv": texel_map(seen, body),
+        "uv": texel_map(seen, body.mesh),
         "parts": parts(seen, body.face_parts),
         "intrinsics": camera.intrinsics,
         "rotation": camera.rotation,

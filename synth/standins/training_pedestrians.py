@@ -267,7 +267,7 @@ def _crop(
     light, sun = _light(rng)
     colour = radiance(
         buffer,
-        body,
+        body.mesh,
         vertices,
         texture,
         position=large.position,
@@ -283,7 +283,7 @@ def _crop(
     encoded[seen] = linear_to_srgb(summed[seen] / soft[seen][:, None])
     image = to_bytes(encoded)
     exact = visibility(vertices, body.faces, camera)
-    uv = texel_map(exact, body)
+    uv = texel_map(exact, body.mesh)
     if exact.covered.any():
         image, uv = fill_gutters(image, seen), fill_gutters(uv, exact.covered)
     pixels, _ = camera.project(joints)

@@ -128,7 +128,7 @@ def bank_of_photographs(
         )
         for i, image in enumerate(images):
             buffer = visibility(vertices[i], body.faces, fit.cameras[i])
-            uv = texel_map(buffer, body)
+            uv = texel_map(buffer, body.mesh)
             pixels, depth = fit.cameras[i].project(joints[i])
             focal = fit.cameras[i].intrinsics[1, 1]
             crop = {

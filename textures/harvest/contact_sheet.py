@@ -68,7 +68,7 @@ def lit_body(
     scene = cv2.resize(background, (large.width, large.height), interpolation=cv2.INTER_LINEAR)
     image, _ = render_textured(
         visibility(vertices, body.faces, large),
-        body,
+        body.mesh,
         vertices,
         texture,
         position=large.position,

@@ -171,7 +171,7 @@ class Harvester:
             mask = torch.from_numpy(buffer.covered).float()[None, None].to(self.device)
             person = cv2.resize(fit.person[i], (image.shape[1], image.shape[0])) > 0.5
             union = (person | buffer.covered).sum()
-            uv = torch.from_numpy(texel_map(buffer, self.body))[None].to(self.device)
+            uv = torch.from_numpy(texel_map(buffer, self.body.mesh))[None].to(self.device)
             crop = image_batch(image[None]).to(self.device)
             grey = torch.zeros_like(crop)
             made = composite(render(textures[i : i + 1], uv), mask, grey)

@@ -51,8 +51,8 @@ class TexelGeometry:
 
 def texel_geometry(body: Body, size: int) -> TexelGeometry:
     """Work out the geometry of a body's texture of ``size`` x ``size`` texels."""
-    texels = atlas(body, size)
-    masks = masks_of_atlas(texels, body)
+    texels = atlas(body.mesh, size)
+    masks = masks_of_atlas(texels, body.mesh)
     covered = masks.covered
     position = interpolate(texels, body.faces, body.template)[covered].astype(np.float64)
     normal = interpolate(texels, body.faces, vertex_normals(body.template, body.faces))[covered]

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from mocap.bodies.body import Body
+from mocap.bodies.mesh import Mesh
 from textures.visibility.buffer import VisibilityBuffer, interpolate
 from textures.visibility.uv_layout import grid_positions
 
 
-def texel_map(buffer: VisibilityBuffer, body: Body) -> np.ndarray:
+def texel_map(buffer: VisibilityBuffer, mesh: Mesh) -> np.ndarray:
     """Which texel each pixel sees: UVs (H,W,2) float32, 0 on background (see ``buffer.covered``).
 
     This is the paper's rendering tensor, for a texture of any size.
     """
-    return interpolate(buffer, body.uv_faces, body.uv)
+    return interpolate(buffer, mesh.uv_faces, mesh.uv)
 
 
 def render(textures: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:

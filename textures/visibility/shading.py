@@ -15,7 +15,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from mocap.bodies.body import Body
+from mocap.bodies.mesh import Mesh
 from textures.visibility.buffer import VisibilityBuffer, vertex_normals
 from textures.visibility.uv_layout import bilinear
 
@@ -170,7 +170,7 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
 
 def radiance(
     buffer: VisibilityBuffer,
-    body: Body,
+    mesh: Mesh,
     vertices: np.ndarray,
     texture: np.ndarray,
     *,
@@ -178,7 +178,7 @@ def radiance(
     coefficients: np.ndarray,
     sun: np.ndarray | tuple[float, float, float] = NO_SUN,
 ) -> np.ndarray:
-    """Linear colour of the body at each pixel, (H,W,3) float32, 0 on background.
+    """Linear colour of the mesh at each pixel, (H,W,3) float32, 0 on background.
 
     ``texture`` (S,S,3) RGB, uint8 or float in [0, 1], sRGB-encoded. ``position`` (3,) of the camera
     in the world turns the normals of faces seen from behind. ``sun`` (3,): direction towards a
@@ -189,11 +189,11 @@ def radiance(
     _shade(
         buffer.face,
         buffer.barycentric,
-        body.faces,
-        body.uv_faces,
-        body.uv,
-        vertex_normals(vertices, body.faces),
-        _facing(body.faces, vertices, np.asarray(position, dtype=np.float64)),
+        mesh.faces,
+        mesh.uv_faces,
+        mesh.uv,
+        vertex_normals(vertices, mesh.faces),
+        _facing(mesh.faces, vertices, np.asarray(position, dtype=np.float64)),
         np.ascontiguousarray(texture),
         1 / 255.0 if texture.dtype == np.uint8 else 1.0,
         np.asarray(coefficients, dtype=np.float64),
@@ -205,7 +205,7 @@ def radiance(
 
 def render_textured(
     buffer: VisibilityBuffer,
-    body: Body,
+    mesh: Mesh,
     vertices: np.ndarray,
     texture: np.ndarray,
     *,
@@ -214,14 +214,14 @@ def render_textured(
     background: np.ndarray,
     sun: np.ndarray | tuple[float, float, float] = NO_SUN,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The textured, lit body over ``background`` (H,W,3) uint8.
+    """The textured, lit mesh over ``background`` (H,W,3) uint8.
 
     Returns RGB uint8 (H,W,3) and mask (H,W) bool. One sample a pixel, so the
     mask is exactly the buffer's. Other arguments as in `radiance`.
     """
     colour = radiance(
         buffer,
-        body,
+        mesh,
         vertices,
         texture,
         position=position,

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from scipy.spatial import cKDTree
 
-from mocap.bodies.body import Body
+from mocap.bodies.mesh import HAND, HEAD, Mesh
 from mocap.errors import BadInput
 from textures.visibility.buffer import VisibilityBuffer, interpolate
 from textures.visibility.rasterisation import rasterise
@@ -81,14 +81,14 @@ def sample_texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     return out.reshape((*uv.shape[:-1], texture.shape[2]))
 
 
-def atlas(body: Body, size: int) -> VisibilityBuffer:
+def atlas(mesh: Mesh, size: int) -> VisibilityBuffer:
     """The surface point of each texel of a ``size`` x ``size`` texture (face -1: no surface there).
 
-    Use with `visibility.interpolate`: ``interpolate(atlas(body, 256), body.faces, body.template)``
-    is each texel's position on the T-posed body.
+    Use with `visibility.interpolate`: ``interpolate(atlas(mesh, 256), mesh.faces, mesh.vertices)``
+    is each texel's position on the template (of a body: T-posed).
     """
-    positions = texel_positions(np.asarray(body.uv, dtype=np.float64), size)
-    faces = np.ascontiguousarray(body.uv_faces, dtype=np.int32)
+    positions = texel_positions(np.asarray(mesh.uv, dtype=np.float64), size)
+    faces = np.ascontiguousarray(mesh.uv_faces, dtype=np.int32)
     face, barycentric = rasterise(positions, np.ones(len(positions)), faces, size, size)
     return VisibilityBuffer(face=face, barycentric=barycentric)
 
@@ -102,34 +102,34 @@ class TexelMasks:
     hand: np.ndarray
 
 
-def texel_masks(body: Body, size: int) -> TexelMasks:
-    """Masks of the texels that lie on the body, on its head and on its hands."""
-    return masks_of_atlas(atlas(body, size), body)
+def texel_masks(mesh: Mesh, size: int) -> TexelMasks:
+    """Masks of the texels that lie on the mesh, on its head and on its hands."""
+    return masks_of_atlas(atlas(mesh, size), mesh)
 
 
-def masks_of_atlas(texels: VisibilityBuffer, body: Body) -> TexelMasks:
+def masks_of_atlas(texels: VisibilityBuffer, mesh: Mesh) -> TexelMasks:
     """The same as `texel_masks` from an atlas that is at hand already."""
     covered = texels.covered
     return TexelMasks(
         covered=covered,
-        head=covered & body.head_faces[texels.face],
-        hand=covered & body.hand_faces[texels.face],
+        head=covered & mesh.face_group(HEAD)[texels.face],
+        hand=covered & mesh.face_group(HAND)[texels.face],
     )
 
 
-def mirrored_texels(body: Body, size: int) -> np.ndarray:
-    """Each texel's twin on the other side of the body: (S,S) int64 numbers, row * S + column; -1
-    where no surface is.
+def mirrored_texels(mesh: Mesh, size: int) -> np.ndarray:
+    """Each texel's twin on the other side of the mesh, (S,S) int64.
 
-    The twin is the texel whose point on the T-posed template is nearest to the mirror image (left for
+    The numbers are row * S + column, -1 where no surface is. The twin is the texel whose point on the
+    template (of a body: T-posed) is nearest to the mirror image (left for
     right) of this texel's point. ``texture.reshape(S * S, -1)[twins]`` is the texture of the mirrored
     person, wherever ``twins >= 0``.
     """
-    texels = atlas(body, size)
+    texels = atlas(mesh, size)
     covered = texels.covered
     twins = np.full((size, size), -1, np.int64)
     if covered.any():
-        position = interpolate(texels, body.faces, body.template)[covered].astype(np.float64)
+        position = interpolate(texels, mesh.faces, mesh.vertices)[covered].astype(np.float64)
         nearest = cKDTree(position).query(position * (-1, 1, 1))[1]
         twins[covered] = np.flatnonzero(covered)[nearest]
     return twins
@@ -151,13 +151,13 @@ def fill_gutters(texture: np.ndarray, covered: np.ndarray) -> np.ndarray:
     return flat[source[labels]].reshape(texture.shape)
 
 
-def check_layout(texture_layout: str, body: Body, texture: str = "texture") -> None:
-    """Raise BadInput when a texture of one UV layout is to be put on a body of another.
+def check_layout(texture_layout: str, mesh: Mesh, texture: str = "texture") -> None:
+    """Raise BadInput when a texture of one UV layout is to be put on a mesh of another.
 
     ``texture`` names the texture in the message (its file).
     """
-    if texture_layout != body.uv_layout:
+    if texture_layout != mesh.uv_layout:
         raise BadInput(
-            f"{texture}: made for UV layout {texture_layout!r}, but body {body.name!r} has "
-            f"{body.uv_layout!r}; use a body of that layout or harvest the texture for this one"
+            f"{texture}: made for UV layout {texture_layout!r}, but body {mesh.name!r} has "
+            f"{mesh.uv_layout!r}; use a body of that layout or harvest the texture for this one"
         )

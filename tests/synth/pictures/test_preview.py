@@ -148,7 +148,7 @@ def test_left_is_orange_on_the_right_of_a_front_view(body, stick):
 
 
 def test_the_painted_face_is_on_the_front_of_the_head(body):
-    texels = atlas(body, 256)
+    texels = atlas(body.mesh, 256)
     head = texels.covered & body.head_faces[texels.face]
     place = interpolate(texels, body.faces, body.template)
     skin_ = head & (side_texture(body)[..., 0] > 200)

@@ -10,6 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mocap.bodies.body import Body
+from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, skin
 from synth.scene.ground_truth import CHANNELS, TOLERANCE, GroundTruth, ground_truth
 from tests.textures.ray_casting import cast_rays

@@ -57,7 +57,7 @@ def test_mask_and_uv_are_those_of_the_body_and_camera_given(body, skinning, peop
         agree = buffer.covered == people.mask[n]
         assert agree.mean() > 0.999
         both = buffer.covered & people.mask[n]
-        near = np.abs(texel_map(buffer, body) - people.uv[n]).max(axis=-1)[both]
+        near = np.abs(texel_map(buffer, body.mesh) - people.uv[n]).max(axis=-1)[both]
         assert np.quantile(near, 0.98) < 1e-3
 
 

@@ -59,7 +59,7 @@ def seen(body, model):
             height=220,
         )
         buffer = visibility(body.template, body.faces, camera)
-        colours = sample_texture(texture, texel_map(buffer, body)) / 255
+        colours = sample_texture(texture, texel_map(buffer, body.mesh)) / 255
         return colours, interpolate(buffer, body.faces, body.template), buffer.covered
 
     return look

@@ -56,7 +56,7 @@ def test_a_texture_comes_back_where_it_is_seen(body, geometry, standing):
     """
     vertices, camera = standing
     place = (geometry.code.transpose(1, 2, 0) * 110 + 127).astype(np.uint8)
-    uv = texel_map(visibility(vertices, body.faces, camera), body)
+    uv = texel_map(visibility(vertices, body.faces, camera), body.mesh)
     crop = torch.from_numpy(sample_texture(place, uv)).permute(2, 0, 1)[None]
     positions, kinds = source_pixels(geometry, body, vertices, camera)
     found = projection_input(

@@ -76,7 +76,7 @@ def test_body_under_ambient_light_shows_its_texture(body):
     background = np.random.default_rng(0).integers(0, 255, (128, 64, 3), dtype=np.uint8)
     image, mask = render_textured(
         buffer,
-        body,
+        body.mesh,
         body.template,
         texture,
         position=camera.position,
@@ -97,7 +97,7 @@ def test_light_falls_on_the_normals_that_visibility_reports(body):
     sun = np.array([0.2, 0.3, 0.1])
     colour = radiance(
         buffer,
-        body,
+        body.mesh,
         body.template,
         white,
         position=camera.position,

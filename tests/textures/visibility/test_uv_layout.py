@@ -67,24 +67,24 @@ def test_agrees_with_grid_sample(seed, size):
 def test_texel_map_and_atlas_are_inverse(body):
     """A texture that holds each texel's T-pose position shows every pixel its own position."""
     size = 256
-    texels = atlas(body, size)
+    texels = atlas(body.mesh, size)
     positions = fill_gutters(interpolate(texels, body.faces, body.template), texels.covered)
     camera = look_at((1.0, 0.2, 4), (0, -0.3, 0), focal=250, width=128, height=192)
     buffer = visibility(body.template, body.faces, camera)
-    seen = sample_texture(positions, texel_map(buffer, body))[buffer.covered]
+    seen = sample_texture(positions, texel_map(buffer, body.mesh))[buffer.covered]
     truth = interpolate(buffer, body.faces, body.template)[buffer.covered]
     error = np.linalg.norm(seen - truth, axis=1)
     assert np.median(error) < 0.002
     assert np.quantile(error, 0.99) < 0.02
     # Flipping the texture upside down breaks it: the test can tell.
-    flipped = sample_texture(positions[::-1], texel_map(buffer, body))[buffer.covered]
+    flipped = sample_texture(positions[::-1], texel_map(buffer, body.mesh))[buffer.covered]
     assert np.median(np.linalg.norm(flipped - truth, axis=1)) > 0.2
 
 
 def test_masks_lie_on_the_head_and_hands(body):
     size = 128
-    masks = texel_masks(body, size)
-    texels = atlas(body, size)
+    masks = texel_masks(body.mesh, size)
+    texels = atlas(body.mesh, size)
     positions = interpolate(texels, body.faces, body.template)
     joints = body.rest_joints
     assert not (masks.head & masks.hand).any()
@@ -106,17 +106,17 @@ def test_gutters_take_the_nearest_colour():
 
 
 def test_a_texture_of_another_layout_is_refused(body):
-    check_layout(body.uv_layout, body)
+    check_layout(body.uv_layout, body.mesh)
     with pytest.raises(BadInput, match=r"crop\.png: made for UV layout 'smpl'"):
-        check_layout("smpl", body, "crop.png")
+        check_layout("smpl", body.mesh, "crop.png")
     with pytest.raises(BadInput):
-        check_layout(body.uv_layout, replace(body, uv_layout="other"))
+        check_layout(body.uv_layout, replace(body.mesh, uv_layout="other"))
 
 
 def test_mirrored_texels_swap_left_and_right(body):
     size = 256
-    twins = mirrored_texels(body, size)
-    texels = atlas(body, size)
+    twins = mirrored_texels(body.mesh, size)
+    texels = atlas(body.mesh, size)
     covered = texels.covered
     assert ((twins >= 0) == covered).all()
     positions = interpolate(texels, body.faces, body.template.astype(np.float64))[covered]
