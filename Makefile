@@ -26,21 +26,22 @@ demo: $(VENV)/.installed
 	@echo "[1/9] motions of 17 actions (stand-in for CMU's)"
 	@$(SYNTH) standins motions --out $(DEMO)/motions --seed 1
 	@echo "[2/9] pedestrian crops (stand-in for Market-1501)"
-	@$(SYNTH) standins pedestrians --out $(DEMO)/market --seed 2 --train-identities 32 --test-identities 8 \
-		--images-per-camera 1 --distractors 8 --junk 4
+	@$(SYNTH) standins pedestrians --out $(DEMO)/market --seed 2 --count-train-identities 32 \
+		--count-test-identities 8 \
+		--count-images-per-camera 1 --count-distractors 8 --count-junk 4
 	@echo "[3/9] action videos (stand-in for UCF101)"
 	@$(SYNTH) standins actions --out $(DEMO)/ucf101 --seed 3 --workers $(WORKERS)
 	@echo "[4/9] a texture for each pedestrian crop"
 	@$(SYNTH) harvest-textures --images $(DEMO)/market --split train --out $(DEMO)/textures
 	@echo "[5/9] films of the motions in the textures, by Blender"
 	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/films \
-		--clips 34 --frames 32 --seed 4 --workers $(WORKERS)
+		--count-clips 34 --frames 32 --seed 4 --workers $(WORKERS)
 	@echo "[6/9] many more of them, to learn from, by the quick engine"
 	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/training-films \
-		--clips 680 --frames 32 --seed 5 --engine raster --channels segm --workers $(WORKERS)
+		--count-clips 680 --frames 32 --seed 5 --engine raster --channels segm --workers $(WORKERS)
 	@echo "[7/9] whether the films' pictures and labels agree"
 	@$(SYNTH) check $(DEMO)/films --workers $(WORKERS) --picture $(DEMO)/channels.jpg
-	@$(SYNTH) check $(DEMO)/training-films --clips 17 --workers $(WORKERS)
+	@$(SYNTH) check $(DEMO)/training-films --count-clips 17 --workers $(WORKERS)
 	@echo "[8/9] what the films are worth to a non-local network"
 	@$(SYNTH) eval-ucf101 --films $(DEMO)/training-films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition
 	@echo "[9/9] the report"

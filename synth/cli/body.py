@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
+from synth.cli.options import FILE, out_option, uv_option
+
 
 @click.command("body")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=FILE, required=False)
 @click.option(
     "--gender",
     type=click.Choice(["neutral", "female", "male"]),
-    help="Which free body (without FILE).  [default: neutral]",
+    help="Which free body (without FILE); default neutral.",
 )
-@click.option("--uv", type=click.Path(path_type=Path), help="The .obj with the UVs of FILE.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write a turntable: a .mp4 film or a .png sheet."
-)
+@uv_option
+@out_option("a turntable, a .mp4 film or a .png sheet", required=False)
 def body(file: Path | None, gender: str | None, uv: Path | None, out: Path | None) -> None:
     """Show what a body holds: joints, betas, UV layout, parts, and what was left out of it.
 
@@ -30,8 +30,8 @@ def body(file: Path | None, gender: str | None, uv: Path | None, out: Path | Non
         from synth.pictures.turntable import check_suffix, write_turntable
 
         check_suffix(out)
-    found = load_body(file, uv=uv, gender=gender)
-    click.echo(describe(found))
+    loaded = load_body(file, uv=uv, gender=gender)
+    click.echo(describe(loaded))
     if out is not None:
-        write_turntable(found, out)
+        write_turntable(loaded, out)
         click.echo(f"turntable: {out}")

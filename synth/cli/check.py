@@ -1,4 +1,4 @@
-"""`synth check`."""
+"""`synth check`: whether films and their labels agree."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from pathlib import Path
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from synth.cli.options import COUNT, FILE, body_option, strict_option, uv_option, workers_option
 
 
 @click.command("check")
-@click.argument("folder", type=FOLDER)
-@click.option("--clips", type=int, help="Only so many clips, evenly spread; default all.")
-@click.option("--workers", type=int, help="Processes; default one for each core.")
-@click.option("--body", type=FOLDER, help="SMPL, SMPL-H or SMPL-X file; default: free body.")
-@click.option("--uv", type=FOLDER, help=".obj with the UVs of --body.")
+@click.argument("folder", type=FILE)
+@click.option("--count-clips", type=COUNT, help="Only so many clips, evenly spread; default all.")
+@workers_option
+@body_option
+@uv_option
 @click.option(
     "--backgrounds",
-    type=FOLDER,
-    help="Photographs that stand behind the people; painted ones are made again.",
+    type=FILE,
+    help="Folder of the photographs behind the people; painted scenes need none.",
 )
 @click.option(
-    "--picture", type=FOLDER, help="Also write a .jpg or .png: all channels of ten clips."
+    "--picture", type=FILE, help="Also write a .jpg or .png here: all channels of ten clips."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
-@click.option("--strict", is_flag=True, help="Exit with 1 also when files of clips are missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+@strict_option
 def check(
     folder: Path,
-    clips: int | None,
+    count_clips: int | None,
     workers: int | None,
     body: Path | None,
     uv: Path | None,
@@ -51,24 +51,26 @@ def check(
         from synth.pictures.channel_sheet import write_channel_sheet
 
         write_channel_sheet(picture, folder)
-    found = inspect(
+    inspections = inspect(
         folder,
-        clips=clips,
+        clips=count_clips,
         workers=workers,
         bodies=BodySource(body, uv),
         backgrounds=backgrounds,
     )
-    bad = [inspection for inspection in found if inspection.wrong]
-    missing = [name for inspection in found for name in inspection.missing]
+    bad = [inspection for inspection in inspections if inspection.wrong]
+    missing = [name for inspection in inspections for name in inspection.missing]
     if as_json:
-        click.echo(json.dumps(summary_fields(found), indent=1))
+        click.echo(json.dumps(summary_fields(inspections), indent=1))
     else:
-        click.echo(summary_table(found))
+        click.echo(summary_table(inspections))
         for inspection in bad:
             for reason in inspection.wrong:
                 click.echo(f"bad: {inspection.stem}: {reason}")
         for name in missing:
             click.echo(f"missing: {name}")
-        click.echo(f"{len(found)} clips checked, {len(bad)} bad, {len(missing)} files missing")
+        click.echo(
+            f"{len(inspections)} clips checked, {len(bad)} bad, {len(missing)} files missing"
+        )
     if bad or (strict and missing):
         raise click.exceptions.Exit(1)

@@ -1,4 +1,4 @@
-"""`synth fetch-cmu`."""
+"""`synth fetch-cmu`: a download of CMU's motions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from pathlib import Path
 
 import click
 
+from synth.cli.options import Number, out_option
 from synth.download.cmu import ADDRESS
 
 
 @click.command("fetch-cmu")
-@click.option("--subjects", help="Which, e.g. 2,5,35-49; all of them by default.")
+@click.option("--subjects", help="Numbers, as 2,5,35-49; default all of them.")
+@out_option("the subjects' folders", default="cmu")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("cmu"), show_default=True, help="Folder."
+    "--url", default=ADDRESS, show_default=True, help="The site, at its folder of subjects."
 )
-@click.option("--url", default=ADDRESS, show_default=True, help="Where the subjects' folders are.")
 @click.option(
     "--pause",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=0.5,
     show_default=True,
     help="Seconds between two requests.",
@@ -25,7 +26,7 @@ from synth.download.cmu import ADDRESS
 def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float) -> None:
     """Download CMU's motions (.asf and .amc) from CMU's own site.
 
-    Files that are there are kept; interrupt it at any time, the same command goes on.
+    Files that exist are kept; interrupt it at any time, the same command goes on.
     """
     from tqdm import tqdm
 

@@ -9,31 +9,55 @@ from typing import Any
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    POSITIVE,
+    ChannelNames,
+    Number,
+    body_option,
+    device_option,
+    layout_option,
+    out_option,
+    parsed_by,
+    seed_option,
+    strict_option,
+    uv_option,
+    workers_option,
+)
+
+# Short names of numbers of the preset. What makes a plan is refused together with --plan.
+_PRESET_FIELDS = {
+    "frames": "windows.frames",
+    "fps": "film.fps",
+    "samples": "film.samples",
+    "engine": "film.engine",
+    "layout": "film.layout",
+    "channels": "film.channels",
+}
+_PLANNING = ("preset", "overrides", "count_clips", *_PRESET_FIELDS, "seed")
 
 
 def _source_options(command: Callable) -> Callable:
     """What both commands need: where motions, textures, backgrounds and bodies are, and the preset."""
     options = [
-        click.option(
-            "--motions", type=FOLDER, required=True, help="Folder of motions of any kind."
-        ),
+        click.option("--motions", type=FILE, required=True, help="Folder of motions of any kind."),
         click.option(
             "--textures",
-            type=FOLDER,
+            type=FILE,
             required=True,
             help="Folder of textures with textures.jsonl, as `synth harvest-textures` writes it.",
         ),
         click.option(
-            "--backgrounds", type=FOLDER, help="Folder of photographs; painted scenes by default."
+            "--backgrounds",
+            type=FILE,
+            help="Folder of the photographs behind the people; default painted scenes.",
         ),
         click.option(
-            "--environments", type=FOLDER, help="Folder of .hdr or .exr environments to light with."
+            "--environments", type=FILE, help="Folder of .hdr or .exr environments to light with."
         ),
-        click.option(
-            "--body", type=FOLDER, help="SMPL, SMPL-H or SMPL-X file; default: free body."
-        ),
-        click.option("--uv", type=FOLDER, help=".obj with the UVs of --body."),
+        body_option,
+        uv_option,
         click.option(
             "--preset",
             default="standard",
@@ -48,17 +72,31 @@ def _source_options(command: Callable) -> Callable:
             help="Override any number of the preset, as camera.distance_mean=6; may be repeated.",
         ),
         click.option(
-            "--clips", type=int, help="How many clips; default one for each window of each motion."
+            "--count-clips",
+            type=COUNT,
+            help="How many clips; default one for each window of each motion.",
         ),
-        click.option("--frames", type=int, help="Frames a clip (windows.frames)."),
-        click.option("--fps", type=float, help="Frames a second (film.fps)."),
-        click.option("--samples", type=int, help="Cycles samples a pixel (film.samples)."),
-        click.option("--engine", help="cycles or raster (film.engine)."),
-        click.option("--layout", help="surreal or compact files (film.layout)."),
-        click.option("--channels", help="Dense ground truth, with commas (film.channels)."),
-        click.option("--seed", type=int, default=0, show_default=True, help="Seed of the plan."),
-        click.option("--workers", type=int, help="Processes; default one for each core."),
-        click.option("--strict", is_flag=True, help="Refuse input of which any part is unusable."),
+        click.option("--frames", type=click.IntRange(2), help="Frames per clip (windows.frames)."),
+        click.option(
+            "--fps", type=Number(0, 1000, min_open=True), help="Frames per second (film.fps)."
+        ),
+        click.option(
+            "--samples",
+            type=click.IntRange(0),
+            help="Samples per pixel (film.samples); 0 for the engine's own.",
+        ),
+        click.option(
+            "--engine", type=click.Choice(["cycles", "raster"]), help="Renderer (film.engine)."
+        ),
+        layout_option("default the preset's (film.layout)"),
+        click.option(
+            "--channels",
+            type=ChannelNames(),
+            help="Channels with commas between, or none (film.channels).",
+        ),
+        seed_option,
+        workers_option,
+        strict_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -76,11 +114,12 @@ def _left_out(line: str) -> None:
 def _preset(options: dict[str, Any]) -> Any:
     from synth.plans.preset import read_preset
 
-    short = {"frames": "windows.frames", "fps": "film.fps", "samples": "film.samples"}
-    short |= {"engine": "film.engine", "layout": "film.layout", "channels": "film.channels"}
-    overrides = [
-        f"{field}={options[key]}" for key, field in short.items() if options[key] is not None
-    ]
+    overrides = []
+    for name, field in _PRESET_FIELDS.items():
+        value = options[name]
+        if value is not None:
+            text = str(list(value)) if isinstance(value, tuple) else str(value)
+            overrides.append(f"{field}={text}")
     return read_preset(options["preset"], [*options["overrides"], *overrides])
 
 
@@ -109,7 +148,7 @@ def _plans(options: dict[str, Any], textures: dict[str, Path]) -> tuple[Any, dic
     plans = plan_films(
         inputs,
         preset,
-        clips=options["clips"],
+        clips=options["count_clips"],
         seed=options["seed"],
         workers=options["workers"],
         report=leave_out,
@@ -121,18 +160,28 @@ def _plans(options: dict[str, Any], textures: dict[str, Path]) -> tuple[Any, dic
     return inputs, plans
 
 
+def _parse_shard(text: str) -> tuple[int, int]:
+    from synth.plans.plan_row import parse_shard
+
+    return parse_shard(text)
+
+
+def _parse_duration(text: str) -> float:
+    from synth.films.cost import parse_duration
+
+    return parse_duration(text)
+
+
 @click.command("plan")
 @_source_options
 @click.option(
     "--against",
-    type=FOLDER,
+    type=FILE,
     help="A second texture folder: two plans whose k-th clips differ in the texture alone.",
 )
-@click.option(
-    "--out", type=FOLDER, required=True, help="The plan, a .jsonl file; with --against, a folder."
-)
+@out_option("the plan, a .jsonl file; with --against, a folder")
 def plan(out: Path, against: Path | None, **options: Any) -> None:
-    """Plan films, one row a clip, and print what the plan covers.
+    """Plan films, one row per clip, and print what the plan covers.
 
     `synth render-videos --plan` films it.
     """
@@ -156,15 +205,15 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
 
 @click.command("render-videos")
 @_source_options
-@click.option("--plan", "plan_file", type=FOLDER, help="A plan that `synth plan` wrote.")
-@click.option("--out", type=FOLDER, required=True, help="Where the films go.")
+@click.option("--plan", "plan_file", type=FILE, help="A plan that `synth plan` wrote.")
+@out_option("the films")
+@device_option("cpu", "cuda", "optix", "hip", "oneapi", "metal")
 @click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="cpu, cuda, optix, hip, oneapi or metal; refused where Blender does not find it.",
+    "--shard",
+    metavar="K/N",
+    callback=parsed_by(_parse_shard),
+    help="Film every N-th clip from the K-th on (job arrays).",
 )
-@click.option("--shard", metavar="K/N", help="Film every N-th clip from the K-th on (job arrays).")
 @click.option(
     "--ray",
     metavar="ADDRESS",
@@ -173,9 +222,12 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
 @click.option(
     "--budget",
     metavar="TIME",
+    callback=parsed_by(_parse_duration),
     help="Film the part of the plan that fits into 8h, 90m or 2d, in the plan's shares of everything.",
 )
-@click.option("--max-gb", type=float, help="Film the part of the plan that fits into this room.")
+@click.option(
+    "--max-gb", type=POSITIVE, help="Film the part of the plan that fits into so many gigabytes."
+)
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -187,35 +239,32 @@ def render_videos(
     plan_file: Path | None,
     out: Path,
     device: str,
-    shard: str | None,
+    shard: tuple[int, int] | None,
     ray: str | None,
-    budget: str | None,
+    budget: float | None,
     max_gb: float | None,
     dry_run: bool,
     **options: Any,
 ) -> None:
     """Film the motions in the textures, with ground truth, in SURREAL's layout.
 
-    Interrupt it at any time; the same command goes on where it stopped.
+    Interrupt it at any time; the same command goes on where it stopped. With --strict, a clip that
+    fails is an error, too.
     """
     from mocap.bodies.loading import BodySource
-    from mocap.errors import BadInput
     from synth.films import render_videos as films
-    from synth.films.cost import parse_duration
     from synth.films.inputs import open_inputs
     from synth.films.prediction import require_room
     from synth.films.run_options import Running, require_means
     from synth.plans.coverage import coverage
-    from synth.plans.plan_row import parse_shard, read_plan
+    from synth.plans.plan_row import read_plan
 
-    if max_gb is not None and not max_gb > 0:
-        raise BadInput(f"--max-gb {max_gb:g}: expected more than 0")
     running = Running(
         workers=options["workers"],
-        device=device.lower(),
-        shard=parse_shard(shard) if shard else None,
+        device=device,
+        shard=shard,
         ray=ray,
-        budget=parse_duration(budget) if budget else None,
+        budget=budget,
         room=None if max_gb is None else max_gb * 1e9,
         began=time.monotonic(),
     )
@@ -253,17 +302,16 @@ def render_videos(
         raise click.exceptions.Exit(1)
 
 
-_PLANNING = ("preset", "overrides", "clips", "frames", "fps", "samples", "engine", "layout")
-_PLANNING += ("channels", "seed")
-
-
 def _refuse_planning(context: click.Context) -> None:
     """Raises UsageError where a plan is given and also what would make one."""
-    given = [
-        name
+    refused = [
+        parameter.opts[0]
         for name in _PLANNING
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        for parameter in context.command.params
+        if parameter.name == name
+        and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     ]
-    if given:
-        names = ", ".join("--set" if name == "overrides" else f"--{name}" for name in given)
-        raise click.UsageError(f"{names}: already decided by --plan; plan again with `synth plan`")
+    if refused:
+        raise click.UsageError(
+            f"{', '.join(refused)}: already decided by --plan; plan again with `synth plan`"
+        )

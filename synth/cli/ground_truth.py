@@ -1,4 +1,4 @@
-"""`synth ground-truth`."""
+"""`synth ground-truth`: channels of films, computed again."""
 
 from __future__ import annotations
 
@@ -6,29 +6,39 @@ from pathlib import Path
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    ChannelNames,
+    body_option,
+    layout_option,
+    out_option,
+    uv_option,
+    workers_option,
+)
 
 
 @click.command("ground-truth")
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=FILE)
 @click.option(
     "--channels",
+    type=ChannelNames(none_allowed=False),
     required=True,
-    help="What to compute, with commas: depth, segm, normal, gtflow, uv, occlusion, tracks.",
+    help="Channels with commas between: depth, segm, normal, gtflow, uv, occlusion, tracks.",
 )
-@click.option("--layout", help="surreal or compact files; default each clip's own.")
-@click.option("--out", type=FOLDER, help="Where the channels' files go; default beside the clips.")
-@click.option("--clips", type=int, help="Only so many clips, evenly spread; default all.")
-@click.option("--workers", type=int, help="Processes; default one for each core.")
-@click.option("--body", type=FOLDER, help="SMPL, SMPL-H or SMPL-X file; default: free body.")
-@click.option("--uv", type=FOLDER, help=".obj with the UVs of --body.")
+@layout_option("default each clip's own")
+@out_option("the channels' files; default beside the clips", required=False)
+@click.option("--count-clips", type=COUNT, help="Only so many clips, evenly spread; default all.")
+@workers_option
+@body_option
+@uv_option
 @click.option("--overwrite", is_flag=True, help="Write files anew that are there.")
 def ground_truth(
     folder: Path,
-    channels: str,
+    channels: tuple[str, ...],
     layout: str | None,
     out: Path | None,
-    clips: int | None,
+    count_clips: int | None,
     workers: int | None,
     body: Path | None,
     uv: Path | None,
@@ -44,10 +54,10 @@ def ground_truth(
 
     summary = recompute(
         folder,
-        [name.strip() for name in channels.split(",") if name.strip()],
+        channels,
         layout=layout,
         out=out,
-        clips=clips,
+        clips=count_clips,
         workers=workers,
         bodies=BodySource(body, uv),
         overwrite=overwrite,

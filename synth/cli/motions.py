@@ -6,18 +6,28 @@ from pathlib import Path
 
 import click
 
+from synth.cli.options import FILE, Number, source_fps_option, strict_option, workers_option
+
 
 @click.command("motions")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--category", "categories", multiple=True, help="Only this one; may be repeated.")
-@click.option("--subject", "subjects", multiple=True, help="Only this one; may be repeated.")
-@click.option("--verdict", type=click.Choice(["good", "bad"]), help="Only those (implies --check).")
-@click.option("--min-seconds", type=float, default=0.0, help="Only motions at least so long.")
+@click.argument("folder", type=FILE)
+@click.option(
+    "--category", "categories", multiple=True, help="Only this category; may be repeated."
+)
+@click.option("--subject", "subjects", multiple=True, help="Only this subject; may be repeated.")
+@click.option(
+    "--verdict",
+    type=click.Choice(["good", "bad"]),
+    help="Only motions of this verdict (implies --check).",
+)
+@click.option(
+    "--min-seconds", type=Number(min=0), default=0.0, help="Only motions at least so long."
+)
 @click.option("--check", is_flag=True, help="Judge every motion that was not judged before.")
-@click.option("--workers", type=int, help="Processes for --check; default one for each core.")
-@click.option("--fps", type=float, help="Frame rate of motions that no index knows.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option("--strict", is_flag=True, help="Exit with an error when a file was left out.")
+@workers_option
+@source_fps_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+@strict_option
 def motions(
     folder: Path,
     categories: tuple[str, ...],
@@ -26,7 +36,7 @@ def motions(
     min_seconds: float,
     check: bool,
     workers: int | None,
-    fps: float | None,
+    source_fps: float | None,
     as_json: bool,
     strict: bool,
 ) -> None:
@@ -39,9 +49,7 @@ def motions(
     from mocap.library.checking import check_motions
     from mocap.library.motion_library import open_motion_library
 
-    if workers is not None and workers < 1:
-        raise click.BadParameter("expected at least 1", param_hint="--workers")
-    library = open_motion_library(folder, fps=fps)
+    library = open_motion_library(folder, fps=source_fps)
     library = library.select(categories=categories, subjects=subjects, least_seconds=min_seconds)
     if (check or verdict) and library.entries:
         from mocap.bodies.free_body import load_free_body

@@ -1,4 +1,4 @@
-"""`synth preview`."""
+"""`synth preview`: a motion as a film, in seconds."""
 
 from __future__ import annotations
 
@@ -7,37 +7,46 @@ from pathlib import Path
 
 import click
 
+from synth.cli.options import FILE, Number, out_option, source_fps_option
+
 VIEWS = ("front", "side", "three-quarter", "follow")
 
 
 def _size(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
-    size = tuple(map(int, match.groups())) if match else (0, 0)
-    if min(size) < 64 or size[0] % 2 or size[1] % 2:
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if min(width, height) < 64 or width % 2 or height % 2:
         raise click.BadParameter(
             f"found '{text}', expected even WIDTHxHEIGHT from 64x64, e.g. 640x480"
         )
-    return size
+    return width, height
 
 
 @click.command()
-@click.argument("motion", type=click.Path(path_type=Path))
+@click.argument("motion", type=FILE)
 @click.argument("name", required=False)
-@click.option("--out", type=click.Path(path_type=Path), help="Film.  [default: NAME.mp4]")
-@click.option("--stick/--body", default=False, help="A stick figure, or the body (default).")
-@click.option("--view", type=click.Choice(VIEWS), default="three-quarter", show_default=True)
+@out_option("the film; default NAME.mp4", required=False)
+@click.option("--stick", is_flag=True, help="Draw a stick figure in place of the body.")
 @click.option(
-    "--fps", type=click.FloatRange(1, 240), default=30.0, show_default=True, help="Of the film."
+    "--view",
+    type=click.Choice(VIEWS),
+    default="three-quarter",
+    show_default=True,
+    help="The side from which the person is filmed.",
 )
 @click.option(
-    "--source-fps",
-    type=click.FloatRange(1, 1000),
-    help="Frame rate of a motion that no index knows.",
+    "--fps", type=Number(1, 240), default=30.0, show_default=True, help="Frames per second."
 )
-@click.option("--size", callback=_size, default="640x480", show_default=True, help="In pixels.")
+@source_fps_option
 @click.option(
-    "--texture", type=click.Path(path_type=Path), help="A harvested texture (PNG) for the body."
+    "--size",
+    callback=_size,
+    default="640x480",
+    show_default=True,
+    metavar="WIDTHxHEIGHT",
+    help="Size of the film in pixels.",
 )
+@click.option("--texture", type=FILE, help="A harvested texture (PNG) for the body.")
 @click.option("--strip", is_flag=True, help="Also write eight of the frames, to OUT with .png.")
 def preview(
     motion: Path,

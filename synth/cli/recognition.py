@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from synth.cli.options import COUNT, FILE, POSITIVE, device_option, out_option, strict_option
 
-def _named_folders(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]):
+if TYPE_CHECKING:  # not imported for `synth --help`
+    from action_recog.datasets.films import FilmLabel
+    from action_recog.training.loop import Precision
+
+
+def _named_folders(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for value in values:
         name, equals, folder = value.partition("=")
@@ -20,39 +29,44 @@ def _named_folders(_ctx: click.Context, _param: click.Parameter, values: tuple[s
     return named
 
 
-def _numbers(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+def _numbers(_context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
     try:
-        numbers = tuple(dict.fromkeys(int(part) for part in value.split(",")))
+        numbers = tuple(dict.fromkeys(int(text) for text in value.split(",")))
     except ValueError:
         raise click.BadParameter(f"{value!r}: expected numbers with commas, as 1,2,3") from None
-    if param.name == "splits" and not all(n in (1, 2, 3) for n in numbers):
+    if parameter.name == "splits" and not all(n in (1, 2, 3) for n in numbers):
         raise click.BadParameter(f"{value!r}: UCF101 has the splits 1, 2 and 3")
     return numbers
 
 
+def _views(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    clips, _, crops = value.lower().partition("x")
+    if not clips.isdigit() or crops not in ("1", "3", "") or int(clips) < 1:
+        raise click.BadParameter(f"{value!r}: expected CLIPSxCROPS, as 10x3 (crops 1 or 3)")
+    return int(clips), int(crops or 1)
+
+
 @click.command("eval-ucf101")
-@click.option(
-    "--films", type=click.Path(path_type=Path), help="Films to pretrain on (named films)."
-)
+@click.option("--films", type=FILE, help="Film folder to pretrain on, under the name films.")
 @click.option(
     "--pretrain",
     "named_films",
     multiple=True,
     metavar="NAME=DIR",
     callback=_named_folders,
-    help="A further film folder under a name of its own; may be repeated, to compare film sets.",
+    help="A further film folder and its name in the table; may be repeated, to compare film sets.",
 )
-@click.option(
-    "--videos", required=True, type=click.Path(path_type=Path), help="UCF101's class folders."
-)
+@click.option("--videos", required=True, type=FILE, help="Folder of UCF101's class folders.")
 @click.option(
     "--lists",
-    type=click.Path(path_type=Path),
-    help="UCF101's split lists [default: ucfTrainTestlist in --videos].",
+    type=FILE,
+    help="Folder of UCF101's split lists; default ucfTrainTestlist in --videos.",
 )
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Runs and table go here."
-)
+@out_option("the runs and the table")
 @click.option(
     "--preset",
     type=click.Choice(["small", "paper"]),
@@ -61,33 +75,41 @@ def _numbers(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[i
     help="small: ResNet-10, 8 frames of 64x64, 9 views, for two cores. "
     "paper: I3D non-local ResNet-50, 8x8 frames of 224x224, 30 views, for a GPU.",
 )
-@click.option("--splits", default="1,2,3", show_default=True, callback=_numbers)
 @click.option(
-    "--seeds", "--seed", default="0", show_default=True, callback=_numbers, help="As 0,1,2."
+    "--splits",
+    default="1,2,3",
+    show_default=True,
+    callback=_numbers,
+    help="UCF101's splits with commas between.",
+)
+@click.option(
+    "--seeds",
+    default="0",
+    show_default=True,
+    callback=_numbers,
+    help="Seeds with commas between, as 0,1,2; each is a run of every split.",
 )
 @click.option("--arch", metavar="NAME", help="{c2d|i3d}[-nl|-nl_dot|-nl_gaussian]-r{10|18|50}.")
-@click.option("--frames", type=click.IntRange(1), help="Frames of a clip.")
-@click.option("--stride", type=click.IntRange(1), help="Distance of a clip's frames.")
+@click.option("--frames", type=COUNT, help="Frames per clip.")
+@click.option("--stride", type=COUNT, help="Distance of a clip's frames.")
 @click.option(
     "--size", type=click.IntRange(32), help="Side of a training crop; others in proportion."
 )
-@click.option("--views", metavar="CLIPSxCROPS", help="Test views, as 10x3.")
-@click.option("--epochs-pretrain", type=click.IntRange(1))
-@click.option("--epochs-finetune", type=click.IntRange(1))
-@click.option("--batch", type=click.IntRange(2), help="Clips in a step, for both trainings.")
-@click.option("--lr-pretrain", type=click.FloatRange(0, min_open=True))
-@click.option("--lr-finetune", type=click.FloatRange(0, min_open=True))
+@click.option("--views", metavar="CLIPSxCROPS", callback=_views, help="Test views, as 10x3.")
+@click.option("--epochs-pretrain", type=COUNT, help="Epochs of pretraining on films.")
+@click.option("--epochs-finetune", type=COUNT, help="Epochs of training on UCF101.")
+@click.option("--batch", type=click.IntRange(2), help="Clips per step, for both trainings.")
+@click.option("--lr-pretrain", type=POSITIVE, help="Learning rate of pretraining on films.")
+@click.option("--lr-finetune", type=POSITIVE, help="Learning rate of training on UCF101.")
 @click.option(
     "--film-label",
     type=click.Choice(["category", "sequence"]),
     default="category",
     show_default=True,
-    help="What a film's class is: the motion's category or the sequence itself.",
+    help="Class of a film: the motion's category or the sequence itself.",
 )
-@click.option(
-    "--weights-2d", type=click.Path(path_type=Path), help="2D ResNet weights to start from."
-)
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--weights-2d", type=FILE, help="2D ResNet weights to start from.")
+@device_option()
 @click.option(
     "--precision",
     type=click.Choice(["auto", "bf16-mixed", "16-mixed", "32-true"]),
@@ -95,12 +117,16 @@ def _numbers(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[i
     show_default=True,
     help="auto: bfloat16 where the processor or GPU multiplies it natively.",
 )
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Loaders.")
 @click.option(
-    "--skip-missing", is_flag=True, help="Go on without listed videos that are not there."
+    "--loader-workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that load clips; 0: the training's own.",
 )
-@click.option("--strict", is_flag=True, help="Fail when a video cannot be decoded.")
-@click.option("--quiet", is_flag=True, help="No progress bars.")
+@click.option("--skip-missing", is_flag=True, help="Go on without listed videos that do not exist.")
+@strict_option
+@click.option("--quiet", is_flag=True, help="Show no progress bars.")
 def eval_ucf101(
     films: Path | None,
     named_films: dict[str, Path],
@@ -114,17 +140,17 @@ def eval_ucf101(
     frames: int | None,
     stride: int | None,
     size: int | None,
-    views: str | None,
+    views: tuple[int, int] | None,
     epochs_pretrain: int | None,
     epochs_finetune: int | None,
     batch: int | None,
     lr_pretrain: float | None,
     lr_finetune: float | None,
-    film_label: str,
+    film_label: FilmLabel,
     weights_2d: Path | None,
     device: str,
-    precision: str,
-    workers: int,
+    precision: Precision,
+    loader_workers: int,
     skip_missing: bool,
     strict: bool,
     quiet: bool,
@@ -142,17 +168,22 @@ def eval_ucf101(
     from action_recog.training.loop import Machine
 
     protocol = PRESETS[preset]
-    cut = protocol.views
+    view_options = protocol.views
     if size is not None:
-        scale = size / cut.size
-        jitter = (max(size, round(cut.jitter[0] * scale)), round(cut.jitter[1] * scale))
-        cut = replace(cut, size=size, jitter=jitter, test_size=round(cut.test_size * scale))
+        scale = size / view_options.size
+        jitter = (
+            max(size, round(view_options.jitter[0] * scale)),
+            round(view_options.jitter[1] * scale),
+        )
+        view_options = replace(
+            view_options, size=size, jitter=jitter, test_size=round(view_options.test_size * scale)
+        )
     if views is not None:
-        clips, _, crops = views.lower().partition("x")
-        if not clips.isdigit() or crops not in ("1", "3", "") or int(clips) < 1:
-            raise click.BadParameter(f"{views!r}: expected CLIPSxCROPS, as 10x3 (crops 1 or 3)")
-        cut = replace(cut, test_clips=int(clips), test_crops=int(crops or 1))
-    cut = replace(cut, frames=frames or cut.frames, stride=stride or cut.stride)
+        clips, crops = views
+        view_options = replace(view_options, test_clips=clips, test_crops=crops)
+    view_options = replace(
+        view_options, frames=frames or view_options.frames, stride=stride or view_options.stride
+    )
     pretraining, finetuning = protocol.pretraining, protocol.finetuning
     pretraining = replace(
         pretraining,
@@ -169,13 +200,13 @@ def eval_ucf101(
     protocol = replace(
         protocol,
         arch=arch or protocol.arch,
-        views=cut,
+        views=view_options,
         pretraining=pretraining,
         finetuning=finetuning,
         film_label=film_label,
     )
     try:
-        network(protocol.arch, classes=2, frames=cut.frames)
+        network(protocol.arch, classes=2, frames=view_options.frames)
     except ValueError as error:
         raise BadInput(f"--arch: {error}") from None
     folders = {**({"films": films} if films else {}), **named_films}
@@ -193,13 +224,13 @@ def eval_ucf101(
         protocol,
         out,
         seeds=seeds,
-        machine=Machine(device=device, precision=precision, workers=workers, quiet=quiet),
+        machine=Machine(device=device, precision=precision, workers=loader_workers, quiet=quiet),
         strict=strict,
     )
     click.echo("\n" + text_table(table))
-    for kind, what in (("damaged", "salvaged"), ("left_out", "left out")):
+    for kind, participle in (("damaged", "salvaged"), ("left_out", "left out")):
         for name, note in table.facts[kind].items():
-            click.echo(f"{what}: {name}: {note}", err=True)
+            click.echo(f"{participle}: {name}: {note}", err=True)
         if table.facts[kind]:
-            click.echo(f"{len(table.facts[kind])} videos were {what}.", err=True)
+            click.echo(f"{len(table.facts[kind])} videos were {participle}.", err=True)
     click.echo(f"Runs and tables: {out} ({table.facts['seconds']:.0f} s)")

@@ -1,4 +1,4 @@
-"""`synth report`."""
+"""`synth report`: one page of textures, films and results."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ from pathlib import Path
 
 import click
 
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+from synth.cli.options import COUNT, FILE, FOLDER, out_option
 
 
 @click.command()
-@click.option("--textures", type=_FOLDER, help="Folder that harvest-textures wrote.")
-@click.option("--images", type=_FOLDER, help="Folder of the crops that the textures came from.")
-@click.option("--films", type=_FOLDER, help="Folder that render-videos wrote.")
-@click.option("--recognition", type=_FOLDER, help="Folder that eval-ucf101 wrote.")
-@click.option("--out", type=click.Path(path_type=Path), default="report.html", show_default=True)
-@click.option("--title", default="From crops to textures to films to recognition")
-@click.option("--cards", default=12, show_default=True, help="Textures to show.")
-@click.option("--clips", default=4, show_default=True, help="Clips to show.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Also write one wide JPEG here.")
+@click.option("--textures", type=FOLDER, help="Folder that harvest-textures wrote.")
+@click.option("--images", type=FOLDER, help="Folder of the crops of the textures.")
+@click.option("--films", type=FOLDER, help="Folder that render-videos wrote.")
+@click.option("--recognition", type=FOLDER, help="Folder that eval-ucf101 wrote.")
+@out_option("the report", default="report.html")
+@click.option(
+    "--title",
+    default="From crops to textures to films to recognition",
+    show_default=True,
+    help="Heading of the report.",
+)
+@click.option(
+    "--count-textures", type=COUNT, default=12, show_default=True, help="Textures to show, at most."
+)
+@click.option(
+    "--count-clips", type=COUNT, default=4, show_default=True, help="Clips to show, at most."
+)
+@click.option("--picture", type=FILE, help="Also write a .jpg here: crops, textures and a film.")
 def report(
     textures: Path | None,
     images: Path | None,
@@ -26,11 +35,11 @@ def report(
     recognition: Path | None,
     out: Path,
     title: str,
-    cards: int,
-    clips: int,
+    count_textures: int,
+    count_clips: int,
     picture: Path | None,
 ) -> None:
-    """One self-contained HTML file of textures, films and results."""
+    """Write one self-contained HTML file of textures, films and results."""
     from mocap.bodies.free_body import load_free_body
     from synth.pictures.report import write_picture, write_report
 
@@ -47,10 +56,10 @@ def report(
         films=films,
         recognition=recognition,
         title=title,
-        cards=cards,
-        clips=clips,
+        cards=count_textures,
+        clips=count_clips,
     )
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
-    if picture:
+    if picture and textures and images and films:
         write_picture(picture, body=body, textures=textures, images=images, films=films)
         click.echo(str(picture))
