@@ -41,12 +41,12 @@ STEPS: list[tuple[str, str]] = [
         " --distractors|--count-distractors 2 --junk|--count-junk 1",
     ),
     ("harvest", "harvest-textures --images market --out textures --stand-in"),
-    ("plan", "plan --motions motions --textures textures --out plan.jsonl --clips 8 --frames 12"
-     f" --seed 4 --set {RASTER}"),
-    ("plan-surreal", "plan --motions motions --textures textures --out surreal.jsonl --clips 6"
-     f" --frames 12 --seed 4 --preset surreal --set {RASTER}"),
-    ("plan-cycles", "plan --motions motions --textures textures --out cycles.jsonl --clips 2"
-     " --frames 6 --seed 4 --samples 2 --preset surreal++"),
+    ("plan", "plan --motions motions --textures textures --out plan.jsonl"
+     f" --clips|--count-clips 8 --frames 12 --seed 4 --set {RASTER}"),
+    ("plan-surreal", "plan --motions motions --textures textures --out surreal.jsonl"
+     f" --clips|--count-clips 6 --frames 12 --seed 4 --preset surreal --set {RASTER}"),
+    ("plan-cycles", "plan --motions motions --textures textures --out cycles.jsonl"
+     " --clips|--count-clips 2 --frames 6 --seed 4 --samples 2 --preset surreal++"),
     ("films", "render-videos --motions motions --textures textures --plan plan.jsonl --out films"
      " --workers 1"),
     ("films-surreal", "render-videos --motions motions --textures textures --plan surreal.jsonl"

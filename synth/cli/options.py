@@ -1,0 +1,186 @@
+"""Options that several commands share, each with one name, one meaning and one wording."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.decorators import FC
+
+Decorator = Callable[[FC], FC]
+
+FILE = click.Path(path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+COUNT = click.IntRange(1)
+
+
+class Number(click.FloatRange):
+    """A finite number within a range (click's own range lets `nan` pass)."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number. Fails with the option's name where it is not finite or out of the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Number(min=0, min_open=True)
+
+
+class ChannelNames(click.ParamType):
+    """Channels of the ground truth with commas between, as a tuple of their names.
+
+    Attributes:
+        none_allowed: whether the word `none` stands for no channel at all.
+    """
+
+    name = "names"
+
+    def __init__(self, *, none_allowed: bool = True) -> None:
+        self.none_allowed = none_allowed
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names. Fails with the option's name where one is no channel or there is none."""
+        from synth.scene.ground_truth import CHANNELS
+
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if names == ("none",) and self.none_allowed:
+            return ()
+        unknown = sorted(set(names) - set(CHANNELS))
+        if unknown or not names:
+            ending = ", or none." if self.none_allowed else "."
+            self.fail(
+                f"{','.join(unknown) or 'no channel'}: expected some of {','.join(CHANNELS)}{ending}",
+                param,
+                ctx,
+            )
+        return names
+
+
+class DeviceName(click.ParamType):
+    """A device by its name in lower case; `cuda:N` among the names stands for every number N."""
+
+    name = "device"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Fails with the option's name where it is none of the allowed ones."""
+        device = str(value).lower()
+        if re.sub(r":\d+$", ":N", device) not in self.names or device.endswith(":n"):
+            self.fail(f"{value}: expected {listed(self.names)}.", param, ctx)
+        return device
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Names as words: `a`, `a or b`, `a, b or c`."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def parsed_by(parse: Callable[[str], Any]) -> Callable[..., Any]:
+    """A click callback that parses an option's text, if there is any.
+
+    Args:
+        parse: gives the value of a text and raises BadInput for a text that it cannot read.
+
+    Returns:
+        The callback, which fails with the option's name where `parse` raises BadInput.
+    """
+
+    def callback(context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+        from mocap.errors import BadInput
+
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except BadInput as error:
+            raise click.BadParameter(str(error), context, parameter) from None
+
+    return callback
+
+
+def out_option(
+    subject: str, *, required: bool = True, default: str | None = None
+) -> Decorator[Any]:
+    """`--out`, where a command writes.
+
+    Args:
+        subject: what is written there, as `the films`.
+        required: whether the option must be given; one with a default need not be.
+        default: a path relative to the working directory, shown in the help.
+    """
+    if default is None:
+        help_text = f"Where to write {subject}."
+        return click.option("--out", type=FILE, required=required, help=help_text)
+    return click.option(
+        "--out",
+        type=FILE,
+        default=Path(default),
+        show_default=True,
+        help=f"Where to write {subject}.",
+    )
+
+
+def device_option(*names: str, default: str = "cpu") -> Decorator[Any]:
+    """`--device`, where a command computes.
+
+    Args:
+        names: of the devices that the command can use; `cpu`, `cuda` and `cuda:N` where none is named.
+        default: the device where none is given.
+    """
+    names = names or ("cpu", "cuda", "cuda:N")
+    return click.option(
+        "--device",
+        type=DeviceName(names),
+        default=default,
+        show_default=True,
+        help=f"Where to compute: {listed(names)}.",
+    )
+
+
+def layout_option(ending: str) -> Decorator[Any]:
+    """`--layout`, of the films' files; `ending` ends its help text."""
+    return click.option(
+        "--layout",
+        type=click.Choice(["surreal", "compact"]),
+        help=f"Layout of the files; {ending}.",
+    )
+
+
+workers_option = click.option(
+    "--workers", type=COUNT, help="Processes that share the work; default one for each core."
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of all that is drawn at random: the same seed gives the same bytes.",
+)
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with an error where any of the input is missing or cannot be used.",
+)
+body_option = click.option(
+    "--body", type=FILE, help="SMPL, SMPL-H or SMPL-X file; default the free body."
+)
+uv_option = click.option("--uv", type=FILE, help="The .obj file with the UVs of the body's file.")
+source_fps_option = click.option(
+    "--source-fps",
+    type=Number(1, 1000),
+    help="Frames per second of motions whose rate no index tells.",
+)
