@@ -19,9 +19,9 @@ import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS
 from mocap.errors import BadInput
-from mocap.parsing.safe_unpickler import dense, shaped, unpickled
+from mocap.parsing.safe_unpickler import array_from_bytes, dense_array, unpickle_safely
 
-_NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
+_REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
 _OPTIONAL = ("vt", "ft")  # UVs, in SMPL-X's own files
 _LARGEST_FILE = 2 << 30  # bytes; the largest official file is a quarter of it
 _INDICES = ("f", "ft", "kintree_table")
@@ -69,14 +69,14 @@ class SmplFile:
 def read_smpl_file(path: str | Path) -> SmplFile:
     """Read and check a model file. Raises BadInput with the file, what was found, what to do."""
     path = Path(path)
-    found = read_smpl_arrays(path)
-    joints = found["kintree_table"].shape[-1] if found["kintree_table"].ndim else 0
+    arrays = read_smpl_arrays(path)
+    joints = arrays["kintree_table"].shape[-1] if arrays["kintree_table"].ndim else 0
     kinds = {len(parents): kind for kind, parents in HIERARCHIES.items()}
     if joints not in kinds:
         raise BadInput(
             f"{path}: a model of {joints} joints; expected SMPL (24), SMPL-H (52) or SMPL-X (55)."
         )
-    kind, vertices = kinds[joints], len(found["v_template"])
+    kind, vertices = kinds[joints], len(arrays["v_template"])
     expected = {
         "v_template": (vertices, 3),
         "shapedirs": (vertices, 3, None),
@@ -86,34 +86,34 @@ def read_smpl_file(path: str | Path) -> SmplFile:
         "f": (None, 3),
         "kintree_table": (2, joints),
         "vt": (None, 2),
-        "ft": (len(found["f"]), 3),
+        "ft": (len(arrays["f"]), 3),
     }
-    for name, array in found.items():
+    for name, array in arrays.items():
         _check_shape(path, name, array, expected[name])
-    if found["shapedirs"].shape[2] < BETAS:
+    if arrays["shapedirs"].shape[2] < BETAS:
         raise BadInput(
-            f"{path}: {found['shapedirs'].shape[2]} shape directions, needed are {BETAS}; take the "
+            f"{path}: {arrays['shapedirs'].shape[2]} shape directions, needed are {BETAS}; take the "
             "model's full file."
         )
-    if tuple(found["kintree_table"][0, 1:].astype(int)) != HIERARCHIES[kind][1:]:
+    if tuple(arrays["kintree_table"][0, 1:].astype(int)) != HIERARCHIES[kind][1:]:
         raise BadInput(f"{path}: its kintree_table is not {kind}'s; joints are in another order.")
-    _check_indices(path, "f", found["f"], vertices)
+    _check_indices(path, "f", arrays["f"], vertices)
     uv = uv_faces = None
-    if "vt" in found and "ft" in found:
-        _check_indices(path, "ft", found["ft"], len(found["vt"]))
-        uv, uv_faces = found["vt"].astype(np.float32), found["ft"].astype(np.int32)
-    totals = found["weights"].sum(1)
-    if np.abs(totals - 1).max() > 1e-3 or found["weights"].min() < -1e-6:
+    if "vt" in arrays and "ft" in arrays:
+        _check_indices(path, "ft", arrays["ft"], len(arrays["vt"]))
+        uv, uv_faces = arrays["vt"].astype(np.float32), arrays["ft"].astype(np.int32)
+    totals = arrays["weights"].sum(1)
+    if np.abs(totals - 1).max() > 1e-3 or arrays["weights"].min() < -1e-6:
         raise BadInput(f"{path}: its skinning weights are not shares that sum to 1 at each vertex.")
     return SmplFile(
         path=path,
         kind=kind,
-        template=found["v_template"].astype(np.float32),
-        shape_directions=found["shapedirs"].astype(np.float32),
-        pose_directions=found["posedirs"].astype(np.float32),
-        joint_regressor=found["J_regressor"].astype(np.float32),
-        weights=found["weights"].astype(np.float32),
-        faces=found["f"].astype(np.int32),
+        template=arrays["v_template"].astype(np.float32),
+        shape_directions=arrays["shapedirs"].astype(np.float32),
+        pose_directions=arrays["posedirs"].astype(np.float32),
+        joint_regressor=arrays["J_regressor"].astype(np.float32),
+        weights=arrays["weights"].astype(np.float32),
+        faces=arrays["f"].astype(np.int32),
         uv=uv,
         uv_faces=uv_faces,
     )
@@ -135,14 +135,14 @@ def read_smpl_arrays(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as stream:
             zipped = stream.read(4) == b"PK\x03\x04"
-        found = _npz_members(path) if zipped else unpickled(path.read_bytes())
-        if not isinstance(found, dict):
-            raise ValueError(f"it holds a {type(found).__name__}, not a dictionary")
-        missing = [name for name in _NEEDED if name not in found]
+        members = _npz_members(path) if zipped else unpickle_safely(path.read_bytes())
+        if not isinstance(members, dict):
+            raise ValueError(f"it holds a {type(members).__name__}, not a dictionary")
+        missing = [name for name in _REQUIRED if name not in members]
         if missing:
             raise BadInput(f"{path}: no {', '.join(missing)} in it; expected an SMPL model file.")
-        wanted = [*_NEEDED, *(name for name in _OPTIONAL if name in found)]
-        return {name: dense(found[name], name) for name in wanted}
+        names = [*_REQUIRED, *(name for name in _OPTIONAL if name in members)]
+        return {name: dense_array(members[name], name) for name in names}
     except BadInput:
         raise
     except _FAILURES as error:
@@ -165,14 +165,14 @@ def _brief(error: BaseException) -> str:
 
 def _check_shape(path: Path, name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     fits = array.ndim == len(shape) and all(
-        wanted in (None, has) for wanted, has in zip(shape, array.shape)
+        size in (None, actual) for size, actual in zip(shape, array.shape)
     )
     kinds = "iu" if name in _INDICES else "fiu"
     if not fits or array.dtype.kind not in kinds or not array.size:
-        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        expected = ", ".join("any" if n is None else str(n) for n in shape)
         raise BadInput(
             f"{path}: {name} is {array.dtype} of shape {array.shape}; expected "
-            f"{'indices' if name in _INDICES else 'numbers'} ({wanted})."
+            f"{'indices' if name in _INDICES else 'numbers'} ({expected})."
         )
     if name not in _INDICES and not (np.abs(array) < _LARGEST_NUMBER).all():
         raise BadInput(
@@ -187,14 +187,14 @@ def _check_indices(path: Path, name: str, array: np.ndarray, count: int) -> None
 
 def _npz_members(path: Path) -> dict[str, object]:
     """The wanted members of an .npz; pickled ones go through the same interpreter as a .pkl."""
-    found: dict[str, object] = {}
-    room = _LARGEST_FILE
+    members: dict[str, object] = {}
+    remaining = _LARGEST_FILE
     with zipfile.ZipFile(path) as archive:
-        for name in (*_NEEDED, *_OPTIONAL):
+        for name in (*_REQUIRED, *_OPTIONAL):
             if f"{name}.npy" not in archive.namelist():
                 continue
-            room -= archive.getinfo(f"{name}.npy").file_size
-            if room < 0:
+            remaining -= archive.getinfo(f"{name}.npy").file_size
+            if remaining < 0:
                 raise ValueError("it unpacks to more than any body model")
             stream = io.BytesIO(archive.read(f"{name}.npy"))
             version = np.lib.format.read_magic(stream)
@@ -203,7 +203,7 @@ def _npz_members(path: Path) -> dict[str, object]:
             else:
                 shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
             if dtype.hasobject:
-                found[name] = unpickled(stream.read())
+                members[name] = unpickle_safely(stream.read())
             else:
-                found[name] = shaped(stream.read(), dtype, shape, fortran)
-    return found
+                members[name] = array_from_bytes(stream.read(), dtype, shape, fortran)
+    return members

@@ -123,15 +123,17 @@ def categorise(description: str, title: str = "") -> str:
     >>> categorise("15.5 lbs", "Carry Suitcase with Varying Weights")
     'carry'
     """
-    found, above = _actions(description), _actions(title)
-    if _actions(title, _TITLES) and found != ["stand"]:  # calibration poses are no sport
+    actions, title_actions = _actions(description), _actions(title)
+    if _actions(title, _TITLES) and actions != ["stand"]:  # calibration poses are no sport
         return _actions(title, _TITLES)[0]
-    if len(above) == 1 and (not found or (found == ["turn"] and above[0] not in _COMPANIONS)):
-        return above[0]
-    if not found:
+    if len(title_actions) == 1 and (
+        not actions or (actions == ["turn"] and title_actions[0] not in _COMPANIONS)
+    ):
+        return title_actions[0]
+    if not actions:
         return (_actions(description, _LAST) or ["other"])[0]
-    strong = [name for name in found if name not in _COMPANIONS]
-    return "mixed" if len(strong) > 2 else found[0]
+    strong = [name for name in actions if name not in _COMPANIONS]
+    return "mixed" if len(strong) > 2 else actions[0]
 
 
 def _actions(text: str, table: tuple = _COMPILED) -> list[str]:

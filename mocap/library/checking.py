@@ -43,10 +43,10 @@ def check_motions(
     Only motions without a verdict are looked at, on ``workers`` processes (None: one a core). Each
     verdict is kept as it is reached, so that an interrupted check goes on where it stopped.
     """
-    found = _judged(library, library.entries, body, workers)
+    findings = _judged(library, library.entries, body, workers)
     entries, skipped = [], list(library.skipped)
     for entry in library.entries:
-        finding = found[entry.name]
+        finding = findings[entry.name]
         if finding.verdict is None:
             skipped.append((entry.path, finding.error))
         else:
@@ -82,24 +82,24 @@ def _judged(
     library: MotionLibrary, entries: Sequence[MotionEntry], body: Body, workers: int | None
 ) -> dict[str, Finding]:
     store = VerdictStore(library.folder)
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     waiting = []
     for entry in entries:
-        known = store.find(entry, look_inside=True)
-        if known is None:
+        finding = store.find(entry, look_inside=True)
+        if finding is None:
             waiting.append(entry)
         else:
-            found[entry.name] = known
+            findings[entry.name] = finding
     if not waiting:
-        return found
+        return findings
     workers = min(workers or os.cpu_count() or 1, len(waiting))
     total = sum(entry.frames for entry in waiting)
     with tqdm(total=total, desc="judging", unit="frame", unit_scale=True, disable=None) as bar:
         for entry, finding in _findings(waiting, body, workers):
             store.keep(entry, finding)
-            found[entry.name] = finding
+            findings[entry.name] = finding
             bar.update(entry.frames)
-    return found
+    return findings
 
 
 def _finding(entry: MotionEntry, body: Body, judge: Judge) -> Finding:

@@ -64,17 +64,17 @@ def file_stamp(*paths: Path | None) -> tuple[int, ...]:
 def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedFile]:
     """Every motion file in ``folder`` and its subfolders, in order; hidden ones are left out."""
     remembered = _remembered(folder)
-    found = _scan(folder, index_names)
+    files = _scan(folder, index_names)
     out, fresh = [], {}
     started = saved = time.monotonic()
-    with tqdm(total=len(found), desc="indexing", unit="file", delay=1, disable=None) as bar:
-        for path, skeleton, stamp, indices, error in found:
+    with tqdm(total=len(files), desc="indexing", unit="file", delay=1, disable=None) as bar:
+        for path, skeleton, stamp, indices, error in files:
             key = path.relative_to(folder).as_posix()
-            known = remembered.get(key)
+            record = remembered.get(key)
             motions: tuple[StoredMotion, ...] = ()
-            if not error and known is not None and tuple(known["stamp"]) == stamp:
-                motions = tuple(StoredMotion(**m, path=path) for m in known["motions"])
-                error = known["error"]
+            if not error and record is not None and tuple(record["stamp"]) == stamp:
+                motions = tuple(StoredMotion(**m, path=path) for m in record["motions"])
+                error = record["error"]
             elif not error:
                 try:
                     motions = list_file(path, skeleton)
@@ -95,20 +95,26 @@ def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedF
 def _scan(folder: Path, index_names: tuple[str, ...]) -> list:
     """(path, skeleton, stamp, indices, error) of each motion file."""
     out = []
-    above: dict[str, tuple[tuple[Path, int], ...]] = {}
-    for place, folders, names in os.walk(folder):
+    folder_indices: dict[str, tuple[tuple[Path, int], ...]] = {}
+    for directory, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(place)
-        own = tuple(
-            (here / name, (here / name).stat().st_mtime_ns) for name in index_names if name in names
+        current = Path(directory)
+        local_indices = tuple(
+            (current / name, (current / name).stat().st_mtime_ns)
+            for name in index_names
+            if name in names
         )
-        indices = own + above.get(str(here.parent), ()) if here != folder else own
-        above[place] = indices
-        skeletons = [here / name for name in names if name.lower().endswith(SKELETON_SUFFIXES)]
+        indices = (
+            local_indices + folder_indices.get(str(current.parent), ())
+            if current != folder
+            else local_indices
+        )
+        folder_indices[directory] = indices
+        skeletons = [current / name for name in names if name.lower().endswith(SKELETON_SUFFIXES)]
         for name in sorted(names):
             if name.startswith(".") or not name.lower().endswith(SUFFIXES):
                 continue
-            path, skeleton, error, stamp = here / name, None, "", ()
+            path, skeleton, error, stamp = current / name, None, "", ()
             try:
                 skeleton = find_skeleton(path, skeletons)
                 stamp = file_stamp(path, skeleton)
@@ -126,18 +132,18 @@ def _remembered(folder: Path) -> dict:
         memory = json.loads(memory_path(folder, "json").read_text(encoding="utf-8"))
         if memory["format"] != FORMAT or memory["folder"] != str(folder.resolve()):
             return {}
-        for known in memory["files"].values():
-            for motion in known["motions"]:
+        for record in memory["files"].values():
+            for motion in record["motions"]:
                 StoredMotion(**motion, path=folder)
-            tuple(known["stamp"]), known["error"] + ""
+            tuple(record["stamp"]), record["error"] + ""
         return memory["files"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _remember(folder: Path, listed: list[ListedFile], others: dict) -> None:
+def _remember(folder: Path, listed: list[ListedFile], unreached: dict) -> None:
     """Write what is known. ``others`` are files not reached yet, as they were remembered."""
-    files = dict(others)
+    files = dict(unreached)
     for file in listed:
         if file.stamp:
             motions = [asdict(motion) for motion in file.motions]

@@ -94,20 +94,20 @@ class MotionLibrary:
 
     def table(self) -> str:
         """The motions as lines of text, and how many each category has."""
-        name = max([10, *(len(e.name) for e in self.entries)])
-        who = max([7, *(len(e.subject) for e in self.entries)])
+        name_width = max([10, *(len(e.name) for e in self.entries)])
+        subject_width = max([7, *(len(e.subject) for e in self.entries)])
         lines = [
-            f"{'motion':{name}} {'subject':{who}} {'category':13} {'fps':>5} {'seconds':>8}  "
+            f"{'motion':{name_width}} {'subject':{subject_width}} {'category':13} {'fps':>5} {'seconds':>8}  "
             f"{'verdict':8} description"
         ]
         for e in self.entries:
             verdict = "-" if e.verdict is None else "good" if e.verdict.good else "bad"
             lines.append(
-                f"{e.name:{name}} {e.subject:{who}} {e.category:13} {e.fps:5.4g} {e.seconds:8.1f}  "
+                f"{e.name:{name_width}} {e.subject:{subject_width}} {e.category:13} {e.fps:5.4g} {e.seconds:8.1f}  "
                 f"{verdict:8} {e.description}"
             )
             if e.verdict is not None:
-                lines += [f"{'':{name}}   {reason}" for reason in e.verdict.reasons]
+                lines += [f"{'':{name_width}}   {reason}" for reason in e.verdict.reasons]
         counts = ", ".join(f"{name} {len(group)}" for name, group in self.categories().items())
         lines.append(f"{len(self)} motions: {counts}")
         judged = [e.verdict.good for e in self.entries if e.verdict is not None]
@@ -158,7 +158,7 @@ def open_motion_library(folder: Path | str, *, fps: float | None = None) -> Moti
             f"{folder}: none of {len(files)} files can be used"
             + (f"; the first: {skipped[0][1]}" if skipped else ", they hold no motion")
         )
-    entries, unreadable = VerdictStore(folder).attach(_with_own_names(entries, folder))
+    entries, unreadable = VerdictStore(folder).attach(_with_unique_names(entries, folder))
     skipped += unreadable
     entries.sort(key=lambda entry: entry.name)
     return MotionLibrary(folder, tuple(entries), tuple(skipped))
@@ -188,7 +188,7 @@ def pose_on_body(
 ) -> Motion:
     """The motion of `entry` on `body` (mean shape), from every `step`-th frame of a capture."""
     if isinstance(poses, Recording):
-        return replace(poses.on(body), name=entry.name, fps=entry.fps)
+        return replace(poses.to_motion(body), name=entry.name, fps=entry.fps)
     fps = entry.fps / step
     pose, translation = retarget(every_nth_frame(poses, step), body, fps=fps)
     return Motion(pose, translation, fps, entry.subject, entry.trial, entry.name, str(entry.path))
@@ -198,8 +198,8 @@ def every_nth_frame(capture: Capture, step: int) -> Capture:
     """A capture at a `step`-th of its frame rate."""
     if step == 1:
         return capture
-    places = {joint: place[::step] for joint, place in capture.places.items()}
-    return replace(capture, turns=capture.turns[::step], places=places)
+    joints = {joint: positions[::step] for joint, positions in capture.joints.items()}
+    return replace(capture, quaternions=capture.quaternions[::step], joints=joints)
 
 
 def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | None) -> MotionEntry:
@@ -233,24 +233,24 @@ def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | No
     )
 
 
-def _with_own_names(entries: list[MotionEntry], folder: Path) -> list[MotionEntry]:
+def _with_unique_names(entries: list[MotionEntry], folder: Path) -> list[MotionEntry]:
     """Entries under names of their own, fit for file names: the second of a name takes the name of
     its folder before it, and so on upwards; what is the same even then is numbered.
     """
-    taken: set[str] = set()
+    used: set[str] = set()
     out = []
     ranks = {name: rank for rank, name in enumerate(FORMATS)}
     order = sorted(entries, key=lambda e: (ranks[e.format], e.source_in(folder)))
     for entry in order:
         base = _fit(entry.name)
-        name, above = base, list(entry.path.relative_to(folder).parts[:-1])
-        while name in taken and above:
-            base = f"{_fit(above.pop())}_{base}"
+        name, parents = base, list(entry.path.relative_to(folder).parts[:-1])
+        while name in used and parents:
+            base = f"{_fit(parents.pop())}_{base}"
             name = base
         number = 2
-        while name in taken:
+        while name in used:
             name, number = f"{base}-{number}", number + 1
-        taken.add(name)
+        used.add(name)
         out.append(replace(entry, name=name))
     return out
 
@@ -311,12 +311,12 @@ def _cmu_facts() -> dict[str, tuple[float, str, str]]:
         }
 
 
-def _refuse_unknown(what: str, wanted: list[str], known: list[str]) -> None:
-    unknown = sorted(set(wanted) - set(known))
+def _refuse_unknown(field: str, requested: list[str], available: list[str]) -> None:
+    unknown = sorted(set(requested) - set(available))
     if unknown:
         raise BadInput(
-            f"{what} {', '.join(unknown)}: no motion has it, expected some of "
-            f"{', '.join(sorted(set(known)))}"
+            f"{field} {', '.join(unknown)}: no motion has it, expected some of "
+            f"{', '.join(sorted(set(available)))}"
         )
 
 

@@ -43,11 +43,11 @@ def hashed_split(subject: str, *, seed: int = 0, shares: Mapping[str, float] = S
     if not shares or min(shares.values()) < 0 or not sum(shares.values()) > 0:
         raise ValueError(f"shares {dict(shares)} are not positive")
     digest = hashlib.sha256(f"subject {seed} {subject}".encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64 * sum(shares.values())
+    point = int.from_bytes(digest[:8], "big") / 2**64 * sum(shares.values())
     for split, share in shares.items():
-        if place < share:
+        if point < share:
             return split
-        place -= share
+        point -= share
     return [split for split, share in shares.items() if share > 0][-1]
 
 

@@ -1,6 +1,6 @@
 """Arrays in NumPy's files (.npy, .npz), member by member and without trust.
 
-``numpy.load`` believes a header before it has seen the data, and can be asked to unpickle. Here a
+`numpy.load` believes a header before it has seen the data, and can be asked to unpickle. Here a
 header must agree with the size of the data that follows it before anything is allocated, only numbers
 and text are decoded, and an archive of gigabytes costs no more than the members that are asked for.
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
@@ -57,7 +57,7 @@ class ArrayHeader:
 
 
 class ArrayFile:
-    """The arrays of a .npz archive, or of a .npy file as the one array "". Use in a ``with`` block.
+    """The arrays of a .npz archive, or of a .npy file as the one array "", in a `with` block.
 
     Every method raises BadInput, naming file and array, where the file is damaged or holds Python
     objects.
@@ -82,7 +82,7 @@ class ArrayFile:
         for info in self._zip.infolist() if self._zip else ():
             name = info.filename.removesuffix(".npy")
             if name in self._members:
-                self._zip.close()
+                self.close()
                 raise BadInput(
                     f"{self.path}: found two arrays {name!r:.80}, expected one; fetch the file again"
                 )
@@ -93,6 +93,10 @@ class ArrayFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the archive, as the end of a `with` block does."""
         if self._zip:
             self._zip.close()
 
@@ -100,14 +104,14 @@ class ArrayFile:
         return name in self.names
 
     def listed(self) -> str:
-        """The arrays' names for a message."""
+        """The arrays' names in a few printable words, for a message."""
         return ascii(", ".join(self.names) or "none")[1:-1][:120]
 
-    def fail(self, name: str, found: str, expected: str, advice: str = "") -> BadInput:
+    def fail(self, name: str, actual: str, expected: str, advice: str = "") -> BadInput:
         """A BadInput about one array, to be raised."""
-        where = f"{self.path}, array {name!r:.80}" if name else str(self.path)
+        location = f"{self.path}, array {name!r:.80}" if name else str(self.path)
         advice = advice or "fetch the file again"
-        return BadInput(f"{where}: found {found}, expected {expected}; {advice}")
+        return BadInput(f"{location}: found {actual}, expected {expected}; {advice}")
 
     def header(self, name: str) -> ArrayHeader:
         """Type and shape of an array; its data are not read."""
@@ -115,15 +119,15 @@ class ArrayFile:
             return self._header(name, stream, size)
 
     def read(self, name: str) -> np.ndarray:
-        """A whole array."""
+        """A whole array, of the type and shape that its header says."""
         with self._stream(name) as (stream, size):
             header = self._header(name, stream, size)
             data = b"".join(self._chunks(name, stream, header.size, _CHUNK))
-        order = "F" if header.fortran else "C"
-        return np.frombuffer(data, header.dtype).reshape(header.shape, order=order)
+        values = np.frombuffer(data, header.dtype)
+        return values.reshape(header.shape, order="F" if header.fortran else "C")
 
     def read_rows(self, name: str, columns: int) -> np.ndarray:
-        """The first ``columns`` numbers of every row of an array (T, ...), as float32 (T, columns).
+        """The first `columns` numbers of every row of an array (T, ...), as float32 (T, columns).
 
         Rows are taken as they are decoded, so that no more is held than is returned. Values beyond
         float32 become infinite.
@@ -132,8 +136,8 @@ class ArrayFile:
             header = self._header(name, stream, size)
             width = math.prod(header.shape[1:])
             if header.dtype.kind not in "fiu" or len(header.shape) < 2 or width < columns:
-                found = f"{header.dtype} values of shape {header.shape}"
-                raise self.fail(name, found, f"rows of at least {columns} numbers")
+                actual = f"{header.dtype} values of shape {header.shape}"
+                raise self.fail(name, actual, f"rows of at least {columns} numbers")
             if header.fortran:
                 whole = b"".join(self._chunks(name, stream, header.size, _CHUNK))
                 rows = np.frombuffer(whole, header.dtype).reshape(header.shape, order="F")
@@ -164,8 +168,10 @@ class ArrayFile:
                 "save the archive again with numpy.savez",
             )
         packed = info.compress_type == zipfile.ZIP_DEFLATED
-        most = info.compress_size * (_MOST_EXPANSION if packed else 1) + (_CHUNK if packed else 0)
-        if info.compress_size > self._on_disk or info.file_size > most:
+        max_size = info.compress_size * (_MOST_EXPANSION if packed else 1) + (
+            _CHUNK if packed else 0
+        )
+        if info.compress_size > self._on_disk or info.file_size > max_size:
             raise self.fail(
                 name,
                 f"{info.file_size} bytes claimed of {self._on_disk} on disk",
@@ -182,8 +188,8 @@ class ArrayFile:
         if length > _LONGEST_HEADER or 8 + wide + length > size:
             raise self.fail(name, f"a header of {length} bytes", "one that fits the file")
         try:
-            said = ast.literal_eval(stream.read(length).decode("latin-1").strip())
-            descr, fortran, shape = said["descr"], said["fortran_order"], said["shape"]
+            fields = ast.literal_eval(stream.read(length).decode("latin-1").strip())
+            descr, fortran, shape = fields["descr"], fields["fortran_order"], fields["shape"]
         except (SyntaxError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
             raise self.fail(name, "a header that is no description", "NumPy's") from error
         if isinstance(descr, str) and "O" in descr:
@@ -212,13 +218,13 @@ class ArrayFile:
         left = total
         while left:
             data = stream.read(min(step, left))
-            want = min(step, left)
-            while data and len(data) < want:
-                more = stream.read(want - len(data))
-                if not more:
+            length = min(step, left)
+            while data and len(data) < length:
+                piece = stream.read(length - len(data))
+                if not piece:
                     break
-                data += more
-            if len(data) != want:
+                data += piece
+            if len(data) != length:
                 raise self.fail(name, "an early end", f"{left} more bytes")
             left -= len(data)
             yield data

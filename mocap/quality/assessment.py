@@ -52,8 +52,8 @@ class Judge:
         elif fps is None:
             raise ValueError("a capture needs its frame rate")
         else:
-            turned, root = capture.turned, capture.pair("hip").mean(axis=1)
-        found = [
+            turned, root = capture.rotation_matrices, capture.pair("hip").mean(axis=1)
+        reasons = [
             *find_flips(turned, fps, limits),
             *find_truncation(turned, root, fps, limits),
             *find_root_speed(root, fps, limits),
@@ -65,10 +65,12 @@ class Judge:
             *find_skating(rotations, pelvis, self.soles, motion.fps, limits),
             *find_crossings(rotations, positions, self.capsules, motion.fps, limits),
         ):
-            at = min(round(reason.frame * fps / motion.fps), len(root) - 1)
-            found.append(replace(reason, frame=at))
+            frame = min(round(reason.frame * fps / motion.fps), len(root) - 1)
+            reasons.append(replace(reason, frame=frame))
         end, edge = (len(root) - 1) / fps, limits.edge_seconds + 1e-9
         notes = tuple(
-            r for r in found if r.defect in ("flip", "speed") and not edge < r.seconds < end - edge
+            r
+            for r in reasons
+            if r.defect in ("flip", "speed") and not edge < r.seconds < end - edge
         )
-        return Verdict(tuple(r for r in found if r not in notes), notes)
+        return Verdict(tuple(r for r in reasons if r not in notes), notes)

@@ -50,9 +50,9 @@ def find_flips(rotations: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
             inner[: max(0, edge - reach + 1)] = 0
             inner[max(0, len(rotations) - 1 - edge - reach) :] = 0
             worst = inner if inner.max() > limit else turns
-            at = int(worst.argmax())
-            value = float(worst[at])
-            out.append(_reason("flip", name, at + reach, fps, value, limit, "degrees"))
+            frame = int(worst.argmax())
+            value = float(worst[frame])
+            out.append(_reason("flip", name, frame + reach, fps, value, limit, "degrees"))
             break
     return out
 
@@ -71,12 +71,12 @@ def find_truncation(
     out = []
     local = _local(rotations)
     turns = _angles(local[:-1], local[1:])  # (T-1, 24)
-    around = median_filter(turns, size=(2 * max(2, round(0.1 * fps)) + 1, 1), mode="nearest")
-    jumps = (turns > np.maximum(limits.gap_least, limits.gap_ratio * around)).sum(axis=1)
+    usual = median_filter(turns, size=(2 * max(2, round(0.1 * fps)) + 1, 1), mode="nearest")
+    jumps = (turns > np.maximum(limits.gap_least, limits.gap_ratio * usual)).sum(axis=1)
     if jumps.max() >= limits.gap_joints:
-        at, unit = int(jumps.argmax()), "joints that jump at once"
-        value = float(jumps[at])
-        out.append(_reason("truncated", "", at + 1, fps, value, limits.gap_joints, unit))
+        frame, unit = int(jumps.argmax()), "joints that jump at once"
+        value = float(jumps[frame])
+        out.append(_reason("truncated", "", frame + 1, fps, value, limits.gap_joints, unit))
     shifts = np.linalg.norm(np.diff(root, axis=0), axis=1)
     held = (turns.max(axis=1) < limits.held_degrees) & (shifts < limits.held_metres)
     if not held.all():  # a take in which nothing moves at all is static
@@ -93,9 +93,9 @@ def find_root_speed(root: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
     speeds = np.linalg.norm(np.diff(root, axis=0), axis=1) * fps
     if not len(speeds) or speeds.max() <= limits.root_speed:
         return []
-    at = int(speeds.argmax())
-    value = float(speeds[at])
-    return [_reason("speed", JOINT_NAMES[0], at + 1, fps, value, limits.root_speed, "m/s")]
+    frame = int(speeds.argmax())
+    value = float(speeds[frame])
+    return [_reason("speed", JOINT_NAMES[0], frame + 1, fps, value, limits.root_speed, "m/s")]
 
 
 def find_static(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
@@ -116,8 +116,10 @@ def find_speeds(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOL
     for joint, name in enumerate(JOINT_NAMES):
         limit = limits.end_speed if name in _ENDS else limits.middle_speed
         if len(speeds) and speeds[:, joint].max() > limit:
-            at = int(speeds[:, joint].argmax())
-            out.append(_reason("speed", name, at + 1, fps, float(speeds[at, joint]), limit, "m/s"))
+            frame = int(speeds[:, joint].argmax())
+            out.append(
+                _reason("speed", name, frame + 1, fps, float(speeds[frame, joint]), limit, "m/s")
+            )
     return out
 
 
@@ -134,9 +136,11 @@ def find_sunk_feet(
     for side, name in enumerate(SIDES):
         worst = _worst_run(depth[:, side], limits.floor_depth, limits.floor_seconds, fps)
         if worst is not None:
-            at, value = worst
+            frame, value = worst
             out.append(
-                _reason("floor", f"{name}_foot", at, fps, value, limits.floor_depth, "m below it")
+                _reason(
+                    "floor", f"{name}_foot", frame, fps, value, limits.floor_depth, "m below it"
+                )
             )
     return out
 
@@ -155,8 +159,8 @@ def find_skating(
         return []
     slowest = np.where(contact, speeds, np.inf).min(axis=1, initial=np.inf)
     pace = np.linalg.norm(np.diff(pelvis[:, [0, 2]], axis=0), axis=1) * fps
-    least = np.maximum(limits.slide_speed, limits.slide_pace * pace)
-    sliding = contact.any(axis=1) & (slowest > least)
+    min_speed = np.maximum(limits.slide_speed, limits.slide_pace * pace)
+    sliding = contact.any(axis=1) & (slowest > min_speed)
     share = float(sliding.sum() / total)
     if share <= limits.slide_share:
         return []
@@ -195,9 +199,9 @@ def foot_slides(
             path = positions[:, joint] + rotations[:, joint] @ arm
             low.append(path[:, 1] < height)
             pace.append(np.linalg.norm(np.diff(path[:, [0, 2]], axis=0), axis=1) * fps)
-        both = np.array([own[:-1] & own[1:] for own in low])
-        contact[:, side] = both.any(axis=0)
-        slowest = np.where(both, np.array(pace), np.inf).min(axis=0)
+        touching = np.array([mask[:-1] & mask[1:] for mask in low])
+        contact[:, side] = touching.any(axis=0)
+        slowest = np.where(touching, np.array(pace), np.inf).min(axis=0)
         speeds[:, side] = np.where(contact[:, side], slowest, 0.0)
     return contact, speeds
 
@@ -217,10 +221,12 @@ def find_crossings(
             continue
         worst = _worst_run(depths[:, pair], limits.crossing_depth, limits.crossing_seconds, fps)
         if worst is not None:
-            at, value = worst
+            frame, value = worst
             names = f"{capsules.names[first]} in {capsules.names[second]}"
             out.append(
-                _reason("crossing", names, at, fps, value, limits.crossing_depth, "of their radii")
+                _reason(
+                    "crossing", names, frame, fps, value, limits.crossing_depth, "of their radii"
+                )
             )
     return out
 
@@ -254,8 +260,8 @@ def _worst_run(
     if not runs:
         return None
     start, stop = max(runs, key=lambda run: values[run[0] : run[1]].max())
-    at = start + int(values[start:stop].argmax())
-    return at, float(values[at])
+    frame = start + int(values[start:stop].argmax())
+    return frame, float(values[frame])
 
 
 def _reason(

@@ -31,19 +31,22 @@ class Capsules:
     """
 
     def __init__(self, body: Body):
-        rest = body.rest_joints.astype(np.float64)
+        rest_joints = body.rest_joints.astype(np.float64)
         template = body.template.astype(np.float64)
         owner = body.weights.argmax(axis=1)
-        at = dict(zip(JOINT_NAMES, rest, strict=True))
+        rest_positions = dict(zip(JOINT_NAMES, rest_joints, strict=True))
         rows = []
         for side in SIDES:
             for limb, (first, second) in _LIMBS.items():
-                joint, end = f"{side}_{first}", at[f"{side}_{second}"]
+                joint, end = f"{side}_{first}", rest_positions[f"{side}_{second}"]
                 skin = template[owner == JOINT_NAMES.index(joint)]
-                radius = _radius(skin, at[joint], end, 50)
-                rows.append((f"{side}_{limb}", joint, at[joint], end, radius))
+                radius = _radius(skin, rest_positions[joint], end, 50)
+                rows.append((f"{side}_{limb}", joint, rest_positions[joint], end, radius))
         skin = template[np.isin(owner, [JOINT_NAMES.index(name) for name in _TRUNK])]
-        start, end = at["spine1"], (at["spine3"] + at["neck"]) / 2
+        start, end = (
+            rest_positions["spine1"],
+            (rest_positions["spine3"] + rest_positions["neck"]) / 2,
+        )
         rows.append(("trunk", "spine2", start, end, _radius(skin, start, end, 15)))
         skin = template[owner == JOINT_NAMES.index("head")]
         centre = (skin.min(axis=0) + skin.max(axis=0)) / 2
@@ -51,8 +54,8 @@ class Capsules:
         names, joints, starts, ends, radii = zip(*rows, strict=True)
         self.names: tuple[str, ...] = names
         self.joints = np.array([JOINT_NAMES.index(name) for name in joints])
-        self.starts = np.array(starts) - rest[self.joints]
-        self.ends = np.array(ends) - rest[self.joints]
+        self.starts = np.array(starts) - rest_joints[self.joints]
+        self.ends = np.array(ends) - rest_joints[self.joints]
         self.radii = np.array(radii)
         self.pairs = [
             (i, j)
@@ -80,16 +83,20 @@ def segment_distances(
     start: np.ndarray, end: np.ndarray, other_start: np.ndarray, other_end: np.ndarray
 ) -> np.ndarray:
     """Shortest distances (...) between segments given by their ends (..., 3)."""
-    along, other, between = end - start, other_end - other_start, start - other_start
-    a, e, b = (along**2).sum(-1), (other**2).sum(-1), (along * other).sum(-1)
-    c, f = (along * between).sum(-1), (other * between).sum(-1)
+    direction, other_direction, offset = end - start, other_end - other_start, start - other_start
+    a, e, b = (
+        (direction**2).sum(-1),
+        (other_direction**2).sum(-1),
+        (direction * other_direction).sum(-1),
+    )
+    c, f = (direction * offset).sum(-1), (other_direction * offset).sum(-1)
     across = a * e - b * b
     with np.errstate(divide="ignore", invalid="ignore"):
         s = np.where(across > 1e-12, (b * f - c * e) / across, 0.0).clip(0, 1)
         t = np.where(e > 1e-12, (b * s + f) / e, 0.0).clip(0, 1)
         s = np.where(a > 1e-12, (b * t - c) / a, 0.0).clip(0, 1)
         t = np.where(e > 1e-12, (b * s + f) / e, 0.0).clip(0, 1)
-    gap = between + s[..., None] * along - t[..., None] * other
+    gap = offset + s[..., None] * direction - t[..., None] * other_direction
     return np.linalg.norm(gap, axis=-1)
 
 
@@ -97,9 +104,9 @@ def _radius(skin: np.ndarray, start: np.ndarray, end: np.ndarray, percentile: fl
     """Distance of the skin (N, 3) from the axis, away from the ends, where joints are thicker."""
     length = float(np.linalg.norm(end - start))
     way = (end - start) / length
-    along = (skin - start) @ way
-    middle = (along > 0.15 * length) & (along < 0.85 * length)
-    out = skin[middle] - start - along[middle, None] * way
+    axial = (skin - start) @ way
+    middle = (axial > 0.15 * length) & (axial < 0.85 * length)
+    out = skin[middle] - start - axial[middle, None] * way
     return float(np.percentile(np.linalg.norm(out, axis=1), percentile))
 
 

@@ -101,9 +101,9 @@ class Reason:
     unit: str
 
     def __str__(self) -> str:
-        place = f"{self.joint}, " if self.joint else ""
+        location = f"{self.joint}, " if self.joint else ""
         return (
-            f"{self.defect}: {place}frame {self.frame} ({self.seconds:.2f} s): "
+            f"{self.defect}: {location}frame {self.frame} ({self.seconds:.2f} s): "
             f"{self.value:.3g} {self.unit}, limit {self.limit:.3g}"
         )
 

@@ -43,9 +43,9 @@ class _Lines:
             if words:
                 self.rows.append((number, words))
 
-    def fail(self, number: int, found: str, expected: str) -> BadInput:
+    def fail(self, number: int, actual: str, expected: str) -> BadInput:
         return BadInput(
-            f"{self.path}, line {number}: found {found}, expected {expected}; "
+            f"{self.path}, line {number}: found {actual}, expected {expected}; "
             "fetch the file again or correct the line"
         )
 
@@ -114,8 +114,8 @@ def _read_root(
         key = words[0].lower()
         if key == "order":
             dofs = tuple(word.lower() for word in words[1:])
-            known = set(dofs) <= set(TRANSLATION_DOFS + ROTATION_DOFS)
-            if not known or len(set(dofs)) != len(dofs):
+            allowed = set(dofs) <= set(TRANSLATION_DOFS + ROTATION_DOFS)
+            if not allowed or len(set(dofs)) != len(dofs):
                 raise lines.fail(number, f"'{' '.join(words)}'", "channels from TX TY TZ RX RY RZ")
         elif key == "axis":
             axis_order = lines.order(number, words[-1])
@@ -164,8 +164,8 @@ def _read_bones(lines: _Lines, rows: list, unit: float, turn: float) -> dict[str
             fields["axis"] = tuple(turn * v for v in lines.numbers(number, words[1:4], 3))
         elif key == "dof":
             fields["dofs"] = tuple(word.lower() for word in words[1:])
-            known = set(fields["dofs"]) <= set(ROTATION_DOFS + STRETCH_DOFS)
-            if not known or len(set(fields["dofs"])) != len(fields["dofs"]):
+            allowed = set(fields["dofs"]) <= set(ROTATION_DOFS + STRETCH_DOFS)
+            if not allowed or len(set(fields["dofs"])) != len(fields["dofs"]):
                 raise lines.fail(number, f"'{' '.join(words)}'", "each once of rx ry rz tx ty tz l")
         elif key == "limits" or (in_limits and key[0] in "+-.0123456789i"):
             in_limits = True
@@ -184,10 +184,10 @@ def _read_hierarchy(
     for number, words in rows:
         if words[0].lower() in ("begin", "end"):
             continue
-        parent, rest = split_name(words, bones)
+        parent, remaining = split_name(words, bones)
         children = []
-        while rest:
-            child, rest = split_name(rest, bones)
+        while remaining:
+            child, remaining = split_name(remaining, bones)
             children.append(child)
         for name in (parent, *children):
             if name not in bones:
@@ -209,11 +209,11 @@ def _read_hierarchy(
     return tuple(bones[name] for name in ordered), parents
 
 
-def split_name(words: list[str], known: Container[str]) -> tuple[str, list[str]]:
+def split_name(words: list[str], names: Container[str]) -> tuple[str, list[str]]:
     """The longest known name that ``words`` begin with (the first word if none is), and the rest."""
     for count in range(len(words), 1, -1):
         name = " ".join(words[:count])
-        if name in known:
+        if name in names:
             return name, words[count:]
     return words[0], words[1:]
 
@@ -278,29 +278,31 @@ def _parse_bulk(data: bytes, skeleton: Skeleton) -> np.ndarray | None:
 def _parse_regular(text: str, skeleton: Skeleton) -> np.ndarray | None:
     """The whole file at once, if every frame lists the same bones in the same order; else None."""
     if "#" in text or ":" in text:
-        kept = (line.split("#", 1)[0] for line in text.splitlines())
-        text = "\n".join(line for line in kept if not line.lstrip().startswith(":"))
+        uncommented = (line.split("#", 1)[0] for line in text.splitlines())
+        text = "\n".join(line for line in uncommented if not line.lstrip().startswith(":"))
     words = text.split()
     order: list[str] = []
-    at = 1
-    while at < len(words) and words[at] in skeleton.index and words[at] not in order:
-        order.append(words[at])
-        at += 1 + len(skeleton.bones[skeleton.index[words[at]]].dofs)
+    period = 1
+    while period < len(words) and words[period] in skeleton.index and words[period] not in order:
+        order.append(words[period])
+        period += 1 + len(skeleton.bones[skeleton.index[words[period]]].dofs)
     moving = [bone.name for bone in skeleton.bones if bone.dofs]
-    if at == 1 or len(words) % at or not set(moving) <= set(order):
+    if period == 1 or len(words) % period or not set(moving) <= set(order):
         return None
-    rows = len(words) // at
+    rows = len(words) // period
     out = np.empty((rows, len(skeleton.channels)))
-    at_word = 1
+    offset = 1
     try:
-        if [int(word) for word in words[::at]] != list(range(int(words[0]), int(words[0]) + rows)):
+        if [int(word) for word in words[::period]] != list(
+            range(int(words[0]), int(words[0]) + rows)
+        ):
             return None
         for name in order:
-            if words[at_word::at].count(name) != rows:
+            if words[offset::period].count(name) != rows:
                 return None
             for k, dof in enumerate(skeleton.bones[skeleton.index[name]].dofs, start=1):
-                out[:, skeleton.columns[name, dof]] = list(map(float, words[at_word + k :: at]))
-            at_word += 1 + len(skeleton.bones[skeleton.index[name]].dofs)
+                out[:, skeleton.columns[name, dof]] = list(map(float, words[offset + k :: period]))
+            offset += 1 + len(skeleton.bones[skeleton.index[name]].dofs)
     except ValueError:
         return None
     return out
@@ -313,11 +315,11 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
     for column, (i, _) in enumerate(skeleton.channels):
         starts.setdefault(skeleton.bones[i].name, column)
     frames: list[np.ndarray] = []
-    seen: set[str] = set()
+    listed: set[str] = set()
     label, number = "", 0
 
     def close(line: int) -> None:
-        missing = [bone.name for bone in skeleton.bones if bone.name in moving - seen]
+        missing = [bone.name for bone in skeleton.bones if bone.name in moving - listed]
         if frames and missing:
             raise BadInput(
                 f"{path}, line {line}: frame {label} ends without {', '.join(missing)}, expected "
@@ -333,16 +335,16 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
             continue
         if len(words) == 1 and words[0].isdigit():
             close(number)
-            label, seen = words[0], set()
+            label, listed = words[0], set()
             frames.append(np.full(len(skeleton.channels), np.nan))
             continue
         name, values = split_name(words, skeleton.index)
-        known = name in skeleton.index
+        in_skeleton = name in skeleton.index
         if number == torn and (
-            not known or len(values) != len(skeleton.bones[skeleton.index[name]].dofs)
+            not in_skeleton or len(values) != len(skeleton.bones[skeleton.index[name]].dofs)
         ):
             close(number)
-        if not known:
+        if not in_skeleton:
             raise BadInput(
                 f"{path}, line {number}: found bone '{name}', expected one of the skeleton "
                 f"'{skeleton.name}'; use the .asf file that belongs to this motion"
@@ -358,14 +360,14 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
         except ValueError:
             row = []
         plausible = all(abs(value) <= _LARGEST for value in row)
-        if len(row) != len(dofs) or len(values) != len(dofs) or name in seen or not plausible:
-            what = f"bone {name} a second time" if name in seen else f"'{line.strip()}'"
+        if len(row) != len(dofs) or len(values) != len(dofs) or name in listed or not plausible:
+            problem = f"bone {name} a second time" if name in listed else f"'{line.strip()}'"
             raise BadInput(
-                f"{path}, line {number}: frame {label}: found {what}, expected '{name}' once with "
+                f"{path}, line {number}: frame {label}: found {problem}, expected '{name}' once with "
                 f"{len(dofs)} numbers ({' '.join(dofs)}) of at most {_LARGEST:g}; fetch the file again, "
                 "or delete the frame"
             )
-        seen.add(name)
+        listed.add(name)
         if row:
             frames[-1][starts[name] : starts[name] + len(row)] = row
     close(number)

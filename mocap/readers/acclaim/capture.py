@@ -17,8 +17,17 @@ import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES
 from mocap.errors import BadInput
-from mocap.quaternions import COMPILED, WITHIN, from_matrices, get, halfway, product, put, turn
-from mocap.retargeting.capture import BONES, CMU_BONES, ENDS, Capture, rest_of
+from mocap.quaternions import (
+    COMPILED,
+    INLINED,
+    load,
+    matrices_to_quaternions,
+    midpoint,
+    product,
+    rotate,
+    store,
+)
+from mocap.retargeting.capture import BONES, CMU_BONES, ENDS, Capture, rest_measures
 from mocap.retargeting.skeleton import Skeleton, forward_kinematics, ordered_rotation
 
 # pi / 2 in two parts, the first of so few bits that its multiples by whole numbers are exact.
@@ -60,7 +69,7 @@ def acclaim_capture(skeleton: Skeleton, frames: np.ndarray) -> Capture:
     Raises BadInput when the skeleton lacks a bone of CMU's.
     """
     chain = _chain(skeleton)
-    turns, places = _performed(
+    turns, joints = _perform(
         np.ascontiguousarray(frames, dtype=np.float64),
         chain.parents,
         chain.before,
@@ -73,7 +82,7 @@ def acclaim_capture(skeleton: Skeleton, frames: np.ndarray) -> Capture:
         chain.second,
         chain.ends,
     )
-    by_joint = {joint: places[:, i] for i, joint in enumerate(ENDS)}
+    by_joint = {joint: joints[:, i] for i, joint in enumerate(ENDS)}
     return Capture(turns, chain.rest, by_joint, chain.leg_length, chain.notes)
 
 
@@ -92,13 +101,13 @@ def _chain(skeleton: Skeleton) -> _Chain:
             needed.add(bone)
             bone = skeleton.parents[bone]
     chosen = sorted(needed)
-    at = {bone: i for i, bone in enumerate(chosen)}
+    chain_index = {bone: i for i, bone in enumerate(chosen)}
     frames = [
         ordered_rotation(np.array(skeleton.bones[i].axis), skeleton.bones[i].axis_order)
         for i in chosen
     ]
-    parents = np.array([at.get(skeleton.parents[i], -1) for i in chosen])
-    before = [frames[p].T @ own if p >= 0 else own for p, own in zip(parents, frames)]
+    parents = np.array([chain_index.get(skeleton.parents[i], -1) for i in chosen])
+    before = [frames[p].T @ frame if p >= 0 else frame for p, frame in zip(parents, frames)]
     steps = np.full((len(chosen), 3, 2), -1)
     reach = np.zeros((len(chosen), 3))
     for i, bone in enumerate(skeleton.bones[j] for j in chosen):
@@ -109,35 +118,35 @@ def _chain(skeleton: Skeleton) -> _Chain:
     directions = {
         name: np.array(skeleton.bones[skeleton.index[name]].direction) for name in CMU_BONES
     }
-    _, still = forward_kinematics(skeleton, np.zeros((1, len(skeleton.channels))))
-    rest, leg_length = rest_of(
-        directions, {name: still[0, skeleton.index[name]] for name in CMU_BONES}
+    _, rest_ends = forward_kinematics(skeleton, np.zeros((1, len(skeleton.channels))))
+    rest_directions, leg_length = rest_measures(
+        directions, {name: rest_ends[0, skeleton.index[name]] for name in CMU_BONES}
     )
     moved = [b.name for b in skeleton.bones[1:] if any(dof[0] != "r" for dof in b.dofs)]
     notes = (f"dropped, SMPL's bones do not stretch: channels of {', '.join(moved)}",)
     return _Chain(
         parents=parents,
-        before=from_matrices(np.array(before)[None]),
-        after=from_matrices(np.array([own.T for own in frames])[None]),
+        before=matrices_to_quaternions(np.array(before)[None]),
+        after=matrices_to_quaternions(np.array([frame.T for frame in frames])[None]),
         steps=steps,
         reach=reach,
         shift=np.array([skeleton.columns.get(("root", f"t{a}"), -1) for a in "xyz"]),
         position=np.array(skeleton.root_position, dtype=np.float64),
-        first=np.array([at[skeleton.index[BONES[name][0]]] for name in JOINT_NAMES]),
+        first=np.array([chain_index[skeleton.index[BONES[name][0]]] for name in JOINT_NAMES]),
         second=np.array(
             [
-                at[skeleton.index[BONES[name][1]]] if len(BONES[name]) > 1 else -1
+                chain_index[skeleton.index[BONES[name][1]]] if len(BONES[name]) > 1 else -1
                 for name in JOINT_NAMES
             ]
         ),
-        ends=np.array([at[skeleton.index[bone]] for bone in ENDS.values()]),
-        rest=rest,
+        ends=np.array([chain_index[skeleton.index[bone]] for bone in ENDS.values()]),
+        rest=rest_directions,
         leg_length=leg_length,
         notes=notes if moved else (),
     )
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def _half_turn(angle):
     """Sine and cosine of half an angle. No branches, so that a row of angles is worked on abreast."""
     quarter = math.floor(angle * (1 / math.pi) + 0.5)
@@ -157,8 +166,8 @@ def _half_turn(angle):
     )
 
 
-@numba.njit(**WITHIN)
-def _about(q, axis, s, c):
+@numba.njit(**INLINED)
+def _turn_about(q, axis, s, c):
     """``q`` after a turn about a coordinate axis by twice the angle of sine ``s`` and cosine ``c``."""
     x, y, z, w = q
     if axis == 0:
@@ -169,39 +178,39 @@ def _about(q, axis, s, c):
 
 
 @numba.njit(**COMPILED)
-def _performed(frames, parents, before, after, steps, reach, shift, position, first, second, ends):
+def _perform(frames, parents, before, after, steps, reach, shift, position, first, second, ends):
     """Turns (T, 24, 4) and places (T, P, 3)."""
     count, width, bones = len(frames), frames.shape[1], len(parents)
-    turns, places = np.empty((count, len(first), 4)), np.empty((count, len(ends), 3))
+    turns, joints = np.empty((count, len(first), 4)), np.empty((count, len(ends), 3))
     sines, cosines = np.empty(width), np.empty(width)
-    own, tips = np.empty((1, bones, 4)), np.empty((bones, 3))
+    bone_rotations, tips = np.empty((1, bones, 4)), np.empty((bones, 3))
     for t in range(count):
         row = frames[t]
         for c in range(width):
             sines[c], cosines[c] = _half_turn(row[c])
         for b in range(bones):
             p = parents[b]
-            q = get(before, 0, b)
+            q = load(before, 0, b)
             if p >= 0:
-                q = product(get(own, 0, p), q)
+                q = product(load(bone_rotations, 0, p), q)
             for step in range(3):
                 column = steps[b, step, 0]
                 if column >= 0:
-                    q = _about(q, steps[b, step, 1], sines[column], cosines[column])
-            put(own, 0, b, q)
+                    q = _turn_about(q, steps[b, step, 1], sines[column], cosines[column])
+            store(bone_rotations, 0, b, q)
             if p >= 0:
-                x, y, z = turn(q, (reach[b, 0], reach[b, 1], reach[b, 2]))
+                x, y, z = rotate(q, (reach[b, 0], reach[b, 1], reach[b, 2]))
                 tips[b, 0], tips[b, 1], tips[b, 2] = x + tips[p, 0], y + tips[p, 1], z + tips[p, 2]
             else:
                 for axis in range(3):
                     moved = row[shift[axis]] if shift[axis] >= 0 else 0.0
                     tips[b, axis] = position[axis] + moved
         for j in range(len(first)):
-            q = product(get(own, 0, first[j]), get(after, 0, first[j]))
+            q = product(load(bone_rotations, 0, first[j]), load(after, 0, first[j]))
             if second[j] >= 0:
-                q = halfway(q, product(get(own, 0, second[j]), get(after, 0, second[j])))
-            put(turns, t, j, q)
+                q = midpoint(q, product(load(bone_rotations, 0, second[j]), load(after, 0, second[j])))
+            store(turns, t, j, q)
         for i in range(len(ends)):
             for axis in range(3):
-                places[t, i, axis] = tips[ends[i], axis]
-    return turns, places
+                joints[t, i, axis] = tips[ends[i], axis]
+    return turns, joints

@@ -48,13 +48,13 @@ def bvh_capture(motion: BvhMotion, *, fps: float | None = None) -> tuple[Capture
     """The capture in a BVH file and its frame rate; errors as ``bvh_motion``."""
     names = set(motion.names)
     acclaim = names >= set(CMU_BONES) - {"lhipjoint", "rhipjoint"}
-    known = acclaim or is_motionbuilder(motion) or is_daz(motion)
-    rate, notes = frame_rate(motion, known=known, fps=fps)
+    cmu_skeleton = acclaim or is_motionbuilder(motion) or is_daz(motion)
+    rate, notes = frame_rate(motion, cmu_skeleton=cmu_skeleton, fps=fps)
     if acclaim or is_motionbuilder(motion):
         capture = cmu_bones_capture(motion, notes)
     else:
         capture = placed_capture(motion, place_joints(motion), notes)
-    if not all(np.isfinite(place).all() for place in capture.places.values()):
+    if not all(np.isfinite(positions).all() for positions in capture.joints.values()):
         raise BadInput(
             f"{motion.path}: positions overflow, expected a person; fetch the file again"
         )
@@ -68,16 +68,16 @@ def cmu_name(path: Path) -> str | None:
 
 
 def frame_rate(
-    motion: BvhMotion, *, known: bool, fps: float | None = None
+    motion: BvhMotion, *, cmu_skeleton: bool, fps: float | None = None
 ) -> tuple[float, tuple[str, ...]]:
-    """Frames a second and what to say of them; ``known``: on a skeleton in which CMU's data comes."""
+    """Frames a second and what to say of them; `cmu_skeleton`: on a skeleton in which CMU's data comes."""
     stated = 1 / motion.frame_time if motion.frame_time > 0 else float("nan")
     name = cmu_name(motion.path)
     if fps is not None:
         if not _RATES[0] <= fps <= _RATES[1]:
             raise BadInput(f"{motion.path}: a rate of {fps} fps was given, expected 5 to 1000")
         return float(fps), ()
-    if known and name:
+    if cmu_skeleton and name:
         rate = _cmu_rates()[name]
         if abs(stated - rate) < 0.01 * rate:
             return rate, ()

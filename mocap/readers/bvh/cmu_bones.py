@@ -8,13 +8,13 @@ import numpy as np
 
 from mocap.errors import BadInput
 from mocap.readers.bvh.parser import BvhMotion, bvh_kinematics
-from mocap.readers.bvh.rest_frames import is_rest_frame, limb_ways
+from mocap.readers.bvh.rest_frames import is_rest_frame, limb_directions
 from mocap.readers.bvh.skeleton import MOTIONBUILDER, is_motionbuilder, metres_a_unit
 from mocap.retargeting.capture import CMU_BONES, SIDES, Capture, cmu_capture
 from mocap.retargeting.skeleton import ordered_rotation
 from mocap.rotations import unit
 
-_LEFT, _UP, _AHEAD = np.eye(3)
+_LEFTWARD, _UPWARD, _FORWARD = np.eye(3)
 
 # Angles (degrees, applied in the order XYZ) of the frames in which CMU's Acclaim files count each
 # bone's rotation; the same in every subject's file. The bone points along its frame's -y.
@@ -44,19 +44,19 @@ def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
     tip: dict[str, int | None] = {}
     for bone, joint in of_bone.items():
         children = [of_bone[b] for b in _CMU_CHILD.get(bone, ()) if b in of_bone]
-        own = [c for c in children if motion.parents[c] == joint]
-        tip[bone] = own[0] if own else None
+        chained = [c for c in children if motion.parents[c] == joint]
+        tip[bone] = chained[0] if chained else None
     reach = {b: motion.offsets[c] if c is not None else offsets[of_bone[b]] for b, c in tip.items()}
     arm = unit(reach["lhumerus"])
-    frames = _cmu_frames() if arm @ -_UP > 0.9 else {}
-    if not frames and arm @ _LEFT < 0.9:
+    frames = _cmu_frames() if arm @ -_UPWARD > 0.9 else {}
+    if not frames and arm @ _LEFTWARD < 0.9:
         raise BadInput(
             f"{motion.path}: bone lhumerus points along {np.round(arm, 2)}, expected +x (CMU's rest "
             "pose) or -y (its bones' frames); the axes of this file are not known"
         )
     rotations, positions = bvh_kinematics(motion)
     if is_rest_frame(
-        rotations[:, 0], limb_ways(positions, {k: of_bone[v] for k, v in _CMU_LIMBS.items()})
+        rotations[:, 0], limb_directions(positions, {k: of_bone[v] for k, v in _CMU_LIMBS.items()})
     ):
         rotations, positions = rotations[1:], positions[1:]
         notes += ("the first frame is an added rest pose: left out",)
@@ -73,9 +73,9 @@ def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
     for side in "lr":
         ends[f"{side}hipjoint"] = positions[:, of_bone[f"{side}femur"]]
         turned[f"{side}hipjoint"] = turned["root"]
-    rest = _rest_ends(motion, of_bone, frames, reach)
+    rest_ends = _rest_ends(motion, of_bone, frames, reach)
     legs = [np.linalg.norm(motion.offsets[of_bone[s + b]]) for s in "lr" for b in ("tibia", "foot")]
-    unit_size, said = metres_a_unit(motion, sum(legs) / 2)
+    unit_size, unit_note = metres_a_unit(motion, sum(legs) / 2)
     unused = sorted(set(motion.names) - {motion.names[i] for i in of_bone.values()})
     if unused:
         notes += (f"dropped, SMPL has no such joints: {', '.join(unused)}",)
@@ -83,9 +83,9 @@ def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
         turned,
         {bone: unit_size * end for bone, end in ends.items()},
         directions,
-        {bone: unit_size * end for bone, end in rest.items()},
+        {bone: unit_size * end for bone, end in rest_ends.items()},
     )
-    return replace(capture, notes=(*notes, said))
+    return replace(capture, notes=(*notes, unit_note))
 
 
 _CMU_CHILD = {

@@ -7,15 +7,15 @@ from scipy.spatial.transform import Rotation
 
 from mocap.bodies.body import JOINT_NAMES
 from mocap.errors import BadInput
-from mocap.quaternions import from_matrices
+from mocap.quaternions import matrices_to_quaternions
 from mocap.readers.bvh.parser import BvhMotion, chain, local_motion
-from mocap.readers.bvh.rest_frames import bleeds, is_rest_frame, limb_ways, mend_start
+from mocap.readers.bvh.rest_frames import bleeds, is_rest_frame, limb_directions, mend_start
 from mocap.readers.bvh.skeleton import PlacedJoints, is_daz, metres_a_unit
 from mocap.retargeting.capture import CHILD, SIDES, Capture
 from mocap.retargeting.skeleton import ordered_rotation
 from mocap.rotations import halfway, shortest_arc, unit
 
-_LEFT, _UP, _AHEAD = np.eye(3)
+_LEFTWARD, _UPWARD, _FORWARD = np.eye(3)
 
 # What the Daz figure's zero pose stands for, as angles (degrees) from CMU's rest pose: cgspeed turned
 # CMU's skeleton so (the first frame of the MotionBuilder files) when it was matched to the figure.
@@ -43,33 +43,33 @@ _DAZ_HIPS = 0.017
 _CMU_REST = {
     "hip": np.array([0.34202, -0.939693, 0.0]),
     "knee": np.array([0.34202, -0.939693, 0.0]),
-    "shoulder": _LEFT,
-    "elbow": _LEFT,
-    "wrist": _LEFT,
+    "shoulder": _LEFTWARD,
+    "elbow": _LEFTWARD,
+    "wrist": _LEFTWARD,
 }
 
 
 def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ...]) -> Capture:
     """Skeletons placed by name: their zero pose, or an added rest frame, is brought to CMU's rest."""
     limbs, daz = placed.limbs, is_daz(motion)
-    local, places = local_motion(motion)
-    rotations, positions = chain(motion.parents, local, places)
+    local, offsets = local_motion(motion)
+    rotations, positions = chain(motion.parents, local, offsets)
     zero = _zero_pose(motion)
     world = _upright(zero, positions, placed)
     if not np.allclose(world, np.eye(3)):
         notes += ("turned so that y is up",)
-    ways = limb_ways(positions, limbs)
+    directions = limb_directions(positions, limbs)
     reference, reference_turn = zero, np.broadcast_to(np.eye(3), local.shape[1:])
-    if is_rest_frame(rotations[:, placed.pelvis], ways):
+    if is_rest_frame(rotations[:, placed.pelvis], directions):
         notes += ("the first frame is an added rest pose: left out",)
         if not daz:
             reference, reference_turn = positions[0], rotations[0]
-        local, places = local[1:], places[1:]
-        ways = {name: way[1:] for name, way in ways.items()}
-        if bleeds(ways):
+        local, offsets = local[1:], offsets[1:]
+        directions = {name: way[1:] for name, way in directions.items()}
+        if bleeds(directions):
             mend_start(local)
             notes += ("the rest pose bled into the first 7 frames: mended from those after",)
-        rotations, positions = chain(motion.parents, local, places)
+        rotations, positions = chain(motion.parents, local, offsets)
     axes = _figure_axes(reference, placed, motion)
     turned = world @ rotations @ np.swapaxes(reference_turn, -1, -2) @ axes
     positions = positions @ world.T
@@ -80,10 +80,10 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     joints = np.empty((len(turned), len(JOINT_NAMES), 3, 3))
     trunk = [turned[:, joint] for joint in (placed.pelvis, *placed.trunk)]
     for k, name in enumerate(("pelvis", "spine1", "spine2", "spine3")):
-        joints[:, JOINT_NAMES.index(name)] = _along(trunk, k / 3)
+        joints[:, JOINT_NAMES.index(name)] = _rotation_along(trunk, k / 3)
     neck = [turned[:, joint] for joint in placed.neck]
     neck = neck or [halfway(trunk[-1], turned[:, placed.head])]
-    joints[:, JOINT_NAMES.index("neck")] = _along(neck, 0.5)
+    joints[:, JOINT_NAMES.index("neck")] = _rotation_along(neck, 0.5)
     joints[:, JOINT_NAMES.index("head")] = turned[:, placed.head]
     for side in SIDES:
         before = JOINT_NAMES.index("spine3")
@@ -92,32 +92,32 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
         before = JOINT_NAMES.index("spine3")
         for joint in ("collar", "shoulder", "elbow", "wrist", "hand"):
             before = _take(joints, turned, limbs, f"{side}_{joint}", before)
-    rest = {}
+    rest_directions = {}
     for side in SIDES:
         for joint, child in CHILD.items():
             start, stop = f"{side}_{joint}", f"{side}_{child}"
             if start in limbs and stop in limbs:
-                rest[start] = way(start, stop)
+                rest_directions[start] = way(start, stop)
         elbow = limbs[f"{side}_elbow"]
         if f"{side}_wrist" not in limbs:
             tip = reference_turn[elbow] @ motion.ends[elbow]
-            rest[f"{side}_elbow"] = unit(axes.T @ tip)
-        rest.setdefault(f"{side}_wrist", rest[f"{side}_elbow"])
+            rest_directions[f"{side}_elbow"] = unit(axes.T @ tip)
+        rest_directions.setdefault(f"{side}_wrist", rest_directions[f"{side}_elbow"])
     hips, shoulders = (
         (reference[limbs[f"left_{joint}"]] + reference[limbs[f"right_{joint}"]]) / 2
         for joint in ("hip", "shoulder")
     )
-    rest["trunk"] = unit(axes.T @ (shoulders - hips))
+    rest_directions["trunk"] = unit(axes.T @ (shoulders - hips))
     if daz:
         for name, angles in _DAZ_POSE.items():
             turn = ordered_rotation(np.radians(angles), "XYZ")
             joints[:, JOINT_NAMES.index(name)] = joints[:, JOINT_NAMES.index(name)] @ turn
         neck, head = (JOINT_NAMES.index(name) for name in ("neck", "head"))
-        joints[:, neck] = _along([joints[:, neck], joints[:, head]], _DAZ_NECK)
+        joints[:, neck] = _rotation_along([joints[:, neck], joints[:, head]], _DAZ_NECK)
         for side, sign in (("left", 1), ("right", -1)):
-            rest.update({f"{side}_{j}": d * [sign, 1, 1] for j, d in _CMU_REST.items()})
+            rest_directions.update({f"{side}_{j}": d * [sign, 1, 1] for j, d in _CMU_REST.items()})
     for side in SIDES:
-        _share_twist(joints, side, rest[f"{side}_elbow"])
+        _share_twist(joints, side, rest_directions[f"{side}_elbow"])
     leg = np.mean(
         [
             np.linalg.norm(reference[limbs[f"{side}_{b}"]] - reference[limbs[f"{side}_{a}"]])
@@ -125,7 +125,7 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
             for a, b in (("hip", "knee"), ("knee", "ankle"))
         ]
     )
-    size, said = metres_a_unit(motion, 2 * leg)
+    size, unit_note = metres_a_unit(motion, 2 * leg)
     if placed.unused:
         notes += (f"dropped, SMPL has no such joints: {', '.join(placed.unused)}",)
     out = {
@@ -139,7 +139,9 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     if daz:
         for side in SIDES:
             out[f"{side}_hip"] = out[f"{side}_hip"] + _DAZ_HIPS * joints[:, 0, :, 1]
-    return Capture(from_matrices(joints), rest, out, float(2 * leg * size), (*notes, said))
+    return Capture(
+        matrices_to_quaternions(joints), rest_directions, out, float(2 * leg * size), (*notes, unit_note)
+    )
 
 
 def _take(joints: np.ndarray, turned: np.ndarray, limbs: dict, name: str, before: int) -> int:
@@ -169,11 +171,11 @@ def _add_tips(
         out[f"{side}_{joint}"] = out[f"{side}_{before}"] + shift
 
 
-def _along(turns: list[np.ndarray], fraction: float) -> np.ndarray:
+def _rotation_along(turns: list[np.ndarray], fraction: float) -> np.ndarray:
     """Rotations (T, 3, 3) at a fraction of the way along a list of them, on the arc between two."""
-    at = fraction * (len(turns) - 1)
-    low = min(int(at + 1e-9), len(turns) - 1)
-    share = at - low
+    location = fraction * (len(turns) - 1)
+    low = min(int(location + 1e-9), len(turns) - 1)
+    share = location - low
     if share < 1e-9:
         return turns[low]
     step = np.swapaxes(turns[low], -1, -2) @ turns[low + 1]
@@ -187,8 +189,8 @@ def _share_twist(joints: np.ndarray, side: str, axis: np.ndarray) -> None:
     turn = Rotation.from_matrix(np.swapaxes(joints[:, elbow], -1, -2) @ joints[:, wrist]).as_quat()
     angle = 2 * np.arctan2(turn[:, :3] @ axis, turn[:, 3])
     angle = (angle + np.pi) % (2 * np.pi) - np.pi
-    half = Rotation.from_rotvec(angle[:, None] / 2 * axis).as_matrix()
-    joints[:, elbow] = joints[:, elbow] @ half
+    half_twist = Rotation.from_rotvec(angle[:, None] / 2 * axis).as_matrix()
+    joints[:, elbow] = joints[:, elbow] @ half_twist
 
 
 def _zero_pose(motion: BvhMotion) -> np.ndarray:
@@ -212,30 +214,30 @@ def _upright(zero: np.ndarray, positions: np.ndarray, placed: PlacedJoints) -> n
         return np.eye(3)
     mean = unit(positions[:, placed.head] - positions[:, hips].mean(axis=1)).mean(axis=0)
     axis = int(np.abs(mean).argmax())
-    return shortest_arc(np.eye(3)[axis] * np.sign(mean[axis]), _UP)
+    return shortest_arc(np.eye(3)[axis] * np.sign(mean[axis]), _UPWARD)
 
 
 def _figure_axes(reference: np.ndarray, placed: PlacedJoints, motion: BvhMotion) -> np.ndarray:
     """The figure's left, up and ahead in its reference pose, as columns; CMU's rest pose has x, y, z."""
-    left, up = (
+    leftward, upward = (
         reference[placed.limbs["left_hip"]] - reference[placed.limbs["right_hip"]],
         reference[placed.head]
         - (reference[placed.limbs["left_hip"]] + reference[placed.limbs["right_hip"]]) / 2,
     )
     arms = reference[placed.limbs["left_shoulder"]] - reference[placed.limbs["right_shoulder"]]
-    if min(np.linalg.norm(left), np.linalg.norm(up)) < 1e-9:
+    if min(np.linalg.norm(leftward), np.linalg.norm(upward)) < 1e-9:
         raise BadInput(
             f"{motion.path}: the hips or the trunk have no length, expected OFFSETs of a person; "
             "fetch the file again"
         )
-    if unit(left) @ unit(arms) < 0.3:
+    if unit(leftward) @ unit(arms) < 0.3:
         raise BadInput(
             f"{motion.path}: left and right of the hips and of the shoulders do not agree, expected "
             "both lefts on one side; correct the names of the joints"
         )
     axes = np.zeros((3, 3))
-    axes[:, 1] = _snapped(unit(up), 20.0)
-    axes[:, 0] = _snapped(unit(left - (left @ axes[:, 1]) * axes[:, 1]), 15.0)
+    axes[:, 1] = _snapped(unit(upward), 20.0)
+    axes[:, 0] = _snapped(unit(leftward - (leftward @ axes[:, 1]) * axes[:, 1]), 15.0)
     axes[:, 0] = unit(axes[:, 0] - (axes[:, 0] @ axes[:, 1]) * axes[:, 1])
     axes[:, 2] = np.cross(axes[:, 0], axes[:, 1])
     return axes

@@ -67,14 +67,14 @@ def read_bvh_start(path: Path | str, frames: int = 2) -> tuple[BvhMotion, int]:
     reader = _Reader(path, _text(path))
     data = reader.text[reader.data_start :].strip()
     last = data[max(data.rfind("\n"), data.rfind("\r")) + 1 :]
-    width = sum(len(own or ()) for own in reader.channels)
+    width = sum(len(names or ()) for names in reader.channels)
     if data.count("\n") + 1 != reader.count or len(last.split()) != width:
         whole = reader.motion()
         return replace(whole, values=whole.values[:frames]), len(whole)
     start = "\n".join(data.split("\n", frames)[:frames])
-    kept, reader.count = reader.count, min(reader.count, frames)
+    count, reader.count = reader.count, min(reader.count, frames)
     reader.text = reader.text[: reader.data_start] + start
-    return reader.motion(), kept
+    return reader.motion(), count
 
 
 def _text(path: Path) -> str:
@@ -109,9 +109,9 @@ class _Reader:
         self.motion_line = text.count("\n", 0, start.start()) + 1
         self._read_header(start.end())
 
-    def fail(self, number: int, found: str, expected: str) -> BadInput:
+    def fail(self, number: int, actual: str, expected: str) -> BadInput:
         return BadInput(
-            f"{self.path}, line {number}: found {found}, expected {expected}; "
+            f"{self.path}, line {number}: found {actual}, expected {expected}; "
             "fetch the file again or correct the line"
         )
 
@@ -211,14 +211,14 @@ class _Reader:
             raise self.fail(number, "a second CHANNELS", "one a joint")
         self.channels[joint] = names
 
-    def _read_header(self, at: int) -> None:
+    def _read_header(self, start: int) -> None:
         frames = re.compile(r"\s*Frames[ \t]*:[ \t]*(\S*)[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
         time = re.compile(r"\s*Frame[ \t]+Time[ \t]*:[ \t]*(\S*)[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
-        match = frames.match(self.text, at)
+        match = frames.match(self.text, start)
         digits = match.group(1) if match else ""
         if not (digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) > 0):
-            found = f"'Frames: {_short(digits)}'" if match else "something else"
-            raise self.fail(self.motion_line + 1, found, "'Frames:' and how many, more than none")
+            actual = f"'Frames: {_short(digits)}'" if match else "something else"
+            raise self.fail(self.motion_line + 1, actual, "'Frames:' and how many, more than none")
         self.count = int(digits)
         match_time = time.match(self.text, match.end())
         try:
@@ -234,7 +234,7 @@ class _Reader:
         self.data_start = match_time.end() if match_time else match.end()
 
     def motion(self) -> BvhMotion:
-        columns = [channel for own in self.channels for channel in own or ()]
+        columns = [channel for names in self.channels for channel in names or ()]
         width = len(columns)
         if not width:
             raise BadInput(f"{self.path}: no joint has CHANNELS, expected some; nothing moves here")
@@ -245,13 +245,13 @@ class _Reader:
             )
         values = self._numbers(width)
         turning = np.array([name.endswith("rotation") for name in columns])
-        none = (np.nan,) * 3
+        no_end = (np.nan,) * 3
         return BvhMotion(
             tuple(self.names),
             tuple(self.parents),
             np.array(self.offsets, dtype=np.float64),
-            np.array([end or none for end in self.ends], dtype=np.float64),
-            tuple(own or () for own in self.channels),
+            np.array([end or no_end for end in self.ends], dtype=np.float64),
+            tuple(names or () for names in self.channels),
             values * np.where(turning, np.pi / 180, 1.0),
             self.frame_time,
             self.path,
@@ -325,19 +325,19 @@ def local_motion(motion: BvhMotion) -> tuple[np.ndarray, np.ndarray]:
     """
     count, total = len(motion), len(motion.names)
     rotations = np.empty((count, total, 3, 3))
-    places = np.empty((count, total, 3))
+    offsets = np.empty((count, total, 3))
     column = 0
     for joint, channels in enumerate(motion.channels):
         turn = np.broadcast_to(np.eye(3), (count, 3, 3))
         offset = motion.offsets[joint]
         shift = np.zeros((count, 3))
         for name in channels:
-            own = motion.values[:, column]
+            column_values = motion.values[:, column]
             column += 1
             if name.endswith("rotation"):
-                turn = turn @ axis_rotations(own, name[0])
+                turn = turn @ axis_rotations(column_values, name[0])
             else:
-                shift[:, "XYZ".index(name[0])] = own
+                shift[:, "XYZ".index(name[0])] = column_values
         moved = {"XYZ".index(name[0]) for name in channels if name.endswith("position")}
         if moved:
             mean = np.where([k in moved for k in range(3)], shift.mean(axis=0), 0.0)
@@ -346,18 +346,18 @@ def local_motion(motion: BvhMotion) -> tuple[np.ndarray, np.ndarray]:
             for k in moved if whole else ():
                 offset = np.where(np.arange(3) == k, 0.0, offset)
         rotations[:, joint] = turn
-        places[:, joint] = offset + shift
-    return rotations, places
+        offsets[:, joint] = offset + shift
+    return rotations, offsets
 
 
 def chain(
-    parents: tuple[int, ...], rotations: np.ndarray, places: np.ndarray
+    parents: tuple[int, ...], rotations: np.ndarray, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Global rotations (T, J, 3, 3) and positions (T, J, 3) of what ``local_motion`` gives."""
-    turned, positions = rotations.copy(), places.copy()
+    turned, positions = rotations.copy(), offsets.copy()
     for joint, parent in enumerate(parents):
         if parent >= 0:
             turned[:, joint] = turned[:, parent] @ rotations[:, joint]
-            out = (turned[:, parent] @ places[:, joint][..., None])[..., 0]
-            positions[:, joint] = positions[:, parent] + out
+            rotated_offset = (turned[:, parent] @ offsets[:, joint][..., None])[..., 0]
+            positions[:, joint] = positions[:, parent] + rotated_offset
     return turned, positions

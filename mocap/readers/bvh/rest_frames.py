@@ -9,7 +9,7 @@ from mocap.retargeting.capture import CHILD, SIDES
 from mocap.rotations import unit
 
 
-def limb_ways(positions: np.ndarray, limbs: dict[str, int]) -> dict[str, np.ndarray]:
+def limb_directions(positions: np.ndarray, limbs: dict[str, int]) -> dict[str, np.ndarray]:
     """Directions (T, 3) of thighs, shins, upper arms and forearms, and of the hips to the left."""
     out = {}
     for side in SIDES:
@@ -22,36 +22,36 @@ def limb_ways(positions: np.ndarray, limbs: dict[str, int]) -> dict[str, np.ndar
     return out
 
 
-def is_rest_frame(pelvis: np.ndarray, ways: dict[str, np.ndarray]) -> bool:
+def is_rest_frame(pelvis: np.ndarray, directions: dict[str, np.ndarray]) -> bool:
     """Whether frame 0 was added: a T-pose squarely on the axes from which the motion jumps away."""
     entries = np.abs(pelvis[0])
     if len(pelvis) < 2 or not np.all((entries < 1e-3) | (entries > 1 - 1e-3)):
         return False
-    thighs = unit(ways["left_hip"][0] + ways["right_hip"][0])
-    for name, way in ways.items():
+    thighs = unit(directions["left_hip"][0] + directions["right_hip"][0])
+    for name, way in directions.items():
         if name == "hips":
             continue
         side, _, joint = name.partition("_")
-        ahead = ways["hips"][0] * (1 if side == "left" else -1)
-        wanted = ahead if joint in ("shoulder", "elbow") else thighs
-        if way[0] @ wanted < np.cos(np.radians(30.0)):
+        ahead = directions["hips"][0] * (1 if side == "left" else -1)
+        expected = ahead if joint in ("shoulder", "elbow") else thighs
+        if way[0] @ expected < np.cos(np.radians(30.0)):
             return False
-    first, _ = _steps(ways)
+    first, _ = _steps(directions)
     return bool(first[0] > np.radians(3.0))
 
 
-def bleeds(ways: dict[str, np.ndarray]) -> bool:
+def bleeds(directions: dict[str, np.ndarray]) -> bool:
     """Whether the first frames glide away from the rest pose faster than the motion ever goes on."""
-    if len(ways["hips"]) < 16:
+    if len(directions["hips"]) < 16:
         return False
-    first, later = _steps(ways)
+    first, later = _steps(directions)
     return bool(first[:3].max() > max(np.radians(3.0), 2 * later))
 
 
-def _steps(ways: dict[str, np.ndarray]) -> tuple[np.ndarray, float]:
+def _steps(directions: dict[str, np.ndarray]) -> tuple[np.ndarray, float]:
     """The largest turn of a limb from frame to frame: of the first 8, and the later ones' 90%."""
     turns = np.max(
-        [np.arccos(np.clip((w[:-1] * w[1:]).sum(-1), -1, 1)) for w in ways.values()], axis=0
+        [np.arccos(np.clip((w[:-1] * w[1:]).sum(-1), -1, 1)) for w in directions.values()], axis=0
     )
     return turns[:8], float(np.percentile(turns[8:], 90)) if len(turns) > 8 else 0.0
 

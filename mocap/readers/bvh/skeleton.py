@@ -152,9 +152,9 @@ def place_joints(motion: BvhMotion) -> PlacedJoints:
     ]
     pelvis = chest = head = -1
     if not lacking:
-        pelvis = tree.meeting(limbs["left_hip"], limbs["right_hip"])
-        chest = tree.meeting(limbs["left_shoulder"], limbs["right_shoulder"])
-        if pelvis in limbs.values() or chest == pelvis or not tree.under(chest, pelvis):
+        pelvis = tree.common_ancestor(limbs["left_hip"], limbs["right_hip"])
+        chest = tree.common_ancestor(limbs["left_shoulder"], limbs["right_shoulder"])
+        if pelvis in limbs.values() or chest == pelvis or not tree.descends_from(chest, pelvis):
             lacking.append("spine")
         head = _head(motion, tree, chest)
         if head < 0:
@@ -184,7 +184,7 @@ class _Tree:
         for joint in range(len(self.parents) - 1, 0, -1):  # children come after their parents
             self.size[self.parents[joint]] += self.size[joint]
 
-    def above(self, joint: int) -> list[int]:
+    def ancestors(self, joint: int) -> list[int]:
         """The joint, its parent, and so on to the root."""
         out = []
         while joint >= 0:
@@ -192,19 +192,19 @@ class _Tree:
             joint = self.parents[joint]
         return out
 
-    def under(self, joint: int, top: int) -> bool:
-        return joint != top and top in self.above(joint)
+    def descends_from(self, joint: int, top: int) -> bool:
+        return joint != top and top in self.ancestors(joint)
 
     def path(self, top: int, joint: int) -> list[int]:
         """From below ``top`` down to ``joint``; nothing if it does not hang there."""
-        way = self.above(joint)
+        way = self.ancestors(joint)
         return way[: way.index(top)][::-1] if top in way else []
 
-    def meeting(self, one: int, other: int) -> int:
-        way = set(self.above(other))
-        return next((joint for joint in self.above(one) if joint in way), -1)
+    def common_ancestor(self, one: int, other: int) -> int:
+        way = set(self.ancestors(other))
+        return next((joint for joint in self.ancestors(one) if joint in way), -1)
 
-    def next(self, joint: int) -> int | None:
+    def main_child(self, joint: int) -> int | None:
         """The child that the limb goes on with: the one with most below it."""
         return max(self.children[joint], key=lambda child: self.size[child], default=None)
 
@@ -220,13 +220,13 @@ def _by_name(motion: BvhMotion) -> dict[tuple[str, str], list[tuple[int, int]]]:
     """(side, SMPL's joint) -> (rank of the word, index) of the joints so called."""
     out: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for i, name in enumerate(motion.names):
-        side, part = side_and_part(name)
+        side, word = side_and_part(name)
         if not side:
             continue
         for joint, words in _WORDS.items():
-            if part in words:
-                out.setdefault((side, joint), []).append((words.index(part), i))
-    return {key: sorted(found) for key, found in out.items()}
+            if word in words:
+                out.setdefault((side, joint), []).append((words.index(word), i))
+    return {key: sorted(matches) for key, matches in out.items()}
 
 
 def side_and_part(name: str) -> tuple[str, str]:
@@ -235,25 +235,32 @@ def side_and_part(name: str) -> tuple[str, str]:
     side = ""
     sides = {"left": "left", "l": "left", "lft": "left", "right": "right", "r": "right"}
     sides["rgt"] = "right"
-    rest = []
+    remaining = []
     for word in words:
         if not side and word in sides:
             side = sides[word]
-            rest = [] if rest and not "".join(rest).isalpha() else rest  # "Bip01 L Thigh"
+            remaining = (
+                [] if remaining and not "".join(remaining).isalpha() else remaining
+            )  # "Bip01 L Thigh"
         else:
-            rest.append(word)
+            remaining.append(word)
     if not side and words:
-        for start, which in (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right")):
-            part = words[0][len(start) :]
-            if words[0].startswith(start) and part + "".join(words[1:]) in _PARTS:
-                return which, part + "".join(words[1:])
-    part = "".join(rest)
-    if part not in _PARTS and part.rstrip("0123456789") in _PARTS:
-        part = part.rstrip("0123456789")
+        for start, matched_side in (
+            ("left", "left"),
+            ("right", "right"),
+            ("l", "left"),
+            ("r", "right"),
+        ):
+            joint_word = words[0][len(start) :]
+            if words[0].startswith(start) and joint_word + "".join(words[1:]) in _PARTS:
+                return matched_side, joint_word + "".join(words[1:])
+    joint_word = "".join(remaining)
+    if joint_word not in _PARTS and joint_word.rstrip("0123456789") in _PARTS:
+        joint_word = joint_word.rstrip("0123456789")
     for joint in _PARTS:  # a prefix of the whole skeleton: "character_thigh", "jnt_knee"
-        if part not in _PARTS and rest and rest[-1] == joint:
-            part = joint
-    return side, part
+        if joint_word not in _PARTS and remaining and remaining[-1] == joint:
+            joint_word = joint
+    return side, joint_word
 
 
 def _limb(tree: _Tree, named: Mapping, side: str, chain: tuple[str, ...]) -> dict[str, int]:
@@ -274,7 +281,7 @@ def _limb(tree: _Tree, named: Mapping, side: str, chain: tuple[str, ...]) -> dic
     if chain[0] == "shoulder" and first and second:  # an arm that ends at the elbow's end site
         for a in first:
             for b in second:
-                if tree.under(b, a):
+                if tree.descends_from(b, a):
                     return {f"{side}_shoulder": a, f"{side}_elbow": b}
     return {}
 
@@ -283,43 +290,43 @@ def _filled(tree: _Tree, a: int | None, b: int | None, c: int | None) -> tuple[i
     if a is None and b is not None:
         a = tree.parents[b] if tree.parents[b] >= 0 else None
     if b is None and a is not None:
-        b = tree.path(a, c)[0] if c is not None and tree.path(a, c) else tree.next(a)
+        b = tree.path(a, c)[0] if c is not None and tree.path(a, c) else tree.main_child(a)
     if c is None and b is not None:
-        c = tree.next(b)
+        c = tree.main_child(b)
     if a is None or b is None or c is None:
         return None
-    return (a, b, c) if tree.under(b, a) and tree.under(c, b) else None
+    return (a, b, c) if tree.descends_from(b, a) and tree.descends_from(c, b) else None
 
 
 def _head(motion: BvhMotion, tree: _Tree, chest: int) -> int:
     """The joint called head under the chest, else the one after the neck."""
-    below = [i for i in range(len(motion.names)) if tree.under(i, chest)]
-    for i in below:
+    candidates = [i for i in range(len(motion.names)) if tree.descends_from(i, chest)]
+    for i in candidates:
         if "head" in words_of(motion.names[i]):
             return i
-    for i in below:
+    for i in candidates:
         if "neck" in words_of(motion.names[i]) and tree.children[i]:
-            return tree.next(i)
+            return tree.main_child(i)
     return -1
 
 
 def _add_ends(tree: _Tree, named: Mapping, limbs: dict[str, int], chest: int) -> None:
     """Collars, the bases of the toes and the hands, where the file has them."""
     for side in SIDES:
-        between = tree.path(chest, limbs[f"{side}_shoulder"])[:-1]
-        if between:
-            limbs[f"{side}_collar"] = between[-1]
+        path = tree.path(chest, limbs[f"{side}_shoulder"])[:-1]
+        if path:
+            limbs[f"{side}_collar"] = path[-1]
         for joint, after in (("foot", "ankle"), ("hand", "wrist")):
             start = limbs.get(f"{side}_{after}")
-            found = [
+            matches = [
                 i
                 for _, i in named.get((side, joint), [])
-                if start is not None and tree.under(i, start)
+                if start is not None and tree.descends_from(i, start)
             ]
-            if found:
-                limbs[f"{side}_{joint}"] = found[0]
+            if matches:
+                limbs[f"{side}_{joint}"] = matches[0]
 
 
-def _listed(names: tuple[str, ...], most: int = 40) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def _listed(names: tuple[str, ...], limit: int = 40) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

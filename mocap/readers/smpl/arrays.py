@@ -23,12 +23,12 @@ from mocap.readers.smpl.recording import (
     read_translation,
     subject_and_trial,
 )
-from mocap.rotations import to_matrices
+from mocap.rotations import axis_angle_to_matrices
 
 POSES = ("poses", "pose", "")
 TRANSLATIONS = ("trans", "translation", "transl")
 RATES = ("fps", "frame_rate", "framerate")
-_MOSTLY, _ALONG = 0.9, 0.9
+_MIN_SHARE, _MIN_COSINE = 0.9, 0.9
 
 
 def list_smpl_arrays(path: Path | str) -> StoredMotion:
@@ -41,7 +41,7 @@ def list_smpl_arrays(path: Path | str) -> StoredMotion:
 
 
 def read_smpl_poses(
-    path: Path | str, *, fps: float | None = None, up: str | None = None
+    path: Path | str, *, fps: float | None = None, up_axis: str | None = None
 ) -> Recording:
     """Plain SMPL poses. ``fps`` is used where the file has no rate; with neither, BadInput.
 
@@ -60,13 +60,13 @@ def read_smpl_poses(
             translation = read_translation(arrays, paths[0], len(pose))
         else:
             translation = np.zeros((len(pose), 3), np.float32)
-    if up is None:
+    if up_axis is None:
         _refuse_other_up(path, pose)
     subject, trial = subject_and_trial(path, path.stem)
     return Recording(
         pose,
         translation,
-        up or "y",
+        up_axis or "y",
         float(rate),
         path.stem,
         subject,
@@ -94,9 +94,9 @@ def _rate(arrays: ArrayFile) -> float | None:
 
 
 def _refuse_other_up(path: Path, pose: np.ndarray) -> None:
-    trunks = to_matrices(pose[:, :3])[..., 1]
-    for axis, along in (("z", trunks[:, 2]), ("-y", -trunks[:, 1])):
-        if (along > _ALONG).mean() > _MOSTLY:
+    trunks = axis_angle_to_matrices(pose[:, :3])[..., 1]
+    for axis, cosines in (("z", trunks[:, 2]), ("-y", -trunks[:, 1])):
+        if (cosines > _MIN_COSINE).mean() > _MIN_SHARE:
             raise BadInput(
                 f"{path}: found trunks that point along {axis}, expected a world in which y is up; "
                 + (

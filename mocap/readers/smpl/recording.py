@@ -50,14 +50,14 @@ class Recording:
     """SMPL poses as recorded.
 
     pose (T, 72) float32, radians; translation (T, 3) float32, metres, as in SMPL added to a pelvis at
-    its rest position; ``up`` names the world's up axis, "y" or "z". gender and betas describe the
+    its rest position; `up_axis` names the world's up axis, "y" or "z". gender and betas describe the
     recorded person and are information only; ``dropped`` says what the file held that SMPL's 24
     joints cannot express.
     """
 
     pose: np.ndarray
     translation: np.ndarray
-    up: str
+    up_axis: str
     fps: float
     name: str
     subject: str
@@ -67,23 +67,23 @@ class Recording:
     betas: np.ndarray | None = None
     dropped: tuple[str, ...] = ()
 
-    def on(self, body: Body, *, settle: bool = True) -> Motion:
+    def to_motion(self, body: Body, *, fit_path: bool = True) -> Motion:
         """The motion on ``body``, mean shape, in our world (y up).
 
         The rest position of the recorded pelvis is taken to be the body's own: exact for the body
-        that was recorded, a few centimetres' constant shift for another. With ``settle`` the path is
+        that was recorded, a few centimetres' constant shift for another. With `fit_path` the path is
         scaled to the body's legs, as the standing feet show it, and shifted so that they stand on
         y = 0; jumps and steps keep their heights. Without, it is the recorded one.
         """
-        turn = _TO_Y_UP[self.up]
+        turn = _TO_Y_UP[self.up_axis]
         pose = self.pose.copy()
-        if self.up != "y":
+        if self.up_axis != "y":
             root = Rotation.from_matrix(turn) * Rotation.from_rotvec(self.pose[:, :3])
             pose[:, :3] = root.as_rotvec()
-        rest = body.rest_joints[0].astype(np.float64)
-        translation = (self.translation.astype(np.float64) + rest) @ turn.T - rest
-        if settle:
-            translation = _settled(pose, translation, body, self.fps)
+        rest_pelvis = body.rest_joints[0].astype(np.float64)
+        translation = (self.translation.astype(np.float64) + rest_pelvis) @ turn.T - rest_pelvis
+        if fit_path:
+            translation = _fit_path(pose, translation, body, self.fps)
         return Motion(
             pose,
             translation.astype(np.float32),
@@ -95,7 +95,7 @@ class Recording:
         )
 
 
-def _settled(pose: np.ndarray, translation: np.ndarray, body: Body, fps: float) -> np.ndarray:
+def _fit_path(pose: np.ndarray, translation: np.ndarray, body: Body, fps: float) -> np.ndarray:
     soles = soles_of(body)
     rotations = global_rotations(pose)
     joints = chain_joints(rotations, soles.joints)
@@ -158,9 +158,11 @@ def pose_frames(arrays: ArrayFile, name: str) -> tuple[int, int]:
 def read_pose(arrays: ArrayFile, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Poses (T, 72) float32 and what was left out of them. Fingers, jaw and eyes are at rest."""
     frames, width = pose_frames(arrays, name)
-    kept = 72 if width == 72 else _BODY_COLUMNS
+    columns = 72 if width == 72 else _BODY_COLUMNS
     pose = np.zeros((frames, 72), np.float32)
-    pose[:, :kept] = _bounded(arrays, name, arrays.read_rows(name, kept), _LARGEST_ANGLE, "radians")
+    pose[:, :columns] = _bounded(
+        arrays, name, arrays.read_rows(name, columns), _LARGEST_ANGLE, "radians"
+    )
     return pose, _LAYOUTS[width]
 
 
@@ -176,8 +178,8 @@ def read_rate(arrays: ArrayFile, name: str) -> float:
     """A frame rate: one number, 1 to 1000 a second."""
     header = arrays.header(name)
     if header.dtype.kind not in "fiu" or int(np.prod(header.shape, dtype=object)) != 1:
-        found = f"{header.dtype} values of shape {header.shape}"
-        raise arrays.fail(name, found, "one number, the frames a second")
+        actual = f"{header.dtype} values of shape {header.shape}"
+        raise arrays.fail(name, actual, "one number, the frames a second")
     rate = float(arrays.read(name).reshape(()))
     if not 1 <= rate <= 1000:
         raise arrays.fail(name, f"{rate:g} frames a second", "1 to 1000", "correct the rate")
@@ -185,16 +187,16 @@ def read_rate(arrays: ArrayFile, name: str) -> float:
 
 
 def _bounded(
-    arrays: ArrayFile, name: str, values: np.ndarray, most: float, unit: str
+    arrays: ArrayFile, name: str, values: np.ndarray, limit: float, unit: str
 ) -> np.ndarray:
-    good = (np.abs(values) <= most).all(axis=1)  # false for nan
+    good = (np.abs(values) <= limit).all(axis=1)  # false for nan
     if not good.all():
         row = int(np.argmin(good))
-        value = values[row][~(np.abs(values[row]) <= most)][0]
+        value = values[row][~(np.abs(values[row]) <= limit)][0]
         raise arrays.fail(
             name,
             f"{value:g} in frame {row}",
-            f"{unit} of at most {most:g}",
+            f"{unit} of at most {limit:g}",
             "fetch the file again, or cut the frame out",
         )
     return values

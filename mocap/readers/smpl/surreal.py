@@ -53,11 +53,11 @@ def read_surreal(path: Path | str, name: str) -> Recording:
     """One sequence of the archive, by name. Raises BadInput naming file and array."""
     path = Path(path)
     with ArrayFile(path) as arrays:
-        known = sequences(arrays)
-        if name not in known:
+        available = sequences(arrays)
+        if name not in available:
             raise BadInput(
-                f"{path}: no sequence '{name}' among {len(known)}, expected arrays pose_{name} and "
-                f"trans_{name}; choose one that is there, for example {', '.join(known[:3]) or 'none'}"
+                f"{path}: no sequence '{name}' among {len(available)}, expected arrays pose_{name} and "
+                f"trans_{name}; choose one that is there, for example {', '.join(available[:3]) or 'none'}"
             )
         pose, dropped = read_pose(arrays, _POSE + name)
         translation = read_translation(arrays, _TRANSLATION + name, len(pose))
@@ -73,9 +73,9 @@ def sequences(arrays: ArrayFile) -> list[str]:
 
 def _names(name: str) -> tuple[str, str, str]:
     """(name, subject, trial): "01_02" and "ung_01_02" are both of CMU's subject 01."""
-    found = _SEQUENCE.fullmatch(name)
-    if found:
-        return name, found.group(1), found.group(2)
+    match = _SEQUENCE.fullmatch(name)
+    if match:
+        return name, match.group(1), match.group(2)
     subject, _, trial = name.partition("_")
     return name, subject, trial or name
 

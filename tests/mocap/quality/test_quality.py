@@ -284,7 +284,7 @@ def test_captured_walks_are_good_and_frozen_ones_are_not(shared_data, body, judg
     assert verdict.good, list(map(str, verdict.reasons))
     frozen = replace(
         capture,
-        turns=capture.turns[[100] * 400],
-        places={joint: place[[100] * 400] for joint, place in capture.places.items()},
+        quaternions=capture.quaternions[[100] * 400],
+        joints={joint: place[[100] * 400] for joint, place in capture.joints.items()},
     )
     assert [r.defect for r in verdict_on(frozen, name, body, judge).reasons] == ["static"]

@@ -86,11 +86,11 @@ def test_cmu_bvh_files_keep_every_bone_of_the_acclaim_file(shared_data):
     # The Acclaim file has lost the left arm in its first frames, and of the limbs' rotations the BVH
     # file's writer kept every fourth frame and bent lines between them.
     whole = slice(20, None, 4)
-    np.testing.assert_allclose(bvh.turned[whole], acclaim.turned[whole], atol=2e-3)
-    for name, way in acclaim.rest.items():
-        np.testing.assert_allclose(bvh.rest[name], way, atol=2e-3)
-    for name, place in acclaim.places.items():
-        np.testing.assert_allclose(bvh.places[name][whole], place[whole], atol=2e-3)
+    np.testing.assert_allclose(bvh.rotation_matrices[whole], acclaim.rotation_matrices[whole], atol=2e-3)
+    for name, way in acclaim.rest_directions.items():
+        np.testing.assert_allclose(bvh.rest_directions[name], way, atol=2e-3)
+    for name, place in acclaim.joints.items():
+        np.testing.assert_allclose(bvh.joints[name][whole], place[whole], atol=2e-3)
 
 
 @pytest.mark.parametrize("name", ["09_01", "05_20-daz"])

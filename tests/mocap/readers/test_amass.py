@@ -64,20 +64,20 @@ def test_a_motion_written_in_their_frame_comes_back(walk, body, tmp_path, width)
     path.parent.mkdir(parents=True)
     arrays = as_amass(walk, body, width=width)
     np.savez(path, **arrays)
-    again = read_amass(path).on(body, settle=False)
+    again = read_amass(path).to_motion(body, fit_path=False)
     np.testing.assert_allclose(again.translation, walk.translation, atol=2e-6)
     same = Rotation.from_rotvec(again.pose[:, :3]).inv() * Rotation.from_rotvec(walk.pose[:, :3])
     assert same.magnitude().max() < 1e-5
     np.testing.assert_allclose(again.pose[:, 3:66], walk.pose[:, 3:66], atol=1e-6)
     assert (again.fps, again.name, again.subject, again.trial) == (FPS, "07_03", "07", "03")
-    settled = read_recording(path).on(body)
-    np.testing.assert_allclose(settled.translation[:, ::2], walk.translation[:, ::2], atol=1e-5)
-    assert np.abs(settled.translation[:, 1] - walk.translation[:, 1]).max() < 0.015
+    fitted = read_recording(path).to_motion(body)
+    np.testing.assert_allclose(fitted.translation[:, ::2], walk.translation[:, ::2], atol=1e-5)
+    assert np.abs(fitted.translation[:, 1] - walk.translation[:, 1]).max() < 0.015
 
 
 def test_who_walks_forward_there_walks_upright_and_forward_here(walk, body, tmp_path):
     np.savez(tmp_path / "walk_poses.npz", **as_amass(walk, body))
-    motion = read_recording(tmp_path / "walk_poses.npz").on(body)
+    motion = read_recording(tmp_path / "walk_poses.npz").to_motion(body)
     joints = joints_of(motion, body)
     place = {name: joints[:, i] for i, name in enumerate(JOINT_NAMES)}
     assert (place["head"] - place["pelvis"])[:, 1].min() > 0.4
@@ -94,7 +94,7 @@ def test_who_walks_forward_there_walks_upright_and_forward_here(walk, body, tmp_
 
 def test_the_path_of_shorter_legs_is_lengthened_so_that_feet_do_not_skate(walk, body, tmp_path):
     np.savez(tmp_path / "a_poses.npz", **as_amass(walk, body, legs=0.88))
-    motion = read_recording(tmp_path / "a_poses.npz").on(body)
+    motion = read_recording(tmp_path / "a_poses.npz").to_motion(body)
     long = np.ptp(motion.translation[:, [0, 2]], axis=0).max()
     recorded = np.ptp(read_amass(tmp_path / "a_poses.npz").translation[:, :2], axis=0).max()
     assert long / recorded == pytest.approx(1 / 0.88, abs=0.05)
@@ -229,7 +229,7 @@ def test_plain_arrays_need_a_rate_and_keep_their_numbers(walk, body, tmp_path):
         fps=120,
     )
     assert list_file(tmp_path / "p.npz")[0].fps == 120.0
-    motion = read_smpl_poses(tmp_path / "p.npz", fps=25.0).on(body, settle=False)
+    motion = read_smpl_poses(tmp_path / "p.npz", fps=25.0).to_motion(body, fit_path=False)
     np.testing.assert_array_equal(motion.pose, walk.pose)
     np.testing.assert_allclose(motion.translation, walk.translation, atol=1e-6)
     assert motion.fps == 120.0
@@ -240,7 +240,7 @@ def test_plain_arrays_in_another_world_are_refused_or_turned_when_told(walk, bod
     np.savez(tmp_path / "z.npz", poses=arrays["poses"], trans=arrays["trans"], fps=120)
     with pytest.raises(BadInput, match="trunks that point along z"):
         read_smpl_poses(tmp_path / "z.npz")
-    motion = read_smpl_poses(tmp_path / "z.npz", up="z").on(body, settle=False)
+    motion = read_smpl_poses(tmp_path / "z.npz", up_axis="z").to_motion(body, fit_path=False)
     np.testing.assert_allclose(motion.translation, walk.translation, atol=2e-6)
     over = walk.pose.copy()
     half_turn = Rotation.from_euler("x", 180, degrees=True)

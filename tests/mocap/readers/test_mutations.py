@@ -370,7 +370,7 @@ class Readers:
         assert rows == len(motion)
         np.testing.assert_array_equal(start.values, motion.values[:2])
         capture, rate = bvh_capture(motion)
-        good(capture.turned, *capture.places.values())
+        good(capture.rotation_matrices, *capture.joints.values())
         if on_body:
             good(*retarget(capture, self.body, fps=rate))
 
@@ -380,7 +380,7 @@ class Readers:
             assert len(recording.pose) == stored.frames
             good(recording.pose, recording.translation)
             if on_body:
-                motion = recording.on(self.body)
+                motion = recording.to_motion(self.body)
                 good(motion.pose, motion.translation)
 
     _surreal = _npz

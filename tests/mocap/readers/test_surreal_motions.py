@@ -49,7 +49,7 @@ def test_a_sequence_is_read_in_our_world_whatever_the_others_are(archive, body):
     path, arrays = archive
     recording = read_surreal(path, "01_01")
     np.testing.assert_array_equal(recording.pose, arrays["pose_01_01"].astype(np.float32))
-    motion = recording.on(body, settle=False)
+    motion = recording.to_motion(body, fit_path=False)
     rest = body.rest_joints[0]
     ours, theirs = motion.translation + rest, arrays["trans_01_01"] + rest
     np.testing.assert_allclose(ours[:, 1], theirs[:, 2], atol=1e-5)
@@ -60,7 +60,7 @@ def test_a_sequence_is_read_in_our_world_whatever_the_others_are(archive, body):
     data = path.read_bytes()
     at = data.index(arrays["pose_89_01"].tobytes()[:64])
     path.write_bytes(data[:at] + b"\1" * 300 + data[at + 300 :])
-    assert len(read_recording(path, name="01_01").on(body)) == 10
+    assert len(read_recording(path, name="01_01").to_motion(body)) == 10
     with pytest.raises(BadInput, match=r"smpl_data\.npz, array 'pose_89_01': found damage"):
         read_surreal(path, "89_01")
 
