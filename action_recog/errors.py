@@ -1,5 +1,7 @@
-"""The one exception that says: the input is at fault, not the program (this package stands
-alone)."""
+"""The exception for input that cannot be used.
+
+This package stands alone, so it has its own.
+"""
 
 from __future__ import annotations
 

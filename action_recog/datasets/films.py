@@ -1,6 +1,6 @@
 """Rendered films as a labelled set: the motion's category, or its sequence, is the class.
 
-A film folder holds `clips.jsonl`, one JSON object a published clip: `path` (the clip's files
+A film folder holds `clips.jsonl`, one JSON object per published clip: `path` (the clip's files
 without suffix, relative to the folder), `sequence`, `category`, `split`, `stand_in`, ...
 """
 
@@ -24,10 +24,20 @@ def read_films(
     label: FilmLabel = "category",
     splits: Collection[str] = ("train", "val", "test"),
 ) -> VideoSet:
-    """The films of a folder whose split is in `splits`, classes in alphabetical order.
+    """Read the films of a folder whose split is in `splits`.
 
-    Raises BadInput with file and line for a row that cannot be read, a film that is not there, and
-    for fewer than two classes.
+    Args:
+        folder: Folder that `synth render-videos` wrote, with `clips.jsonl` in it.
+        label: Field of a row that is the class: the motion's `category` or its `sequence`.
+        splits: Splits of the motions whose films are read.
+
+    Returns:
+        The films in the order of the rows, their classes in alphabetical order. A film's name is
+        its path without suffix, its group the motion sequence.
+
+    Raises:
+        BadInput: With file and line, for a row that cannot be read and a film that is missing; and
+            for fewer than two classes.
     """
     folder = Path(folder)
     index = folder / "clips.jsonl"

@@ -34,7 +34,11 @@ class ListedVideo:
 
 
 def parse_name(name: str) -> tuple[str, int, int]:
-    """`v_Class_g03_c02.avi` -> ("Class", 3, 2). Raises ValueError for another form."""
+    """Class, group and clip number of a file name: `v_Class_g03_c02.avi` -> ("Class", 3, 2).
+
+    Raises:
+        ValueError: For a name of another form.
+    """
     match = _FILE_NAME.fullmatch(PurePosixPath(name.replace("\\", "/")).stem)
     if match is None:
         raise ValueError(f"{name!r} is not of the form v_Class_gXX_cYY.avi")
@@ -53,16 +57,26 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 
 def read_classes(lists: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Class names in the order of their numbers. Raises BadInput with file and line."""
+    """Read the class names from `classInd.txt`.
+
+    Args:
+        lists: Folder of UCF101's split lists.
+
+    Returns:
+        The names in the order of their numbers.
+
+    Raises:
+        BadInput: With file and line, for a list that is missing, empty or out of order.
+    """
     path = Path(lists) / "classInd.txt"
     names: list[str] = []
     for number, line in _lines(path):
-        parts = line.split()
-        if len(parts) != 2 or parts[0] != str(len(names) + 1):
+        words = line.split()
+        if len(words) != 2 or words[0] != str(len(names) + 1):
             raise BadInput(
                 f"{path}, line {number}: found {line!r}, expected '{len(names) + 1} ClassName'"
             )
-        names.append(parts[1])
+        names.append(words[1])
     if not names:
         raise BadInput(f"{path}: the class list is empty; expected lines like '1 ApplyEyeMakeup'")
     return tuple(names)
@@ -97,8 +111,18 @@ def _read_list(path: Path, classes: Sequence[str], *, labelled: bool) -> list[Li
 def read_split(
     lists: str | os.PathLike[str], split: int
 ) -> tuple[list[ListedVideo], list[ListedVideo]]:
-    """Training and test list of split 1, 2 or 3. Raises BadInput; a group on both sides is
-    refused."""
+    """Read the training and the test list of a split.
+
+    Args:
+        lists: Folder of UCF101's split lists.
+        split: 1, 2 or 3.
+
+    Returns:
+        The lines of the training list and of the test list.
+
+    Raises:
+        BadInput: For a list that cannot be read, and when a group is on both sides.
+    """
     classes = read_classes(lists)
     train = _read_list(Path(lists) / f"trainlist{split:02d}.txt", classes, labelled=True)
     test = _read_list(Path(lists) / f"testlist{split:02d}.txt", classes, labelled=False)
@@ -112,24 +136,31 @@ def read_split(
 
 
 def index_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """File name without suffix, in lower case -> path, for every video below `folder`.
+    """Find every video below a folder.
 
-    Raises BadInput where the folder is missing or holds no video.
+    Args:
+        folder: Folder that is searched with all its folders; hidden files do not count.
+
+    Returns:
+        The path by file name without suffix, in lower case.
+
+    Raises:
+        BadInput: Where the folder is missing or holds no video.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder of videos; expected UCF101's class folders there")
-    found = {
+    paths = {
         path.stem.lower(): path
         for path in sorted(folder.rglob("*"), reverse=True)
         if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
     }
-    if not found:
+    if not paths:
         raise BadInput(
             f"{folder}: no {'/'.join(VIDEO_SUFFIXES)} file below it; "
             "expected UCF101's class folders"
         )
-    return found
+    return paths
 
 
 def load_split(
@@ -139,9 +170,20 @@ def load_split(
     *,
     skip_missing: bool = False,
 ) -> tuple[VideoSet, VideoSet, list[str]]:
-    """Training set, test set and the names that have no file.
+    """Load an official split of UCF101: its videos, labels and groups.
 
-    Raises BadInput when files are missing (with `skip_missing` only when all of a side are).
+    Args:
+        videos: Folder of UCF101's class folders.
+        lists: Folder of UCF101's split lists.
+        split: 1, 2 or 3.
+        skip_missing: Leave out listed videos that have no file, instead of refusing.
+
+    Returns:
+        The training set, the test set, and the listed names that have no file.
+
+    Raises:
+        BadInput: When files are missing (with `skip_missing` only when all of a side are), or a
+            list cannot be read.
     """
     classes = read_classes(lists)
     files = index_videos(videos)
@@ -157,10 +199,10 @@ def load_split(
             else:
                 present.append(LabelledVideo(path, name, item.label, item.group))
         if not present or (missing and not skip_missing):
-            lost = [i for i in listed if PurePosixPath(i.relative).stem.lower() not in files]
+            absent = [i for i in listed if PurePosixPath(i.relative).stem.lower() not in files]
             raise BadInput(
-                f"{videos}: {len(lost)} of the {len(listed)} {side} videos of split {split} are "
-                f"missing, the first is {lost[0].relative}; extract UCF101 there"
+                f"{videos}: {len(absent)} of the {len(listed)} {side} videos of split {split} are "
+                f"missing, the first is {absent[0].relative}; extract UCF101 there"
                 + (" or give --skip-missing" if present else "")
             )
         sets.append(VideoSet(f"split {split} {side}", classes, tuple(present), stand_in))
@@ -170,20 +212,28 @@ def load_split(
 def carve_validation(
     train: VideoSet, *, groups: int, rng: np.random.Generator
 ) -> tuple[VideoSet, VideoSet]:
-    """Take `groups` whole groups of every class out of a training set: (training, validation).
+    """Take whole groups of every class out of a training set, for validation.
 
-    A class always keeps at least one group for training.
+    Args:
+        train: Training set.
+        groups: Number of groups per class to take; a class keeps at least one for training.
+        rng: Source of the choice.
+
+    Returns:
+        The remaining training set and the validation set.
     """
     by_class: dict[int, list[str]] = defaultdict(list)
     for video in train.videos:
         if video.group not in by_class[video.label]:
             by_class[video.label].append(video.group)
-    held: set[str] = set()
+    held_out: set[str] = set()
     for label in sorted(by_class):
         names = sorted(by_class[label])
         chosen = rng.permutation(len(names))[: min(groups, len(names) - 1)]
-        held.update(names[i] for i in chosen)
+        held_out.update(names[i] for i in chosen)
     return (
-        train.subset((v for v in train.videos if v.group not in held), name=train.name),
-        train.subset((v for v in train.videos if v.group in held), name=f"{train.name}, held out"),
+        train.subset((v for v in train.videos if v.group not in held_out), name=train.name),
+        train.subset(
+            (v for v in train.videos if v.group in held_out), name=f"{train.name}, held out"
+        ),
     )

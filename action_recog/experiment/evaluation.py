@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +16,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from action_recog.training.loop import Machine
+from action_recog.training.loop import ComputeOptions
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions, standardise, test_indices, test_views
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class TestClips(Dataset):
@@ -41,12 +45,12 @@ class TestClips(Dataset):
         return torch.from_numpy(np.concatenate([test_views(clip, self.views) for clip in frames]))
 
 
-def _chunks(loader: DataLoader, views: int, at_once: int) -> Iterator[Tensor]:
-    """Views of consecutive videos, about `at_once` at a time, whole videos only."""
+def _chunks(loader: DataLoader, views: int, views_per_batch: int) -> Iterator[Tensor]:
+    """Views of consecutive videos, about `views_per_batch` at a time, whole videos only."""
     waiting: list[Tensor] = []
     for video in loader:
         waiting.append(video)
-        if len(waiting) * views >= at_once:
+        if len(waiting) * views >= views_per_batch:
             yield torch.cat(waiting)
             waiting = []
     if waiting:
@@ -60,33 +64,48 @@ def predict(
     *,
     views: ViewOptions,
     store: FrameStore,
-    fabric,
-    machine: Machine | None = None,
-    at_once: int = 64,
+    fabric: Fabric,
+    compute: ComputeOptions | None = None,
+    views_per_batch: int = 64,
     title: str = "Testing",
 ) -> np.ndarray:
-    """Class probabilities (videos, classes) float32: the mean softmax over each video's views."""
-    machine = machine or Machine()
+    """Predict the class probabilities of every video: the mean softmax over its views.
+
+    Args:
+        network: Network over clips, on the device of `fabric`; its mode is restored afterwards.
+        videos: Videos to test.
+        views: How the views of a video are cut.
+        store: Decoded frames, filled with these videos.
+        fabric: Device and precision.
+        compute: Loader workers and whether to show progress.
+        views_per_batch: Number of views that go through the network together, about.
+        title: Text of the progress bar.
+
+    Returns:
+        Probabilities (videos, classes) float32.
+    """
+    compute = compute or ComputeOptions()
     count = views.test_clips * views.test_crops
     loader = DataLoader(
-        TestClips(videos, store, views), batch_size=None, num_workers=machine.workers
+        TestClips(videos, store, views), batch_size=None, num_workers=compute.workers
     )
     training = network.training
     network.eval()
-    found = []
+    probabilities = []
     with tqdm(
-        total=len(videos), desc=title, unit="video", disable=machine.quiet, mininterval=1.0
+        total=len(videos), desc=title, unit="video", disable=compute.quiet, mininterval=1.0
     ) as bar:
-        for chunk in _chunks(loader, count, at_once):
+        for chunk in _chunks(loader, count, views_per_batch):
             clips = standardise(chunk.to(fabric.device))
             clips = clips.contiguous(memory_format=torch.channels_last_3d)
             with fabric.autocast():
                 logits = network(clips)
             softmax = torch.softmax(logits.float(), dim=1)
-            found.append(softmax.reshape(-1, count, softmax.shape[1]).mean(1).cpu().numpy())
-            bar.update(len(found[-1]))
+            mean = softmax.reshape(-1, count, softmax.shape[1]).mean(1)
+            probabilities.append(mean.cpu().numpy())
+            bar.update(len(mean))
     network.train(training)
-    return np.concatenate(found)
+    return np.concatenate(probabilities)
 
 
 @dataclass(frozen=True)
@@ -97,28 +116,39 @@ class VideoScores:
     top5: np.ndarray
 
     def percentages(self) -> tuple[float, float]:
+        """Top-1 and top-5 accuracy in per cent."""
         return 100 * float(self.top1.mean()), 100 * float(self.top5.mean())
 
 
 def score(probabilities: np.ndarray, labels: np.ndarray) -> VideoScores:
-    """Top-1 and top-5 of probabilities (N,C) against labels (N,).
+    """Score predictions against labels: top-1 and top-5.
 
     The rank of a label counts the classes that are better, and those equal to it before it.
 
-    >>> found = score(np.array([[0.2, 0.5, 0.3], [0.1, 0.6, 0.3]]), np.array([1, 2]))
-    >>> found.percentages()
+    Args:
+        probabilities: Class probabilities (N,C).
+        labels: Class numbers (N,), from 0.
+
+    Returns:
+        Per video, whether the prediction is right.
+
+    >>> scores = score(np.array([[0.2, 0.5, 0.3], [0.1, 0.6, 0.3]]), np.array([1, 2]))
+    >>> scores.percentages()
     (50.0, 100.0)
     """
-    own = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    of_label = np.take_along_axis(probabilities, labels[:, None], axis=1)
     before = np.arange(probabilities.shape[1])[None] < labels[:, None]
-    rank = ((probabilities > own) | ((probabilities == own) & before)).sum(1)
+    rank = ((probabilities > of_label) | ((probabilities == of_label) & before)).sum(1)
     return VideoScores(rank < 1, rank < 5)
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Accuracy of A minus accuracy of B in percentage points, with a bootstrap interval (95 %) and
-    a two-sided p value for "no difference"."""
+    """Accuracy of A minus accuracy of B in percentage points, and how sure it is.
+
+    `low` and `high` bound the 95 % bootstrap interval; `p` is the two-sided p value for "no
+    difference".
+    """
 
     difference: float
     low: float
@@ -134,18 +164,28 @@ def paired_bootstrap(
     groups: np.ndarray | None = None,
     draws: int = 10_000,
 ) -> PairedDifference:
-    """Resample videos (or whole `groups` of them) with both systems' results kept together.
+    """Compare two systems by a bootstrap over the videos that both were tested on.
 
-    `a` and `b` (N,) hold each video's result, 0..1. Videos of one group show the same scene, so
-    resampling groups gives the wider and more honest interval.
+    A video's two results stay together. Videos of one group show the same scene, so resampling
+    groups gives the wider and more honest interval.
+
+    Args:
+        a: Results (N,) of the first system per video, 0..1.
+        b: Results (N,) of the second system for the same videos.
+        rng: Source of the resampling.
+        groups: Names (N,) of the groups that are resampled whole; by default single videos are.
+        draws: Number of resamples.
+
+    Returns:
+        The difference, its interval and its p value.
     """
-    names = np.arange(len(a)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    units = int(names.max()) + 1
-    gain = np.bincount(names, weights=np.asarray(a, float) - np.asarray(b, float), minlength=units)
-    size = np.bincount(names, minlength=units).astype(float)
+    units = np.arange(len(a)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    count = int(units.max()) + 1
+    gain = np.bincount(units, weights=np.asarray(a, float) - np.asarray(b, float), minlength=count)
+    size = np.bincount(units, minlength=count).astype(float)
     means = np.empty(draws)
     for begin in range(0, draws, 500):
-        chosen = rng.integers(0, units, (min(500, draws - begin), units))
+        chosen = rng.integers(0, count, (min(500, draws - begin), count))
         means[begin : begin + len(chosen)] = gain[chosen].sum(1) / size[chosen].sum(1)
     low, high = np.percentile(100 * means, [2.5, 97.5])
     tail = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))

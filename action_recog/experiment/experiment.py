@@ -1,9 +1,12 @@
-"""What are films worth? The experiment of RSTG's section 5, table 3.
+"""What films are worth: the experiment of RSTG's section 5, table 3.
 
-For every split and seed one network is trained on UCF101 from scratch, and one for each film folder
-that was first trained on the films with the motion's category as its class. Same network, same
-schedule, same order of clips; video-level accuracy; mean and standard deviation over the splits;
-and a paired bootstrap over the test videos of every gain.
+For every split and seed one network per arm is trained on UCF101: from scratch, and for each film
+folder from a network that was first trained on the films with the motion's category as its class.
+Same network, same schedule, same order of clips; video-level accuracy; mean and standard deviation
+over the splits; and a paired bootstrap over the test videos of every gain.
+
+What arms have in common is `Experiment`; in what they differ is their `Arm`, and `arms_of` lists
+them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,7 +33,7 @@ from action_recog.training.checkpoints import (
     transfer,
     write_text_whole,
 )
-from action_recog.training.loop import Machine, TrainingOptions, make_fabric, train
+from action_recog.training.loop import ComputeOptions, TrainingOptions, make_fabric, train
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions
@@ -38,9 +41,12 @@ from action_recog.videos.views import ViewOptions
 SCRATCH = "from scratch"
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """Network, views and schedules of an experiment; `PRESETS` holds the named ones."""
+@dataclass(frozen=True, kw_only=True)
+class ExperimentProtocol:
+    """Network, views and schedules of an experiment; `PRESETS` holds the named ones.
+
+    `arch` is a name that `network` takes; `film_label` the field of a film that is its class.
+    """
 
     arch: str
     views: ViewOptions
@@ -50,22 +56,28 @@ class Protocol:
     film_label: FilmLabel = "category"
 
 
-_SMALL: dict[str, Any] = {
-    **{"batch": 16, "lr": 0.002, "weight_decay": 0.02, "warmup_epochs": 5},
-    **{"precise_bn": 8, "checkpoint_every": 10},
-}
+_SMALL = TrainingOptions(
+    epochs=50,
+    optimiser="adamw",
+    batch=16,
+    lr=0.002,
+    weight_decay=0.02,
+    warmup_epochs=5,
+    precise_bn=8,
+    checkpoint_every=10,
+)
 
-PRESETS: dict[str, Protocol] = {
+PRESETS: dict[str, ExperimentProtocol] = {
     # The network and views of the non-local paper (8 x 8 variant, 30 views). RSTG publishes no
     # schedule; this one is usual for UCF101's 9.5k training videos.
-    "paper": Protocol(
+    "paper": ExperimentProtocol(
         arch="i3d-nl-r50",
         views=ViewOptions(),
         pretraining=TrainingOptions(epochs=30, batch=64, lr=0.01, schedule="step", precise_bn=200),
         finetuning=TrainingOptions(epochs=50, batch=64, lr=0.01, schedule="step", precise_bn=200),
     ),
     # The same method for two processor cores and some hundred short videos.
-    "small": Protocol(
+    "small": ExperimentProtocol(
         arch="i3d-nl-r10",
         views=ViewOptions(
             frames=8,
@@ -77,16 +89,20 @@ PRESETS: dict[str, Protocol] = {
             test_clips=3,
             test_crops=3,
         ),
-        pretraining=TrainingOptions(epochs=50, optimiser="adamw", **_SMALL),
-        finetuning=TrainingOptions(epochs=50, optimiser="adamw", **_SMALL),
+        pretraining=_SMALL,
+        finetuning=_SMALL,
         dropout=0.0,
     ),
 }
 
 
-@dataclass(frozen=True)
-class Data:
-    """Where the data lie: UCF101's videos and lists, and named film folders."""
+@dataclass(frozen=True, kw_only=True)
+class ExperimentData:
+    """Where the data lie: UCF101's videos and lists, and film folders by name.
+
+    `splits` are those of UCF101; `film_splits` the splits of the motions whose films are used;
+    `weights_2d` a file of 2D weights that every network starts from.
+    """
 
     videos: Path
     lists: Path
@@ -97,13 +113,70 @@ class Data:
     skip_missing: bool = False
 
 
-class _Experiment:
+class Arm(Protocol):
+    """One way to initialise the network that is then trained and tested on UCF101."""
+
+    @property
+    def name(self) -> str:
+        """Name of the arm in the tables, unique in an experiment."""
+        ...
+
+    @property
+    def pretrainings(self) -> int:
+        """Number of trainings per seed before the one on UCF101."""
+        ...
+
+    def pretrained(self, experiment: Experiment, seed: int) -> Path | None:
+        """Path of the checkpoint to start from, trained now; None starts as networks are made."""
+        ...
+
+
+@dataclass(frozen=True)
+class FromScratch:
+    """The network as it is made: random, or inflated from 2D weights."""
+
+    name: str = SCRATCH
+    pretrainings: int = 0
+
+    def pretrained(self, experiment: Experiment, seed: int) -> Path | None:
+        """Nothing is trained before."""
+        return None
+
+
+@dataclass(frozen=True)
+class PretrainedOnFilms:
+    """The network trained on the film folder of this name."""
+
+    name: str
+    pretrainings: int = 1
+
+    def pretrained(self, experiment: Experiment, seed: int) -> Path | None:
+        """Train on the films."""
+        return experiment.pretrain(self.name, seed)
+
+
+def arms_of(data: ExperimentData) -> tuple[Arm, ...]:
+    """The arms of an experiment; the others are compared with the first."""
+    return (FromScratch(), *(PretrainedOnFilms(name) for name in data.films))
+
+
+class Experiment:
+    """Data, decoded frames and device that all arms share, and the trainings.
+
+    The run folders lie in `out`. Raises BadInput for data that cannot be used.
+    """
+
     def __init__(
-        self, data: Data, protocol: Protocol, out: Path, seeds: Sequence[int], machine: Machine
+        self,
+        data: ExperimentData,
+        protocol: ExperimentProtocol,
+        out: Path,
+        seeds: Sequence[int],
+        compute: ComputeOptions,
     ) -> None:
         self.data, self.protocol, self.out = data, protocol, out
-        self.seeds, self.machine = tuple(seeds), machine
-        self.fabric = make_fabric(machine)
+        self.seeds, self.compute = tuple(seeds), compute
+        self.fabric = make_fabric(compute)
         self.missing: dict[int, list[str]] = {}
         self.film_sets = {
             name: read_films(path, label=protocol.film_label, splits=data.film_splits)
@@ -118,25 +191,26 @@ class _Experiment:
             self.missing[split] = missing
         self.weights_2d = load_2d_weights(data.weights_2d) if data.weights_2d else None
         self.store = FrameStore(short_side=protocol.views.stored_short_side)
-        everything = [*self.film_sets.values(), *(s for p in self.split_sets.values() for s in p)]
-        self.store.fill((v.path for s in everything for v in s.videos), quiet=machine.quiet)
+        all_sets = [*self.film_sets.values(), *(s for p in self.split_sets.values() for s in p)]
+        self.store.fill((v.path for s in all_sets for v in s.videos), quiet=compute.quiet)
         self.film_sets = {n: self.store.readable(s) for n, s in self.film_sets.items()}
         self.split_sets = {
             n: (self.store.readable(a), self.store.readable(b))
             for n, (a, b) in self.split_sets.items()
         }
-        for videos in everything:
+        for videos in all_sets:
             if not len(self.store.readable(videos)):
                 first = next(iter(self.store.failures.values()))
                 raise BadInput(f"{videos.name}: not one video could be decoded; the first: {first}")
-        self.number = 0
-        self.runs = len(self.seeds) * (
-            len(self.film_sets) + len(data.splits) * (1 + len(self.film_sets))
+        self.arms = arms_of(data)
+        self.training = 0
+        self.trainings = len(self.seeds) * sum(
+            arm.pretrainings + len(data.splits) for arm in self.arms
         )
 
     def _new_network(self, classes: int, seed: int) -> ResNet3D:
         torch.manual_seed(seed)
-        made = network(
+        net = network(
             self.protocol.arch,
             classes=classes,
             frames=self.protocol.views.frames,
@@ -144,66 +218,87 @@ class _Experiment:
         )
         if self.weights_2d is not None:
             try:
-                made.load_state_dict(inflate_state(self.weights_2d, made))
+                net.load_state_dict(inflate_state(self.weights_2d, net))
             except ValueError as error:
                 raise BadInput(f"{self.data.weights_2d}: {error}") from None
-        return made
+        return net
 
-    def _facts(self) -> dict[str, Any]:
+    def _network_facts(self) -> dict[str, Any]:
         protocol = self.protocol
         start = "scratch" if self.data.weights_2d is None else f"2D {self.data.weights_2d.name}"
         return {"arch": protocol.arch, "dropout": protocol.dropout, "start": start}
 
-    def _title(self, what: str) -> str:
-        self.number += 1
-        return f"[{self.number}/{self.runs}] {what}"
+    def _next_title(self, text: str) -> str:
+        self.training += 1
+        return f"[{self.training}/{self.trainings}] {text}"
 
     def _train(
-        self, made: ResNet3D, videos: VideoSet, options: TrainingOptions, **rest: Any
+        self,
+        net: ResNet3D,
+        videos: VideoSet,
+        options: TrainingOptions,
+        *,
+        seed: int,
+        folder: Path,
+        facts: dict[str, Any],
+        title: str,
     ) -> None:
         train(
-            made,
+            net,
             videos,
             views=self.protocol.views,
             options=options,
+            seed=seed,
             store=self.store,
             fabric=self.fabric,
-            machine=self.machine,
-            **rest,
+            folder=folder,
+            facts=facts,
+            title=title,
+            compute=self.compute,
         )
 
     def pretrain(self, name: str, seed: int) -> Path:
-        """Train on a film folder; the checkpoint's path."""
+        """Train on the film folder of a name; returns the checkpoint's path."""
         films = self.film_sets[name]
         folder = self.out / "pretraining" / name / f"seed{seed}"
-        made = self._new_network(len(films.classes), seed)
+        net = self._new_network(len(films.classes), seed)
         self._train(
-            made,
+            net,
             films,
             self.protocol.pretraining,
             seed=seed,
             folder=folder,
-            facts={**self._facts(), "data": films.name},
-            title=self._title(f"Pretraining on {name}"),
+            facts={**self._network_facts(), "data": films.name},
+            title=self._next_title(f"Pretraining on {name}"),
         )
         return folder / "network.safetensors"
 
     def finetune(
         self, split: int, seed: int, init: str, checkpoint: Path | None
     ) -> results.RunResult:
-        """Train on a split from scratch or from a checkpoint, and test."""
+        """Train on a split of UCF101, and test.
+
+        Args:
+            split: Split of UCF101.
+            seed: Seed of the network and of the order of the clips.
+            init: Name of the arm.
+            checkpoint: Checkpoint to start from; without it the network starts as it is made.
+
+        Returns:
+            The result per test video.
+        """
         began = time.perf_counter()
         train_set, test_set = self.split_sets[split]
-        made = self._new_network(len(train_set.classes), seed)
-        facts = {**self._facts(), "data": train_set.name}
+        net = self._new_network(len(train_set.classes), seed)
+        facts = {**self._network_facts(), "data": train_set.name}
         if checkpoint is not None:
-            weights, side = load_checkpoint(checkpoint)
-            transfer(weights, made)
-            facts["start"] = f"{init}, {side['sha256']}"
+            weights, sidecar = load_checkpoint(checkpoint)
+            transfer(weights, net)
+            facts["start"] = f"{init}, {sidecar['sha256']}"
         folder = self.out / f"split{split}" / init.replace(" ", "-") / f"seed{seed}"
-        title = self._title(f"Split {split}, {init}")
+        title = self._next_title(f"Split {split}, {init}")
         self._train(
-            made,
+            net,
             train_set,
             self.protocol.finetuning,
             seed=seed,
@@ -211,7 +306,7 @@ class _Experiment:
             facts=facts,
             title=title,
         )
-        probabilities = self._predict(made, test_set, folder, title=f"{title}, testing")
+        probabilities = self._predict(net, test_set, folder, title=f"{title}, testing")
         labels = np.array([v.label for v in test_set.videos])
         scores = score(probabilities, labels)
         return results.RunResult(
@@ -226,12 +321,12 @@ class _Experiment:
         )
 
     def _predict(
-        self, made: ResNet3D, test_set: VideoSet, folder: Path, *, title: str
+        self, net: ResNet3D, test_set: VideoSet, folder: Path, *, title: str
     ) -> np.ndarray:
         """Probabilities of the test videos; those of a finished run are read back."""
-        _, side = load_checkpoint(folder / "network.safetensors")
+        _, sidecar = load_checkpoint(folder / "network.safetensors")
         key = {
-            "network": side["sha256"],
+            "network": sidecar["sha256"],
             "views": json.loads(json.dumps(asdict(self.protocol.views))),
             "videos": [v.name for v in test_set.videos],
         }
@@ -239,12 +334,12 @@ class _Experiment:
         if facts.is_file() and file.is_file() and json.loads(facts.read_text()) == key:
             return np.load(file, allow_pickle=False)
         probabilities = predict(
-            made,
+            net,
             test_set,
             views=self.protocol.views,
             store=self.store,
             fabric=self.fabric,
-            machine=self.machine,
+            compute=self.compute,
             title=title,
         )
         facts.unlink(missing_ok=True)
@@ -254,39 +349,52 @@ class _Experiment:
 
 
 def run_experiment(
-    data: Data,
-    protocol: Protocol,
+    data: ExperimentData,
+    protocol: ExperimentProtocol,
     out: Path,
     *,
     seeds: Sequence[int] = (0,),
-    machine: Machine | None = None,
+    compute: ComputeOptions | None = None,
     strict: bool = False,
 ) -> results.Table:
-    """Run everything, leave it in `out` and return the table.
+    """Run every arm on every split and seed, and leave the table in `out`.
 
-    `out` holds a run folder for each training, and table.txt, table.json, table.csv. The same call
-    with the same `out` goes on where it was stopped. Raises BadInput; with `strict` also when a
-    video had to be left out.
+    The same call with the same `out` goes on where it was stopped.
+
+    Args:
+        data: Where the data lie.
+        protocol: Network, views and schedules.
+        out: Folder for a run folder per training, and for table.txt, table.json and table.csv.
+        seeds: One round of trainings per seed.
+        compute: Device, precision and loader workers.
+        strict: Refuse videos that cannot be decoded, instead of leaving them out.
+
+    Returns:
+        The table, with what was run in its `facts`.
+
+    Raises:
+        BadInput: For data that cannot be used, a film folder called "from scratch", a run folder
+            of another configuration; with `strict` also when a video cannot be decoded.
     """
     if SCRATCH in data.films:
         raise BadInput(f"a film folder cannot be called {SCRATCH!r}; name it otherwise")
     began = time.perf_counter()
-    machine = machine or Machine()
-    experiment = _Experiment(data, protocol, out, seeds, machine)
+    compute = compute or ComputeOptions()
+    experiment = Experiment(data, protocol, out, seeds, compute)
     if strict and experiment.store.failures:
-        path, why = next(iter(experiment.store.failures.items()))
-        raise BadInput(f"{len(experiment.store.failures)} videos cannot be decoded; {path}: {why}")
+        path, reason = next(iter(experiment.store.failures.items()))
+        raise BadInput(
+            f"{len(experiment.store.failures)} videos cannot be decoded; {path}: {reason}"
+        )
     runs: list[results.RunResult] = []
     for seed in seeds:
-        checkpoints: dict[str, Path | None] = {SCRATCH: None}
-        for name in data.films:
-            checkpoints[name] = experiment.pretrain(name, seed)
+        checkpoints = {arm.name: arm.pretrained(experiment, seed) for arm in experiment.arms}
         for split in data.splits:
             for init, checkpoint in checkpoints.items():
                 runs.append(experiment.finetune(split, seed, init, checkpoint))
     stand_in = [
-        what
-        for what, generated in (
+        kind
+        for kind, generated in (
             ("videos", any(a.stand_in or b.stand_in for a, b in experiment.split_sets.values())),
             ("films", any(f.stand_in for f in experiment.film_sets.values())),
         )
@@ -294,7 +402,7 @@ def run_experiment(
     ]
     table = results.summarise(
         runs,
-        inits=[SCRATCH, *data.films],
+        inits=[arm.name for arm in experiment.arms],
         stand_in=tuple(stand_in),
         rng=np.random.default_rng(0),
     )
@@ -311,7 +419,7 @@ def run_experiment(
             "film_classes": {k: list(f.classes) for k, f in experiment.film_sets.items()},
             "decoders": experiment.store.decoders(),
             "damaged": {p.name: note for p, note in sorted(experiment.store.notes.items())},
-            "left_out": {p.name: why for p, why in sorted(experiment.store.failures.items())},
+            "left_out": {p.name: reason for p, reason in sorted(experiment.store.failures.items())},
             "missing": {k: len(m) for k, m in experiment.missing.items()},
             "seconds": round(time.perf_counter() - began, 1),
         },

@@ -16,9 +16,13 @@ from action_recog.experiment.evaluation import PairedDifference, paired_bootstra
 from action_recog.training.checkpoints import revision, write_text_whole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One training and its test: per test video, whether top-1 and top-5 were right."""
+    """One training and its test.
+
+    `init` names the arm. `names`, `groups`, `top1` and `top5` are per test video; the last two say
+    whether the label was the best class and whether it was among the best five.
+    """
 
     init: str
     split: int
@@ -30,10 +34,14 @@ class RunResult:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
-    """One initialisation: percentages by split (mean over seeds), their mean and standard deviation
-    over splits, and the gain in top-1 over the first row, resampling videos and groups."""
+    """One initialisation: accuracy in per cent, and the gain over the first row.
+
+    `top1_by_split` and `top5_by_split` are means over seeds; `top1` and `top5` their means over
+    splits, `top1_std` and `top5_std` the standard deviations. `gain` is in top-1 and resamples
+    videos, `gain_by_group` resamples groups of videos.
+    """
 
     init: str
     top1: float
@@ -48,7 +56,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """`stand_in` names the inputs that were generated, such as ("videos", "films")."""
+    """The rows of an experiment and the runs behind them.
+
+    `stand_in` names the inputs that were generated, such as ("videos", "films"); `facts` is what
+    the JSON file says besides.
+    """
 
     rows: tuple[Row, ...]
     stand_in: tuple[str, ...]
@@ -93,7 +105,17 @@ def summarise(
     stand_in: tuple[str, ...],
     rng: np.random.Generator,
 ) -> Table:
-    """Rows in the order of `inits`; the first is what the others are compared with."""
+    """Summarise runs in a table with one row per initialisation.
+
+    Args:
+        runs: Results of every split and seed.
+        inits: Names in the order of the rows; the others are compared with the first.
+        stand_in: Names of the inputs that were generated.
+        rng: Source of the bootstrap.
+
+    Returns:
+        The table, without `facts`.
+    """
     baseline, groups = _by_video(runs, inits[0])
     rows = []
     for init in inits:
@@ -143,12 +165,12 @@ def text_table(table: Table) -> str:
                 (f"{gain.p:.4f}" if gain.p >= 0.0001 else "<0.0001") if gain else "",
             ]
         )
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    for number, row in enumerate(cells):
-        first, *rest = (
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))
-        )
-        lines.append("  ".join([first, *rest]).rstrip())
+    widths = [max(len(texts[i]) for texts in cells) for i in range(len(cells[0]))]
+    for number, texts in enumerate(cells):
+        padded = [
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(texts, widths))
+        ]
+        lines.append("  ".join(padded).rstrip())
         if number == 0:
             lines.append("  ".join("-" * w for w in widths))
     lines += [
@@ -187,7 +209,7 @@ def json_table(table: Table) -> dict[str, Any]:
 
 
 def csv_table(table: Table) -> str:
-    """One line a row of the table and split, and one for the mean."""
+    """One line per row of the table and split, and one for the mean."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -210,7 +232,7 @@ def csv_table(table: Table) -> str:
 
 
 def write_table(table: Table, out: Path) -> None:
-    """table.txt, table.json and table.csv in `out`."""
+    """Write table.txt, table.json and table.csv in `out`."""
     write_text_whole(out / "table.txt", text_table(table))
     write_text_whole(out / "table.csv", csv_table(table))
     write_text_whole(out / "table.json", json.dumps(json_table(table), indent=1) + "\n")

@@ -26,18 +26,27 @@ Pairwise = Literal["embedded", "gaussian", "dot"]
 class NonLocalBlock(nn.Module):
     """A residual non-local block over a clip (B,C,T,H,W); the output has the input's shape.
 
-    `inner` is the width of theta, phi and g (half of `channels`, as in the paper). With
-    `subsample`, what is looked at (phi and g) is first max-pooled 2x2 in space, which leaves the
-    number of outputs alone and quarters the work. The last batch normalisation starts with gamma
-    = 0, so that a new block is the identity and can be put into a trained network (section 3.3,
-    4.1).
+    The last batch normalisation starts with gamma = 0, so that a new block is the identity and can
+    be put into a trained network (section 3.3, 4.1).
+
+    Args:
+        channels: Channels of the input and the output.
+        inner_channels: Channels of theta, phi and g; by default half of `channels`, as in the
+            paper.
+        pairwise: Pairwise function (section 3.2).
+        subsample: Max-pool the input of phi and g 2x2 in space, which leaves the number of outputs
+            alone and quarters the work.
+        scale: Scale `embedded` by C_inner^-1/2, as the authors' code does.
+
+    Raises:
+        ValueError: For an unknown pairwise function.
     """
 
     def __init__(
         self,
         channels: int,
         *,
-        inner: int | None = None,
+        inner_channels: int | None = None,
         pairwise: Pairwise = "embedded",
         subsample: bool = True,
         scale: bool = True,
@@ -46,39 +55,49 @@ class NonLocalBlock(nn.Module):
         if pairwise not in get_args(Pairwise):
             raise ValueError(f"pairwise is one of {get_args(Pairwise)}, not {pairwise!r}")
         self.pairwise = pairwise
-        self.inner = inner or max(channels // 2, 1)
+        self.inner_channels = inner_channels or max(channels // 2, 1)
         self.scale = scale
         self.pool = nn.MaxPool3d((1, 2, 2), ceil_mode=True) if subsample else None
         self.theta: nn.Conv3d | None = None
         self.phi: nn.Conv3d | None = None
         if pairwise != "gaussian":
-            self.theta = nn.Conv3d(channels, self.inner, 1)
-            self.phi = nn.Conv3d(channels, self.inner, 1)
-        self.g = nn.Conv3d(channels, self.inner, 1)
-        self.out = nn.Conv3d(self.inner, channels, 1)
+            self.theta = nn.Conv3d(channels, self.inner_channels, 1)
+            self.phi = nn.Conv3d(channels, self.inner_channels, 1)
+        self.g = nn.Conv3d(channels, self.inner_channels, 1)
+        self.out = nn.Conv3d(self.inner_channels, channels, 1)
         self.bn = nn.BatchNorm3d(channels)
         for convolution in (self.theta, self.phi, self.g, self.out):
             if convolution is not None:
                 nn.init.normal_(convolution.weight, std=0.01)
-                nn.init.zeros_(convolution.bias)
+                if convolution.bias is not None:
+                    nn.init.zeros_(convolution.bias)
         nn.init.zeros_(self.bn.weight)
 
     def weights(self, x: Tensor) -> Tensor:
-        """Who looks at whom: (B, T*H*W, T*H'*W'), rows summing to one (not for `dot`)."""
+        """Attention of every position to every other.
+
+        Args:
+            x: Clip (B,C,T,H,W).
+
+        Returns:
+            Weights (B, T*H*W, T*H'*W'), rows summing to one (not for `dot`); H' and W' are halved
+            with `subsample`.
+        """
         return self._weights(x, x if self.pool is None else self.pool(x))
 
-    def _weights(self, x: Tensor, seen: Tensor) -> Tensor:
+    def _weights(self, x: Tensor, attended: Tensor) -> Tensor:
         query = (x if self.theta is None else self.theta(x)).flatten(2).transpose(1, 2)
-        key = (seen if self.phi is None else self.phi(seen)).flatten(2)
+        key = (attended if self.phi is None else self.phi(attended)).flatten(2)
         if self.pairwise == "dot":
             return query @ key / key.shape[2]
         if self.pairwise == "embedded" and self.scale:
-            query = query * self.inner**-0.5
+            query = query * self.inner_channels**-0.5
         return torch.softmax(query @ key, dim=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = x if self.pool is None else self.pool(x)
-        values = self.g(seen).flatten(2).transpose(1, 2)
-        gathered = self._weights(x, seen).to(values.dtype) @ values
-        gathered = gathered.transpose(1, 2).reshape(x.shape[0], self.inner, *x.shape[2:])
+        """Clip (B,C,T,H,W) -> clip of the same shape."""
+        attended = x if self.pool is None else self.pool(x)
+        values = self.g(attended).flatten(2).transpose(1, 2)
+        gathered = self._weights(x, attended).to(values.dtype) @ values
+        gathered = gathered.transpose(1, 2).reshape(x.shape[0], self.inner_channels, *x.shape[2:])
         return x + self.bn(self.out(gathered))

@@ -31,47 +31,57 @@ _INFLATED = (lambda b: True, lambda b: b % 2 == 0, lambda b: b % 2 == 0, lambda 
 
 
 def _convolution(
-    inputs: int, outputs: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]
+    in_channels: int,
+    out_channels: int,
+    kernel: tuple[int, int, int],
+    stride: tuple[int, int, int],
 ) -> nn.Conv3d:
-    padding = tuple(k // 2 for k in kernel)
-    convolution = nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False)
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
+    convolution = nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     return convolution
 
 
 class ResidualBlock(nn.Module):
-    """A basic (3x3, 3x3) or bottleneck (1x1, 3x3, 1x1) block; `frames` is the first kernel's time
-    span.
+    """A basic (3x3, 3x3) or bottleneck (1x1, 3x3, 1x1) block.
 
     The spatial stride sits in the (first) 3x3; the shortcut is projected when the shape changes;
-    the last batch normalisation starts with gamma = 0.
+    the last batch normalisation of a bottleneck starts with gamma = 0.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels within the block; a bottleneck puts out four times as many.
+        stride: Stride in space.
+        bottleneck: Whether the block is a bottleneck.
+        frames: Span of the first kernel in time.
     """
 
     def __init__(
-        self, inputs: int, width: int, *, stride: int, bottleneck: bool, frames: int
+        self, in_channels: int, channels: int, *, stride: int, bottleneck: bool, frames: int
     ) -> None:
         super().__init__()
-        outputs = width * 4 if bottleneck else width
+        out_channels = channels * 4 if bottleneck else channels
         s, one = (1, stride, stride), (1, 1, 1)
         if bottleneck:
-            self.conv1 = _convolution(inputs, width, (frames, 1, 1), one)
-            self.conv2 = _convolution(width, width, (1, 3, 3), s)
-            self.conv3 = _convolution(width, outputs, one, one)
-            self.bn3 = nn.BatchNorm3d(outputs)
+            self.conv1 = _convolution(in_channels, channels, (frames, 1, 1), one)
+            self.conv2 = _convolution(channels, channels, (1, 3, 3), s)
+            self.conv3 = _convolution(channels, out_channels, one, one)
+            self.bn3 = nn.BatchNorm3d(out_channels)
         else:
-            self.conv1 = _convolution(inputs, width, (frames, 3, 3), s)
-            self.conv2 = _convolution(width, outputs, (1, 3, 3), one)
-        self.bn1, self.bn2 = nn.BatchNorm3d(width), nn.BatchNorm3d(width)
+            self.conv1 = _convolution(in_channels, channels, (frames, 3, 3), s)
+            self.conv2 = _convolution(channels, out_channels, (1, 3, 3), one)
+        self.bn1, self.bn2 = nn.BatchNorm3d(channels), nn.BatchNorm3d(channels)
         self.bottleneck = bottleneck
         if bottleneck:  # the paper's; small trunks have too few steps to wake such blocks up
             nn.init.zeros_(self.bn3.weight)
         self.downsample: nn.Sequential | None = None
-        if stride != 1 or inputs != outputs:
+        if stride != 1 or in_channels != out_channels:
             self.downsample = nn.Sequential(
-                _convolution(inputs, outputs, one, s), nn.BatchNorm3d(outputs)
+                _convolution(in_channels, out_channels, one, s), nn.BatchNorm3d(out_channels)
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Clip (B,in_channels,T,H,W) -> (B,out_channels,T,H/stride,W/stride)."""
         y = torch.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         if self.bottleneck:
@@ -88,7 +98,7 @@ class ResNet3D(nn.Module):
         classes: int,
         trunk: Trunk,
         depth: int,
-        width: int,
+        channels: int,
         pairwise: Pairwise | None,
         long_clips: bool,
         dropout: float,
@@ -97,31 +107,31 @@ class ResNet3D(nn.Module):
         bottleneck, counts = DEPTHS[depth]
         inflated = trunk == "i3d"
         time_stride = 2 if long_clips else 1
-        self.conv1 = _convolution(3, width, (5 if inflated else 1, 7, 7), (time_stride, 2, 2))
-        self.bn1 = nn.BatchNorm3d(width)
+        self.conv1 = _convolution(3, channels, (5 if inflated else 1, 7, 7), (time_stride, 2, 2))
+        self.bn1 = nn.BatchNorm3d(channels)
         self.pool1 = nn.MaxPool3d((time_stride, 3, 3), (time_stride, 2, 2), (0, 1, 1))
         self.pool2 = nn.MaxPool3d((2, 1, 1), (2, 1, 1), ceil_mode=True)
         self.nonlocal_blocks = nn.ModuleDict()
-        channels = width
+        out_channels = channels
         for stage, count in enumerate(counts):
             blocks = []
             for index in range(count):
                 block = ResidualBlock(
-                    channels,
-                    width * 2**stage,
+                    out_channels,
+                    channels * 2**stage,
                     stride=2 if stage > 0 and index == 0 else 1,
                     bottleneck=bottleneck,
                     frames=3 if inflated and _INFLATED[stage](index) else 1,
                 )
-                channels = width * 2**stage * (4 if bottleneck else 1)
+                out_channels = channels * 2**stage * (4 if bottleneck else 1)
                 blocks.append(block)
                 # res3 and res4: after every second block, or after the only one.
                 if pairwise and stage in (1, 2) and (index % 2 == 1 or count == 1):
                     name = f"layer{stage + 1}_{index}"
-                    self.nonlocal_blocks[name] = NonLocalBlock(channels, pairwise=pairwise)
+                    self.nonlocal_blocks[name] = NonLocalBlock(out_channels, pairwise=pairwise)
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(channels, classes)
+        self.fc = nn.Linear(out_channels, classes)
         if depth == 50:
             nn.init.normal_(self.fc.weight, std=0.01)
             nn.init.zeros_(self.fc.bias)
@@ -140,6 +150,7 @@ class ResNet3D(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
+        """Clip (B,3,T,H,W), standardised float -> logits (B,classes)."""
         return self.fc(self.dropout(self.features(x).mean(dim=(2, 3, 4))))
 
 
@@ -148,17 +159,31 @@ def resnet3d(
     classes: int,
     trunk: Trunk = "i3d",
     depth: int = 50,
-    width: int = 64,
+    channels: int = 64,
     pairwise: Pairwise | None = "embedded",
     long_clips: bool = False,
     dropout: float = 0.5,
 ) -> ResNet3D:
-    """A C2D or I3D ResNet-10/18/50 for clips, with non-local blocks unless `pairwise` is None.
+    """Make a C2D or I3D ResNet for clips, with or without non-local blocks.
 
-    ResNet-50 carries the paper's five blocks (after res3 blocks 1, 3 and res4 blocks 1, 3, 5). With
-    `long_clips` the stem and the first pooling halve the time each, for 32 frames (stride 2);
-    without it they leave the time alone, for 8 frames (stride 8). Either way res3 onwards sees T
-    = 4.
+    ResNet-50 carries the paper's five blocks (after res3 blocks 1, 3 and res4 blocks 1, 3, 5).
+
+    Args:
+        classes: Number of classes.
+        trunk: `c2d`, or `i3d` with convolutions in time.
+        depth: 10, 18 or 50.
+        channels: Channels of the stem and of res2; every stage has twice those of the one before.
+        pairwise: Pairwise function of the non-local blocks; None leaves them out.
+        long_clips: The stem and the first pooling halve the time each, for 32 frames (stride 2);
+            without it they leave the time alone, for 8 frames (stride 8). Either way T is 4 from
+            res3 on.
+        dropout: Share of the features that is dropped before the classifier in training.
+
+    Returns:
+        The network: clip (B,3,T,H,W), standardised float -> logits (B,classes).
+
+    Raises:
+        ValueError: For another depth.
     """
     if depth not in DEPTHS:
         raise ValueError(f"depth is one of {sorted(DEPTHS)}, not {depth}")
@@ -166,7 +191,7 @@ def resnet3d(
         classes=classes,
         trunk=trunk,
         depth=depth,
-        width=width,
+        channels=channels,
         pairwise=pairwise,
         long_clips=long_clips,
         dropout=dropout,
@@ -174,27 +199,40 @@ def resnet3d(
 
 
 def network(name: str, *, classes: int, frames: int = 8, dropout: float = 0.5) -> ResNet3D:
-    """A network by name: `{c2d|i3d}[-nl|-nl_gaussian|-nl_dot]-r{10|18|50}`, as `c2d-nl-r10`.
+    """Make the network of a name such as `c2d-nl-r10`.
 
-    ResNet-10 is a quarter as wide as usual (16), ResNet-18 half (32); ResNet-50 is the
-    paper's. `frames` >= 32 chooses the stem that halves the time twice.
+    ResNet-10 has a quarter of the usual channels (16), ResNet-18 half (32); ResNet-50 is the
+    paper's.
+
+    Args:
+        name: `{c2d|i3d}[-nl|-nl_gaussian|-nl_dot]-r{10|18|50}`.
+        classes: Number of classes.
+        frames: Frames of a clip; from 32 on the stem halves the time twice.
+        dropout: Share of the features that is dropped before the classifier in training.
+
+    Returns:
+        The network, as `resnet3d` makes it.
+
+    Raises:
+        ValueError: For another name.
     """
-    parts = name.lower().split("-")
+    words = name.lower().split("-")
+    trunks: dict[str, Trunk] = {"c2d": "c2d", "i3d": "i3d"}
     kinds: dict[str, Pairwise] = {"nl": "embedded", "nl_gaussian": "gaussian", "nl_dot": "dot"}
-    known = len(parts) in (2, 3) and parts[0] in ("c2d", "i3d")
-    known = known and parts[-1][:1] == "r" and parts[-1][1:] in map(str, DEPTHS)
-    if not known or (len(parts) == 3 and parts[1] not in kinds):
+    valid = len(words) in (2, 3) and words[0] in trunks
+    valid = valid and words[-1][:1] == "r" and words[-1][1:] in map(str, DEPTHS)
+    if not valid or (len(words) == 3 and words[1] not in kinds):
         raise ValueError(
             f"unknown network {name!r}: expected trunk[-nl]-depth, "
             "as c2d-nl-r10, i3d-nl-r50 or c2d-r18"
         )
-    depth = int(parts[-1][1:])
+    depth = int(words[-1][1:])
     return resnet3d(
         classes=classes,
-        trunk=parts[0],  # type: ignore[arg-type]
+        trunk=trunks[words[0]],
         depth=depth,
-        width={10: 16, 18: 32, 50: 64}[depth],
-        pairwise=kinds[parts[1]] if len(parts) == 3 else None,
+        channels={10: 16, 18: 32, 50: 64}[depth],
+        pairwise=kinds[words[1]] if len(words) == 3 else None,
         long_clips=frames >= 32,
         dropout=dropout,
     )
@@ -203,12 +241,21 @@ def network(name: str, *, classes: int, frames: int = 8, dropout: float = 0.5) -
 def inflate_state(
     weights_2d: Mapping[str, Tensor], target: ResNet3D, *, classifier: bool = False
 ) -> dict[str, Tensor]:
-    """2D weights under torchvision's names -> a state for `target` (section 4.1).
+    """Inflate 2D weights to the state of a network over clips (section 4.1).
 
     A 2D kernel is repeated over its time span and divided by it, so that a clip of equal frames
-    gives what the frame gave. Non-local blocks keep their state (the identity when new). The
-    classifier is taken over only when `classifier`. Raises ValueError naming the parameter that
-    does not fit.
+    gives what the frame gave. Non-local blocks keep their state (the identity when new).
+
+    Args:
+        weights_2d: Parameters and buffers under torchvision's names.
+        target: Network that the state is for; it is not changed.
+        classifier: Take the classifier over as well.
+
+    Returns:
+        The whole state of `target`.
+
+    Raises:
+        ValueError: Naming the parameter that is missing or does not fit.
     """
     state = {name: value.detach().clone() for name, value in target.state_dict().items()}
     for name, value in state.items():

@@ -1,5 +1,4 @@
-"""Checkpoints: tensors as safetensors, everything else in a JSON file beside them. Nothing
-pickled."""
+"""Checkpoints: tensors as safetensors, everything else in a JSON sidecar, nothing pickled."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ def write_text_whole(path: Path, text: str) -> None:
 def revision() -> str:
     """The git revision of this code, or "unknown" outside a checkout."""
     try:
-        found = subprocess.run(
+        answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],
             cwd=Path(__file__).parent,
             capture_output=True,
@@ -43,13 +42,18 @@ def revision() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return found.stdout.strip() if found.returncode == 0 else "unknown"
+    return answer.stdout.strip() if answer.returncode == 0 else "unknown"
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write `path` (.safetensors) and its .json, which carries `facts` and the tensors' SHA-256.
+    """Write a checkpoint: the tensors and their sidecar.
 
-    The JSON is renamed last: a pair that was interrupted is recognised by its digest.
+    The sidecar is renamed last: a pair that was interrupted is recognised by its digest.
+
+    Args:
+        path: File of the tensors (.safetensors); the sidecar (.json) lies beside it.
+        tensors: Tensors by name.
+        facts: JSON values of the sidecar, to which the SHA-256 of the tensors' file is added.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
@@ -59,22 +63,33 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[st
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    side = {**facts, "sha256": digest}
-    write_text_whole(path.with_suffix(".json"), json.dumps(side, indent=1) + "\n")
+    sidecar = {**facts, "sha256": digest}
+    write_text_whole(path.with_suffix(".json"), json.dumps(sidecar, indent=1) + "\n")
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and facts of a checkpoint. Raises BadInput when the pair is incomplete or
-    mismatched."""
+    """Read a checkpoint.
+
+    Args:
+        path: File of the tensors (.safetensors), with its sidecar beside it.
+
+    Returns:
+        The tensors by name, on the CPU, and the facts of the sidecar.
+
+    Raises:
+        BadInput: When the pair is incomplete or does not belong together.
+    """
     path = Path(path)
-    side = path.with_suffix(".json")
-    if not path.is_file() or not side.is_file():
-        raise BadInput(f"{path}: no checkpoint; expected it and {side.name} beside it")
+    sidecar = path.with_suffix(".json")
+    if not path.is_file() or not sidecar.is_file():
+        raise BadInput(f"{path}: no checkpoint; expected it and {sidecar.name} beside it")
     try:
-        facts = json.loads(side.read_text(encoding="utf-8"))
+        facts = json.loads(sidecar.read_text(encoding="utf-8"))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if facts.get("sha256") != digest:
-            raise BadInput(f"{path}: does not belong to {side.name}; remove both and train again")
+            raise BadInput(
+                f"{path}: does not belong to {sidecar.name}; remove both and train again"
+            )
         return load_file(str(path)), facts
     except (ValueError, SafetensorError) as error:
         if isinstance(error, BadInput):
@@ -83,8 +98,17 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
 
 
 def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """2D weights under torchvision's names, from .safetensors or a .pth state dict (weights
-    only)."""
+    """Read 2D weights under torchvision's names.
+
+    Args:
+        path: A .safetensors file, or a .pth state dict (tensors only).
+
+    Returns:
+        The tensors by name, on the CPU.
+
+    Raises:
+        BadInput: For a file that is missing or holds something else.
+    """
     path = Path(path)
     try:
         if path.suffix == ".safetensors":
@@ -100,22 +124,30 @@ def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:
-    """Copy weights into a network, all but the classifier `fc`. Returns what was left as it was.
+    """Copy weights into a network, all but the classifier `fc`.
 
-    Raises BadInput when a parameter of the trunk is missing or has another shape.
+    Args:
+        weights: Tensors by name.
+        network: Network that is changed in place.
+
+    Returns:
+        Names of the parameters that keep their values.
+
+    Raises:
+        BadInput: When a parameter of the trunk is missing or has another shape.
     """
-    own = network.state_dict()
-    left = []
-    for name, value in own.items():
+    state = network.state_dict()
+    unchanged = []
+    for name, value in state.items():
         if name.startswith("fc."):
-            left.append(name)
+            unchanged.append(name)
         elif name not in weights or weights[name].shape != value.shape:
-            found = tuple(weights[name].shape) if name in weights else "nothing"
+            shape = tuple(weights[name].shape) if name in weights else "nothing"
             raise BadInput(
-                f"pretrained weights: found {found} for {name}, the network wants "
+                f"pretrained weights: found {shape} for {name}, the network wants "
                 f"{tuple(value.shape)}; pretrain the same --arch"
             )
         else:
-            own[name] = weights[name].to(value.dtype)
-    network.load_state_dict(own)
-    return left
+            state[name] = weights[name].to(value.dtype)
+    network.load_state_dict(state)
+    return unchanged

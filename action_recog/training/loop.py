@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -37,14 +37,22 @@ from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions, standardise, training_indices, training_view
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch.utils.tensorboard import SummaryWriter
+
 Precision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """`lr` holds for a batch of `batch` clips. "step" divides it by ten at `steps` (shares of the
-    training), "cosine" takes it to zero; both after a linear warm-up. `precise_bn` batches
-    re-estimate the batch normalisation at the end."""
+    """Optimiser and schedule of a training.
+
+    `lr` is the learning rate for a batch of `batch` clips. "step" divides it by ten at `steps`
+    (shares of the training), "cosine" takes it to zero; both after a linear warm-up. `precise_bn`
+    batches re-estimate the batch normalisation at the end; a checkpoint is written every
+    `checkpoint_every` epochs.
+    """
 
     epochs: int
     batch: int = 64
@@ -60,9 +68,13 @@ class TrainingOptions:
     checkpoint_every: int = 1
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Where and how to compute; none of it is part of what is measured, except `precision`."""
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions:
+    """Where and how to compute; none of it is part of what is measured, except `precision`.
+
+    `device` is cpu, cuda or cuda:N; `workers` are the processes of the data loader; `quiet` hides
+    the progress bars.
+    """
 
     device: str = "cpu"
     precision: Precision = "auto"
@@ -71,8 +83,11 @@ class Machine:
 
 
 def resolve_precision(precision: Precision, device: str) -> str:
-    """ "auto": bfloat16 where the processor multiplies it natively, else float32 (CPU) or the same
-    test of the GPU. Depends on the machine alone, not on a timing, so that it repeats."""
+    """Fabric's name of the precision to compute in.
+
+    "auto" is mixed bfloat16 where the device multiplies it natively, else float32 on a CPU and
+    mixed float16 on a GPU. It depends on the machine alone, not on a timing, so that it repeats.
+    """
     if precision != "auto":
         return precision
     if device.startswith("cuda"):
@@ -88,26 +103,36 @@ def _cpu_multiplies_bf16() -> bool:
     return bool({"amx_bf16", "avx512_bf16"} & set(flags))
 
 
-def make_fabric(machine: Machine):
-    """A launched Fabric on one device. Raises BadInput for a device that is not there."""
+def make_fabric(compute: ComputeOptions) -> Fabric:
+    """Launch a Fabric on one device.
+
+    Args:
+        compute: Device and precision.
+
+    Returns:
+        The Fabric.
+
+    Raises:
+        BadInput: For a device that does not exist or is not available.
+    """
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    kind, _, index = machine.device.partition(":")
+    kind, _, index = compute.device.partition(":")
     if kind not in ("cpu", "cuda"):
-        raise BadInput(f"--device {machine.device}: expected cpu, cuda or cuda:N")
+        raise BadInput(f"--device {compute.device}: expected cpu, cuda or cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise BadInput(f"--device {machine.device}: no CUDA device is available here; use cpu")
+        raise BadInput(f"--device {compute.device}: no CUDA device is available here; use cpu")
     fabric = Fabric(
         accelerator=kind,
         devices=[int(index)] if index else 1,
-        precision=resolve_precision(machine.precision, machine.device),  # type: ignore[arg-type]
+        precision=resolve_precision(compute.precision, compute.device),  # type: ignore[arg-type]
     )
     fabric.launch()
     return fabric
 
 
-class _Epochs(Sampler[tuple[int, int]]):
+class _EpochSampler(Sampler[tuple[int, int]]):
     """Yields (epoch, video): a permutation drawn from (seed, epoch)."""
 
     def __init__(self, videos: int, seed: int) -> None:
@@ -147,8 +172,15 @@ def _single_threaded(_: int) -> None:
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups: everything but batch normalisation with weight decay, batch normalisation
-    without."""
+    """Divide the parameters into those with weight decay and those of batch normalisation.
+
+    Args:
+        network: Network to train.
+        weight_decay: Weight decay of everything but batch normalisation.
+
+    Returns:
+        Two groups for an optimiser of torch: decayed, and not decayed.
+    """
     normalised = {
         id(parameter)
         for module in network.modules()
@@ -164,7 +196,7 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
 
 
 def learning_rate(options: TrainingOptions, progress: float) -> float:
-    """The rate after `progress` epochs (a fraction within one counts)."""
+    """The learning rate after `progress` epochs, which may be a fraction."""
     if progress < options.warmup_epochs:
         return options.lr * (0.01 + 0.99 * progress / options.warmup_epochs)
     share = progress / options.epochs
@@ -194,7 +226,7 @@ def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> di
 def _restore(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, config: dict[str, Any]
 ) -> int:
-    """Load a checkpoint into network and optimiser; the number of epochs done (0: none there)."""
+    """Load a checkpoint into network and optimiser; the number of trained epochs (0: no file)."""
     if not path.with_suffix(".json").is_file():
         return 0
     tensors, facts = load_checkpoint(path)
@@ -216,7 +248,7 @@ def _restore(
     return int(facts["epochs_done"])
 
 
-def _keep_metrics(path: Path, epochs: int) -> list[dict[str, Any]]:
+def _truncate_metrics(path: Path, epochs: int) -> list[dict[str, Any]]:
     """Cut metrics.jsonl back to the epochs that the checkpoint holds."""
     rows = []
     if path.is_file():
@@ -227,9 +259,16 @@ def _keep_metrics(path: Path, epochs: int) -> list[dict[str, Any]]:
 
 
 @torch.no_grad()
-def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric) -> None:
-    """Set the running mean and variance of every batch normalisation to the plain average over
-    `batches` of uint8 clips, as if they had been one batch for each step."""
+def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric: Fabric) -> None:
+    """Re-estimate the running mean and variance of every batch normalisation.
+
+    They become the plain average over the batches, all with the network's final weights.
+
+    Args:
+        network: Network that is changed in place; its mode is restored afterwards.
+        batches: Clips (B,3,T,H,W) uint8.
+        fabric: Device and precision.
+    """
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -253,20 +292,39 @@ def train(
     options: TrainingOptions,
     seed: int,
     store: FrameStore,
-    fabric,
+    fabric: Fabric,
     folder: Path,
     facts: dict[str, Any],
     title: str,
-    machine: Machine | None = None,
+    compute: ComputeOptions | None = None,
 ) -> dict[str, Any]:
-    """Train `network` in place on `videos` and leave a run folder.
+    """Train a network in place and leave a run folder.
 
     The folder holds config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors (network
-    and momentum after the last full epoch) and, when done, network.safetensors. A folder of the
-    same configuration is continued, or only loaded when it is finished. `facts` is written into
-    config.json and the side-cars. Returns the last epoch's metrics.
+    and optimiser after a full epoch) and, when finished, network.safetensors. A folder of the same
+    configuration is continued, or only loaded when it is finished.
+
+    Args:
+        network: Network over clips.
+        videos: Training set.
+        views: How clips are cut.
+        options: Optimiser and schedule.
+        seed: With the epoch and the video's number, it determines every clip.
+        store: Decoded frames, filled with these videos.
+        fabric: Device and precision, made from `compute`.
+        folder: Run folder.
+        facts: JSON values that config.json and the sidecars carry besides.
+        title: Text of the progress bar.
+        compute: Loader workers, precision, and whether to show progress.
+
+    Returns:
+        Metrics of the last epoch.
+
+    Raises:
+        BadInput: For fewer than two videos, a folder of another configuration, and a loss that is
+            not finite.
     """
-    machine = machine or Machine()
+    compute = compute or ComputeOptions()
     if len(videos) < 2:
         raise BadInput(f"{videos.name}: {len(videos)} videos; training wants at least two")
     config = {
@@ -277,46 +335,46 @@ def train(
         "videos": len(videos),
         "classes": list(videos.classes),
         "stand_in": videos.stand_in,
-        "precision": resolve_precision(machine.precision, machine.device),
+        "precision": resolve_precision(compute.precision, compute.device),
     }
     config = json.loads(json.dumps(config))
     layout = torch.channels_last_3d
-    network.to(memory_format=layout)
+    network.to(memory_format=layout)  # type: ignore[call-overload]  # missing in torch's types
     optimiser = _optimiser(network, options)
     module, optimiser = fabric.setup(network, optimiser)
     checkpoint = folder / "checkpoint.safetensors"
-    done = _restore(checkpoint, network, optimiser, config)
+    first_epoch = _restore(checkpoint, network, optimiser, config)
     write_text_whole(folder / "config.json", json.dumps(config, indent=1) + "\n")
-    rows = _keep_metrics(folder / "metrics.jsonl", done)
-    if done >= options.epochs and (folder / "network.json").is_file():
+    rows = _truncate_metrics(folder / "metrics.jsonl", first_epoch)
+    if first_epoch >= options.epochs and (folder / "network.json").is_file():
         return rows[-1]
 
     batch = min(options.batch, len(videos))
-    sampler = _Epochs(len(videos), seed)
+    sampler = _EpochSampler(len(videos), seed)
     loader = DataLoader(
         TrainingClips(videos, store, views, seed),
         batch_size=batch,
         sampler=sampler,
         drop_last=True,
-        num_workers=machine.workers,
+        num_workers=compute.workers,
         persistent_workers=False,
         worker_init_fn=_single_threaded,
     )
-    writer = _event_writer(folder, fresh=done == 0)
+    writer = _event_writer(folder, fresh=first_epoch == 0)
     bar = tqdm(
         total=options.epochs * len(loader) * batch,
-        initial=done * len(loader) * batch,
+        initial=first_epoch * len(loader) * batch,
         desc=title,
         unit="clip",
-        disable=machine.quiet,
+        disable=compute.quiet,
         mininterval=1.0,
     )
-    for epoch in range(done, options.epochs):
+    for epoch in range(first_epoch, options.epochs):
         sampler.epoch = epoch
         torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)  # dropout
         module.train()
         began = time.perf_counter()
-        losses, right, seen = 0.0, 0, 0
+        losses, right, count = 0.0, 0, 0
         for step, (clips, labels) in enumerate(loader):
             rate = learning_rate(options, epoch + step / len(loader))
             for group in optimiser.param_groups:
@@ -334,14 +392,14 @@ def train(
             optimiser.step()
             losses += float(loss.detach()) * len(labels)
             right += int((logits.detach().argmax(1) == labels).sum())
-            seen += len(labels)
+            count += len(labels)
             bar.update(len(labels))
         row = {
             "epoch": epoch,
-            "loss": losses / seen,
-            "accuracy": right / seen,
+            "loss": losses / count,
+            "accuracy": right / count,
             "lr": rate,
-            "clips_per_second": seen / (time.perf_counter() - began),
+            "clips_per_second": count / (time.perf_counter() - began),
         }
         rows.append(row)
         bar.set_postfix(loss=f"{row['loss']:.3f}", acc=f"{100 * row['accuracy']:.0f}%")
@@ -352,8 +410,8 @@ def train(
         last = epoch + 1 == options.epochs
         if last and options.precise_bn:
             sampler.epoch = options.epochs
-            some = [clips for clips, _ in _first(loader, options.precise_bn)]
-            precise_batch_norm(network, some, fabric)
+            batches = [clips for clips, _ in _first_batches(loader, options.precise_bn)]
+            precise_batch_norm(network, batches, fabric)
         if last or (epoch + 1) % options.checkpoint_every == 0:
             tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
             save_checkpoint(
@@ -371,14 +429,14 @@ def train(
     return rows[-1]
 
 
-def _first(loader: DataLoader, count: int) -> Iterator[Any]:
+def _first_batches(loader: DataLoader, count: int) -> Iterator[Any]:
     for number, item in enumerate(loader):
         if number == count:
             return
         yield item
 
 
-def _event_writer(folder: Path, *, fresh: bool):
+def _event_writer(folder: Path, *, fresh: bool) -> SummaryWriter:
     from torch.utils.tensorboard import SummaryWriter
 
     events = folder / "events"

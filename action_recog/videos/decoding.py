@@ -13,11 +13,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from action_recog.errors import BadInput
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 Decoder = Literal["auto", "decord", "linear"]
 
@@ -28,7 +32,11 @@ _SMALLEST_VOP = 20  # bytes; an N-VOP ("nothing coded", the mark of packed B-fra
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What the packets of a file say. `linear_because` is None where decord's seeking is exact."""
+    """What the packets of a file say.
+
+    `linear_reason` says why the file must be decoded from its first picture on; it is None where
+    decord's seeking is exact.
+    """
 
     path: Path
     codec: str
@@ -36,13 +44,16 @@ class VideoFacts:
     height: int
     frame_rate: float
     packets: int
-    linear_because: str | None
+    linear_reason: str | None
 
 
 @dataclass(frozen=True)
 class Salvage:
-    """What a file that is not sound gave: frames decoded (of them `concealed` with missing parts),
-    packets that could not be decoded, the frames its header claims (0: nothing), and the reason."""
+    """What could be decoded of a damaged file.
+
+    `frames` were decoded, `concealed` of them with missing parts; `lost_packets` could not be
+    decoded; `claimed` frames are what the header says (0: nothing).
+    """
 
     frames: int
     concealed: int
@@ -56,7 +67,7 @@ class Salvage:
         return f"{text}, {self.lost_packets} packets lost ({self.reason})"
 
 
-def _open(path: Path):
+def _open_container(path: Path) -> InputContainer:
     import av
 
     try:
@@ -78,20 +89,27 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).split("\n")[0]
 
 
-Packet = tuple[int | None, int | None, bool, bytes, bool]  # pts, dts, key, content, sound
+class _Packet(NamedTuple):
+    """A packet of the stream; `payload` is empty for codecs that are not judged by it."""
+
+    pts: int | None
+    dts: int | None
+    is_key: bool
+    payload: bytes
+    intact: bool
 
 
-def _why_linear(codec: str, packets: list[Packet]) -> str | None:
+def _linear_reason(codec: str, packets: list[_Packet]) -> str | None:
     """The reason why a seeking decoder may miss frames, or None."""
     if not packets:
         return "no packets"
-    if not all(sound for *_, sound in packets):
+    if not all(packet.intact for packet in packets):
         return "damaged packets"
-    if any(pts is None or dts is None for pts, dts, *_ in packets):
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    if len(times) < len(packets) or any(packet.dts is None for packet in packets):
         return "packets without time stamps"
-    if not packets[0][2]:
+    if not packets[0].is_key:
         return "the first packet is no key frame"
-    times = [pts for pts, *_ in packets]
     steps = set(np.diff(sorted(times)).tolist())
     if 0 in steps or len(steps) > 1:
         return "uneven time stamps"
@@ -99,42 +117,53 @@ def _why_linear(codec: str, packets: list[Packet]) -> str | None:
         # A ruined picture passes unseen when decord jumps over it, and every number behind it shifts.
         return "every picture stands alone, so damage shows only by decoding all"
     if codec == "mpeg4":
-        for index, (*_, payload, _) in enumerate(packets):
-            pictures = payload.count(_VOP)
+        for index, packet in enumerate(packets):
+            pictures = packet.payload.count(_VOP)
             if pictures != 1:
                 return f"packet {index} holds {pictures} pictures (packed B-frames?)"
-            if len(payload) < _SMALLEST_VOP:
+            if len(packet.payload) < _SMALLEST_VOP:
                 return f"packet {index} holds an empty picture (packed B-frames?)"
-        kinds = {payload[payload.index(_VOP) + len(_VOP)] >> 6 for *_, payload, _ in packets}
-        if 2 in kinds or any(pts != dts for pts, dts, *_ in packets):
+        kinds = {p.payload[p.payload.index(_VOP) + len(_VOP)] >> 6 for p in packets}
+        if 2 in kinds or any(packet.pts != packet.dts for packet in packets):
             return "MPEG-4 B-frames"
         return None
     if codec == "h264":
         # A picture that follows a key frame in the file but precedes it in time belongs to the
         # group before (open group): nothing that a seek to that key frame can decode.
-        latest_key = None
-        for pts, _, key, *_ in packets:
-            latest_key = pts if key else latest_key
-            if pts < latest_key:
+        latest_key = times[0]
+        for time, packet in zip(times, packets):
+            latest_key = time if packet.is_key else latest_key
+            if time < latest_key:
                 return "open groups of pictures"
         return None
     return f"codec {codec} is not known to seek exactly"
 
 
-def _why_short(stream, packets: list) -> str | None:
+def _count_mismatch(stream: VideoStream, packets: list[_Packet]) -> str | None:
+    """The difference between the header's count of frames and the packets', or None."""
     if stream.frames and stream.frames != len(packets):
         return f"the header claims {stream.frames} frames, the file holds {len(packets)}"
     return None
 
 
 def inspect_video(path: str | os.PathLike[str]) -> VideoFacts:
-    """Read the packets of a video without decoding them. Raises BadInput where nothing can be
-    opened."""
+    """Read the packets of a video without decoding them.
+
+    Args:
+        path: Video file.
+
+    Returns:
+        Codec, size, frame rate, number of packets, and whether seeking would be exact.
+
+    Raises:
+        BadInput: Where no video can be opened.
+    """
     path = Path(path)
-    with _open(path) as container:
+    with _open_container(path) as container:
         stream = container.streams.video[0]
         codec = stream.codec_context.name
-        packets, broken = [], None
+        packets: list[_Packet] = []
+        demuxing_error = None
         demuxer = container.demux(stream)
         while True:
             try:
@@ -142,13 +171,13 @@ def inspect_video(path: str | os.PathLike[str]) -> VideoFacts:
             except StopIteration:
                 break
             except (OSError, ValueError) as error:
-                broken = _reason(error)
+                demuxing_error = _reason(error)
                 break
             if packet.size == 0 and packet.pts is None:
                 continue  # the flush packet at the end
             payload = bytes(packet) if codec == "mpeg4" else b""
-            sound = packet.size > 0 and not packet.is_corrupt
-            packets.append((packet.pts, packet.dts, packet.is_keyframe, payload, sound))
+            intact = packet.size > 0 and not packet.is_corrupt
+            packets.append(_Packet(packet.pts, packet.dts, packet.is_keyframe, payload, intact))
         return VideoFacts(
             path=path,
             codec=codec,
@@ -156,20 +185,31 @@ def inspect_video(path: str | os.PathLike[str]) -> VideoFacts:
             height=stream.codec_context.height,
             frame_rate=float(stream.average_rate or stream.guessed_rate or 25),
             packets=len(packets),
-            linear_because=broken or _why_linear(codec, packets) or _why_short(stream, packets),
+            linear_reason=demuxing_error
+            or _linear_reason(codec, packets)
+            or _count_mismatch(stream, packets),
         )
 
 
 def decode_linear(path: str | os.PathLike[str]) -> tuple[np.ndarray, Salvage | None]:
-    """Every picture from the first: (T,H,W,3) uint8 RGB; packets that fail are skipped and counted.
+    """Decode every picture from the first on.
 
-    Pictures of another size than the first (a broken header) count as lost. Raises BadInput where
-    not one picture can be decoded.
+    Packets that fail are skipped and counted; pictures of another size than the first (a broken
+    header) count as lost.
+
+    Args:
+        path: Video file.
+
+    Returns:
+        Frames (T,H,W,3) uint8 RGB, and what is wrong with the file (None: nothing).
+
+    Raises:
+        BadInput: Where not one picture can be decoded.
     """
     path = Path(path)
     frames: list[np.ndarray] = []
     lost, concealed, reason = 0, 0, ""
-    with _open(path) as container:
+    with _open_container(path) as container:
         stream = container.streams.video[0]
         claimed = stream.frames
         stream.thread_type = "SLICE"  # frame threads delay errors to another packet
@@ -207,6 +247,14 @@ def decode_linear(path: str | os.PathLike[str]) -> tuple[np.ndarray, Salvage | N
     return np.stack(frames), None
 
 
+class _SeekingReader(Protocol):
+    """What is used of decord's `VideoReader`, which has no types."""
+
+    def __len__(self) -> int: ...
+
+    def get_batch(self, indices: list[int]) -> Any: ...
+
+
 class Video:
     """An opened video: `count` frames, `frame_rate`, the `decoder` in use, `salvage` if damaged.
 
@@ -220,22 +268,26 @@ class Video:
         self.facts = inspect_video(self.path)
         self.frame_rate = self.facts.frame_rate
         self.salvage: Salvage | None = None
-        self._reader = None
+        self._reader: _SeekingReader | None = None
         self._decoded: np.ndarray | None = None
-        why = self.facts.linear_because
-        if decoder == "decord" and why:
-            raise BadInput(f"{self.path}: decord would not be frame-exact here ({why}); use PyAV")
-        if decoder != "linear" and why is None:
+        reason = self.facts.linear_reason
+        if decoder == "decord" and reason:
+            raise BadInput(
+                f"{self.path}: decord would not be frame-exact here ({reason}); use PyAV"
+            )
+        if decoder != "linear" and reason is None:
             self._reader = self._open_decord(strict=decoder == "decord")
         if self._reader is None:
             self._decode_all()
-        self.count = len(self._reader) if self._decoded is None else len(self._decoded)
+        else:
+            self.count = len(self._reader)
 
     @property
     def decoder(self) -> str:
+        """The decoder in use: "decord" or "linear"."""
         return "linear" if self._decoded is not None else "decord"
 
-    def _open_decord(self, *, strict: bool):
+    def _open_decord(self, *, strict: bool) -> _SeekingReader | None:
         import decord
 
         decord.logging.set_level(decord.logging.QUIET)
@@ -260,24 +312,47 @@ class Video:
         self.count = len(self._decoded)
 
     def frames(self, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """The frames asked for (all by default): (N,H,W,3) uint8 RGB. IndexError outside the
-        video."""
-        wanted = np.arange(self.count) if indices is None else np.asarray(indices, dtype=np.int64)
-        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.count):
-            raise IndexError(f"{self.path}: frames {wanted.min()}..{wanted.max()} of {self.count}")
+        """Decode frames by number.
+
+        Args:
+            indices: Frame numbers (N,) from 0, in any order; all frames by default.
+
+        Returns:
+            Frames (N,H,W,3) uint8 RGB.
+
+        Raises:
+            IndexError: For a number outside the video.
+        """
+        numbers = np.arange(self.count) if indices is None else np.asarray(indices, dtype=np.int64)
+        if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.count):
+            raise IndexError(
+                f"{self.path}: frames {numbers.min()}..{numbers.max()} of {self.count}"
+            )
         if self._reader is not None:
             import decord
 
-            distinct, back = np.unique(wanted, return_inverse=True)
+            distinct, back = np.unique(numbers, return_inverse=True)
             try:
                 return self._reader.get_batch(distinct.tolist()).asnumpy()[back]
             except (decord.DECORDError, RuntimeError):  # damage inside a packet: save what there is
                 self._decode_all()
-                wanted = np.minimum(wanted, self.count - 1)
+                numbers = np.minimum(numbers, self.count - 1)
         assert self._decoded is not None
-        return self._decoded[wanted]
+        return self._decoded[numbers]
 
 
 def open_video(path: str | os.PathLike[str], *, decoder: Decoder = "auto") -> Video:
-    """Open a video for exact access by frame number."""
+    """Open a video for exact access by frame number.
+
+    Args:
+        path: Video file.
+        decoder: "auto" chooses decord where it is exact; "linear" decodes everything at once;
+            "decord" insists.
+
+    Returns:
+        The video.
+
+    Raises:
+        BadInput: Where nothing can be decoded, or decord would be wrong and is insisted on.
+    """
     return Video(path, decoder=decoder)

@@ -38,6 +38,10 @@ class FrameStore:
 
     `fill` decodes once; `notes` lists damaged files that were salvaged, `failures` those of which
     nothing could be decoded.
+
+    Args:
+        short_side: Short side in pixels to which larger frames are reduced.
+        budget: Bytes of frames that are kept in memory.
     """
 
     def __init__(self, *, short_side: int, budget: int = 2 * 1024**3) -> None:
@@ -50,9 +54,15 @@ class FrameStore:
     def fill(
         self, paths: Iterable[Path], *, threads: int | None = None, quiet: bool = False
     ) -> None:
-        """Open (and keep, while the budget lasts) every video that is not known yet."""
-        known = self._stored.keys() | self.failures.keys()
-        new = [p for p in dict.fromkeys(paths) if p not in known]
+        """Open every video that is new, and keep its frames while the budget lasts.
+
+        Args:
+            paths: Video files.
+            threads: Number of files that are decoded at once.
+            quiet: Hide the progress bar.
+        """
+        opened = self._stored.keys() | self.failures.keys()
+        new = [p for p in dict.fromkeys(paths) if p not in opened]
         if not new:
             return
         with ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1)) as pool:
@@ -95,7 +105,15 @@ class FrameStore:
         return path in self._stored
 
     def frames(self, path: Path, indices: np.ndarray) -> np.ndarray:
-        """(N,h,w,3) uint8 RGB of a video that `fill` has seen."""
+        """Frames of a video that was filled in.
+
+        Args:
+            path: Video file.
+            indices: Frame numbers (N,) from 0.
+
+        Returns:
+            Frames (N,h,w,3) uint8 RGB, reduced to the store's short side.
+        """
         stored = self._stored[path]
         if stored.frames is not None:
             return stored.frames[indices]

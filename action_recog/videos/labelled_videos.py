@@ -12,8 +12,11 @@ STAND_IN = "STAND_IN"  # a folder that holds a file of this name holds generated
 
 @dataclass(frozen=True)
 class LabelledVideo:
-    """A video file: `name` is unique in its set, `label` counts from 0, `group` is what may not be
-    divided between training and test (UCF101: videos cut from one recording)."""
+    """A video file with its class.
+
+    `name` is unique in its set, `label` counts from 0, `group` is what may not be divided between
+    training and test (UCF101: videos cut from one recording).
+    """
 
     path: Path
     name: str

@@ -1,4 +1,4 @@
-"""Views of a video: which frames, which part of them, how they reach a network.
+"""Views of a video: which frames, which crop of them, how they reach a network.
 
 Training (section 4.1 of the non-local paper): one clip of `frames` frames, `stride` apart, at a
 random time; short side jittered, a random square crop, a random mirror image. Testing: `test_clips`
@@ -21,14 +21,18 @@ from torch import Tensor
 
 MEAN, STD = 114.75, 57.375  # of 8-bit RGB, the same for the three channels
 
-Short = Literal["loop", "clamp", "resample"]
+ShortVideoMode = Literal["loop", "clamp", "resample"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ViewOptions:
-    """How clips are cut. Sizes in pixels; `rate` (frames/s) makes `stride` count frames of a video
-    resampled to that rate, None takes the frames as they are; `colour` is the half-width of the
-    random gain of brightness, contrast and of each channel in training."""
+    """How clips are cut, in training and in testing.
+
+    Sizes are in pixels. `rate` (frames/s) makes `stride` count frames of a video resampled to that
+    rate, None takes the frames as they are; `colour` is the half-width of the random gain of
+    brightness, contrast and of each channel in training. Raises ValueError for options that make
+    no clip.
+    """
 
     frames: int = 8
     stride: int = 8
@@ -37,7 +41,7 @@ class ViewOptions:
     flip: bool = True
     colour: float = 0.0
     rate: float | None = None
-    short: Short = "loop"
+    short: ShortVideoMode = "loop"
     test_size: int = 256
     test_clips: int = 10
     test_crops: int = 3
@@ -68,8 +72,17 @@ def clip_span(options: ViewOptions, frame_rate: float) -> int:
 def clip_indices(
     start: int, count: int, options: ViewOptions, *, frame_rate: float = 25.0
 ) -> np.ndarray:
-    """Frame numbers (frames,) int64 of the clip that begins at `start` in a video of `count`
-    frames."""
+    """Frame numbers of a clip.
+
+    Args:
+        start: Number of the clip's first frame.
+        count: Frames of the video.
+        options: How clips are cut.
+        frame_rate: Frames per second of the video.
+
+    Returns:
+        Frame numbers (frames,) int64, from 0.
+    """
     steps = np.arange(options.frames) * _step(options, frame_rate)
     indices = start + np.floor(steps + 1e-6).astype(np.int64)
     if clip_span(options, frame_rate) <= count or options.short == "clamp":
@@ -82,7 +95,17 @@ def clip_indices(
 def training_indices(
     count: int, options: ViewOptions, rng: np.random.Generator, *, frame_rate: float = 25.0
 ) -> np.ndarray:
-    """A clip at a random time."""
+    """Frame numbers of a clip at a random time.
+
+    Args:
+        count: Frames of the video.
+        options: How clips are cut.
+        rng: Source of the time.
+        frame_rate: Frames per second of the video.
+
+    Returns:
+        Frame numbers (frames,) int64, from 0.
+    """
     room = count - clip_span(options, frame_rate)
     if room < 0:
         room = count - 1 if options.short == "loop" else 0
@@ -90,8 +113,16 @@ def training_indices(
 
 
 def test_indices(count: int, options: ViewOptions, *, frame_rate: float = 25.0) -> np.ndarray:
-    """(test_clips, frames): clips spread evenly from the first frame to the last; one is
-    central."""
+    """Frame numbers of clips spread evenly from the first frame to the last; one is central.
+
+    Args:
+        count: Frames of the video.
+        options: How clips are cut.
+        frame_rate: Frames per second of the video.
+
+    Returns:
+        Frame numbers (test_clips,frames) int64, from 0.
+    """
     room = count - clip_span(options, frame_rate)
     if room < 0:
         room = count - 1 if options.short == "loop" else 0
@@ -115,8 +146,7 @@ def resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def reduce_short_side(frames: np.ndarray, short_side: int) -> np.ndarray:
-    """Shrink (T,H,W,3) until the short side is `short_side`; smaller frames are left as they
-    are."""
+    """Shrink frames (T,H,W,3) to a short side of `short_side` pixels; smaller frames stay."""
     height, width = frames.shape[1:3]
     if min(height, width) <= short_side:
         return frames
@@ -137,7 +167,16 @@ def _recoloured(frames: np.ndarray, strength: float, rng: np.random.Generator) -
 
 
 def training_view(frames: np.ndarray, options: ViewOptions, rng: np.random.Generator) -> np.ndarray:
-    """(T,H,W,3) uint8 RGB -> (3,T,size,size) uint8: jittered, cropped, perhaps mirrored."""
+    """Cut a random view of a clip: jittered, cropped, perhaps mirrored and recoloured.
+
+    Args:
+        frames: Frames (T,H,W,3) uint8 RGB.
+        options: How clips are cut.
+        rng: Source of the view.
+
+    Returns:
+        View (3,T,size,size) uint8.
+    """
     height, width = frames.shape[1:3]
     short = rng.uniform(*options.jitter)
     side = min(round(options.size * min(height, width) / short), height, width)
@@ -153,7 +192,15 @@ def training_view(frames: np.ndarray, options: ViewOptions, rng: np.random.Gener
 
 
 def test_views(frames: np.ndarray, options: ViewOptions) -> np.ndarray:
-    """(T,H,W,3) uint8 -> (test_crops,3,T,test_size,test_size): squares along the long side."""
+    """Cut the test views of a clip: squares along the long side.
+
+    Args:
+        frames: Frames (T,H,W,3) uint8 RGB.
+        options: How clips are cut.
+
+    Returns:
+        Views (test_crops,3,T,test_size,test_size) uint8.
+    """
     height, width = frames.shape[1:3]
     side = min(height, width)
     room = max(height, width) - side

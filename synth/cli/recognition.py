@@ -162,10 +162,10 @@ def eval_ucf101(
     on where it was stopped. Options that are not given come from --preset.
     """
     from action_recog.errors import BadInput
-    from action_recog.experiment.experiment import PRESETS, Data, run_experiment
+    from action_recog.experiment.experiment import PRESETS, ExperimentData, run_experiment
     from action_recog.experiment.results import text_table
     from action_recog.networks.resnet3d import network
-    from action_recog.training.loop import Machine
+    from action_recog.training.loop import ComputeOptions
 
     protocol = PRESETS[preset]
     view_options = protocol.views
@@ -213,7 +213,7 @@ def eval_ucf101(
     if not folders:
         raise click.UsageError("give --films DIR or --pretrain NAME=DIR: what to pretrain on")
     table = run_experiment(
-        Data(
+        ExperimentData(
             videos=videos,
             lists=lists or videos / "ucfTrainTestlist",
             films=folders,
@@ -224,7 +224,9 @@ def eval_ucf101(
         protocol,
         out,
         seeds=seeds,
-        machine=Machine(device=device, precision=precision, workers=loader_workers, quiet=quiet),
+        compute=ComputeOptions(
+            device=device, precision=precision, workers=loader_workers, quiet=quiet
+        ),
         strict=strict,
     )
     click.echo("\n" + text_table(table))

@@ -9,14 +9,19 @@ from click.testing import CliRunner
 
 from action_recog.errors import BadInput
 from action_recog.experiment.evaluation import paired_bootstrap, score
-from action_recog.experiment.experiment import PRESETS, Data, Protocol, run_experiment
+from action_recog.experiment.experiment import (
+    PRESETS,
+    ExperimentData,
+    ExperimentProtocol,
+    run_experiment,
+)
 from action_recog.experiment.results import RunResult, csv_table, json_table, summarise, text_table
 from action_recog.networks.resnet3d import network
-from action_recog.training.loop import Machine, TrainingOptions
+from action_recog.training.loop import ComputeOptions, TrainingOptions
 from action_recog.videos.views import ViewOptions
 from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
 
-TOY = Protocol(
+TOY = ExperimentProtocol(
     arch="c2d-nl-r10",
     views=ViewOptions(
         frames=2, stride=6, size=32, jitter=(32, 34), test_size=32, test_clips=1, test_crops=1
@@ -24,7 +29,7 @@ TOY = Protocol(
     pretraining=TrainingOptions(epochs=1, batch=6, lr=0.01),
     finetuning=TrainingOptions(epochs=1, batch=6, lr=0.01),
 )
-MACHINE = Machine(precision="32-true", quiet=True)
+COMPUTE = ComputeOptions(precision="32-true", quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +78,16 @@ def _result(init, split, top1, seed=0):
     top1 = np.array(top1, bool)
     names = tuple(f"v_A_g{split:02d}_c{n:02d}" for n in range(len(top1)))
     groups = (f"A_g{split:02d}",) * len(top1)
-    return RunResult(init, split, seed, names, groups, top1, np.ones(len(top1), bool), 1.0)
+    return RunResult(
+        init=init,
+        split=split,
+        seed=seed,
+        names=names,
+        groups=groups,
+        top1=top1,
+        top5=np.ones(len(top1), bool),
+        seconds=1.0,
+    )
 
 
 def test_the_table_is_the_mean_over_splits_not_over_videos():
@@ -108,8 +122,10 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
 
 def test_the_whole_experiment_and_its_continuation(folders, tmp_path, monkeypatch):
     videos, lists, films = folders
-    data = Data(videos, lists, {"ours": films, "others": films}, splits=(1, 3))
-    table = run_experiment(data, TOY, tmp_path, machine=MACHINE)
+    data = ExperimentData(
+        videos=videos, lists=lists, films={"ours": films, "others": films}, splits=(1, 3)
+    )
+    table = run_experiment(data, TOY, tmp_path, compute=COMPUTE)
     assert [row.init for row in table.rows] == ["from scratch", "ours", "others"]
     assert table.data == "stand-in data (videos, films)"
     assert table.facts["test_videos"] == {1: 3, 3: 3}
@@ -129,10 +145,10 @@ def test_the_whole_experiment_and_its_continuation(folders, tmp_path, monkeypatc
 
     monkeypatch.setattr("action_recog.experiment.experiment.predict", fail)
     monkeypatch.setattr("action_recog.training.loop.save_checkpoint", fail)
-    again = run_experiment(data, TOY, tmp_path, machine=MACHINE)
+    again = run_experiment(data, TOY, tmp_path, compute=COMPUTE)
     assert again.rows == table.rows
     with pytest.raises(BadInput, match="another configuration"):
-        run_experiment(data, replace(TOY, dropout=0.4, arch="c2d-r10"), tmp_path, machine=MACHINE)
+        run_experiment(data, replace(TOY, dropout=0.4, arch="c2d-r10"), tmp_path, compute=COMPUTE)
 
 
 def test_videos_that_cannot_be_decoded_are_left_out_and_said_so(folders, tmp_path):
@@ -140,12 +156,12 @@ def test_videos_that_cannot_be_decoded_are_left_out_and_said_so(folders, tmp_pat
     videos, lists = write_toy_ucf(base, clips=2)
     bad = videos / "Down" / "v_Down_g01_c01.avi"
     bad.write_bytes(b"not a video")
-    data = Data(videos, lists, {"films": folders[2]}, splits=(1,))
-    table = run_experiment(data, TOY, tmp_path / "out", machine=MACHINE)
+    data = ExperimentData(videos=videos, lists=lists, films={"films": folders[2]}, splits=(1,))
+    table = run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
     assert list(table.facts["left_out"]) == [bad.name]
     assert table.facts["test_videos"] == {1: 5}
     with pytest.raises(BadInput, match="1 videos cannot be decoded"):
-        run_experiment(data, TOY, tmp_path / "strict", machine=MACHINE, strict=True)
+        run_experiment(data, TOY, tmp_path / "strict", compute=COMPUTE, strict=True)
 
 
 def test_presets_name_networks_that_exist():

@@ -20,7 +20,7 @@ def test_parameters_of_the_published_networks():
 def test_places_of_the_five_blocks():
     blocks = network("i3d-nl-r50", classes=2).nonlocal_blocks
     assert list(blocks) == ["layer2_1", "layer2_3", "layer3_1", "layer3_3", "layer3_5"]
-    assert [b.inner for b in blocks.values()] == [256, 256, 512, 512, 512]
+    assert [b.inner_channels for b in blocks.values()] == [256, 256, 512, 512, 512]
 
 
 @pytest.mark.parametrize(("frames", "size", "time"), [(8, 64, 4), (32, 64, 4), (8, 96, 4)])
@@ -40,9 +40,9 @@ def test_unknown_names_are_refused(name):
         network(name, classes=2)
 
 
-def _weights_2d(depth: int, width: int) -> dict[str, torch.Tensor]:
+def _weights_2d(depth: int, channels: int) -> dict[str, torch.Tensor]:
     """Random 2D ResNet weights under torchvision's names."""
-    net = resnet3d(classes=7, trunk="c2d", depth=depth, width=width, pairwise=None)
+    net = resnet3d(classes=7, trunk="c2d", depth=depth, channels=channels, pairwise=None)
     generator = torch.Generator().manual_seed(0)
     state = {}
     for name, value in net.state_dict().items():
@@ -89,7 +89,7 @@ def _resnet_2d(state: dict[str, torch.Tensor], x: torch.Tensor, depth: int) -> t
 def test_inflated_on_a_still_clip_equals_the_2d_network(trunk, depth):
     """Exact away from the ends of the clip, where the zero padding in time is seen."""
     state = _weights_2d(depth, 8)
-    net = resnet3d(classes=7, trunk=trunk, depth=depth, width=8).eval()
+    net = resnet3d(classes=7, trunk=trunk, depth=depth, channels=8).eval()
     net.load_state_dict(inflate_state(state, net, classifier=True))
     image = torch.randn(1, 3, 64, 64)
     frames = 8 if trunk == "c2d" else 48
@@ -101,7 +101,7 @@ def test_inflated_on_a_still_clip_equals_the_2d_network(trunk, depth):
 
 
 def test_inflation_names_what_does_not_fit():
-    net = resnet3d(classes=7, depth=10, width=8)
+    net = resnet3d(classes=7, depth=10, channels=8)
     state = _weights_2d(10, 8)
     del state["layer2.0.conv2.weight"]
     with pytest.raises(ValueError, match=r"layer2\.0\.conv2\.weight"):
@@ -114,7 +114,7 @@ def test_i3d_sees_the_order_of_frames_and_c2d_only_pairs():
     clip = torch.randn(1, 3, 8, 64, 64, generator=torch.Generator().manual_seed(1))
     for trunk, equal in (("c2d", True), ("i3d", False)):
         torch.manual_seed(0)
-        net = resnet3d(classes=3, trunk=trunk, depth=10, width=8).eval()
+        net = resnet3d(classes=3, trunk=trunk, depth=10, channels=8).eval()
         with torch.no_grad():
             for name, parameter in net.named_parameters():
                 if name.endswith("bn2.weight"):

@@ -11,7 +11,7 @@ from action_recog.experiment.evaluation import predict
 from action_recog.networks.resnet3d import resnet3d
 from action_recog.training.checkpoints import load_checkpoint, transfer
 from action_recog.training.loop import (
-    Machine,
+    ComputeOptions,
     TrainingOptions,
     learning_rate,
     make_fabric,
@@ -28,7 +28,7 @@ VIEWS = ViewOptions(
     frames=4, stride=4, size=32, jitter=(32, 36), test_size=32, test_clips=2, test_crops=3
 )
 OPTIONS = TrainingOptions(epochs=4, batch=4, lr=0.02, precise_bn=2)
-MACHINE = Machine(precision="32-true", quiet=True)
+COMPUTE = ComputeOptions(precision="32-true", quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +54,21 @@ def _store(videos, **options):
 
 def _network():
     torch.manual_seed(0)
-    return resnet3d(classes=3, trunk="c2d", depth=10, width=4, dropout=0.3)
+    return resnet3d(classes=3, trunk="c2d", depth=10, channels=4, dropout=0.3)
 
 
-def _run(folder, videos, *, options=OPTIONS, machine=MACHINE, store=None, **changes):
+def _run(folder, videos, *, options=OPTIONS, compute=COMPUTE, store=None, **changes):
     network = _network()
     arguments = {
         "views": VIEWS,
         "options": options,
         "seed": 3,
         "store": store or _store(videos),
-        "fabric": make_fabric(machine),
+        "fabric": make_fabric(compute),
         "folder": folder,
         "facts": {"arch": "toy"},
         "title": "toy",
-        "machine": machine,
+        "compute": compute,
     }
     train(network, videos, **{**arguments, **changes})
     return network
@@ -95,7 +95,7 @@ def test_a_run_leaves_what_is_needed_to_know_it(data, tmp_path):
 
 def test_loader_workers_and_memory_change_no_byte(data, tmp_path):
     _run(tmp_path / "a", data[0])
-    _run(tmp_path / "b", data[0], machine=replace(MACHINE, workers=2))
+    _run(tmp_path / "b", data[0], compute=replace(COMPUTE, workers=2))
     _run(tmp_path / "c", data[0], store=_store(data[0], budget=0))
     _run(tmp_path / "d", data[0], seed=4)
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b") == _bytes(tmp_path / "c")
@@ -154,7 +154,7 @@ def test_learning_reaches_unseen_videos(data, tmp_path):
         store=store,
     )
     found = predict(
-        network, test_set, views=VIEWS, store=store, fabric=make_fabric(MACHINE), machine=MACHINE
+        network, test_set, views=VIEWS, store=store, fabric=make_fabric(COMPUTE), compute=COMPUTE
     )
     labels = [v.label for v in test_set.videos]
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
@@ -162,10 +162,10 @@ def test_learning_reaches_unseen_videos(data, tmp_path):
     network.train()
     halves = [
         predict(
-            network, test_set, views=VIEWS, store=store, fabric=make_fabric(MACHINE),
-            machine=replace(MACHINE, workers=workers), at_once=at_once,
+            network, test_set, views=VIEWS, store=store, fabric=make_fabric(COMPUTE),
+            compute=replace(COMPUTE, workers=workers), views_per_batch=views_per_batch,
         )
-        for workers, at_once in ((0, 1), (2, 13))
+        for workers, views_per_batch in ((0, 1), (2, 13))
     ]  # fmt: skip
     np.testing.assert_allclose(halves[0], found, atol=1e-6)
     np.testing.assert_allclose(halves[1], found, atol=1e-6)
@@ -196,9 +196,9 @@ def test_schedules():
 
 
 def test_precise_batch_norm_is_the_plain_average():
-    network = resnet3d(classes=3, trunk="c2d", depth=10, width=4)
+    network = resnet3d(classes=3, trunk="c2d", depth=10, channels=4)
     batches = [torch.randint(0, 255, (3, 3, 4, 32, 32), dtype=torch.uint8) for _ in range(3)]
-    precise_batch_norm(network, batches, make_fabric(MACHINE))
+    precise_batch_norm(network, batches, make_fabric(COMPUTE))
     with torch.no_grad():
         means = [network.conv1(standardise(b)).mean(dim=(0, 2, 3, 4)) for b in batches]
     torch.testing.assert_close(network.bn1.running_mean, torch.stack(means).mean(0))
@@ -207,14 +207,14 @@ def test_precise_batch_norm_is_the_plain_average():
 
 def test_transfer_takes_the_trunk_and_leaves_the_classifier():
     torch.manual_seed(1)
-    source = resnet3d(classes=7, trunk="c2d", depth=10, width=4)
+    source = resnet3d(classes=7, trunk="c2d", depth=10, channels=4)
     target = _network()
     before = target.fc.weight.clone()
     assert transfer(source.state_dict(), target) == ["fc.weight", "fc.bias"]
     assert torch.equal(target.conv1.weight, source.conv1.weight)
     assert torch.equal(target.fc.weight, before)
     with pytest.raises(BadInput, match=r"conv1\.weight"):
-        transfer(resnet3d(classes=7, trunk="c2d", depth=10, width=8).state_dict(), target)
+        transfer(resnet3d(classes=7, trunk="c2d", depth=10, channels=8).state_dict(), target)
 
 
 def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_path):
@@ -229,9 +229,9 @@ def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_
 
 def test_devices_that_are_not_there():
     with pytest.raises(BadInput, match="expected cpu, cuda"):
-        make_fabric(Machine(device="tpu"))
+        make_fabric(ComputeOptions(device="tpu"))
     if not torch.cuda.is_available():
         with pytest.raises(BadInput, match="no CUDA device"):
-            make_fabric(Machine(device="cuda"))
+            make_fabric(ComputeOptions(device="cuda"))
     assert resolve_precision("32-true", "cpu") == "32-true"
     assert resolve_precision("auto", "cpu") in ("bf16-mixed", "32-true")

@@ -157,5 +157,5 @@ def test_claimed_lengths_are_not_believed(numbered, tmp_path):
     path = tmp_path / "boastful.avi"
     path.write_bytes(bytes(data))
     facts = inspect_video(path)
-    assert facts.packets == FRAMES and "181" in facts.linear_because
+    assert facts.packets == FRAMES and "181" in facts.linear_reason
     assert open_video(path).count == FRAMES
