@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, body_option, strict_option, uv_option, workers_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    body_option,
+    body_source,
+    strict_option,
+    uv_option,
+    workers_option,
+)
 
 
 @click.command("check")
@@ -43,7 +51,6 @@ def check(
     one. A clip with a damaged file is bad. Files that are missing, as channels that were taken away to
     be computed again, are named.
     """
-    from mocap.bodies.loading import BodySource
     from synth.checks.inspection import inspect
     from synth.checks.summary import summary_fields, summary_table
 
@@ -55,7 +62,7 @@ def check(
         folder,
         clips=count_clips,
         workers=workers,
-        bodies=BodySource(body, uv),
+        bodies=body_source(body, uv),
         backgrounds=backgrounds,
     )
     bad = [inspection for inspection in inspections if inspection.wrong]

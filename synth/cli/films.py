@@ -16,6 +16,7 @@ from synth.cli.options import (
     ChannelNames,
     Number,
     body_option,
+    body_source,
     device_option,
     layout_option,
     out_option,
@@ -125,7 +126,6 @@ def _preset(options: dict[str, Any]) -> Any:
 
 def _plans(options: dict[str, Any], textures: dict[str, Path]) -> tuple[Any, dict[str, list]]:
     """The opened inputs and the plan of each texture library."""
-    from mocap.bodies.loading import BodySource
     from mocap.errors import BadInput
     from synth.films.inputs import open_inputs
     from synth.films.render_videos import plan_films
@@ -142,7 +142,7 @@ def _plans(options: dict[str, Any], textures: dict[str, Path]) -> tuple[Any, dic
         textures=textures,
         backgrounds=options["backgrounds"],
         environments=options["environments"],
-        bodies=BodySource(options["body"], options["uv"]),
+        bodies=body_source(options["body"], options["uv"]),
         report=leave_out,
     )
     plans = plan_films(
@@ -251,15 +251,14 @@ def render_videos(
     Interrupt it at any time; the same command goes on where it stopped. With --strict, a clip that
     fails is an error, too.
     """
-    from mocap.bodies.loading import BodySource
     from synth.films import render_videos as films
     from synth.films.inputs import open_inputs
     from synth.films.prediction import require_room
-    from synth.films.run_options import Running, require_means
+    from synth.films.run_options import RunOptions, require_resources
     from synth.plans.coverage import coverage
     from synth.plans.plan_row import read_plan
 
-    running = Running(
+    run_options = RunOptions(
         workers=options["workers"],
         device=device,
         shard=shard,
@@ -268,7 +267,7 @@ def render_videos(
         room=None if max_gb is None else max_gb * 1e9,
         began=time.monotonic(),
     )
-    require_means(out, running)
+    require_resources(out, run_options)
     if plan_file is None:
         inputs, plans = _plans(options, {"": options["textures"]})
         (rows,) = plans.values()
@@ -280,22 +279,22 @@ def render_videos(
             textures={"": options["textures"]},
             backgrounds=options["backgrounds"],
             environments=options["environments"],
-            bodies=BodySource(options["body"], options["uv"]),
+            bodies=body_source(options["body"], options["uv"]),
             report=_left_out,
         )
     if dry_run:
         click.echo(coverage(rows))
-        prediction = films.predict_videos(rows, inputs, out, running)
+        prediction = films.predict_videos(rows, inputs, out, run_options)
         if prediction is None:
             click.echo(f"every clip is there already: {out}")
         else:
             click.echo(str(prediction))
             require_room(prediction.bytes, out)
         return
-    summary = films.render_videos(rows, inputs, out, running, report=_say)
+    summary = films.render_videos(rows, inputs, out, run_options, report=_say)
     left = f", {summary.left} left" if summary.left else ""
     click.echo(
-        f"{summary.made} clips made, {summary.already} already there, "
+        f"{summary.rendered} clips made, {summary.already} already there, "
         f"{len(summary.failures)} failed{left}: {summary.out} (ledger: {summary.ledger})"
     )
     if options["strict"] and summary.failures:

@@ -11,6 +11,7 @@ from synth.cli.options import (
     FILE,
     ChannelNames,
     body_option,
+    body_source,
     layout_option,
     out_option,
     uv_option,
@@ -49,7 +50,6 @@ def ground_truth(
     Neither Blender nor the motions are needed, and the files are those that were rendered. Interrupt it
     at any time; the same command goes on where it stopped.
     """
-    from mocap.bodies.loading import BodySource
     from synth.checks.recomputation import recompute
 
     summary = recompute(
@@ -59,7 +59,7 @@ def ground_truth(
         out=out,
         clips=count_clips,
         workers=workers,
-        bodies=BodySource(body, uv),
+        bodies=body_source(body, uv),
         overwrite=overwrite,
         report=lambda line: click.echo(line, err=True),
     )

@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.decorators import FC
+
+if TYPE_CHECKING:  # not imported for `synth --help`
+    from mocap.bodies.loading import BodySource
 
 Decorator = Callable[[FC], FC]
 
@@ -110,6 +113,15 @@ def parsed_by(parse: Callable[[str], Any]) -> Callable[..., Any]:
             raise click.BadParameter(str(error), context, parameter) from None
 
     return callback
+
+
+def body_source(body: Path | None, uv: Path | None) -> BodySource:
+    """The bodies that `--body` and `--uv` name. Raises UsageError for `--uv` without `--body`."""
+    from mocap.bodies.loading import BodySource
+
+    if uv is not None and body is None:
+        raise click.UsageError("--uv: the free body has its own UVs; give --body, too")
+    return BodySource(body, uv)
 
 
 def out_option(
