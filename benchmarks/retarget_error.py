@@ -77,7 +77,7 @@ def in_body_lengths(capture: Capture, soles: Soles) -> dict[str, np.ndarray]:
     """Captured joints (T, 3) with the body's bone lengths, the middle of the hips at the origin."""
     own = dict(zip(JOINT_NAMES, soles.joints, strict=True))
     own["hips"], own["shoulders"] = middle(own, "hip"), middle(own, "shoulder")
-    seen = dict(capture.places)
+    seen = dict(capture.joints)
     seen["hips"], seen["shoulders"] = middle(seen, "hip"), middle(seen, "shoulder")
     out = {"hips": np.zeros((len(capture), 3))}
     bones = [("hips", "shoulders"), ("hips", "neck"), ("neck", "head")]
@@ -102,10 +102,10 @@ def errors(
     placed = dict(zip(JOINT_NAMES, np.moveaxis(joints, 1, 0), strict=True))
     own = middle(placed, "hip")
     scale = leg_length(soles) / capture.leg_length
-    seen = middle(capture.places, "hip")
-    whole = {name: scale * (place - seen) for name, place in capture.places.items()}
+    seen = middle(capture.joints, "hip")
+    whole = {name: scale * (place - seen) for name, place in capture.joints.items()}
     names = list(whole)
-    cloud = np.stack([capture.places[name] for name in names], axis=1)
+    cloud = np.stack([capture.joints[name] for name in names], axis=1)
     target = np.stack([placed[name] for name in names], axis=1)
     cloud, centre = cloud - cloud.mean(1, keepdims=True), target.mean(1, keepdims=True)
     cloud *= (cloud * (target - centre)).sum() / (cloud * cloud).sum()

@@ -60,13 +60,15 @@ def resample(motion: Motion, fps: float = 30.0) -> Motion:
     count = int(np.floor((len(motion) - 1) / ratio + 1e-6)) + 1
     if len(motion) < 2:
         return replace(motion, fps=float(fps))
-    known = np.arange(len(motion), dtype=np.float64)
-    times = np.minimum(np.arange(count) * ratio, known[-1])
+    frames = np.arange(len(motion), dtype=np.float64)
+    times = np.minimum(np.arange(count) * ratio, frames[-1])
     joints = motion.pose.reshape(len(motion), 24, 3).astype(np.float64)
     pose = np.empty((count, 24, 3))
     for joint in range(24):
-        pose[:, joint] = Slerp(known, Rotation.from_rotvec(joints[:, joint]))(times).as_rotvec()
-    translation = np.stack([np.interp(times, known, motion.translation[:, k]) for k in range(3)], 1)
+        pose[:, joint] = Slerp(frames, Rotation.from_rotvec(joints[:, joint]))(times).as_rotvec()
+    translation = np.stack(
+        [np.interp(times, frames, motion.translation[:, k]) for k in range(3)], 1
+    )
     return replace(
         motion,
         pose=pose.reshape(count, 72).astype(np.float32),
@@ -81,7 +83,7 @@ def window(motion: Motion, start: int, length: int) -> Motion:
         raise ValueError(
             f"{motion.name}: frames {start} to {start + length - 1} asked of {len(motion)} frames"
         )
-    part = slice(start, start + length)
+    frames = slice(start, start + length)
     return replace(
-        motion, pose=motion.pose[part].copy(), translation=motion.translation[part].copy()
+        motion, pose=motion.pose[frames].copy(), translation=motion.translation[frames].copy()
     )

@@ -14,7 +14,7 @@ import numpy as np
 # The products of a frame are few and scalar; joining a multiplication to an addition is all that is
 # taken from strict IEEE arithmetic.
 COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-WITHIN = COMPILED | {"forceinline": True}
+INLINED = COMPILED | {"forceinline": True}
 
 
 def _arc_series(degree: int = 14) -> tuple[float, ...]:
@@ -25,8 +25,8 @@ def _arc_series(degree: int = 14) -> tuple[float, ...]:
     precision keeps of a pose.
     """
 
-    def ratio(at: np.ndarray) -> np.ndarray:
-        sine = np.sqrt((1 + at) / 4)  # of a quarter of the angle, where at = 1 - 2w
+    def ratio(x: np.ndarray) -> np.ndarray:
+        sine = np.sqrt((1 + x) / 4)  # of a quarter of the angle, where x = 1 - 2w
         return 2 * np.arcsin(sine) / (sine * np.sqrt(1 - sine * sine))
 
     fitted = np.polynomial.chebyshev.chebinterpolate(ratio, degree)
@@ -36,24 +36,24 @@ def _arc_series(degree: int = 14) -> tuple[float, ...]:
 _ARC = _arc_series()
 
 
-@numba.njit(**WITHIN)
-def get(array, t, j):
+@numba.njit(**INLINED)
+def load(array, t, j):
     """Quaternion ``array[t, j]`` of (T, J, 4)."""
     return array[t, j, 0], array[t, j, 1], array[t, j, 2], array[t, j, 3]
 
 
-@numba.njit(**WITHIN)
-def put(array, t, j, q):
+@numba.njit(**INLINED)
+def store(array, t, j, q):
     array[t, j, 0], array[t, j, 1], array[t, j, 2], array[t, j, 3] = q
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def vector(array, i):
     """Vector ``array[i]`` of (N, 3)."""
     return array[i, 0], array[i, 1], array[i, 2]
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def product(p, q):
     a, b, c, d = p
     x, y, z, w = q
@@ -65,13 +65,13 @@ def product(p, q):
     )
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def inverse(q):
     return -q[0], -q[1], -q[2], q[3]
 
 
-@numba.njit(**WITHIN)
-def turn(q, v):
+@numba.njit(**INLINED)
+def rotate(q, v):
     """A vector, turned."""
     x, y, z, w = q
     a = 2 * (y * v[2] - z * v[1])
@@ -84,50 +84,50 @@ def turn(q, v):
     )
 
 
-@numba.njit(**WITHIN)
-def up_row(q):
+@numba.njit(**INLINED)
+def vertical_row(q):
     """What a turned vector's height is made of: the second row of the rotation matrix."""
     x, y, z, w = q
     return 2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)
 
 
-@numba.njit(**WITHIN)
-def ahead(q):
+@numba.njit(**INLINED)
+def forward_axis(q):
     """Where +z is turned: the last column of the rotation matrix."""
     x, y, z, w = q
     return 2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y)
 
 
-@numba.njit(**WITHIN)
-def normal(q):
+@numba.njit(**INLINED)
+def normalised(q):
     x, y, z, w = q
     f = 1 / math.sqrt(x * x + y * y + z * z + w * w)
     return x * f, y * f, z * f, w * f
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def about_x(angle):
     return math.sin(angle / 2), 0.0, 0.0, math.cos(angle / 2)
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def arc_factor(w):
     """What to multiply the vector part by to give the rotation vector."""
-    at = 1 - 2 * abs(w)
+    x = 1 - 2 * abs(w)
     f = 0.0
     for coefficient in _ARC:
-        f = f * at + coefficient
+        f = f * x + coefficient
     return -f if w < 0 else f
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def rotation_vector(q):
     """Axis times angle, at most pi."""
     f = arc_factor(q[3])
     return q[0] * f, q[1] * f, q[2] * f
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def from_vector(v):
     """The turn about ``v`` by its length."""
     angle = math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
@@ -135,23 +135,23 @@ def from_vector(v):
     return v[0] * f, v[1] * f, v[2] * f, math.cos(angle / 2)
 
 
-@numba.njit(**WITHIN)
-def partway(p, q, share):
+@numba.njit(**INLINED)
+def slerp(p, q, share):
     """At a share of the least arc from ``p`` to ``q``."""
     v = rotation_vector(product(inverse(p), q))
     return product(p, from_vector((share * v[0], share * v[1], share * v[2])))
 
 
-@numba.njit(**WITHIN)
-def halfway(p, q):
+@numba.njit(**INLINED)
+def midpoint(p, q):
     """In the middle of the least arc from ``p`` to ``q``."""
     x, y, z, w = q
     if p[0] * x + p[1] * y + p[2] * z + p[3] * w < 0:
         x, y, z, w = -x, -y, -z, -w
-    return normal((p[0] + x, p[1] + y, p[2] + z, p[3] + w))
+    return normalised((p[0] + x, p[1] + y, p[2] + z, p[3] + w))
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def arc(start, end):
     """The least turn from the direction of ``start`` to that of ``end``, vectors of any length.
 
@@ -165,15 +165,15 @@ def arc(start, end):
     w = length + a * x + b * y + c * z
     if w < 1e-12 * length:
         if abs(a) <= abs(b) and abs(a) <= abs(c):
-            return normal((0.0, c, -b, 0.0))
+            return normalised((0.0, c, -b, 0.0))
         if abs(b) <= abs(c):
-            return normal((-c, 0.0, a, 0.0))
-        return normal((b, -a, 0.0, 0.0))
-    return normal((b * z - c * y, c * x - a * z, a * y - b * x, w))
+            return normalised((-c, 0.0, a, 0.0))
+        return normalised((b, -a, 0.0, 0.0))
+    return normalised((b * z - c * y, c * x - a * z, a * y - b * x, w))
 
 
 @numba.njit(**COMPILED)
-def from_matrices(rotations):
+def matrices_to_quaternions(rotations):
     """Quaternions (T, J, 4) of rotations (T, J, 3, 3)."""
     out = np.empty((*rotations.shape[:2], 4))
     for t in range(out.shape[0]):
@@ -189,17 +189,17 @@ def from_matrices(rotations):
                 q = (m[0, 1] + m[1, 0], 1 - x + y - z, m[1, 2] + m[2, 1], m[0, 2] - m[2, 0])
             else:
                 q = (m[0, 2] + m[2, 0], m[1, 2] + m[2, 1], 1 - x - y + z, m[1, 0] - m[0, 1])
-            put(out, t, j, normal(q))
+            store(out, t, j, normalised(q))
     return out
 
 
 @numba.njit(**COMPILED)
-def to_matrices(quaternions):
+def quaternions_to_matrices(quaternions):
     """Rotations (T, J, 3, 3) of quaternions (T, J, 4)."""
     out = np.empty((*quaternions.shape[:2], 3, 3))
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
-            x, y, z, w = get(quaternions, t, j)
+            x, y, z, w = load(quaternions, t, j)
             m = out[t, j]
             m[0, 0], m[0, 1], m[0, 2] = (
                 1 - 2 * (y * y + z * z),
@@ -224,26 +224,26 @@ def arcs(starts, ends):
     """Least turns (N, 4) from vectors ``starts`` (N, 3) to ``ends`` (N, 3)."""
     out = np.empty((len(starts), 1, 4))
     for i in range(len(starts)):
-        put(out, i, 0, arc(vector(starts, i), vector(ends, i)))
+        store(out, i, 0, arc(vector(starts, i), vector(ends, i)))
     return out[:, 0]
 
 
 @numba.njit(**COMPILED)
-def turned_by(quaternions, turns):
-    """Quaternions (T, J, 4), each turned first by its joint's own of ``turns`` (J, 4)."""
+def rotated_by(quaternions, rotations):
+    """Quaternions (T, J, 4), each turned first by its joint's own of ``rotations`` (J, 4)."""
     out = np.empty(quaternions.shape)
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
-            own = turns[j, 0], turns[j, 1], turns[j, 2], turns[j, 3]
-            put(out, t, j, product(get(quaternions, t, j), own))
+            rotation = rotations[j, 0], rotations[j, 1], rotations[j, 2], rotations[j, 3]
+            store(out, t, j, product(load(quaternions, t, j), rotation))
     return out
 
 
 @numba.njit(**COMPILED)
-def all_halfway(first, second):
+def midpoints(first, second):
     """In the middle of the arcs from ``first`` (T, 4) to ``second`` (T, 4)."""
     out = np.empty((len(first), 1, 4))
     for t in range(len(first)):
         p = first[t, 0], first[t, 1], first[t, 2], first[t, 3]
-        put(out, t, 0, halfway(p, (second[t, 0], second[t, 1], second[t, 2], second[t, 3])))
+        store(out, t, 0, midpoint(p, (second[t, 0], second[t, 1], second[t, 2], second[t, 3])))
     return out[:, 0]

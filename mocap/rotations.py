@@ -32,7 +32,7 @@ def halfway(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return first @ Rotation.from_rotvec(step / 2).as_matrix()
 
 
-def to_matrices(axis_angle: np.ndarray) -> np.ndarray:
+def axis_angle_to_matrices(axis_angle: np.ndarray) -> np.ndarray:
     """Axis-angle vectors (..., 3) in radians as rotations (..., 3, 3)."""
     vectors = np.asarray(axis_angle, dtype=np.float64)
     return Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(*vectors.shape, 3)

@@ -93,7 +93,7 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
     """
     if gender not in GENDERS:
         raise BadInput(f"no free body of gender {gender!r}; choose one of {', '.join(GENDERS)}")
-    path = (cache or cache_folder()) / f"free_body-{_tagged(gender)}{BUILD}.npz"
+    path = (cache or cache_folder()) / f"free_body-{_gender_prefix(gender)}{BUILD}.npz"
     if not path.exists():
         body = build_free_body(gender)
         with written_whole(path) as temporary:
@@ -103,7 +103,7 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
         stored = {name: arrays[name] for name in _CACHED}
     return Body(
         mesh=Mesh(
-            name=_name(gender),
+            name=_body_name(gender),
             uv_layout=UV_LAYOUT,
             vertices=stored["template"],
             faces=stored["faces"],
@@ -119,11 +119,11 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
     )
 
 
-def _tagged(gender: str) -> str:
+def _gender_prefix(gender: str) -> str:
     return "" if gender == "neutral" else f"{gender}-"
 
 
-def _name(gender: str) -> str:
+def _body_name(gender: str) -> str:
     return "free" if gender == "neutral" else f"free-{gender}"
 
 
@@ -144,7 +144,7 @@ def bone_of_joint(joint: str) -> str:
     return _JOINT_BONES[joint]
 
 
-def _to_smpl_axes(points: np.ndarray) -> np.ndarray:
+def _smpl_axes(points: np.ndarray) -> np.ndarray:
     """Anny stands in z-up looking at -y; SMPL in y-up looking at +z. (..., 3) -> (..., 3)."""
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
 
@@ -188,8 +188,8 @@ def _t_pose_rotations(heads: np.ndarray, palms: np.ndarray) -> np.ndarray:
         twist = np.arctan2(-palm[:, 2], -palm[:, 1])
         twist = np.arctan2(np.sin(-twist), np.cos(-twist))
         for joint, share in (("elbow", 0.5), ("wrist", 1.0)):
-            turn = _rotation_about_x(-share * twist)
-            rotations[:, index[joint]] = turn @ rotations[:, index[joint]]
+            rotation = _rotation_about_x(-share * twist)
+            rotations[:, index[joint]] = rotation @ rotations[:, index[joint]]
         rotations[:, index["hand"]] = rotations[:, index["wrist"]]
     return rotations
 
@@ -221,15 +221,15 @@ def _joint_regressor(vertices: np.ndarray, joints: np.ndarray, weights: np.ndarr
     mean_vertices, mean_joints = vertices.mean(0), joints.mean(0)
     for joint in range(24):
         distance = np.linalg.norm(mean_vertices - mean_joints[joint], axis=1)
-        near = np.argsort(distance)[:120]
-        even = np.full(len(near), 1 / len(near))
-        equations = vertices[:, near].transpose(0, 2, 1).reshape(-1, len(near))
-        known = joints[:, joint].reshape(-1)
-        equations = np.vstack([equations, np.full((1, len(near)), 1e3)])
-        known = np.append(known, 1e3)
-        gram = equations.T @ equations + 1e-4 * np.eye(len(near))
-        regressor[joint, near] = even + np.linalg.solve(
-            gram, equations.T @ (known - equations @ even)
+        nearest = np.argsort(distance)[:120]
+        uniform = np.full(len(nearest), 1 / len(nearest))
+        equations = vertices[:, nearest].transpose(0, 2, 1).reshape(-1, len(nearest))
+        targets = joints[:, joint].reshape(-1)
+        equations = np.vstack([equations, np.full((1, len(nearest)), 1e3)])
+        targets = np.append(targets, 1e3)
+        gram = equations.T @ equations + 1e-4 * np.eye(len(nearest))
+        regressor[joint, nearest] = uniform + np.linalg.solve(
+            gram, equations.T @ (targets - equations @ uniform)
         )
         regressor[joint] /= regressor[joint].sum()
     return regressor
@@ -258,15 +258,15 @@ def sample_adults(
     import torch
     from anny.shape_distribution import SimpleShapeDistribution
 
-    def evenly(low: float, high: float) -> torch.distributions.Uniform:
+    def uniform(low: float, high: float) -> torch.distributions.Uniform:
         return torch.distributions.Uniform(
             torch.tensor(low, dtype=model.dtype), torch.tensor(high, dtype=model.dtype)
         )
 
     distribution = SimpleShapeDistribution(
         model,
-        morphological_age_distribution=evenly(*_AGES),
-        gender_distribution=evenly(*_SEXES[gender]),
+        morphological_age_distribution=uniform(*_AGES),
+        gender_distribution=uniform(*_SEXES[gender]),
     )
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
@@ -277,7 +277,7 @@ def sample_adults(
     return phenotypes
 
 
-def _at_rest(
+def _rest_shapes(
     model: object, phenotypes: dict[str, object]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rest vertices (N, V, 3), joints (N, 24, 3), palm normals (N, 2, 3) of phenotypes, y up."""
@@ -290,16 +290,16 @@ def _at_rest(
         heads = skinning.apply_linear_blendshape(
             model.template_bone_heads, model.bone_heads_blendshapes, coefficients
         ).numpy()
-    heads = _to_smpl_axes(heads)
+    heads = _smpl_axes(heads)
     bone = {label: heads[:, n] for n, label in enumerate(model.bone_labels)}
     joints = np.stack([bone[bone_of_joint(name)] for name in JOINT_NAMES], axis=1)
     palms = []
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        along = bone[f"finger3-1.{side}"] - bone[f"wrist.{side}"]
-        across = bone[f"finger2-1.{side}"] - bone[f"finger5-1.{side}"]
-        normal = sign * np.cross(along, across)
+        middle_finger = bone[f"finger3-1.{side}"] - bone[f"wrist.{side}"]
+        knuckles = bone[f"finger2-1.{side}"] - bone[f"finger5-1.{side}"]
+        normal = sign * np.cross(middle_finger, knuckles)
         palms.append(normal / np.linalg.norm(normal, axis=-1, keepdims=True))
-    return _to_smpl_axes(vertices), joints, np.stack(palms, axis=1)
+    return _smpl_axes(vertices), joints, np.stack(palms, axis=1)
 
 
 def anny_model() -> object:
@@ -328,11 +328,11 @@ def t_pose_of(model: object, phenotypes: dict[str, object]) -> tuple[np.ndarray,
     """Rest joints (N, 24, 3) of phenotypes and each joint's global rotation (N, 24, 3, 3) from Anny's
     rest pose into the free body's T-pose. World axes: y up.
     """
-    _, heads, palms = _at_rest(model, phenotypes)
+    _, heads, palms = _rest_shapes(model, phenotypes)
     return heads, _t_pose_rotations(heads, palms)
 
 
-def settled_diagonals(
+def stable_diagonals(
     vertices: np.ndarray, faces: np.ndarray, uv_faces: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Triangles (F, 3) and their UV indices with the same diagonals on every machine.
@@ -344,11 +344,11 @@ def settled_diagonals(
     faces, uv_faces = faces.copy(), uv_faces.copy()
     first, second = faces[:-1], faces[1:]
     # Split along a-c: (a, b, c), (c, d, a).
-    along_ac = (second[:, 0] == first[:, 2]) & (second[:, 2] == first[:, 0])
-    for k in np.flatnonzero(along_ac):
+    split_ac = (second[:, 0] == first[:, 2]) & (second[:, 2] == first[:, 0])
+    for k in np.flatnonzero(split_ac):
         a, b, c, d = vertices[[*faces[k], faces[k + 1, 1]]].astype(np.float64)
-        shorter, other = np.linalg.norm(a - c), np.linalg.norm(b - d)
-        if abs(shorter - other) < 1e-9 * other:
+        shorter, longer = np.linalg.norm(a - c), np.linalg.norm(b - d)
+        if abs(shorter - longer) < 1e-9 * longer:
             for corners in (faces, uv_faces):
                 a, b, c, d = *corners[k], corners[k + 1, 1]
                 corners[k], corners[k + 1] = (a, b, d), (d, b, c)
@@ -360,7 +360,9 @@ def build_free_body(gender: str = "neutral") -> Body:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = anny_model()
-        vertices, heads, palms = _at_rest(model, sample_adults(model, _POPULATION, gender=gender))
+        vertices, heads, palms = _rest_shapes(
+            model, sample_adults(model, _POPULATION, gender=gender)
+        )
     weights = merged_weights(model)
     rotations = _t_pose_rotations(heads, palms)
     posed, joints = _t_posed(vertices, heads, rotations, weights)
@@ -370,7 +372,7 @@ def build_free_body(gender: str = "neutral") -> Body:
     posed, joints = posed - joints[:, :1] + _SMPL_PELVIS, joints - joints[:, :1] + _SMPL_PELVIS
     regressor = _joint_regressor(posed, joints, weights)
     template, directions = _principal_shapes(posed)
-    faces, uv_faces = settled_diagonals(
+    faces, uv_faces = stable_diagonals(
         model.template_vertices.numpy(),
         model.faces.numpy().astype(np.int32),
         model.face_texture_coordinate_indices.numpy().astype(np.int32),
@@ -378,7 +380,7 @@ def build_free_body(gender: str = "neutral") -> Body:
     face_parts = parts_of_faces(faces, weights)
     return Body(
         mesh=Mesh(
-            name=_name(gender),
+            name=_body_name(gender),
             uv_layout=UV_LAYOUT,
             vertices=template.astype(np.float32),
             faces=faces,

@@ -66,13 +66,13 @@ def describe(body: Body) -> str:
         "joint                 parent                x       y       z   (metres, at rest)",
     ]
     for name, parent, (x, y, z) in zip(JOINT_NAMES, PARENTS, body.rest_joints):
-        above = JOINT_NAMES[parent] if parent >= 0 else "-"
-        lines.append(f"{name:<20}  {above:<16}  {x:+7.3f} {y:+7.3f} {z:+7.3f}")
+        parent_name = JOINT_NAMES[parent] if parent >= 0 else "-"
+        lines.append(f"{name:<20}  {parent_name:<16}  {x:+7.3f} {y:+7.3f} {z:+7.3f}")
     lines += ["", "beta   height at -2     at +2   largest move of a vertex, metres per unit"]
     for beta in range(body.shape_directions.shape[2]):
         low, high = heights(body, beta=beta, values=(-2, 2))
-        most = float(np.linalg.norm(body.shape_directions[:, :, beta], axis=1).max())
-        lines.append(f"{beta:>4}   {low:>10.3f} m {high:>7.3f} m   {most:.4f}")
+        largest = float(np.linalg.norm(body.shape_directions[:, :, beta], axis=1).max())
+        lines.append(f"{beta:>4}   {low:>10.3f} m {high:>7.3f} m   {largest:.4f}")
     counts = np.bincount(body.face_parts, minlength=len(PART_NAMES) + 1)
     lines += ["", "part (faces): " + _parts(counts)]
     absent = [name for number, name in enumerate(PART_NAMES, 1) if not counts[number]]

@@ -28,16 +28,16 @@ def _levels() -> list[tuple[list[int], list[int]]]:
     """Joints by their depth below the pelvis, each with its parent's place in the level above."""
     levels = [([0], [0])]
     while True:
-        above = levels[-1][0]
-        joints = [joint for joint, parent in enumerate(PARENTS) if parent in above]
+        previous = levels[-1][0]
+        joints = [joint for joint, parent in enumerate(PARENTS) if parent in previous]
         if not joints:
             return levels
-        levels.append((joints, [above.index(PARENTS[joint]) for joint in joints]))
+        levels.append((joints, [previous.index(PARENTS[joint]) for joint in joints]))
 
 
 _LEVELS = _levels()
 _ORDER = [joint for joints, _ in _LEVELS for joint in joints]
-_PLACES = [_ORDER.index(joint) for joint in range(len(PARENTS))]
+_LEVEL_INDICES = [_ORDER.index(joint) for joint in range(len(PARENTS))]
 _CHUNK = 32  # bodies blended at a time on a CPU: what lies between stays near it
 
 
@@ -69,28 +69,34 @@ class Skinning(torch.nn.Module):
         self.register_buffer("_weights", weights, persistent=False)
 
     def joint_transforms(
-        self, rotations: torch.Tensor, rest: torch.Tensor
+        self, rotations: torch.Tensor, rest_joints: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Chain the joints. rotations (B, 24, 3, 3) relative to the parent, rest (B, 24, 3) joints.
 
         Returns global rotations (B, 24, 3, 3) and joint positions (B, 24, 3).
         """
-        offsets = torch.cat([rest[:, :1], rest[:, 1:] - rest[:, PARENTS[1:]]], 1)
+        offsets = torch.cat(
+            [rest_joints[:, :1], rest_joints[:, 1:] - rest_joints[:, PARENTS[1:]]], 1
+        )
         local = torch.cat([rotations, offsets.unsqueeze(-1)], -1)
         levels = [local[:, :1]]
         for joints, parents in _LEVELS[1:]:
-            above = levels[-1][:, parents]
-            placed = above[..., :3] @ local[:, joints]
-            levels.append(torch.cat([placed[..., :3], placed[..., 3:] + above[..., 3:]], -1))
-        chained = torch.cat(levels, 1)[:, _PLACES]
+            parent_transforms = levels[-1][:, parents]
+            rotated = parent_transforms[..., :3] @ local[:, joints]
+            levels.append(
+                torch.cat([rotated[..., :3], rotated[..., 3:] + parent_transforms[..., 3:]], -1)
+            )
+        chained = torch.cat(levels, 1)[:, _LEVEL_INDICES]
         return chained[..., :3], chained[..., 3]
 
     def shaped(self, betas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """T-posed vertices (B, V, 3) and joints (B, 24, 3) of betas (B, 10)."""
         vertices = torch.addmm(self._template, betas, self._directions[: self.shapes])
-        return vertices.view(len(betas), 3, -1).transpose(1, 2).contiguous(), self._rest(betas)
+        return vertices.view(len(betas), 3, -1).transpose(1, 2).contiguous(), self._shaped_joints(
+            betas
+        )
 
-    def _rest(self, betas: torch.Tensor) -> torch.Tensor:
+    def _shaped_joints(self, betas: torch.Tensor) -> torch.Tensor:
         flat = betas @ self.joint_directions.reshape(72, -1).T
         return self.rest_joints + flat.view(len(betas), 24, 3)
 
@@ -102,21 +108,23 @@ class Skinning(torch.nn.Module):
         Returns vertices (B, V, 3) and joints (B, 24, 3) in world metres. As in SMPL, the pelvis lands
         on its rest position plus the translation.
         """
-        rest = self._rest(betas)
+        rest_joints = self._shaped_joints(betas)
         rotations = rotation_matrices(pose.view(len(pose), 24, 3))
         coefficients = betas
         if self.corrected:
             identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
             features = (rotations[:, 1:] - identity).reshape(len(pose), -1)
             coefficients = torch.cat([betas, features], 1)
-        globals_, joints = self.joint_transforms(rotations, rest)
-        offsets = joints - (globals_ @ rest.unsqueeze(-1)).squeeze(-1)
-        transforms = torch.cat([globals_, offsets.unsqueeze(-1)], -1).permute(0, 3, 2, 1)
+        global_rotations, joints = self.joint_transforms(rotations, rest_joints)
+        offsets = joints - (global_rotations @ rest_joints.unsqueeze(-1)).squeeze(-1)
+        transforms = torch.cat([global_rotations, offsets.unsqueeze(-1)], -1).permute(0, 3, 2, 1)
         shaped = torch.addmm(self._template, coefficients, self._directions)
         chunk = len(pose) if pose.is_cuda else _CHUNK
         vertices = [
-            self._blended(*some)
-            for some in zip(shaped.split(chunk), transforms.split(chunk), translation.split(chunk))
+            self._blended(*chunk_inputs)
+            for chunk_inputs in zip(
+                shaped.split(chunk), transforms.split(chunk), translation.split(chunk)
+            )
         ]
         vertices = vertices[0] if len(vertices) == 1 else torch.cat(vertices)
         return vertices, joints + translation.unsqueeze(1)
@@ -125,11 +133,11 @@ class Skinning(torch.nn.Module):
         self, shaped: torch.Tensor, transforms: torch.Tensor, translation: torch.Tensor
     ) -> torch.Tensor:
         """Shaped (B, 3V) under the joints' transforms, (B, 4, 3, 24) as columns: (B, V, 3)."""
-        rest = shaped.view(len(shaped), 3, 1, -1)
-        blended = (transforms.reshape(-1, 24) @ self._weights).view(len(rest), 4, 3, -1)
+        template = shaped.view(len(shaped), 3, 1, -1)
+        blended = (transforms.reshape(-1, 24) @ self._weights).view(len(template), 4, 3, -1)
         posed = blended[:, 3] + translation.unsqueeze(-1)
         for axis in range(3):
-            posed.addcmul_(blended[:, axis], rest[:, axis])
+            posed.addcmul_(blended[:, axis], template[:, axis])
         return posed.transpose(1, 2).contiguous()
 
 

@@ -26,7 +26,7 @@ UV_LAYOUTS = {"SMPL": SMPL_UV_LAYOUT, "SMPL-H": SMPL_UV_LAYOUT, "SMPL-X": "smplx
 NO_UV_LAYOUT = "none"
 _FINGERS = 15
 _MIDDLE = 3  # a hand's fourth joint begins the middle finger
-_MOST_CORNERS = 8
+_MAX_CORNERS = 8
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,10 @@ def read_uv(path: str | Path) -> UvMesh:
                 uv.append([float(words[1]), float(words[2])])
             elif words[:1] == ["f"]:
                 pairs = [word.split("/")[:2] for word in words[1:]]
-                corners = tuple((_place(v, vertices), _place(t, len(uv))) for v, t in pairs)
-                if not 3 <= len(corners) <= _MOST_CORNERS:
+                corners = tuple(
+                    (_vertex_index(v, vertices), _vertex_index(t, len(uv))) for v, t in pairs
+                )
+                if not 3 <= len(corners) <= _MAX_CORNERS:
                     raise ValueError(f"{len(corners)} corners")
                 polygons.append(corners)
         except (ValueError, IndexError) as error:
@@ -73,13 +75,13 @@ def read_uv(path: str | Path) -> UvMesh:
     return UvMesh(path, coordinates, tuple(polygons))
 
 
-def _place(word: str, count: int) -> int:
+def _vertex_index(word: str, count: int) -> int:
     """Index from 0 of an .obj's number: from 1, or negative from the last one so far."""
     number = int(word)
-    place = number - 1 if number > 0 else count + number
-    if number == 0 or place < 0:
+    index = number - 1 if number > 0 else count + number
+    if number == 0 or index < 0:
         raise ValueError(word)
-    return place
+    return index
 
 
 def uv_of_faces(mesh: UvMesh, faces: np.ndarray, model: str | Path) -> np.ndarray:
@@ -87,24 +89,24 @@ def uv_of_faces(mesh: UvMesh, faces: np.ndarray, model: str | Path) -> np.ndarra
 
     Raises BadInput where a triangle lies in no polygon: then the .obj is of another mesh.
     """
-    corners_of = {
+    polygon_corners = {
         frozenset(vertex for vertex, _ in three): dict(three)
         for corners in mesh.polygons
         for three in combinations(corners, 3)
     }
     result = np.empty(faces.shape, np.int32)
     for number, face in enumerate(faces.tolist()):
-        found = corners_of.get(frozenset(face))
-        if found is None:
+        corner_uvs = polygon_corners.get(frozenset(face))
+        if corner_uvs is None:
             raise BadInput(
                 f"{mesh.path}: another mesh than {model}, whose face {number} {tuple(face)} it does "
                 "not have; give the UV .obj of the same model."
             )
-        result[number] = [found[vertex] for vertex in face]
+        result[number] = [corner_uvs[vertex] for vertex in face]
     return result
 
 
-def _build(model: SmplFile) -> str:
+def _release_digest(model: SmplFile) -> str:
     """Twelve digits that tell the numbers of one release from another's, in whichever kind of file."""
     digest = hashlib.sha256()
     for array in (model.template, model.shape_directions[:, :, :BETAS], model.weights, model.faces):
@@ -132,7 +134,7 @@ def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
         coordinates, uv_faces = np.zeros((1, 2), np.float32), np.zeros_like(model.faces)
         layout = NO_UV_LAYOUT
         notes.append("no UVs: give the model's .obj to use textures on it")
-    weights, regressor, corrections = _of_24_joints(model)
+    weights, regressor, corrections = _merge_joints(model)
     face_parts = parts_of_faces(model.faces, weights)
     return Body(
         mesh=Mesh(
@@ -145,16 +147,16 @@ def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
             face_parts=face_parts,
             face_groups=head_and_hands(face_parts),
         ),
-        build=_build(model),
+        build=_release_digest(model),
         shape_directions=np.ascontiguousarray(model.shape_directions[:, :, :BETAS]),
         joint_regressor=regressor,
         weights=weights,
         pose_directions=corrections,
-        notes=(*_left_out(model), *notes),
+        notes=(*_omissions(model), *notes),
     )
 
 
-def _of_24_joints(model: SmplFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _merge_joints(model: SmplFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights (V, 24), joint regressor (24, V), pose directions (V, 3, 207) of a model's own."""
     joints = len(HIERARCHIES[model.kind])
     if joints == len(JOINT_NAMES):
@@ -167,15 +169,15 @@ def _of_24_joints(model: SmplFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     weights = np.zeros((len(model.template), len(JOINT_NAMES)), np.float32)
     for joint, target in enumerate(merged):
         weights[:, target] += model.weights[:, joint]
-    kept = [*range(BODY_JOINTS), *(first + _MIDDLE for first in hands)]
+    regressed = [*range(BODY_JOINTS), *(first + _MIDDLE for first in hands)]
     # Fingers, jaw and eyes correct nothing here: a hand that turns as one is no pose those know.
     corrections = np.zeros((len(model.template), 3, 9 * (len(JOINT_NAMES) - 1)), np.float32)
-    known = 9 * (BODY_JOINTS - 1)
-    corrections[:, :, :known] = model.pose_directions[:, :, :known]
-    return weights, np.ascontiguousarray(model.joint_regressor[kept]), corrections
+    columns = 9 * (BODY_JOINTS - 1)
+    corrections[:, :, :columns] = model.pose_directions[:, :, :columns]
+    return weights, np.ascontiguousarray(model.joint_regressor[regressed]), corrections
 
 
-def _left_out(model: SmplFile) -> tuple[str, ...]:
+def _omissions(model: SmplFile) -> tuple[str, ...]:
     """What of the file the body does not hold."""
     notes = []
     directions = model.shape_directions.shape[2]

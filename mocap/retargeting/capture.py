@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES
-from mocap.quaternions import all_halfway, from_matrices, to_matrices
+from mocap.quaternions import matrices_to_quaternions, midpoints, quaternions_to_matrices
 from mocap.retargeting.ground import SIDES
 from mocap.rotations import unit
 
@@ -81,27 +81,27 @@ class Capture:
     notes: what was inferred, mended or dropped, for the user.
     """
 
-    turns: np.ndarray
-    rest: Mapping[str, np.ndarray]
-    places: Mapping[str, np.ndarray]
+    quaternions: np.ndarray
+    rest_directions: Mapping[str, np.ndarray]
+    joints: Mapping[str, np.ndarray]
     leg_length: float
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.turns)
+        return len(self.quaternions)
 
     @cached_property
-    def turned(self) -> np.ndarray:
+    def rotation_matrices(self) -> np.ndarray:
         """The rotations as matrices (T, 24, 3, 3)."""
-        return to_matrices(self.turns)
+        return quaternions_to_matrices(self.quaternions)
 
     def pair(self, joint: str) -> np.ndarray:
         """Places (T, 2, 3) of the left and the right ``joint``."""
-        return np.stack([self.places[f"{side}_{joint}"] for side in SIDES], axis=1)
+        return np.stack([self.joints[f"{side}_{joint}"] for side in SIDES], axis=1)
 
 
 def cmu_capture(
-    turned: Mapping[str, np.ndarray],
+    rotations: Mapping[str, np.ndarray],
     ends: Mapping[str, np.ndarray],
     directions: Mapping[str, np.ndarray],
     rest_ends: Mapping[str, np.ndarray],
@@ -109,24 +109,29 @@ def cmu_capture(
 ) -> Capture:
     """The capture of a skeleton with CMU's bones, given by name.
 
-    ``turned`` (T, 3, 3) away from CMU's rest pose, ``ends`` (T, 3) where bones end, metres,
+    ``rotations`` (T, 3, 3) away from CMU's rest pose, ``ends`` (T, 3) where bones end, metres,
     ``directions`` (3,) at rest, ``rest_ends`` (3,) where bones end at rest.
     """
-    own = {bone: from_matrices(turns[:, None])[:, 0] for bone, turns in turned.items()}
-    joints = [
-        own[bones[0]] if len(bones) == 1 else all_halfway(own[bones[0]], own[bones[1]])
+    quaternions = {
+        bone: matrices_to_quaternions(matrices[:, None])[:, 0]
+        for bone, matrices in rotations.items()
+    }
+    segments = [
+        quaternions[bones[0]]
+        if len(bones) == 1
+        else midpoints(quaternions[bones[0]], quaternions[bones[1]])
         for bones in (BONES[name] for name in JOINT_NAMES)
     ]
-    rest, leg_length = rest_of(directions, rest_ends)
-    places = {joint: ends[bone] for joint, bone in ENDS.items()}
-    return Capture(np.stack(joints, axis=1), rest, places, leg_length, notes)
+    rest_directions, leg_length = rest_measures(directions, rest_ends)
+    joints = {joint: ends[bone] for joint, bone in ENDS.items()}
+    return Capture(np.stack(segments, axis=1), rest_directions, joints, leg_length, notes)
 
 
-def rest_of(
+def rest_measures(
     directions: Mapping[str, np.ndarray], ends: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], float]:
-    """A capture's ``rest`` and ``leg_length``, of CMU's bones' directions and ends (3,) at rest."""
-    rest = {
+    """A capture's ``rest_directions`` and ``leg_length``, of CMU's bones' directions and ends (3,) at rest."""
+    rest_directions = {
         f"{side}_{joint}": directions[BONES[f"{side}_{joint}"][0]]
         for side in SIDES
         for joint in CHILD
@@ -134,10 +139,10 @@ def rest_of(
     hips, shoulders = (
         (ends[f"l{bone}"] + ends[f"r{bone}"]) / 2 for bone in ("hipjoint", "clavicle")
     )
-    rest["trunk"] = unit(shoulders - hips)
+    rest_directions["trunk"] = unit(shoulders - hips)
     legs = [
         np.linalg.norm(ends[s + "tibia"] - ends[s + "femur"])
         + np.linalg.norm(ends[s + "femur"] - ends[s + "hipjoint"])
         for s in "lr"
     ]
-    return rest, float(np.mean(legs))
+    return rest_directions, float(np.mean(legs))

@@ -12,13 +12,13 @@ import numpy as np
 
 from mocap.quaternions import (
     COMPILED,
-    WITHIN,
+    INLINED,
     from_vector,
-    get,
     inverse,
+    load,
     product,
-    put,
     rotation_vector,
+    store,
 )
 
 _SHORTEST = 3  # frames of a run
@@ -35,16 +35,16 @@ def smoothed(rows, sigma, reach):
     weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     weights /= weights[0] + 2 * weights[1:].sum()
     count = rows.shape[1]
-    out, wide = np.empty_like(rows), np.empty(count + 2 * reach)
+    out, padded = np.empty_like(rows), np.empty(count + 2 * reach)
     for k in range(len(rows)):
-        wide[:reach] = rows[k, 0]
-        wide[reach : reach + count] = rows[k]
-        wide[reach + count :] = rows[k, count - 1]
+        padded[:reach] = rows[k, 0]
+        padded[reach : reach + count] = rows[k]
+        padded[reach + count :] = rows[k, count - 1]
         smooth = out[k]
         for t in range(count):
-            smooth[t] = weights[0] * wide[reach + t]
+            smooth[t] = weights[0] * padded[reach + t]
         for i in range(1, reach + 1):
-            before, after, weight = wide[reach - i :], wide[reach + i :], weights[i]
+            before, after, weight = padded[reach - i :], padded[reach + i :], weights[i]
             for t in range(count):
                 smooth[t] += weight * (before[t] + after[t])
     return out
@@ -75,7 +75,7 @@ def speeds(joints, fps):
 
 
 @numba.njit(**COMPILED)
-def low(joints):
+def near_ground(joints):
     """Where joints (T, 2, 3) are within 5 cm of the lowest that the lower of the two gets.
 
     The lowest twentieth of the frames is not counted.
@@ -84,11 +84,11 @@ def low(joints):
     heights = np.empty(count)
     for t in range(count):
         heights[t] = min(joints[t, 0, 1], joints[t, 1, 1])
-    place = (count - 1) * _LOWEST
-    first = int(place)
+    rank = (count - 1) * _LOWEST
+    first = int(rank)
     heights = np.partition(heights, min(first + 1, count - 1))
     floor = heights[: first + 1].max()
-    floor += (heights[min(first + 1, count - 1)] - floor) * (place - first)
+    floor += (heights[min(first + 1, count - 1)] - floor) * (rank - first)
     out = np.empty((count, 2), np.bool_)
     for t in range(count):
         for i in range(2):
@@ -97,17 +97,17 @@ def low(joints):
 
 
 @numba.njit(**COMPILED)
-def spread(values, reach):
+def smooth_envelope(values, reach):
     """Values (T,), none below 0, made smooth over ``reach`` frames, nowhere much below themselves."""
     count = len(values)
     envelope = np.zeros((1, count))
-    something = False
+    positive = False
     for t in range(count):
         if values[t] > 0:
-            something = True
-            for near in range(max(t - reach, 0), min(t + reach + 1, count)):
-                envelope[0, near] = max(envelope[0, near], values[t])
-    return smoothed(envelope, reach / 2, reach)[0] if something else envelope[0]
+            positive = True
+            for frame in range(max(t - reach, 0), min(t + reach + 1, count)):
+                envelope[0, frame] = max(envelope[0, frame], values[t])
+    return smoothed(envelope, reach / 2, reach)[0] if positive else envelope[0]
 
 
 @numba.njit(**COMPILED)
@@ -133,22 +133,22 @@ def _fade(values, runs, ramp):
         start, stop = runs[r]
         last = runs[r - 1, 1] if r else 0
         for t in range(max(last, start - math.ceil(ramp)), start):
-            away = min((start - t) / ramp, 1.0)
-            values[t] += (1 - away * away * (3 - 2 * away)) * values[start]
+            share = min((start - t) / ramp, 1.0)
+            values[t] += (1 - share * share * (3 - 2 * share)) * values[start]
         following = runs[r + 1, 0] if r + 1 < len(runs) else count
         for t in range(stop, min(following, stop + math.ceil(ramp))):
-            away = min((t - stop + 1) / ramp, 1.0)
-            values[t] += (1 - away * away * (3 - 2 * away)) * values[stop - 1]
+            share = min((t - stop + 1) / ramp, 1.0)
+            values[t] += (1 - share * share * (3 - 2 * share)) * values[stop - 1]
 
 
 @numba.njit(**COMPILED)
-def hold_places(moved, track, bears, ramp):
-    """Move a track (T, 3) in place so that another stays where it is in each run of ``bears`` (T,).
+def hold_positions(positions, track, bearing, ramp):
+    """Move a track (T, 3) in place so that another stays where it is in each run of ``bearing`` (T,).
 
     The horizontal place becomes the run's median. Runs in which it wanders by more than 6 cm are left
     alone: it slides.
     """
-    shift, runs, kept = np.zeros(track.shape), _runs(bears), 0
+    shift, runs, held = np.zeros(track.shape), _runs(bearing), 0
     for r in range(len(runs)):
         start, stop = runs[r]
         x, z = np.median(track[start:stop, 0].copy()), np.median(track[start:stop, 2].copy())
@@ -158,23 +158,23 @@ def hold_places(moved, track, bears, ramp):
             shift[t, 0], shift[t, 2] = a, b
             farthest = max(farthest, a * a + b * b)
         if farthest <= _WANDERS * _WANDERS:
-            runs[kept] = start, stop
-            kept += 1
+            runs[held] = start, stop
+            held += 1
         else:
             shift[start:stop] = 0.0
-    _fade(shift, runs[:kept], ramp)
-    moved += shift
+    _fade(shift, runs[:held], ramp)
+    positions += shift
 
 
-@numba.njit(**WITHIN)
-def _mean(turns, joint, start, stop):
+@numba.njit(**INLINED)
+def _mean_quaternion(quaternions, joint, start, stop):
     """The mean of a joint's quaternions: the main axis of their scatter, by power iteration."""
     scatter = np.zeros((4, 4))
     for t in range(start, stop):
         for a in range(4):
             for b in range(4):
-                scatter[a, b] += turns[t, joint, a] * turns[t, joint, b]
-    mean, moved, tries = turns[start, joint].copy(), 1.0, 0
+                scatter[a, b] += quaternions[t, joint, a] * quaternions[t, joint, b]
+    mean, moved, tries = quaternions[start, joint].copy(), 1.0, 0
     while moved > 1e-30 and tries < 1000:
         step = np.zeros(4)
         for a in range(4):
@@ -188,22 +188,22 @@ def _mean(turns, joint, start, stop):
 
 
 @numba.njit(**COMPILED)
-def hold_turns(turns, ankle, foot, stands, ramp):
-    """Bring an ankle's turns to their mean in each run of ``stands`` (T,), the foot following, in place.
+def hold_rotations(quaternions, ankle, foot, standing, ramp):
+    """Bring an ankle's turns to their mean in each run of ``standing`` (T,), the foot following, in place.
 
-    ``turns`` (T, 24, 4) global.
+    ``quaternions`` (T, 24, 4) global.
     """
-    vectors, runs = np.zeros((len(turns), 3)), _runs(stands)
+    vectors, runs = np.zeros((len(quaternions), 3)), _runs(standing)
     for r in range(len(runs)):
         start, stop = runs[r]
-        mean = _mean(turns, ankle, start, stop)
+        mean = _mean_quaternion(quaternions, ankle, start, stop)
         for t in range(start, stop):
-            x, y, z = rotation_vector(product(mean, inverse(get(turns, t, ankle))))
+            x, y, z = rotation_vector(product(mean, inverse(load(quaternions, t, ankle))))
             vectors[t, 0], vectors[t, 1], vectors[t, 2] = x, y, z
     _fade(vectors, runs, ramp)
-    for t in range(len(turns)):
+    for t in range(len(quaternions)):
         v = (vectors[t, 0], vectors[t, 1], vectors[t, 2])
         if v[0] != 0 or v[1] != 0 or v[2] != 0:
-            held = from_vector(v)
-            put(turns, t, ankle, product(held, get(turns, t, ankle)))
-            put(turns, t, foot, product(held, get(turns, t, foot)))
+            correction = from_vector(v)
+            store(quaternions, t, ankle, product(correction, load(quaternions, t, ankle)))
+            store(quaternions, t, foot, product(correction, load(quaternions, t, foot)))

@@ -13,15 +13,15 @@ import numpy as np
 from scipy.spatial import ConvexHull
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS, Body
-from mocap.retargeting.foot_contacts import low, speeds
+from mocap.retargeting.foot_contacts import near_ground, speeds
 from mocap.retargeting.legs import bent_legs
 from mocap.retargeting.sole_heights import SoleTerms, lowest_points, sole_terms
-from mocap.rotations import to_matrices
+from mocap.rotations import axis_angle_to_matrices
 
 SIDES = ("left", "right")
 _MEAN_SOLES: dict[int, tuple[ref, Soles]] = {}  # of the bodies alive, by their id
 _FLOOR_PERCENTILE = 10.0
-_STANDS, _TREADS = 0.25, 0.4  # metres a second
+_STANDING_SPEED, _TREADING_SPEED = 0.25, 0.4  # metres a second
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ class Soles:
 
 def soles_of(body: Body, betas: np.ndarray | None = None) -> Soles:
     """The soles and joints of a body with shape ``betas`` (10,), the mean shape by default."""
-    known = _MEAN_SOLES.get(id(body)) if betas is None else None
-    if known is not None and known[0]() is body:
-        return known[1]
+    cached = _MEAN_SOLES.get(id(body)) if betas is None else None
+    if cached is not None and cached[0]() is body:
+        return cached[1]
     vertices = body.template.astype(np.float64)
     if betas is not None:
         vertices = vertices + body.shape_directions @ np.asarray(betas, dtype=np.float64)
     feet = []
     for side in SIDES:
-        chosen = []
+        hull_vertices = []
         for name in (f"{side}_ankle", f"{side}_foot"):
-            own = np.flatnonzero(body.weights[:, JOINT_NAMES.index(name)] > 0.5)
-            chosen.append(own[ConvexHull(vertices[own]).vertices])
-        picked = np.unique(np.concatenate(chosen))
-        feet.append((vertices[picked], body.weights[picked].astype(np.float64)))
+            segment_vertices = np.flatnonzero(body.weights[:, JOINT_NAMES.index(name)] > 0.5)
+            hull_vertices.append(segment_vertices[ConvexHull(vertices[segment_vertices]).vertices])
+        indices = np.unique(np.concatenate(hull_vertices))
+        feet.append((vertices[indices], body.weights[indices].astype(np.float64)))
     soles = Soles(body.joint_regressor.astype(np.float64) @ vertices, tuple(feet))
     if betas is None:
         number = id(body)
@@ -87,7 +87,7 @@ def chain_joints(rotations: np.ndarray, joints: np.ndarray) -> np.ndarray:
 
 def global_rotations(pose: np.ndarray) -> np.ndarray:
     """Global joint rotations (T, 24, 3, 3) of SMPL poses (T, 72)."""
-    local = to_matrices(np.asarray(pose).reshape(len(pose), -1, 3))
+    local = axis_angle_to_matrices(np.asarray(pose).reshape(len(pose), -1, 3))
     out = np.empty_like(local)
     for joint, parent in enumerate(PARENTS):
         out[:, joint] = local[:, joint] if parent < 0 else out[:, parent] @ local[:, joint]
@@ -115,11 +115,13 @@ def treading_feet(toes: np.ndarray, fps: float) -> np.ndarray:
 def contacts(ankles: np.ndarray, toes: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """``standing_feet`` and ``treading_feet`` at once."""
     if len(toes) < 3:
-        none = np.zeros(toes.shape[:2], dtype=bool)
-        return none, none.copy()
+        no_contact = np.zeros(toes.shape[:2], dtype=bool)
+        return no_contact, no_contact.copy()
     moving = speeds(toes, fps)
-    standing = (speeds(ankles, fps) < _STANDS) & (moving < _STANDS) & low(ankles)
-    return standing, (moving < _TREADS) & low(toes)
+    standing = (
+        (speeds(ankles, fps) < _STANDING_SPEED) & (moving < _STANDING_SPEED) & near_ground(ankles)
+    )
+    return standing, (moving < _TREADING_SPEED) & near_ground(toes)
 
 
 def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:
@@ -133,7 +135,9 @@ def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:
     return -float(np.percentile(lowest.min(axis=1), _FLOOR_PERCENTILE))
 
 
-def settle(pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndarray) -> np.ndarray:
+def fit_to_ground(
+    pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndarray
+) -> np.ndarray:
     """Translation (T, 3) that lets a body of shape ``betas`` walk a motion made for the mean shape.
 
     The path is scaled with the legs, and where the mean shape's feet are at the floor (y = 0) the new
@@ -147,8 +151,8 @@ def settle(pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndar
     before = foot_heights(rotations, mean).min(axis=1) + pelvis[:, 1]
     pelvis = pelvis * scale
     after = foot_heights(rotations, shaped).min(axis=1) + pelvis[:, 1]
-    near = before < before.min() + 0.03
-    pelvis[:, 1] += np.median((scale * before - after)[near])
+    grounded = before < before.min() + 0.03
+    pelvis[:, 1] += np.median((scale * before - after)[grounded])
     return (pelvis - shaped.joints[0]).astype(np.float32)
 
 

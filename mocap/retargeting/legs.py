@@ -13,154 +13,170 @@ import numpy as np
 
 from mocap.quaternions import (
     COMPILED,
-    WITHIN,
-    ahead,
+    INLINED,
     arc,
     arc_factor,
-    get,
+    forward_axis,
     inverse,
-    partway,
+    load,
     product,
-    put,
-    turn,
+    rotate,
+    slerp,
+    store,
     vector,
 )
 
 
-@numba.njit(**WITHIN)
-def _minus(a, b):
+@numba.njit(**INLINED)
+def _difference(a, b):
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@numba.njit(**WITHIN)
-def _bent(reach, forward, thigh, shin):
+@numba.njit(**INLINED)
+def _bend_leg(offset, forward, thigh, shin):
     """Knee and ankle from the hip; see ``mocap.retargeting.ground.bent_leg``."""
-    distance = math.sqrt(_dot(reach, reach))
+    distance = math.sqrt(_dot(offset, offset))
     f = 1 / max(distance, 1e-9)
-    along = reach[0] * f, reach[1] * f, reach[2] * f
+    direction = offset[0] * f, offset[1] * f, offset[2] * f
     distance = min(max(distance, abs(thigh - shin) * 1.01 + 1e-6), (thigh + shin) * 0.9995)
-    part = _dot(forward, along)
-    out = _minus(forward, (part * along[0], part * along[1], part * along[2]))
-    near = (thigh**2 - shin**2 + distance**2) / (2 * distance)
-    aside = math.sqrt(max(thigh**2 - near**2, 0.0)) / max(math.sqrt(_dot(out, out)), 1e-12)
-    knee = (
-        near * along[0] + aside * out[0],
-        near * along[1] + aside * out[1],
-        near * along[2] + aside * out[2],
+    projection = _dot(forward, direction)
+    outward = _difference(
+        forward, (projection * direction[0], projection * direction[1], projection * direction[2])
     )
-    return knee, (distance * along[0], distance * along[1], distance * along[2])
+    knee_along = (thigh**2 - shin**2 + distance**2) / (2 * distance)
+    knee_aside = math.sqrt(max(thigh**2 - knee_along**2, 0.0)) / max(
+        math.sqrt(_dot(outward, outward)), 1e-12
+    )
+    knee = (
+        knee_along * direction[0] + knee_aside * outward[0],
+        knee_along * direction[1] + knee_aside * outward[1],
+        knee_along * direction[2] + knee_aside * outward[2],
+    )
+    return knee, (distance * direction[0], distance * direction[1], distance * direction[2])
 
 
 @numba.njit(**COMPILED)
 def bent_legs(hips, ankles, forward, thigh, shin):
     """Knees and ankles; see ``mocap.retargeting.ground.bent_leg``."""
-    knees, reached = np.empty(hips.shape), np.empty(hips.shape)
+    knees, reached_ankles = np.empty(hips.shape), np.empty(hips.shape)
     for t in range(len(hips)):
-        way = _minus(vector(ankles, t), vector(hips, t))
-        knee, ankle = _bent(way, vector(forward, t), thigh, shin)
+        offset = _difference(vector(ankles, t), vector(hips, t))
+        knee, ankle = _bend_leg(offset, vector(forward, t), thigh, shin)
         for k in range(3):
-            knees[t, k], reached[t, k] = hips[t, k] + knee[k], hips[t, k] + ankle[k]
-    return knees, reached
+            knees[t, k], reached_ankles[t, k] = hips[t, k] + knee[k], hips[t, k] + ankle[k]
+    return knees, reached_ankles
 
 
 @numba.njit(**COMPILED)
-def reach(turns, joints, legs, pelvis, targets):
+def reach_ankles(quaternions, joints, legs, pelvis, targets):
     """Turn thighs and shins by the least so that the ankles arrive at ``targets`` (T, 2, 3), in place.
 
     ``pelvis`` (T, 3) is where the pelvis joint is.
     """
     for side in range(2):
         hip, knee, ankle = legs[side, 0], legs[side, 1], legs[side, 2]
-        socket = _minus(vector(joints, hip), vector(joints, 0))
-        thigh = _minus(vector(joints, knee), vector(joints, hip))
-        shin = _minus(vector(joints, ankle), vector(joints, knee))
+        socket = _difference(vector(joints, hip), vector(joints, 0))
+        thigh = _difference(vector(joints, knee), vector(joints, hip))
+        shin = _difference(vector(joints, ankle), vector(joints, knee))
         lengths = math.sqrt(_dot(thigh, thigh)), math.sqrt(_dot(shin, shin))
-        for t in range(len(turns)):
-            upper, lower = get(turns, t, hip), get(turns, t, knee)
-            way = _minus(vector(targets[t], side), vector(pelvis, t))
-            way = _minus(way, turn(get(turns, t, 0), socket))
-            bend, end = _bent(way, ahead(upper), lengths[0], lengths[1])
-            put(turns, t, hip, product(arc(turn(upper, thigh), bend), upper))
-            put(turns, t, knee, product(arc(turn(lower, shin), _minus(end, bend)), lower))
+        for t in range(len(quaternions)):
+            upper, lower = load(quaternions, t, hip), load(quaternions, t, knee)
+            offset = _difference(vector(targets[t], side), vector(pelvis, t))
+            offset = _difference(offset, rotate(load(quaternions, t, 0), socket))
+            knee_offset, ankle_offset = _bend_leg(
+                offset, forward_axis(upper), lengths[0], lengths[1]
+            )
+            store(quaternions, t, hip, product(arc(rotate(upper, thigh), knee_offset), upper))
+            store(
+                quaternions,
+                t,
+                knee,
+                product(arc(rotate(lower, shin), _difference(ankle_offset, knee_offset)), lower),
+            )
 
 
 @numba.njit(**COMPILED)
-def place(turns, joints, legs, hips, ankles, scale):
+def place_pelvis(quaternions, joints, legs, hips, ankles, scale):
     """Pelvis (T, 3), and ankles (T, 2, 3) at the body's scale, as much further apart as its hips are.
 
     ``hips`` and ``ankles`` (T, 2, 3) are captured ones; the middle of the body's hips is at theirs.
     """
-    pelvis, targets = np.empty((len(turns), 3)), np.empty(hips.shape)
+    pelvis, targets = np.empty((len(quaternions), 3)), np.empty(hips.shape)
     left, right = vector(joints, legs[0, 0]), vector(joints, legs[1, 0])
     middle = (left[0] + right[0]) / 2, (left[1] + right[1]) / 2, (left[2] + right[2]) / 2
-    half = _minus(left, middle)
-    rest = _minus(middle, vector(joints, 0))
-    for t in range(len(turns)):
-        root = get(turns, t, 0)
-        own, down = turn(root, half), turn(root, rest)
+    half_width = _difference(left, middle)
+    hips_offset = _difference(middle, vector(joints, 0))
+    for t in range(len(quaternions)):
+        pelvis_rotation = load(quaternions, t, 0)
+        body_half_width, rotated_offset = (
+            rotate(pelvis_rotation, half_width),
+            rotate(pelvis_rotation, hips_offset),
+        )
         for k in range(3):
-            seen = scale * (hips[t, 0, k] - hips[t, 1, k]) / 2
-            wider = own[k] - seen if k != 1 else 0.0
-            pelvis[t, k] = scale * (hips[t, 0, k] + hips[t, 1, k]) / 2 - down[k]
-            targets[t, 0, k] = scale * ankles[t, 0, k] + wider
-            targets[t, 1, k] = scale * ankles[t, 1, k] - wider
+            captured_half_width = scale * (hips[t, 0, k] - hips[t, 1, k]) / 2
+            widening = body_half_width[k] - captured_half_width if k != 1 else 0.0
+            pelvis[t, k] = scale * (hips[t, 0, k] + hips[t, 1, k]) / 2 - rotated_offset[k]
+            targets[t, 0, k] = scale * ankles[t, 0, k] + widening
+            targets[t, 1, k] = scale * ankles[t, 1, k] - widening
     return pelvis, targets
 
 
 @numba.njit(**COMPILED)
-def balls(turns, ankle, offset, targets):
+def ball_positions(quaternions, ankle, offset, targets):
     """Where the ball of a foot is, ``offset`` (3,) from an ankle at ``targets`` (T, 3)."""
-    out = np.empty((len(turns), 3))
-    for t in range(len(turns)):
-        x, y, z = turn(get(turns, t, ankle), (offset[0], offset[1], offset[2]))
+    out = np.empty((len(quaternions), 3))
+    for t in range(len(quaternions)):
+        x, y, z = rotate(load(quaternions, t, ankle), (offset[0], offset[1], offset[2]))
         out[t, 0], out[t, 1], out[t, 2] = targets[t, 0] + x, targets[t, 1] + y, targets[t, 2] + z
     return out
 
 
 @numba.njit(**COMPILED)
-def knees_point_back(turns, joints, leg):
+def knees_point_back(quaternions, joints, leg):
     """Frames (T,) in which a knee points back, and edges (T + 1,) at which its thigh jumps.
 
     A jump is more than 60 degrees from one frame to the next; the ends count as such.
     """
     hip, knee, ankle = leg[0], leg[1], leg[2]
-    thigh = _minus(vector(joints, knee), vector(joints, hip))
-    shin = _minus(vector(joints, ankle), vector(joints, knee))
-    back, jump = np.empty(len(turns), np.bool_), np.ones(len(turns) + 1, np.bool_)
-    for t in range(len(turns)):
-        upper = get(turns, t, hip)
-        a, b = turn(upper, thigh), turn(get(turns, t, knee), shin)
-        along = a[0] + b[0], a[1] + b[1], a[2] + b[2]
-        f = 1 / max(math.sqrt(_dot(along, along)), 1e-12)
-        along = along[0] * f, along[1] * f, along[2] * f
-        front = ahead(upper)
-        pelvis = ahead(get(turns, t, 0))
-        back[t] = _dot(front, pelvis) - _dot(front, along) * _dot(along, pelvis) < 0
+    thigh = _difference(vector(joints, knee), vector(joints, hip))
+    shin = _difference(vector(joints, ankle), vector(joints, knee))
+    back, jump = np.empty(len(quaternions), np.bool_), np.ones(len(quaternions) + 1, np.bool_)
+    for t in range(len(quaternions)):
+        upper = load(quaternions, t, hip)
+        a, b = rotate(upper, thigh), rotate(load(quaternions, t, knee), shin)
+        leg_direction = a[0] + b[0], a[1] + b[1], a[2] + b[2]
+        f = 1 / max(math.sqrt(_dot(leg_direction, leg_direction)), 1e-12)
+        leg_direction = leg_direction[0] * f, leg_direction[1] * f, leg_direction[2] * f
+        front = forward_axis(upper)
+        pelvis = forward_axis(load(quaternions, t, 0))
+        back[t] = _dot(front, pelvis) - _dot(front, leg_direction) * _dot(leg_direction, pelvis) < 0
         if t:
-            x, y, z, w = get(turns, t - 1, hip)
+            x, y, z, w = load(quaternions, t - 1, hip)
             cosine = x * upper[0] + y * upper[1] + z * upper[2] + w * upper[3]
             jump[t] = 4 * cosine * cosine - 1 < 2
     return back, jump
 
 
 @numba.njit(**COMPILED)
-def bridge(turns, leg, bad):
+def bridge(quaternions, leg, bad):
     """Turn a leg in ``bad`` frames (T,) from how it is before to how it is after, in place.
 
     Each joint's turn from the one above goes along the arc; at the ends of the motion it stays.
     """
-    above = (0, leg[0], leg[1], leg[2])
-    count = len(turns)
+    parents = (0, leg[0], leg[1], leg[2])
+    count = len(quaternions)
     local = np.empty((count, 4, 4))
     for t in range(count):
         for i in range(4):
-            own = product(inverse(get(turns, t, above[i])), get(turns, t, leg[i]))
-            put(local, t, i, own)
+            local_rotation = product(
+                inverse(load(quaternions, t, parents[i])), load(quaternions, t, leg[i])
+            )
+            store(local, t, i, local_rotation)
     before = -1
     for t in range(count):
         if not bad[t]:
@@ -173,40 +189,42 @@ def bridge(turns, leg, bad):
         high = after if after < count else before
         share = (t - low) / (high - low) if high > low else 0.0
         for i in range(4):
-            own = partway(get(local, low, i), get(local, high, i), share)
-            put(turns, t, leg[i], product(get(turns, t, above[i]), own))
+            local_rotation = slerp(load(local, low, i), load(local, high, i), share)
+            store(quaternions, t, leg[i], product(load(quaternions, t, parents[i]), local_rotation))
 
 
 @numba.njit(**COMPILED)
-def nods(turns, chest, head):
+def nod_angles(quaternions, chest, head):
     """Angles (T,) by which a head is bent forward against the chest, radians."""
-    out = np.empty(len(turns))
-    for t in range(len(turns)):
-        _, y, z = ahead(product(inverse(get(turns, t, chest)), get(turns, t, head)))
+    out = np.empty(len(quaternions))
+    for t in range(len(quaternions)):
+        _, y, z = forward_axis(
+            product(inverse(load(quaternions, t, chest)), load(quaternions, t, head))
+        )
         out[t] = math.atan2(-y, z)
     return out
 
 
 @numba.njit(**COMPILED)
-def turn_joint(turns, joint, own):
-    """Turn a joint by ``own`` (4,) in its own axes, in place."""
-    q = own[0], own[1], own[2], own[3]
-    for t in range(len(turns)):
-        put(turns, t, joint, product(get(turns, t, joint), q))
+def rotate_joint(quaternions, joint, rotation):
+    """Turn a joint by ``rotation`` (4,) in its own axes, in place."""
+    q = rotation[0], rotation[1], rotation[2], rotation[3]
+    for t in range(len(quaternions)):
+        store(quaternions, t, joint, product(load(quaternions, t, joint), q))
 
 
 @numba.njit(**COMPILED)
-def pose_of(turns, parents):
+def axis_angle_pose(quaternions, parents):
     """SMPL pose (T, 72) float32 of global turns (T, 24, 4)."""
-    count, number = turns.shape[:2]
+    count, number = quaternions.shape[:2]
     out = np.empty((count, 3 * number), np.float32)
     local, factors = np.empty((3, number)), np.empty(number)
     for t in range(count):
         for j in range(number):
-            own, p = get(turns, t, j), parents[j]
+            rotation, p = load(quaternions, t, j), parents[j]
             if p >= 0:
-                own = product(inverse(get(turns, t, p)), own)
-            local[0, j], local[1, j], local[2, j], factors[j] = own
+                rotation = product(inverse(load(quaternions, t, p)), rotation)
+            local[0, j], local[1, j], local[2, j], factors[j] = rotation
         for j in range(number):  # apart from the rest, so that joints are worked on abreast
             factors[j] = arc_factor(factors[j])
         for j in range(number):

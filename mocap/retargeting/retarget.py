@@ -13,25 +13,25 @@ from __future__ import annotations
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS, Body
-from mocap.quaternions import arcs, turned_by
+from mocap.quaternions import arcs, rotated_by
 from mocap.retargeting.capture import CHILD, SIDES, Capture
-from mocap.retargeting.foot_contacts import hold_places, hold_turns, spread
+from mocap.retargeting.foot_contacts import hold_positions, hold_rotations, smooth_envelope
 from mocap.retargeting.ground import Soles, contacts, floor_offset, soles_of
 from mocap.retargeting.legs import (
-    balls,
+    axis_angle_pose,
+    ball_positions,
     bridge,
     knees_point_back,
-    nods,
-    place,
-    pose_of,
-    reach,
-    turn_joint,
+    nod_angles,
+    place_pelvis,
+    reach_ankles,
+    rotate_joint,
 )
-from mocap.retargeting.sole_heights import bend_off_floor, lowest_points, middle_up, up_rows
+from mocap.retargeting.sole_heights import bend_off_floor, lowest_points, median_up, up_rows
 from mocap.rotations import unit
 
-_DOWN = np.array([0.0, -1.0, 0.0])
-_UP = -_DOWN
+_DOWNWARD = np.array([0.0, -1.0, 0.0])
+_UPWARD = -_DOWNWARD
 _HEAD_BAND = np.radians(15.0)
 _FLAT_LIMIT = np.radians(12.0)
 _TRUNK_SHARE = 0.7
@@ -74,42 +74,51 @@ def retarget(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, n
     World axes, facing and timing are the source's; lengths are scaled by the ratio of the legs.
     """
     soles = soles_of(body)
-    turns = turned_by(np.ascontiguousarray(capture.turns), _rest_corrections(capture, soles))
-    _level_head(turns)
+    quaternions = rotated_by(
+        np.ascontiguousarray(capture.quaternions), _rest_corrections(capture, soles)
+    )
+    _level_head(quaternions)
     for leg in _LEGS:
-        _mend_flipped_leg(turns, leg, soles, fps)
+        _mend_flipped_leg(quaternions, leg, soles, fps)
     ankles = capture.pair("ankle")
     standing, treading = contacts(ankles, capture.pair("foot"), fps)
     treading |= standing
     for i, leg in enumerate(_LEGS):
-        _flatten_foot(turns, leg, standing[:, i])
+        _flatten_foot(quaternions, leg, standing[:, i])
     scale = leg_length(soles) / capture.leg_length
-    pelvis, targets = place(turns, soles.joints, _LEGS, capture.pair("hip"), ankles, scale)
+    pelvis, targets = place_pelvis(
+        quaternions, soles.joints, _LEGS, capture.pair("hip"), ankles, scale
+    )
     for i, leg in enumerate(_LEGS):
-        _hold_foot(turns, targets[:, i], leg, standing[:, i], treading[:, i], soles, fps)
-    reach(turns, soles.joints, _LEGS, pelvis, targets)
-    lowest = lowest_points(up_rows(turns), soles.terms)
+        _hold_foot(quaternions, targets[:, i], leg, standing[:, i], treading[:, i], soles, fps)
+    reach_ankles(quaternions, soles.joints, _LEGS, pelvis, targets)
+    lowest = lowest_points(up_rows(quaternions), soles.terms)
     lift = floor_offset(lowest + pelvis[:, 1:2], standing)
     pelvis[:, 1] += lift
     frames = max(1, round(_SPREAD * fps))
     for i, (_, _, ankle, foot) in enumerate(_LEGS):
-        bend_off_floor(turns, pelvis, lowest, soles.terms, i, ankle, foot, frames)
-    sunk = np.maximum(-(lowest + pelvis[:, 1:2]), 0.0)
+        bend_off_floor(quaternions, pelvis, lowest, soles.terms, i, ankle, foot, frames)
+    penetration = np.maximum(-(lowest + pelvis[:, 1:2]), 0.0)
     for i in range(len(SIDES)):
-        targets[:, i, 1] += lift + spread(sunk[:, i], frames)
-    reach(turns, soles.joints, _LEGS, pelvis, targets)
-    return pose_of(turns, _PARENTS), (pelvis - soles.joints[0]).astype(np.float32)
+        targets[:, i, 1] += lift + smooth_envelope(penetration[:, i], frames)
+    reach_ankles(quaternions, soles.joints, _LEGS, pelvis, targets)
+    return axis_angle_pose(quaternions, _PARENTS), (pelvis - soles.joints[0]).astype(np.float32)
 
 
 def _rest_corrections(capture: Capture, soles: Soles) -> np.ndarray:
     """Turns (24, 4) from the body's rest pose to the capture's, joint by joint."""
-    own, seen = np.tile(_UP, (2, len(JOINT_NAMES), 1))  # no turn, where nothing else is said
+    body_directions, captured_directions = np.tile(
+        _UPWARD, (2, len(JOINT_NAMES), 1)
+    )  # no turn, where nothing else is said
     for joint, start, stop, name in _LIMBS:
-        own[joint] = soles.joints[stop] - soles.joints[start]
-        seen[joint] = capture.rest[name]
+        body_directions[joint] = soles.joints[stop] - soles.joints[start]
+        captured_directions[joint] = capture.rest_directions[name]
     for joint, name in _SOLES:
-        own[joint], seen[joint] = _DOWN, capture.rest[name]
-    out = arcs(own, seen)
+        body_directions[joint], captured_directions[joint] = (
+            _DOWNWARD,
+            capture.rest_directions[name],
+        )
+    out = arcs(body_directions, captured_directions)
     tilt = _trunk_tilt(capture, soles)
     out[0] = _about_x(tilt / 2)
     out[_TRUNK] = _about_x(tilt)
@@ -133,33 +142,35 @@ def _trunk_tilt(capture: Capture, soles: Soles) -> float:
         (soles.joint(f"left_{joint}") + soles.joint(f"right_{joint}")) / 2
         for joint in ("hip", "shoulder")
     ]
-    own, seen = unit(middle[1] - middle[0]), capture.rest["trunk"]
-    tilt = np.arctan2(seen[2], seen[1]) - np.arctan2(own[2], own[1])
+    body_trunk, captured_trunk = unit(middle[1] - middle[0]), capture.rest_directions["trunk"]
+    tilt = np.arctan2(captured_trunk[2], captured_trunk[1]) - np.arctan2(
+        body_trunk[2], body_trunk[1]
+    )
     return float(np.clip(_TRUNK_SHARE * tilt, -_TRUNK_LIMIT, _TRUNK_LIMIT))
 
 
-def _level_head(turns: np.ndarray) -> None:
+def _level_head(quaternions: np.ndarray) -> None:
     """Take a constant nod beyond 15 degrees out of head and neck, in place.
 
     CMU's head segment follows a headband that was not levelled on every subject: some walk through
     all their motions with the head bent 40 degrees against the chest. Movements are kept.
     """
     chest, neck, head = (JOINT_NAMES.index(name) for name in ("spine3", "neck", "head"))
-    nod = float(np.median(nods(turns, chest, head)))
+    nod = float(np.median(nod_angles(quaternions, chest, head)))
     excess = nod - float(np.clip(nod, -_HEAD_BAND, _HEAD_BAND))
     if excess:
-        turn_joint(turns, neck, _about_x(-excess / 2))
-        turn_joint(turns, head, _about_x(-excess))
+        rotate_joint(quaternions, neck, _about_x(-excess / 2))
+        rotate_joint(quaternions, head, _about_x(-excess))
 
 
-def _mend_flipped_leg(turns: np.ndarray, leg: np.ndarray, soles: Soles, fps: float) -> None:
+def _mend_flipped_leg(quaternions: np.ndarray, leg: np.ndarray, soles: Soles, fps: float) -> None:
     """Bridge frames in which the capture turned a thigh round and the knee points back, in place.
 
     Such flips last a few frames, or begin or end with a jump that no hip can make (known from CMU's
     05_05). There the leg's own rotations are interpolated from the frames around; where the ankle is
     remains what was captured.
     """
-    back, jump = knees_point_back(turns, soles.joints, leg)
+    back, jump = knees_point_back(quaternions, soles.joints, leg)
     if not back.any():
         return
     bad = np.zeros(len(back), dtype=bool)
@@ -168,25 +179,25 @@ def _mend_flipped_leg(turns: np.ndarray, leg: np.ndarray, soles: Soles, fps: flo
         if stop - start <= 0.5 * fps or jump[start] or jump[stop]:
             bad[max(start - 2, 0) : stop + 2] = True
     if bad.any() and np.count_nonzero(~bad) >= 2:
-        bridge(turns, leg, bad)
+        bridge(quaternions, leg, bad)
 
 
-def _flatten_foot(turns: np.ndarray, leg: np.ndarray, standing: np.ndarray) -> None:
+def _flatten_foot(quaternions: np.ndarray, leg: np.ndarray, standing: np.ndarray) -> None:
     """Turn a foot by one constant rotation so that its sole is level while it stands, in place."""
     if np.count_nonzero(standing) < 5:
         return
     _, _, ankle, foot = leg
-    up_seen = middle_up(turns, ankle, standing)
-    tilt = np.arccos(np.clip(unit(up_seen)[1], -1, 1))
+    captured_up = median_up(quaternions, ankle, standing)
+    tilt = np.arccos(np.clip(unit(captured_up)[1], -1, 1))
     if tilt > _FLAT_LIMIT:
         return
-    level = arcs(_UP[None], up_seen[None])[0]
-    turn_joint(turns, ankle, level)
-    turn_joint(turns, foot, level)
+    level = arcs(_UPWARD[None], captured_up[None])[0]
+    rotate_joint(quaternions, ankle, level)
+    rotate_joint(quaternions, foot, level)
 
 
 def _hold_foot(
-    turns: np.ndarray,
+    quaternions: np.ndarray,
     target: np.ndarray,
     leg: np.ndarray,
     standing: np.ndarray,
@@ -200,10 +211,10 @@ def _hold_foot(
     """
     _, _, ankle, foot = leg
     ramp = max(1.0, _FADE * fps)
-    hold_turns(turns, ankle, foot, standing, ramp)
-    hold_places(target, target, standing, ramp)
-    ball = balls(turns, ankle, soles.joints[foot] - soles.joints[ankle], target)
-    hold_places(target, ball, treading, ramp)
+    hold_rotations(quaternions, ankle, foot, standing, ramp)
+    hold_positions(target, target, standing, ramp)
+    ball = ball_positions(quaternions, ankle, soles.joints[foot] - soles.joints[ankle], target)
+    hold_positions(target, ball, treading, ramp)
 
 
 def leg_length(soles: Soles) -> float:

@@ -12,13 +12,22 @@ import numba
 import numpy as np
 
 from mocap.bodies.body import PARENTS
-from mocap.quaternions import COMPILED, WITHIN, about_x, get, inverse, product, put, up_row
-from mocap.retargeting.foot_contacts import spread
+from mocap.quaternions import (
+    COMPILED,
+    INLINED,
+    about_x,
+    inverse,
+    load,
+    product,
+    store,
+    vertical_row,
+)
+from mocap.retargeting.foot_contacts import smooth_envelope
 
-SUNK = 0.002  # metres under the floor that are let be
+SINK_TOLERANCE = 0.002  # metres under the floor that are let be
 _BENDS = np.radians(np.arange(0.0, 61.0, 4.0))
-_ENOUGH = 0.001
-_ABREAST = 16  # the number of points is made a multiple of it
+_GAIN_TOLERANCE = 0.001
+_LANES = 16  # the number of points is made a multiple of it
 
 
 class SoleTerms(NamedTuple):
@@ -42,11 +51,11 @@ class SoleTerms(NamedTuple):
 def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ...]) -> SoleTerms:
     """Of rest ``joints`` (24, 3) and, for each foot, points (N, 3) and weights (N, 24)."""
     moving = [np.flatnonzero(weights.max(axis=0) > 1e-3) for _, weights in feet]
-    most = max(map(len, moving))
-    points = -(-max(len(vertices) for vertices, _ in feet) // _ABREAST) * _ABREAST
-    of_feet, spans = (
-        np.zeros((len(feet), most), np.int64),
-        np.zeros((len(feet), most, 3), np.uint64),
+    widest = max(map(len, moving))
+    points = -(-max(len(vertices) for vertices, _ in feet) // _LANES) * _LANES
+    foot_joints, spans = (
+        np.zeros((len(feet), widest), np.int64),
+        np.zeros((len(feet), widest, 3), np.uint64),
     )
     shares, size = [], 0
     for side, (vertices, weights) in enumerate(feet):
@@ -55,11 +64,11 @@ def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ..
         order = np.concatenate([order, np.full(points - len(order), order[-1])])
         for k, joint in enumerate(moving[side]):
             moved = np.flatnonzero(weights[order, joint])
-            own = order[moved[0] : moved[-1] + 1]
-            weight = weights[own, joint, None]
-            of_feet[side, k] = joint
-            spans[side, k] = moved[0], len(own), size
-            shares.append(np.hstack([weight * (vertices[own] - joints[joint]), weight]).T.ravel())
+            span = order[moved[0] : moved[-1] + 1]
+            weight = weights[span, joint, None]
+            foot_joints[side, k] = joint
+            spans[side, k] = moved[0], len(span), size
+            shares.append(np.hstack([weight * (vertices[span] - joints[joint]), weight]).T.ravel())
             size += len(shares[-1])
     needed: set[int] = set()
     for joint in np.unique(np.concatenate(moving)).tolist():
@@ -69,10 +78,10 @@ def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ..
     parents = np.array(PARENTS)
     offsets = joints - np.where(parents[:, None] >= 0, joints[parents], joints)
     flat = np.concatenate(shares)
-    return SoleTerms(np.array(sorted(needed)), parents, offsets, of_feet, spans, flat, points)
+    return SoleTerms(np.array(sorted(needed)), parents, offsets, foot_joints, spans, flat, points)
 
 
-@numba.njit(**WITHIN)
+@numba.njit(**INLINED)
 def _levels(rows, terms, levels):
     """Heights of the needed joints above the pelvis joint into ``levels`` (24,), of rows (24, 3)."""
     levels[0] = 0.0
@@ -84,8 +93,8 @@ def _levels(rows, terms, levels):
         levels[joint] = levels[p] + rise
 
 
-@numba.njit(**WITHIN)
-def _least(values):
+@numba.njit(**INLINED)
+def _smallest(values):
     """The least of the values, folded to a quarter again and again, in place: many abreast."""
     size = len(values)
     while size % 4 == 0:
@@ -95,14 +104,14 @@ def _least(values):
         for v in range(size):
             first, second = (a[v] if a[v] < b[v] else b[v]), (c[v] if c[v] < d[v] else d[v])
             a[v] = first if first < second else second
-    least = values[0]
+    smallest = values[0]
     for v in range(1, size):
-        least = values[v] if values[v] < least else least
-    return least
+        smallest = values[v] if values[v] < smallest else smallest
+    return smallest
 
 
-@numba.njit(**WITHIN)
-def _lowest(rows, levels, terms, side, heights):
+@numba.njit(**INLINED)
+def _lowest_point(rows, levels, terms, side, heights):
     heights[:] = 0.0
     for i in range(terms.joints.shape[1]):
         joint = terms.joints[side, i]
@@ -114,26 +123,28 @@ def _lowest(rows, levels, terms, side, heights):
         for v in range(count):
             rise = share[a + v] * x + share[b + v] * y + share[c + v] * z
             heights[start + v] += rise + share[d + v] * level
-    return _least(heights)
+    return _smallest(heights)
 
 
 @numba.njit(**COMPILED)
-def up_rows(turns):
-    """Second rows (T, 24, 3) of the rotation matrices of ``turns`` (T, 24, 4)."""
-    out = np.empty((*turns.shape[:2], 3))
+def up_rows(quaternions):
+    """Second rows (T, 24, 3) of the rotation matrices of ``quaternions`` (T, 24, 4)."""
+    out = np.empty((*quaternions.shape[:2], 3))
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
-            out[t, j, 0], out[t, j, 1], out[t, j, 2] = up_row(get(turns, t, j))
+            out[t, j, 0], out[t, j, 1], out[t, j, 2] = vertical_row(load(quaternions, t, j))
     return out
 
 
 @numba.njit(**COMPILED)
-def middle_up(turns, joint, chosen):
+def median_up(quaternions, joint, chosen):
     """The world's up (3,) in a joint's own axes, medians over the ``chosen`` frames (T,)."""
-    rows, number = np.empty((3, len(turns))), 0
-    for t in range(len(turns)):
+    rows, number = np.empty((3, len(quaternions))), 0
+    for t in range(len(quaternions)):
         if chosen[t]:
-            rows[0, number], rows[1, number], rows[2, number] = up_row(get(turns, t, joint))
+            rows[0, number], rows[1, number], rows[2, number] = vertical_row(
+                load(quaternions, t, joint)
+            )
             number += 1
     out = np.empty(3)
     for k in range(3):
@@ -149,63 +160,67 @@ def lowest_points(rows, terms):
     for t in range(len(rows)):
         _levels(rows[t], terms, levels)
         for side in range(len(terms.joints)):
-            out[t, side] = _lowest(rows[t], levels, terms, side, heights)
+            out[t, side] = _lowest_point(rows[t], levels, terms, side, heights)
     return out
 
 
-@numba.njit(**WITHIN)
-def _fill(turns, t, terms, rows, levels):
+@numba.njit(**INLINED)
+def _fill_frame(quaternions, t, terms, rows, levels):
     """The needed joints' ``rows`` (24, 3) and ``levels`` (24,) of one frame."""
     for joint in terms.chain:
-        rows[joint, 0], rows[joint, 1], rows[joint, 2] = up_row(get(turns, t, joint))
+        rows[joint, 0], rows[joint, 1], rows[joint, 2] = vertical_row(load(quaternions, t, joint))
     _levels(rows, terms, levels)
 
 
-@numba.njit(**WITHIN)
-def _turn_up(turns, t, joint, ankle, foot, angle):
+@numba.njit(**INLINED)
+def _raise_toes(quaternions, t, joint, ankle, foot, angle):
     """Raise the toes by ``angle`` about the side axis of ``joint``, the foot following."""
-    turned = product(get(turns, t, joint), about_x(-angle))
+    bent = product(load(quaternions, t, joint), about_x(-angle))
     if joint == ankle:
-        along = product(inverse(get(turns, t, ankle)), get(turns, t, foot))
-        put(turns, t, foot, product(turned, along))
-    put(turns, t, joint, turned)
+        relative = product(inverse(load(quaternions, t, ankle)), load(quaternions, t, foot))
+        store(quaternions, t, foot, product(bent, relative))
+    store(quaternions, t, joint, bent)
 
 
 @numba.njit(**COMPILED)
-def bend_off_floor(turns, pelvis, lowest, terms, side, ankle, foot, reach):
+def bend_off_floor(quaternions, pelvis, lowest, terms, side, ankle, foot, reach):
     """Bend first toes, then the ankle, upwards where a foot would sink into the floor, in place.
 
-    ``turns`` (T, 24, 4) global, ``pelvis`` (T, 3) metres, ``lowest`` (T, 2) metres of each foot's lowest
+    ``quaternions`` (T, 24, 4) global, ``pelvis`` (T, 3) metres, ``lowest`` (T, 2) metres of each foot's lowest
     point above the pelvis, kept up to date; ``reach`` frames over which bends are spread. A capture's
     toes often reach below the ground when the heel rises; real ones bend, until they are level, never
     past it: heels do not. Of the bends that help as much as any the least is taken; the rest is left.
     """
-    rows, levels = np.empty((turns.shape[1], 3)), np.empty(turns.shape[1])
-    trial, heights = np.empty((1, *turns.shape[1:])), np.empty(len(_BENDS))
+    rows, levels = np.empty((quaternions.shape[1], 3)), np.empty(quaternions.shape[1])
+    trial, heights = np.empty((1, *quaternions.shape[1:])), np.empty(len(_BENDS))
     points = np.empty(terms.points)
     for joint in (foot, ankle):
-        angles = np.zeros(len(turns))
-        for t in range(len(turns)):
+        angles = np.zeros(len(quaternions))
+        for t in range(len(quaternions)):
             heights[0] = lowest[t, side] + pelvis[t, 1]
-            if not heights[0] < -SUNK:
+            if not heights[0] < -SINK_TOLERANCE:
                 continue
-            slope = -up_row(get(turns, t, joint))[2]
+            slope = -vertical_row(load(quaternions, t, joint))[2]
             level, best, tried = np.arcsin(min(max(slope, -1.0), 1.0)), heights[0], 1
             # Once more than enough is gained, no further bend can change the choice.
-            while tried < len(_BENDS) and _BENDS[tried] <= level and best < _ENOUGH - SUNK:
-                trial[0] = turns[t]
-                _turn_up(trial, 0, joint, ankle, foot, _BENDS[tried])
-                _fill(trial, 0, terms, rows, levels)
-                heights[tried] = _lowest(rows, levels, terms, side, points) + pelvis[t, 1]
+            while (
+                tried < len(_BENDS)
+                and _BENDS[tried] <= level
+                and best < _GAIN_TOLERANCE - SINK_TOLERANCE
+            ):
+                trial[0] = quaternions[t]
+                _raise_toes(trial, 0, joint, ankle, foot, _BENDS[tried])
+                _fill_frame(trial, 0, terms, rows, levels)
+                heights[tried] = _lowest_point(rows, levels, terms, side, points) + pelvis[t, 1]
                 best = max(best, heights[tried])
                 tried += 1
-            wanted, choice = min(best - _ENOUGH, -SUNK), 0
-            while heights[choice] < wanted:
+            threshold, choice = min(best - _GAIN_TOLERANCE, -SINK_TOLERANCE), 0
+            while heights[choice] < threshold:
                 choice += 1
             angles[t] = _BENDS[choice]
-        angles = spread(angles, reach)
-        for t in range(len(turns)):
+        angles = smooth_envelope(angles, reach)
+        for t in range(len(quaternions)):
             if angles[t] > 0:
-                _turn_up(turns, t, joint, ankle, foot, angles[t])
-                _fill(turns, t, terms, rows, levels)
-                lowest[t, side] = _lowest(rows, levels, terms, side, points)
+                _raise_toes(quaternions, t, joint, ankle, foot, angles[t])
+                _fill_frame(quaternions, t, terms, rows, levels)
+                lowest[t, side] = _lowest_point(rows, levels, terms, side, points)

@@ -16,7 +16,7 @@ import torch
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
-from mocap.retargeting.ground import chain_joints, global_rotations, settle
+from mocap.retargeting.ground import chain_joints, global_rotations, fit_to_ground
 from synth.scene.camera import View, place_cameras
 from textures.visibility.camera import Camera
 
@@ -100,7 +100,7 @@ def clip_motion(
     Where the motion has no such frame the end frame is repeated (its flow there is 0); the pair
     says which of the two are real. The path is settled on the ground for the shape ``betas`` (10,).
     """
-    translation = settle(motion.pose, motion.translation, body, betas)
+    translation = fit_to_ground(motion.pose, motion.translation, body, betas)
     wanted = np.arange(start - 1, start + frames + 1)
     index = np.clip(wanted, 0, len(motion) - 1)
     return motion.pose[index], translation[index], (wanted[0] >= 0, wanted[-1] < len(motion))

@@ -11,12 +11,25 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS
 from mocap.bodies.skinning import Skinning, skin
-from mocap.quaternions import all_halfway, arcs, from_matrices, to_matrices, turned_by
+from mocap.quaternions import (
+    arcs,
+    matrices_to_quaternions,
+    midpoints,
+    quaternions_to_matrices,
+    rotated_by,
+)
 from mocap.readers.acclaim.capture import acclaim_capture
 from mocap.retargeting.capture import BONES, ENDS
-from mocap.retargeting.foot_contacts import hold_places, hold_turns, low, smoothed, speeds, spread
+from mocap.retargeting.foot_contacts import (
+    hold_positions,
+    hold_rotations,
+    near_ground,
+    smooth_envelope,
+    smoothed,
+    speeds,
+)
 from mocap.retargeting.ground import foot_heights, global_rotations, soles_of
-from mocap.retargeting.legs import bridge, pose_of
+from mocap.retargeting.legs import axis_angle_pose, bridge
 from mocap.retargeting.skeleton import forward_kinematics
 from tests.mocap.cmu_like import cmu_like
 
@@ -25,19 +38,19 @@ LEG = np.array([J[f"left_{joint}"] for joint in ("hip", "knee", "ankle", "foot")
 vectors = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 1e-3)
 
 
-def some_turns(seed: int, frames: int, spread: float = np.pi) -> Rotation:
+def some_turns(seed: int, frames: int, smooth_envelope: float = np.pi) -> Rotation:
     rng = np.random.default_rng(seed)
     axes = rng.normal(size=(frames * 24, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    return Rotation.from_rotvec(axes * rng.uniform(0, spread, (len(axes), 1)))
+    return Rotation.from_rotvec(axes * rng.uniform(0, smooth_envelope, (len(axes), 1)))
 
 
 def test_matrices_become_quaternions_and_back():
     half_turns = Rotation.from_rotvec(np.pi * np.eye(3)).as_matrix()
     matrices = np.concatenate([some_turns(1, 40).as_matrix(), half_turns, [np.eye(3)]])[None]
-    quaternions = from_matrices(matrices)
+    quaternions = matrices_to_quaternions(matrices)
     np.testing.assert_allclose(np.linalg.norm(quaternions, axis=-1), 1, atol=1e-12)
-    np.testing.assert_allclose(to_matrices(quaternions), matrices, atol=1e-12)
+    np.testing.assert_allclose(quaternions_to_matrices(quaternions), matrices, atol=1e-12)
     other = Rotation.from_quat(quaternions[0]).as_matrix()
     np.testing.assert_allclose(other, matrices[0], atol=1e-12)
 
@@ -46,8 +59,10 @@ def test_matrices_become_quaternions_and_back():
 def test_poses_are_the_axis_angles_of_the_chain(most):
     local = some_turns(2, 50, most)
     pose = local.as_rotvec().reshape(50, 72)
-    turns = from_matrices(global_rotations(pose))
-    np.testing.assert_allclose(pose_of(turns, np.array(PARENTS)), pose, atol=1e-6, rtol=1e-6)
+    turns = matrices_to_quaternions(global_rotations(pose))
+    np.testing.assert_allclose(
+        axis_angle_pose(turns, np.array(PARENTS)), pose, atol=1e-6, rtol=1e-6
+    )
 
 
 def test_turns_compose_and_halve_as_scipys():
@@ -55,9 +70,9 @@ def test_turns_compose_and_halve_as_scipys():
     one, two = (r.as_quat().reshape(10, 24, 4) for r in (first, second))
     expected = (first * Rotation.from_quat(np.tile(two[0], (10, 1)))).as_matrix()
     np.testing.assert_allclose(
-        to_matrices(turned_by(one, two[0])).reshape(-1, 3, 3), expected, atol=1e-12
+        quaternions_to_matrices(rotated_by(one, two[0])).reshape(-1, 3, 3), expected, atol=1e-12
     )
-    half = Rotation.from_quat(all_halfway(one[:, 0], two[:, 0]))
+    half = Rotation.from_quat(midpoints(one[:, 0], two[:, 0]))
     start, stop = Rotation.from_quat(one[:, 0]), Rotation.from_quat(two[:, 0])
     expected = start * Rotation.from_rotvec((start.inv() * stop).as_rotvec() / 2)
     assert (half.inv() * expected).magnitude().max() < 1e-9
@@ -82,8 +97,8 @@ def test_smoothing_and_spreading_are_scipys_filters(reach):
     values = np.maximum(rng.normal(size=60) - 1.0, 0.0)
     envelope = maximum_filter1d(values, 2 * reach + 1, mode="nearest")
     expected = gaussian_filter1d(envelope, reach / 2, mode="nearest", radius=reach)
-    np.testing.assert_allclose(spread(values, reach), expected, atol=1e-12)
-    assert not spread(np.zeros(7), reach).any()
+    np.testing.assert_allclose(smooth_envelope(values, reach), expected, atol=1e-12)
+    assert not smooth_envelope(np.zeros(7), reach).any()
 
 
 @settings(max_examples=20, deadline=None)
@@ -97,7 +112,7 @@ def test_speeds_and_lowest_feet_are_numpys(frames, fps):
     floor = np.percentile(joints[..., 1].min(axis=1), 5)
     sure = np.abs(joints[..., 1] - floor - 0.05) > 1e-9
     expected = joints[..., 1] < floor + 0.05
-    np.testing.assert_array_equal(low(joints)[sure], expected[sure])
+    np.testing.assert_array_equal(near_ground(joints)[sure], expected[sure])
 
 
 def test_a_held_foot_takes_the_mean_turn_and_lets_go_smoothly():
@@ -107,7 +122,7 @@ def test_a_held_foot_takes_the_mean_turn_and_lets_go_smoothly():
     turns[:, LEG[2]] = turns[:, LEG[3]] = (base * wobble).as_quat()
     before, stands = turns.copy(), np.zeros(30, dtype=bool)
     stands[10:20] = True
-    hold_turns(turns, LEG[2], LEG[3], stands, 4.0)
+    hold_rotations(turns, LEG[2], LEG[3], stands, 4.0)
     mean = Rotation.from_quat(before[10:20, LEG[2]]).mean()
     for joint in LEG[2:]:
         held = Rotation.from_quat(turns[10:20, joint])
@@ -123,7 +138,7 @@ def test_a_held_place_is_the_median_and_a_sliding_one_is_left():
     track[25:35, 0] += np.linspace(0, 0.5, 10)
     before, bears = track.copy(), np.zeros(40, dtype=bool)
     bears[5:15] = bears[25:35] = True
-    hold_places(track, track.copy(), bears, 3.0)
+    hold_positions(track, track.copy(), bears, 3.0)
     middle = np.median(before[5:15, [0, 2]], axis=0)
     np.testing.assert_allclose(track[5:15][:, [0, 2]], np.tile(middle, (10, 1)), atol=1e-12)
     np.testing.assert_array_equal(track[18:], before[18:])
@@ -131,7 +146,9 @@ def test_a_held_place_is_the_median_and_a_sliding_one_is_left():
 
 
 def test_bridged_legs_go_along_the_arc_between_their_neighbours():
-    turns = from_matrices(global_rotations(some_turns(7, 12, 0.5).as_rotvec().reshape(12, 72)))
+    turns = matrices_to_quaternions(
+        global_rotations(some_turns(7, 12, 0.5).as_rotvec().reshape(12, 72))
+    )
     bad = np.zeros(12, dtype=bool)
     bad[4:8] = bad[0] = True
     before = turns.copy()
@@ -155,10 +172,10 @@ def test_captures_are_the_forward_kinematics_of_the_bones():
     for j, name in enumerate(JOINT_NAMES):
         if len(BONES[name]) == 1:
             expected = rotations[:, skeleton.index[BONES[name][0]]]
-            np.testing.assert_allclose(capture.turned[:, j], expected, atol=1e-9)
+            np.testing.assert_allclose(capture.rotation_matrices[:, j], expected, atol=1e-9)
     for joint, bone in ENDS.items():
         expected = ends[:, skeleton.index[bone]]
-        np.testing.assert_allclose(capture.places[joint], expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(capture.joints[joint], expected, rtol=1e-9, atol=1e-9)
 
 
 def test_foot_heights_are_the_lowest_skinned_points(body):

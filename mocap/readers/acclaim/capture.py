@@ -1,8 +1,7 @@
 """Captures of Acclaim motions: forward kinematics of CMU's bones, compiled.
 
-The same turns and places as ``mocap.retargeting.skeleton.forward_kinematics`` gives, of those
-bones only that a
-capture asks for, and many times faster.
+The same rotations and joints as `mocap.retargeting.skeleton.forward_kinematics` gives, of those bones
+only that a capture needs, and many times faster.
 """
 
 from __future__ import annotations
@@ -41,11 +40,12 @@ _COSINE = tuple((-1) ** k / math.factorial(2 * k) for k in range(8, -1, -1))
 class _Chain:
     """A skeleton's B bones that a capture needs, parents first, and where its joints are among them.
 
-    before, after: (1, B, 4) turns into a bone's own frame from its parent's, and back out to the rest
-    pose. steps: (B, 3, 2) column and axis of its angles, the last applied first; column -1 for none.
-    reach: (B, 3) metres to its end, in its own frame. shift: (3,) columns of the root's position.
+    parents: (B,) indices, -1 for the root. before, after: (1, B, 4) unit quaternions, rotations into a
+    bone's own frame from its parent's, and back out to the rest pose. steps: (B, 3, 2) column and axis
+    of its angles, the last applied first; column -1 for none. reach: (B, 3) metres to its end, in its
+    own frame. shift: (3,) columns of the root's position. position: (3,) metres, the root at rest.
     first, second: (24,) the bones that move SMPL's joints, -1 where there is no second. ends: (P,) the
-    bones at whose ends the places are.
+    bones at whose ends the capture's joints are. rest_directions, leg_length, notes: the capture's.
     """
 
     parents: np.ndarray
@@ -58,15 +58,20 @@ class _Chain:
     first: np.ndarray
     second: np.ndarray
     ends: np.ndarray
-    rest: Mapping[str, np.ndarray]
+    rest_directions: Mapping[str, np.ndarray]
     leg_length: float
     notes: tuple[str, ...]
 
 
 def acclaim_capture(skeleton: Skeleton, frames: np.ndarray) -> Capture:
-    """The capture in Acclaim ``frames`` (T, C) of ``skeleton.channels``.
+    """The capture in the frames of an Acclaim motion.
 
-    Raises BadInput when the skeleton lacks a bone of CMU's.
+    Args:
+        skeleton: With the bones of CMU's skeletons, by name.
+        frames: (T, C) radians and metres, in the columns `skeleton.channels`.
+
+    Raises:
+        BadInput: Where the skeleton lacks a bone of CMU's.
     """
     chain = _chain(skeleton)
     turns, joints = _perform(
@@ -83,7 +88,7 @@ def acclaim_capture(skeleton: Skeleton, frames: np.ndarray) -> Capture:
         chain.ends,
     )
     by_joint = {joint: joints[:, i] for i, joint in enumerate(ENDS)}
-    return Capture(turns, chain.rest, by_joint, chain.leg_length, chain.notes)
+    return Capture(turns, chain.rest_directions, by_joint, chain.leg_length, chain.notes)
 
 
 @lru_cache(maxsize=16)
@@ -96,10 +101,10 @@ def _chain(skeleton: Skeleton) -> _Chain:
         )
     needed = {0}
     for name in CMU_BONES:
-        bone = skeleton.index[name]
-        while bone not in needed:
-            needed.add(bone)
-            bone = skeleton.parents[bone]
+        index = skeleton.index[name]
+        while index not in needed:
+            needed.add(index)
+            index = skeleton.parents[index]
     chosen = sorted(needed)
     chain_index = {bone: i for i, bone in enumerate(chosen)}
     frames = [
@@ -110,7 +115,8 @@ def _chain(skeleton: Skeleton) -> _Chain:
     before = [frames[p].T @ frame if p >= 0 else frame for p, frame in zip(parents, frames)]
     steps = np.full((len(chosen), 3, 2), -1)
     reach = np.zeros((len(chosen), 3))
-    for i, bone in enumerate(skeleton.bones[j] for j in chosen):
+    for i, chosen_bone in enumerate(chosen):
+        bone = skeleton.bones[chosen_bone]
         reach[i] = frames[i].T @ (np.array(bone.direction) * bone.length)
         for step, letter in enumerate(reversed(bone.axis_order.lower())):
             column = skeleton.columns.get((bone.name, f"r{letter}"), -1)
@@ -140,7 +146,7 @@ def _chain(skeleton: Skeleton) -> _Chain:
             ]
         ),
         ends=np.array([chain_index[skeleton.index[bone]] for bone in ENDS.values()]),
-        rest=rest_directions,
+        rest_directions=rest_directions,
         leg_length=leg_length,
         notes=notes if moved else (),
     )
@@ -148,7 +154,7 @@ def _chain(skeleton: Skeleton) -> _Chain:
 
 @numba.njit(**INLINED)
 def _half_turn(angle):
-    """Sine and cosine of half an angle. No branches, so that a row of angles is worked on abreast."""
+    """Sine and cosine of half an angle, without branches, so that rows of angles are vectorized."""
     quarter = math.floor(angle * (1 / math.pi) + 0.5)
     r = angle / 2 - quarter * _RIGHT_ANGLE - quarter * _RIGHT_ANGLE_REST
     squared = r * r
@@ -168,7 +174,7 @@ def _half_turn(angle):
 
 @numba.njit(**INLINED)
 def _turn_about(q, axis, s, c):
-    """``q`` after a turn about a coordinate axis by twice the angle of sine ``s`` and cosine ``c``."""
+    """`q` rotated about a coordinate axis by twice the angle of sine `s` and cosine `c`."""
     x, y, z, w = q
     if axis == 0:
         return x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s

@@ -11,8 +11,8 @@ from mocap.bodies.free_body import (
     joint_of_bone,
     load_free_body,
     sample_adults,
-    settled_diagonals,
     shortest_rotation,
+    stable_diagonals,
     t_pose_of,
 )
 from mocap.bodies.loading import heights
@@ -250,10 +250,10 @@ def test_equal_to_annys_own_forward_pass_over_the_population(anny, gender, mean,
 @pytest.mark.slow
 def test_merging_annys_bones_loses_nothing_in_the_t_pose(anny):
     """Our 24 merged joints and Anny's own 163 bones, no shape reduction: to a tenth of a millimetre."""
-    from mocap.bodies.free_body import _at_rest, _t_posed, merged_weights
+    from mocap.bodies.free_body import _rest_shapes, _t_posed, merged_weights
 
     phenotypes = sample_adults(anny, 4, seed=3)
-    vertices, heads, _ = _at_rest(anny, phenotypes)
+    vertices, heads, _ = _rest_shapes(anny, phenotypes)
     _, rotations = t_pose_of(anny, phenotypes)
     ours, joints = _t_posed(vertices, heads, rotations, merged_weights(anny))
     theirs = annys_t_posed(anny, "neutral", count=4, seed=3)
@@ -292,7 +292,7 @@ def test_quads_as_good_as_square_are_split_alike_whatever_the_last_bit():
     along_ac = np.array([[0, 1, 2], [2, 3, 0]])
     along_bd = np.array([[0, 1, 3], [3, 1, 2]])
     faces = np.concatenate([along_ac, along_bd + 4, along_ac + 8]).astype(np.int32)
-    settled, uv = settled_diagonals(vertices, faces, faces + 100)
+    stable, uv = stable_diagonals(vertices, faces, faces + 100)
     expected = np.concatenate([along_bd, along_bd + 4, along_ac + 8])
-    np.testing.assert_array_equal(settled, expected)
+    np.testing.assert_array_equal(stable, expected)
     np.testing.assert_array_equal(uv, expected + 100)

@@ -14,9 +14,9 @@ from mocap.readers.acclaim.capture import acclaim_capture
 from mocap.retargeting.ground import (
     bent_leg,
     chain_joints,
+    fit_to_ground,
     foot_heights,
     global_rotations,
-    settle,
     soles_of,
     standing_feet,
 )
@@ -241,12 +241,12 @@ def test_settling_puts_tall_and_short_people_on_the_floor(shared_data, body):
     skeleton, frames = captured(shared_data, "35_01")
     pose, translation = retarget(acclaim_capture(skeleton, frames), body, fps=FPS)
     np.testing.assert_allclose(
-        settle(pose, translation, body, np.zeros(10)), translation, atol=1e-5
+        fit_to_ground(pose, translation, body, np.zeros(10)), translation, atol=1e-5
     )
     for beta in (-2.0, 2.0):
         betas = np.zeros(10)
         betas[0] = beta
-        moved = settle(pose, translation, body, betas)
+        moved = fit_to_ground(pose, translation, body, betas)
         vertices, _ = skin(Skinning(body), pose=pose[::20], betas=betas, translation=moved[::20])
         lowest = vertices[..., 1].min(axis=1)
         assert np.abs(np.median(lowest)) < 0.01 and lowest.min() > -0.04
