@@ -12,13 +12,14 @@ from mocap.bodies.loading import BodySource
 from mocap.bodies.skinning import Skinning
 from mocap.library.motion_library import MotionEntry, load_motion
 from synth.clips.clip_info import planned_clip
-from synth.films.clip_renderer import StudioSettings
+from synth.films.clip_renderer import RenderSettings
 from synth.films.inputs import FilmInputs, open_inputs
 from synth.plans.plan import make_plan
 from synth.plans.plan_row import PlanRow
 from synth.plans.preset import read_preset
 from synth.scene.blender_materials import irradiance_form
-from synth.scene.light import SphericalHarmonics, light_of
+from synth.scene.lights.registry import light_from_fields
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, skin_clip
 from synth.standins.motions import write_motions
 from synth.standins.wardrobe import paint_outfit
@@ -42,7 +43,7 @@ class Shot:
     body: Body
     vertices: np.ndarray
     joints: np.ndarray
-    settings: StudioSettings
+    settings: RenderSettings
 
     @property
     def texture(self) -> Path:
@@ -50,7 +51,7 @@ class Shot:
 
     @property
     def light(self) -> SphericalHarmonics:
-        return light_of(self.row.light)
+        return light_from_fields(self.row.light)
 
 
 def make_shot(
@@ -74,7 +75,7 @@ def make_shot(
     vertices, joints = skin_clip(posed_clip, Skinning(body))
     for name in ("partial", "scratch", "out"):
         (folder / name).mkdir()
-    settings = StudioSettings(
+    settings = RenderSettings(
         entries={entry.source_in(inputs.library.folder): entry for entry in named.values()},
         bodies=bodies,
         textures=inputs.textures[""],
@@ -111,7 +112,7 @@ def _row(inputs: FilmInputs, entry: MotionEntry, frames: int) -> PlanRow:
         preset=read_preset("standard", [f"{name}={value}" for name, value in numbers.items()]),
         entries=[entry],
         motion_folder=inputs.library.folder,
-        libraries=inputs.worn,
+        libraries=inputs.texture_entries,
         clips=1,
         stand_in=True,
     ).values()

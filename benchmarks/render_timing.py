@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from render_shot import Shot
 
-from synth.films.clip_renderer import Studio
+from synth.films.clip_renderer import ClipRenderer
 from synth.plans.plan_row import PlanRow
 from synth.scene.blender import FilmScene, import_blender, quiet
 from synth.scene.ground_truth import ground_truth
@@ -148,16 +148,16 @@ def whole_clips(
     plan neighbouring clips are of different ones.
     """
     row, other = rows
-    studio = Studio(shot.settings)
+    renderer = ClipRenderer(shot.settings)
     totals, inside = [], []
     try:
         for _ in range(repeats + 1):
-            studio.film(other, _unheard)
+            renderer.film(other, _unheard)
             clock.take()
-            totals.append(taken(partial(studio.film, row, _unheard)) / row.frames)
+            totals.append(taken(partial(renderer.film, row, _unheard)) / row.frames)
             inside.append(clock.take() / row.frames)
     finally:
-        studio.close()
+        renderer.close()
     return np.array(totals[1:]), np.array(inside[1:])
 
 
@@ -166,15 +166,15 @@ def parts_of_a_clip(shot: Shot, rows: tuple[PlanRow, PlanRow]) -> dict[str, floa
     clip. The profiler itself takes time; the proportions are what counts.
     """
     row, other = rows
-    studio = Studio(shot.settings)
+    renderer = ClipRenderer(shot.settings)
     profile = cProfile.Profile()
     try:
-        studio.film(row, _unheard)
-        studio.film(other, _unheard)
-        profile.runcall(studio.film, row, _unheard)
+        renderer.film(row, _unheard)
+        renderer.film(other, _unheard)
+        profile.runcall(renderer.film, row, _unheard)
     finally:
-        studio.close()
-    home = inspect.getfile(Studio)
+        renderer.close()
+    home = inspect.getfile(ClipRenderer)
     parts: dict[str, float] = {}
     for (file, _, function), (*_, callers) in pstats.Stats(profile).stats.items():
         for (caller, _, _), (*_, cumulative) in callers.items():

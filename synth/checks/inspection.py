@@ -22,14 +22,14 @@ from synth.checks.joint_checks import rotation_figures
 from synth.clips.channel_files import channel_files, read_channels, stored_channels
 from synth.clips.clip import INFO, find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import joint_truth, read_info, row_of, take_of
+from synth.clips.clip_info import joint_truth, read_info, row_of, posed_clip_of
 from synth.clips.video_files import frame_rate, read_video
 from synth.plans.plan_row import PlanRow, read_plan
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
-from synth.scene.take import posed
+from synth.scene.posed_clip import skin_clip
 from synth.workers.pool import Attempt, work_through
-from synth.workers.processes import ProcessCrew
+from synth.workers.processes import ProcessPool
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
 _ROTATION = next(check for check in CHECKS if check.name == "rotation")
@@ -89,7 +89,7 @@ def inspect(
     found: list[Inspection] = []
     with tqdm(total=len(stems), unit="clip", desc="checking") as bar:
 
-        def attempted(attempt: Attempt) -> None:
+        def on_attempt(attempt: Attempt) -> None:
             if attempt.reason is None:
                 found.append(attempt.result)
                 bar.update()
@@ -97,10 +97,10 @@ def inspect(
         settings = InspectionSettings(folder, bodies, backgrounds, bool(rows))
         outcome = work_through(
             [Suspect(stem, rows.get(stem)) for stem in stems],
-            ProcessCrew(open_inspection, settings, hopeless=(BadInput,)),
+            ProcessPool(open_inspection, settings, not_retried=(BadInput,)),
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
-            attempted=attempted,
+            on_attempt=on_attempt,
         )
     found += [Inspection(f.task.stem, None, (f.reason,), ()) for f in outcome.failures]
     if clips is None:
@@ -136,9 +136,9 @@ def inspect_clip(suspect: Suspect, settings: InspectionSettings, bodies: FilmBod
         return Inspection(suspect.stem, verdict, verdict.findings, missing)
     body, skinning = bodies.of_clip(row.gender, info, stem)
     try:
-        take = take_of(info)
+        posed_clip = posed_clip_of(info)
         there = stored_channels(stem)
-        dense = read_channels(stem, frames=len(take))
+        dense = read_channels(stem, frames=len(posed_clip))
     except ValueError as error:
         return Inspection(suspect.stem, None, (_named(error, stem),), missing)
     truth = GroundTruth(**{"parts": None, **joint_truth(info), **dense})
@@ -146,12 +146,12 @@ def inspect_clip(suspect: Suspect, settings: InspectionSettings, bodies: FilmBod
     damage = _published_verdict(stem)
     if suspect.planned is None and settings.planned:
         damage += (f"{stem}: not in the folder's plan.jsonl",)
-    vertices, joints = posed(take, skinning)
+    vertices, joints = skin_clip(posed_clip, skinning)
     again = ground_truth(
         vertices,
         joints,
         body,
-        take.cameras,
+        posed_clip.cameras,
         channels=[*there],
         tracks=row.tracks,
         seed=row.seed,
@@ -159,12 +159,12 @@ def inspect_clip(suspect: Suspect, settings: InspectionSettings, bodies: FilmBod
     plates = None
     if "painted" in row.background or settings.backgrounds is not None:
         try:
-            plates = backdrops(row.background, take.cameras[1:-1], folder=settings.backgrounds)
+            plates = backdrops(row.background, posed_clip.cameras[1:-1], folder=settings.backgrounds)
         except BadInput as error:
             missing += (str(error),)
     evidence = Evidence(
         row=row,
-        take=take,
+        posed_clip=posed_clip,
         truth=truth,
         body=body,
         vertices=vertices,

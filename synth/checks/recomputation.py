@@ -21,13 +21,13 @@ from mocap.errors import BadInput
 from synth.clips.channel_files import channel_files, write_channels
 from synth.clips.clip import find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import read_info, row_of, take_of
+from synth.clips.clip_info import read_info, row_of, posed_clip_of
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, ground_truth
-from synth.scene.take import posed
+from synth.scene.posed_clip import skin_clip
 from synth.workers.pool import Attempt, Failure, work_through
-from synth.workers.processes import ProcessCrew
-from synth.workers.scratch import own_folder
+from synth.workers.processes import ProcessPool
+from synth.workers.scratch import process_folder
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
 
@@ -83,11 +83,11 @@ def recompute(
     target = folder if out is None else Path(out)
     made = already = 0
     with (
-        own_folder(target, ".partial-") as partial,
+        process_folder(target, ".partial-") as partial,
         tqdm(total=len(stems), unit="clip", desc="ground truth") as bar,
     ):
 
-        def attempted(attempt: Attempt) -> None:
+        def on_attempt(attempt: Attempt) -> None:
             nonlocal made, already
             if attempt.reason is None:
                 computed = bool(attempt.result)
@@ -105,10 +105,10 @@ def recompute(
         )
         outcome = work_through(
             stems,
-            ProcessCrew(open_recomputation, settings, hopeless=(BadInput,)),
+            ProcessPool(open_recomputation, settings, not_retried=(BadInput,)),
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
-            attempted=attempted,
+            on_attempt=on_attempt,
         )
     failures = sorted(outcome.failures, key=lambda failure: failure.task)
     for failure in failures:
@@ -141,7 +141,7 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
     info = read_info(source)
     try:
         row = row_of(info)
-        take = take_of(info)
+        posed_clip = posed_clip_of(info)
     except ValueError as error:
         raise BadInput(f"{source}_info.mat: {error}; render the clip again") from error
     layout = settings.layout or row.layout
@@ -155,12 +155,12 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
     if there and not settings.overwrite:
         return False
     body, skinning = bodies.of_clip(row.gender, info, source)
-    vertices, joints = posed(take, skinning)
+    vertices, joints = skin_clip(posed_clip, skinning)
     truth = ground_truth(
         vertices,
         joints,
         body,
-        take.cameras,
+        posed_clip.cameras,
         channels=settings.channels,
         tracks=row.tracks,
         seed=row.seed,

@@ -1,7 +1,7 @@
-"""Where a row of the plan becomes a clip: body, cameras, picture, ground truth, checks, files.
+"""From a row of the plan to a clip: body, cameras, picture, ground truth, checks, files.
 
-A clip is a pure function of its row and of the files that the row names. A studio lives in a worker
-process and keeps what clips share: the bodies, the scene, the last motion.
+A clip is a pure function of its row and of the files that the row names. A renderer lives in a worker
+process and keeps what clips share: the bodies, the engine's renderer, the last motion.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ import torch
 import synth
 from mocap.bodies.body import Body
 from mocap.bodies.loading import BodySource
+from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning
 from mocap.library.motion_library import MotionEntry, load_motion
 from mocap.motion import Motion
@@ -30,24 +31,24 @@ from synth.checks.clip_results import SUFFIX, Verdict, write_verdict
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
 from synth.clips.clip_info import info_fields, planned_clip, write_info
-from synth.films.film_encoder import Reel
+from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import PlanRow
-from synth.scene.blender import FilmScene
+from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import ground_truth
-from synth.scene.light import light_of
-from synth.scene.raster import RasterScene
+from synth.scene.lights.registry import light_from_fields
 from synth.scene.posed_clip import PosedClip, skin_clip
-from synth.workers.pool import uninterrupted
+from synth.scene.renderer import Renderer, RenderHardware
+from synth.workers.pool import Report, uninterrupted
 
 REPORT_EVERY = 10  # frames
 
 
-@dataclass(frozen=True)
-class StudioSettings:
+@dataclass(frozen=True, kw_only=True)
+class RenderSettings:
     """Folders that the rows' paths are relative to, and how to render.
 
-    ``entries`` maps a row's source to its motion. ``partial`` is where clips lie until they are
-    whole, ``scratch`` where Blender writes single frames (memory, best; None: one of its own).
+    `entries` maps a row's source to its motion. `partial` is where clips lie until they are
+    whole, `scratch` where Blender writes single frames (memory, best; None: one of its own).
     """
 
     entries: dict[str, MotionEntry]
@@ -63,9 +64,11 @@ class StudioSettings:
 
 
 @dataclass(frozen=True)
-class Filmed:
-    """What making a clip took: seconds in all and in the renderer, bytes written; and what its checks
-    measured."""
+class RenderedClip:
+    """What making a clip took, and what its checks measured.
+
+    Seconds in all and, of these, in the renderer; bytes written.
+    """
 
     seconds: float
     render_seconds: float
@@ -74,37 +77,50 @@ class Filmed:
 
 
 @contextmanager
-def open_studio(settings: StudioSettings) -> Iterator[Callable]:
-    """A studio for a worker process: gives ``film(row, progress)``."""
+def open_clip_renderer(
+    settings: RenderSettings,
+) -> Iterator[Callable[[PlanRow, Report], RenderedClip]]:
+    """For a worker process: gives the method `ClipRenderer.film`."""
     torch.set_num_threads(1)  # the same bytes however many workers share the machine
-    studio = Studio(settings)
+    renderer = ClipRenderer(settings)
     try:
-        yield studio.film
+        yield renderer.film
     finally:
-        studio.close()
+        renderer.close()
 
 
-class Studio:
+class ClipRenderer:
     """Films one row at a time."""
 
-    def __init__(self, settings: StudioSettings):
+    def __init__(self, settings: RenderSettings):
         self.settings = settings
         self._bodies: dict[str, tuple[Body, Skinning]] = {}
-        self._scene: FilmScene | RasterScene | None = None
-        self._scene_key: tuple | None = None
+        self._engine: Renderer | None = None
+        self._engine_key: tuple[str, int, int, int] | None = None
+        self._engine_mesh: Mesh | None = None
         self._motion: tuple[tuple, Motion] | None = None
 
     def close(self) -> None:
-        if self._scene is not None:
-            self._scene.close()
-            self._scene = None
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
-    def film(self, row: PlanRow, progress: Callable[[int], None]) -> Filmed:
-        """Make and publish the clip of ``row``.
+    def film(self, row: PlanRow, progress: Report) -> RenderedClip:
+        """Render, check and publish the clip of `row`.
 
         Ground truth and encoding go on beside the renderer, which leaves cores idle between its frames.
-        ``progress`` is told of rendered frames. Raises BadInput for input that cannot be used,
-        CheckFailed for a clip that contradicts itself, BlenderError.
+
+        Args:
+            row: a row of the plan, whose motion is among the settings' entries.
+            progress: called with numbers of rendered frames.
+
+        Returns:
+            What it took.
+
+        Raises:
+            BadInput: input that cannot be used.
+            CheckFailed: the clip contradicts itself.
+            BlenderError: the renderer fails.
         """
         began = time.perf_counter()
         settings = self.settings
@@ -114,30 +130,32 @@ class Studio:
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
-            reel = Reel(Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds)
-            scene = self._open_scene(row, body)
-            versions = self._versions(body)
-            with ThreadPoolExecutor(2) as beside:
-                labelled = beside.submit(
-                    _labelled, row, body, posed_clip, vertices, joints, stem, versions
+            encoder = FilmEncoder(
+                Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds
+            )
+            engine = self._open_engine(row, body.mesh)
+            versions = _versions(engine, body)
+            with ThreadPoolExecutor(2) as threads:
+                labelling = threads.submit(
+                    _write_labels, row, body, posed_clip, vertices, joints, stem, versions
                 )
-                developed = beside.submit(reel.develop)
+                encoding = threads.submit(encoder.encode)
 
-                def made(rgba: np.ndarray) -> None:
-                    if developed.done():  # before the last picture: it failed
-                        developed.result()
-                    reel.put(rgba)
+                def encode(rgba: np.ndarray) -> None:
+                    if encoding.done():  # before the last picture: it failed
+                        encoding.result()
+                    encoder.add(rgba)
 
                 try:
-                    drawn, render_seconds = self._render(
-                        scene, row, posed_clip, vertices, joints, made, progress
+                    silhouettes, render_seconds = self._render(
+                        engine, row, posed_clip, vertices, joints, encode, progress
                     )
                 finally:
-                    reel.end()
-                evidence, outcomes = labelled.result()
-                frames, rate = developed.result()
+                    encoder.finish()
+                evidence, outcomes = labelling.result()
+                frames, rate = encoding.result()
             evidence = evidence.with_film(
-                frames=frames, rate=rate, rendered=reel.frames, drawn=drawn
+                frames=frames, rate=rate, rendered=encoder.frames, drawn=silhouettes
             )
             verdict = Verdict(run_checks(evidence, known=outcomes))
             _demand_good(verdict)
@@ -147,7 +165,7 @@ class Studio:
                 publish(folder, settings.out, row)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return Filmed(time.perf_counter() - began, render_seconds, size, verdict.figures)
+        return RenderedClip(time.perf_counter() - began, render_seconds, size, verdict.figures)
 
     def _body(self, gender: str) -> tuple[Body, Skinning]:
         if gender not in self._bodies:
@@ -164,81 +182,80 @@ class Studio:
 
     def _render(
         self,
-        scene: FilmScene | RasterScene,
+        engine: Renderer,
         row: PlanRow,
         posed_clip: PosedClip,
         vertices: np.ndarray,
         joints: np.ndarray,
-        made: Callable[[np.ndarray], None],
-        progress: Callable[[int], None],
+        encode: Callable[[np.ndarray], None],
+        progress: Report,
     ) -> tuple[np.ndarray, float]:
-        """Where the pictures show more body than background, (T,H,W) bool, and seconds spent in the
-        renderer. ``made`` is given each picture's RGBA as it is there."""
+        """Render every frame and give its RGBA to `encode`.
+
+        Returns the silhouettes, (T,H,W) bool, true where a picture shows more body than background,
+        and the seconds spent in the renderer.
+        """
         settings = self.settings
         cameras = posed_clip.cameras[1:-1]
-        scene.dress(settings.textures / row.texture)
-        light = light_of(row.light)
-        if "file" in row.light:
-            light = replace(light, file=str(settings.environments / light.file))
+        engine.set_texture(settings.textures / row.texture)
+        light = light_from_fields(row.light).with_files_in(settings.environments)
         middle = joints[1:-1, 0].mean(axis=0)
-        scene.light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
-        drawn = np.empty((row.frames, row.height, row.width), bool)
+        engine.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
+        silhouettes = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
         for index, camera in enumerate(cameras):
             began = time.perf_counter()
-            scene.look(camera)
-            picture = scene.render(vertices[index + 1], seed=row.seed + index)
+            engine.set_camera(camera)
+            picture = engine.render(vertices[index + 1], seed=row.seed + index)
             spent += time.perf_counter() - began
-            drawn[index] = picture.body > 0.5
-            made(picture.rgba)
+            silhouettes[index] = picture.body > 0.5
+            encode(picture.rgba)
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
-        return drawn, spent
+        return silhouettes, spent
 
-    def _open_scene(self, row: PlanRow, body: Body) -> FilmScene | RasterScene:
-        # Bodies of several genders share a scene where they share faces and UVs.
-        same = self._scene_key is not None and self._scene_key[1] is not None
-        same = same and np.array_equal(self._scene_key[1].faces, body.faces)
-        same = same and np.array_equal(self._scene_key[1].uv_faces, body.uv_faces)
-        wanted = (row.engine, row.width, row.height, row.samples)
-        if self._scene is None or not same or self._scene_key[0] != wanted:
+    def _open_engine(self, row: PlanRow, mesh: Mesh) -> Renderer:
+        """The renderer of a row, opened anew where the last one was of another format or topology."""
+        key = (row.engine, row.height, row.width, row.samples)
+        if self._engine is None or self._engine_key != key or not self._has_topology_of(mesh):
             self.close()
-            shared = {
-                "faces": body.faces,
-                "uv": body.uv,
-                "uv_faces": body.uv_faces,
-                "vertex_count": len(body.template),
-                "width": row.width,
-                "height": row.height,
-                "samples": row.samples,
-            }
-            if row.engine == "raster":
-                self._scene = RasterScene(**shared)
-            else:
-                settings = self.settings
-                self._scene = FilmScene(
-                    **shared,
-                    device=settings.device,
-                    threads=settings.threads,
-                    scratch=settings.scratch,
-                )
-            self._scene_key = (wanted, body)
-        return self._scene
+            settings = self.settings
+            self._engine = ENGINES[row.engine].open(
+                mesh,
+                height=row.height,
+                width=row.width,
+                samples=row.samples,
+                hardware=RenderHardware(
+                    device=settings.device, threads=settings.threads, scratch=settings.scratch
+                ),
+            )
+            self._engine_key, self._engine_mesh = key, mesh
+        return self._engine
 
-    def _versions(self, body: Body) -> dict[str, str]:
-        return {
-            "surrealpp": synth.__version__,
-            "renderer": self._scene.version,
-            "body": body.name,
-            "body_build": body.build,
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        }
+    def _has_topology_of(self, mesh: Mesh) -> bool:
+        """Bodies of several genders share a renderer where they share faces and UVs."""
+        last = self._engine_mesh
+        return (
+            last is not None
+            and np.array_equal(last.faces, mesh.faces)
+            and np.array_equal(last.uv_faces, mesh.uv_faces)
+        )
 
 
-def _labelled(
+def _versions(engine: Renderer, body: Body) -> dict[str, str]:
+    return {
+        "surrealpp": synth.__version__,
+        "renderer": engine.version,
+        "body": body.name,
+        "body_build": body.build,
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _write_labels(
     row: PlanRow,
     body: Body,
     posed_clip: PosedClip,
@@ -247,8 +264,10 @@ def _labelled(
     stem: Path,
     versions: dict[str, str],
 ) -> tuple[Evidence, dict[str, Outcome]]:
-    """Compute and write the ground truth and the information of a clip; the evidence but for the film,
-    and what the checks say of it."""
+    """Compute, check and write the ground truth and the information of a clip.
+
+    Returns the data of the checks, without the film, and what the checks found in it.
+    """
     truth = ground_truth(
         vertices,
         joints,

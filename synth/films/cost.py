@@ -1,5 +1,6 @@
-"""What a plan will take, in hours and gigabytes, from trials of a few frames; and the part of it that
-fits into a given time or room.
+"""What a plan will take, in hours and gigabytes, from trials of a few frames.
+
+And which of its rows fit into a given time or room.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from synth.films.ledger import LedgerLine
 from synth.plans.plan_row import PlanRow
 
 MARGIN = 1.05  # of the room predicted, before a plan is begun
-TRIAL_LENGTHS = (
-    2,
-    6,
-)  # frames: with two lengths, what a clip costs is told from what a frame costs
+TRIAL_LENGTHS = (2, 6)  # frames: two lengths tell what a clip costs from what a frame costs
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one worker: ``startup`` for a fresh process, ``clip`` for each clip and ``frame`` for
-    each frame; the same of ``clip_bytes`` and ``frame_bytes``."""
+    """Seconds of one worker and bytes on disk.
+
+    Seconds are `startup` per fresh process, `clip` per clip and `frame` per frame; bytes are
+    `clip_bytes` per clip and `frame_bytes` per frame.
+    """
 
     startup: float
     clip: float
@@ -37,10 +38,11 @@ class Cost:
     frame_bytes: float
 
     def bytes(self, rows: Iterable[PlanRow]) -> float:
+        """Bytes that the clips of the rows take."""
         return sum(self.clip_bytes + self.frame_bytes * row.frames for row in rows)
 
     def seconds(self, rows: Sequence[PlanRow], *, workers: int, clips_per_process: int) -> float:
-        """Seconds until ``workers`` workers have made the clips."""
+        """Seconds until `workers` workers have made the clips."""
         workers = max(1, min(workers, len(rows)))
         processes = math.ceil(len(rows) / workers / clips_per_process)
         work = sum(self.clip + self.frame * row.frames for row in rows)
@@ -58,8 +60,8 @@ def cost_of(trials: Sequence[Trial]) -> Cost:
             if t.frames[1] > t.frames[0]
         ]
         slope = float(np.mean(slopes)) if slopes else 0.0
-        rest = [max(0.0, v[0] - slope * t.frames[0]) for t, v in zip(trials, values)]
-        return float(np.mean(rest)), slope
+        constants = [max(0.0, v[0] - slope * t.frames[0]) for t, v in zip(trials, values)]
+        return float(np.mean(constants)), slope
 
     clip, frame = line([t.seconds for t in trials])
     clip_bytes, frame_bytes = line([t.bytes for t in trials])
@@ -74,14 +76,14 @@ def cost_of(trials: Sequence[Trial]) -> Cost:
 
 
 def trial_rows(rows: Sequence[PlanRow], count: int) -> list[tuple[PlanRow, PlanRow]]:
-    """``count`` rows (or all, where they are fewer) spread over a plan, each with another row."""
+    """`count` rows (or all, where they are fewer) spread over a plan, each with another row."""
     count = min(count, len(rows))
     chosen = [rows[int((k + 0.5) * len(rows) / count)] for k in range(count)]
     return [(row, chosen[k - 1]) for k, row in enumerate(chosen)]
 
 
 def ledger_bytes(lines: Iterable[LedgerLine], rows: Sequence[PlanRow]) -> float | None:
-    """Bytes that ``rows`` will take, from what the plan's clips of the ledger took; None without any.
+    """Bytes that `rows` will take, from what the plan's clips of the ledger took; None without any.
 
     Lines of clips that the plan does not have tell nothing of it.
     """
@@ -102,15 +104,15 @@ def stratified(rows: Sequence[PlanRow]) -> list[PlanRow]:
     strata: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         strata[row.split, row.category].append(index)
-    place = {
+    position = {
         index: ((k + 0.5) / len(members), index)
         for members in strata.values()
         for k, index in enumerate(members)
     }
-    return [rows[index] for index in sorted(place, key=place.__getitem__)]
+    return [rows[index] for index in sorted(position, key=position.__getitem__)]
 
 
-def part_that_fits(
+def rows_that_fit(
     rows: Sequence[PlanRow],
     cost: Cost,
     *,
@@ -119,14 +121,14 @@ def part_that_fits(
     seconds: float | None = None,
     room: float | None = None,
 ) -> list[PlanRow]:
-    """The longest beginning of ``rows`` that is predicted to take at most ``seconds`` and bytes."""
+    """The longest beginning of `rows` that is predicted to take at most `seconds` and bytes."""
 
     def fits(count: int) -> bool:
-        part = rows[:count]
+        beginning = rows[:count]
         in_time = seconds is None or seconds >= cost.seconds(
-            part, workers=workers, clips_per_process=clips_per_process
+            beginning, workers=workers, clips_per_process=clips_per_process
         )
-        return in_time and (room is None or cost.bytes(part) <= room)
+        return in_time and (room is None or cost.bytes(beginning) <= room)
 
     low, high = 0, len(rows)
     while low < high:  # more rows never cost less
@@ -144,7 +146,7 @@ def parse_duration(text: str) -> float:
     return total
 
 
-def spoken_duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Seconds as "3.2 hours", "12 minutes" or "40 seconds"."""
     if seconds >= 5400:
         return f"{seconds / 3600:,.1f} hours"

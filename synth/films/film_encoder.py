@@ -15,37 +15,42 @@ from synth.scene.picture import composite
 from synth.scene.posed_clip import PosedClip
 
 
-class Reel:
-    """Pictures go in on one thread (``put`` for each, then ``end``) and are developed on another.
+class FilmEncoder:
+    """Pictures go in on one thread (`add` for each, then `finish`) and are encoded on another.
 
-    ``path`` is the film's, ``backgrounds`` where photographs lie. ``frames`` (T,H,W,3) RGB uint8 are the
+    `path` is the film's, `backgrounds` where photographs lie. `frames` (T,H,W,3) RGB uint8 are the
     pictures before their backgrounds, as they are encoded.
     """
 
-    def __init__(self, path: Path, row: PlanRow, posed_clip: PosedClip, *, backgrounds: Path | None):
+    def __init__(
+        self, path: Path, row: PlanRow, posed_clip: PosedClip, *, backgrounds: Path | None
+    ):
         self._path, self._row, self._backgrounds = path, row, backgrounds
         self._cameras = posed_clip.cameras[1:-1]
-        self._waiting: SimpleQueue[np.ndarray | None] = SimpleQueue()
+        self._queue: SimpleQueue[np.ndarray | None] = SimpleQueue()
         self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
 
-    def put(self, rgba: np.ndarray) -> None:
-        """The next picture, (H,W,4) as in ``synth.scene.picture.Picture``."""
-        self._waiting.put(rgba)
+    def add(self, rgba: np.ndarray) -> None:
+        """The next picture, (H,W,4) as in `synth.scene.picture.Picture`."""
+        self._queue.put(rgba)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """There are no more pictures."""
-        self._waiting.put(None)
+        self._queue.put(None)
 
-    def develop(self) -> tuple[np.ndarray, float]:
-        """Write the film and read it back: frames (T,H,W,3) uint8 and frames a second, as whoever plays
-        it gets them. Raises BadInput for a background that cannot be read."""
+    def encode(self) -> tuple[np.ndarray, float]:
+        """Write the film and read it back.
+
+        Returns frames (T,H,W,3) uint8 and frames per second, as whoever plays it gets them. Raises
+        BadInput for a background that cannot be read.
+        """
         write_video(self._path, self._composed(), self._row.fps)
         return read_video(self._path), frame_rate(self._path)
 
     def _composed(self) -> Iterator[np.ndarray]:
-        behind = backdrops(self._row.background, self._cameras, folder=self._backgrounds)
-        for frame, plate in zip(self.frames, behind):
-            rgba = self._waiting.get()
+        plates = backdrops(self._row.background, self._cameras, folder=self._backgrounds)
+        for frame, plate in zip(self.frames, plates):
+            rgba = self._queue.get()
             if rgba is None:  # the renderer has given up
                 return
             frame[:] = composite(rgba, plate)

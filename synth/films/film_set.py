@@ -1,8 +1,7 @@
-"""The folder of a film set: its plan, its conventions and its index, also when several runs (shards,
-machines) write into it at once.
+"""The folder of a film set: its plan, its conventions and its index.
 
-The clips in the folder are the truth. plan.jsonl and clips.jsonl are written whole, by every run, at
-its beginning and at its end.
+Several runs (shards, machines) may write into it at once. The clips in the folder are the truth.
+plan.jsonl and clips.jsonl are written whole, by every run, at its beginning and at its end.
 """
 
 from __future__ import annotations
@@ -16,16 +15,18 @@ from synth.plans.plan_row import PlanRow, read_plan, write_plan
 
 
 def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
-    """Write plan.jsonl (``rows``, behind them those of an earlier plan whose clips are there) and
-    conventions.json. What stands there already is not written again: a full disk would refuse it.
+    """Write plan.jsonl and conventions.json.
 
-    Raises BadInput where a clip in ``out`` was made from another row than the plan's.
+    The plan holds `rows` and, behind them, those of an earlier plan whose clips exist. What is written
+    already is not written again: a full disk would refuse it.
+
+    Raises BadInput where a clip in `out` was made from another row than the plan's.
     """
     before = _earlier(out)
     for row in rows:
         # A row that is in the folder's plan already was compared with its clip when it got there.
-        found = row if before.get(row.stem) == row else published_row(out, row)
-        if found is not None and found != row:
+        earlier = row if before.get(row.stem) == row else published_row(out, row)
+        if earlier is not None and earlier != row:
             raise BadInput(
                 f"{out / row.stem}.mp4 was made from another plan (other textures, settings or seed); "
                 "choose another --out, or remove the films there"
@@ -43,15 +44,15 @@ def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     written, so none leaves behind an index that is older than a clip another had published by then.
     Raises BadInput where a run with other rows for the same clips wrote into the folder meanwhile.
     """
-    found = _earlier(out)
+    current = _earlier(out)
     for row in rows:
-        if found.get(row.stem, row) != row:
+        if current.get(row.stem, row) != row:
             raise BadInput(
                 f"{out}: a run with another plan (other textures, settings or seed) wrote into this "
                 f"folder meanwhile, as clip {row.stem} shows; give each plan a folder of its own"
             )
-    joined = _joined(out, rows, found)
-    if {row.stem for row in joined} != set(found):
+    joined = _joined(out, rows, current)
+    if {row.stem for row in joined} != set(current):
         write_plan(out / "plan.jsonl", joined)
     published = -1
     while published != (now := sum(is_published(out, row) for row in joined)):
@@ -65,5 +66,5 @@ def _earlier(out: Path) -> dict[str, PlanRow]:
 
 def _joined(out: Path, rows: Sequence[PlanRow], before: dict[str, PlanRow]) -> list[PlanRow]:
     stems = {row.stem for row in rows}
-    more = [row for row in before.values() if row.stem not in stems]
-    return [*rows, *(row for row in more if is_published(out, row))]
+    remaining = [row for row in before.values() if row.stem not in stems]
+    return [*rows, *(row for row in remaining if is_published(out, row))]

@@ -1,4 +1,4 @@
-"""The studios that crews enter: one that films, and one that measures what filming costs."""
+"""What worker processes do: film clips, or measure what filming costs."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any
 
 from mocap.errors import BadInput
 from synth.checks.clip_checks import CheckFailed
-from synth.films.clip_renderer import Filmed, StudioSettings, open_studio
+from synth.films.clip_renderer import RenderedClip, RenderSettings, open_clip_renderer
+from synth.films.disk import no_room
 from synth.films.inputs import FilmInputs
 from synth.plans.plan_row import PlanRow
 from synth.scene.blender import require_device
-from synth.workers.disk import no_room
-from synth.workers.pool import StopWork
-from synth.workers.scratch import frame_folder
+from synth.workers.pool import Report, StopWork
+from synth.workers.scratch import memory_folder
 
 CLIPS_PER_PROCESS = 25
-HOPELESS = (BadInput, CheckFailed)  # no second try would help
+NOT_RETRIED = (BadInput, CheckFailed)  # no second try would help
 
 
-def studio_settings(
+def render_settings(
     inputs: FilmInputs, *, out: Path, partial: Path, device: str, threads: int
-) -> StudioSettings:
+) -> RenderSettings:
     """What a worker needs to know; paths are whole, since it may work in another folder."""
     library = inputs.library
     (textures,) = inputs.textures.values()
     bodies = inputs.bodies
-    return StudioSettings(
+    return RenderSettings(
         entries={
             entry.source_in(library.folder): replace(
                 entry,
@@ -56,26 +56,28 @@ def studio_settings(
 
 
 @contextmanager
-def open_device_probe(device: str) -> Iterator[Callable]:
-    """A studio that cannot be entered without the device."""
+def open_device_probe(device: str) -> Iterator[Callable[[str, Report], None]]:
+    """A worker that cannot be opened without the device."""
     require_device(device)
     yield lambda task, progress: None
 
 
 @contextmanager
-def open_film_studio(settings: StudioSettings) -> Iterator[Callable]:
-    """A studio with a folder for single frames of its own process; a full disk stops all work.
+def open_film_worker(
+    settings: RenderSettings,
+) -> Iterator[Callable[[PlanRow, Report], RenderedClip]]:
+    """A worker that films, with a folder for single frames; a full disk stops all work.
 
     Raises BadInput where the device asked for is not on this machine.
     """
     if settings.device != "cpu":
         require_device(settings.device)
     with (
-        frame_folder() as scratch,
-        open_studio(replace(settings, scratch=scratch)) as film,
+        memory_folder() as scratch,
+        open_clip_renderer(replace(settings, scratch=scratch)) as film,
     ):
 
-        def film_with_room(row: PlanRow, progress: Callable[[int], None]) -> Filmed:
+        def film_with_room(row: PlanRow, progress: Report) -> RenderedClip:
             try:
                 return film(row, progress)
             except Exception as error:
@@ -89,10 +91,11 @@ def open_film_studio(settings: StudioSettings) -> Iterator[Callable]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a clip took that was cut to a few frames: ``load`` seconds to load its motion, and the
-    seconds, those of them in the renderer, and bytes of its first ``frames[k]`` frames.
+    """What a clip took that was cut to a few frames.
 
-    ``startup``: seconds from the start of the process to its being ready, None for later clips of it.
+    `load` seconds to load its motion; `seconds`, those of them in the renderer, and `bytes` of its
+    first `frames[k]` frames. `startup`: seconds from the start of the process until it was ready, None
+    for later clips of it.
     """
 
     frames: tuple[int, int]
@@ -103,23 +106,28 @@ class Trial:
     startup: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialSettings:
-    """``studio`` films into a folder that is thrown away; ``lengths`` are the frames of the cut clips.
-    ``began`` is when the processes are started (``time.time``)."""
+    """How trials are filmed.
 
-    studio: StudioSettings
+    `render` films into a folder that is thrown away; `lengths` are the frames of the cut clips. `began`
+    is when the processes are started (`time.time`).
+    """
+
+    render: RenderSettings
     lengths: tuple[int, int]
     began: float
 
 
 @contextmanager
-def open_trial_studio(settings: TrialSettings) -> Iterator[Callable]:
-    """Gives ``work((row, other row), progress)``, which returns the Trial of the first row."""
-    with open_film_studio(settings.studio) as film:
+def open_trial_worker(
+    settings: TrialSettings,
+) -> Iterator[Callable[[tuple[PlanRow, PlanRow], Report], Trial]]:
+    """For a worker process: gives `work((row, other row), progress)`, the Trial of the first row."""
+    with open_film_worker(settings.render) as film:
         ready = False
 
-        def work(rows: tuple[PlanRow, PlanRow], progress: Callable[[int], None]) -> Trial:
+        def work(rows: tuple[PlanRow, PlanRow], progress: Report) -> Trial:
             nonlocal ready
             row, other = rows
             short, long = (min(length, row.frames) for length in settings.lengths)

@@ -19,17 +19,18 @@ from textures.library import TextureEntry, read_library, read_texture
 ENVIRONMENT_SUFFIXES = (".hdr", ".exr")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FilmInputs:
     """The folders of a film set and what was found in them; paths in rows are relative to these.
 
-    ``left_out``: one line for each thing that cannot be used.
+    `textures` are the folders of the texture libraries by name, `texture_entries` what they hold.
+    `left_out`: one line for each thing that cannot be used.
     """
 
     bodies: BodySource
     library: MotionLibrary
     textures: Mapping[str, Path]
-    worn: Mapping[str, Sequence[TextureEntry]]
+    texture_entries: Mapping[str, Sequence[TextureEntry]]
     backgrounds: Path | None
     photographs: tuple[str, ...]
     environments_folder: Path | None
@@ -53,7 +54,7 @@ def open_inputs(
     bodies: BodySource | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> FilmInputs:
-    """Open everything. ``textures`` maps a library's name to its folder.
+    """Open everything. `textures` maps a library's name to its folder.
 
     What cannot be used is reported in one line and left out. Raises BadInput for folders without any
     usable motion, texture, photograph or environment, and for textures of another UV layout.
@@ -69,16 +70,18 @@ def open_inputs(
     library = open_motion_library(motions)
     for _, reason in library.skipped:
         leave_out(reason)
-    worn = {name: _readable(folder, body, leave_out) for name, folder in textures.items()}
+    texture_entries = {
+        name: _readable(folder, body, leave_out) for name, folder in textures.items()
+    }
     photographs: tuple[str, ...] = ()
     if backgrounds is not None:
-        found = open_photographs(Path(backgrounds), leave_out)
-        photographs = tuple(path.relative_to(backgrounds).as_posix() for path in found.paths)
+        opened = open_photographs(Path(backgrounds), leave_out)
+        photographs = tuple(path.relative_to(backgrounds).as_posix() for path in opened.paths)
     return FilmInputs(
         bodies=bodies,
         library=library,
         textures={name: Path(folder) for name, folder in textures.items()},
-        worn=worn,
+        texture_entries=texture_entries,
         backgrounds=backgrounds and Path(backgrounds),
         photographs=photographs,
         environments_folder=environments and Path(environments),
@@ -108,27 +111,29 @@ def _environments(folder: Path | None) -> tuple[str, ...]:
     if folder is None:
         return ()
     folder = Path(folder)
-    found = sorted(
+    environments = sorted(
         path.relative_to(folder).as_posix()
         for path in (folder.rglob("*") if folder.is_dir() else ())
         if path.suffix.lower() in ENVIRONMENT_SUFFIXES and path.is_file()
     )
-    if not found:
+    if not environments:
         raise BadInput(f"{folder}: no environment found, expected .hdr or .exr files in it")
-    return tuple(found)
+    return tuple(environments)
 
 
 def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
-    """Raises BadInput for a plan whose rows name a motion, texture, photograph or environment that is
-    not in the folders given, or a texture of another UV layout.
+    """Raises BadInput for rows that name what the inputs do not hold.
+
+    That is a motion, texture, photograph or environment that is not in the folders, or a texture of
+    another UV layout.
     """
     for gender in sorted({row.gender for row in rows}):
         inputs.bodies.load(gender)  # built once, here, rather than by every worker
     folder = inputs.library.folder
     sources = {entry.source_in(folder) for entry in inputs.library.entries}
     (textures,) = inputs.textures.values()
-    (worn,) = inputs.worn.values()
-    layouts = {entry.file: entry.uv_layout for entry in worn}
+    (texture_entries,) = inputs.texture_entries.values()
+    layouts = {entry.file: entry.uv_layout for entry in texture_entries}
     photographs, environments = set(inputs.photographs), set(inputs.environments)
     for row in rows:
         if row.source not in sources:

@@ -1,8 +1,8 @@
 """The ledger of a film set: one line for each try at a clip, what came of it and what it took.
 
-It lies in ``ledger/`` of the film folder, one file for each machine and shard, so that runs which
-write at once never share one. It is a record, not the truth: a clip is there when its ``_info.mat`` is
-(``synth.clips.clip.is_published``). A run that is killed between a clip's publishing and its line leaves
+It lies in `ledger/` of the film folder, one file for each machine and shard, so that runs which
+write at once never share one. It is a record, not the truth: a clip is there when its `_info.mat` is
+(`synth.clips.clip.is_published`). A run that is killed between a clip's publishing and its line leaves
 the clip without a line.
 """
 
@@ -21,9 +21,11 @@ FOLDER = "ledger"
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """``state`` "done" or "failed", by the ``attempt``-th try (from 1) of its run; ``reason`` is why it
-    failed. ``seconds`` it took (a failed one: from giving it out), ``render_seconds`` of them in the
-    renderer, ``bytes`` on disk. ``worker`` is "host:pid", ``time`` the end in UTC.
+    """One attempt at a clip.
+
+    `state` is "done" or "failed", at the `attempt`-th try (from 1) of its run; `reason` is why it
+    failed. `seconds` it took (a failed one: from its submission), `render_seconds` of them in the
+    renderer, `bytes` on disk. `worker` is "host:pid", `time` the end in UTC.
     """
 
     stem: str
@@ -42,8 +44,8 @@ class Ledger:
     """The file that one run appends to."""
 
     def __init__(self, out: Path, *, shard: tuple[int, int] | None = None):
-        own = f"-{shard[0]}of{shard[1]}" if shard else ""
-        self.path = out / FOLDER / f"{socket.gethostname()}{own}.jsonl"
+        suffix = f"-{shard[0]}of{shard[1]}" if shard else ""
+        self.path = out / FOLDER / f"{socket.gethostname()}{suffix}.jsonl"
 
     def append(self, line: LedgerLine) -> None:
         """Write a line whole, in a single write."""

@@ -9,29 +9,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap.errors import BadInput
-from synth.films.cost import MARGIN, TRIAL_LENGTHS, Cost, cost_of, spoken_duration, trial_rows
+from synth.films.cost import MARGIN, TRIAL_LENGTHS, Cost, cost_of, duration_text, trial_rows
+from synth.films.disk import existing_parent, free_bytes, gigabytes
 from synth.films.film_workers import (
     CLIPS_PER_PROCESS,
-    HOPELESS,
+    NOT_RETRIED,
     Trial,
     TrialSettings,
-    open_trial_studio,
-    studio_settings,
+    open_trial_worker,
+    render_settings,
 )
 from synth.films.inputs import FilmInputs
-from synth.films.run_options import Machines, Running
+from synth.films.run_options import Machines, RunOptions
 from synth.plans.plan_row import PlanRow
-from synth.workers.disk import existing_parent, free_bytes, gigabytes
 from synth.workers.pool import Attempt, work_through
-from synth.workers.scratch import own_folder
+from synth.workers.scratch import process_folder
 
-LEAST_TRIALS = 3
+MIN_TRIALS = 3
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """``clips`` (``frames`` in all) will take ``seconds`` with ``workers`` workers and ``bytes``, for
-    which the disk has ``free``. ``cost`` was measured on ``trials`` clips."""
+    """What the clips that are still to be made will take.
+
+    `clips` (`frames` in all) take `seconds` with `workers` workers, and `bytes`, for which the disk has
+    `free`. `cost` was measured on `trials` clips.
+    """
 
     clips: int
     frames: int
@@ -47,7 +50,7 @@ class Prediction:
         short, long = TRIAL_LENGTHS
         return (
             f"{self.clips:,} clips to make ({self.frames:,} frames): about "
-            f"{spoken_duration(self.seconds)} with {workers}, and {gigabytes(self.bytes)}, of "
+            f"{duration_text(self.seconds)} with {workers}, and {gigabytes(self.bytes)}, of "
             f"{gigabytes(self.free)} free\nmeasured on {short} and {long} frames of {self.trials} clips: "
             f"{self.cost.startup:.1f} s a process, {self.cost.clip:.2f} s a clip, "
             f"{self.cost.frame:.3f} s and {self.cost.frame_bytes / 1000:.1f} kB a frame"
@@ -58,11 +61,11 @@ def predict(
     waiting: Sequence[PlanRow],
     inputs: FilmInputs,
     out: Path,
-    running: Running,
+    options: RunOptions,
     machines: Machines,
     workers: int,
 ) -> Prediction:
-    """What ``waiting`` will take with ``workers`` workers.
+    """What `waiting` will take with `workers` workers.
 
     As many clips as workers, and at least three, are cut to a few frames and filmed at the same time,
     as they will be in earnest, into a folder that is thrown away. Raises BadInput where none of
@@ -70,34 +73,36 @@ def predict(
     """
     trials: list[Trial] = []
 
-    def attempted(attempt: Attempt) -> None:
+    def on_attempt(attempt: Attempt) -> None:
         if attempt.result is not None:
             trials.append(attempt.result)
 
-    tasks = trial_rows(waiting, max(LEAST_TRIALS, workers))
+    tasks = trial_rows(waiting, max(MIN_TRIALS, workers))
     # A cluster's nodes share the disk of the films, and perhaps no other.
-    near = Path(tempfile.gettempdir()) if running.ray is None else existing_parent(out)
-    with own_folder(near, ".surrealpp-trial-") as folder:
-        studio = studio_settings(
+    parent = Path(tempfile.gettempdir()) if options.ray is None else existing_parent(out)
+    with process_folder(parent, ".surrealpp-trial-") as folder:
+        settings = render_settings(
             inputs,
             out=folder / "films",
             partial=folder / "partial",
-            device=running.device,
+            device=options.device,
             threads=machines.threads(workers),
         )
         (folder / "films").mkdir()
-        crew = machines.crew(
-            open_trial_studio, TrialSettings(studio, TRIAL_LENGTHS, time.time()), hopeless=HOPELESS
+        pool = machines.pool(
+            open_trial_worker,
+            TrialSettings(render=settings, lengths=TRIAL_LENGTHS, began=time.time()),
+            not_retried=NOT_RETRIED,
         )
-        outcome = work_through(
+        result = work_through(
             tasks,
-            crew,
+            pool,
             workers=workers,
             tasks_per_process=len(tasks),
-            attempted=attempted,
+            on_attempt=on_attempt,
         )
     if not trials:
-        failure = outcome.failures[0]
+        failure = result.failures[0]
         raise BadInput(
             f"none of {len(tasks)} clips could be made in trial; the first, {failure.task[0].stem}: "
             f"{failure.reason}"
@@ -115,11 +120,11 @@ def predict(
     )
 
 
-def require_room(wanted: float, out: Path) -> None:
-    """Raises BadInput where the disk of ``out`` has less room than ``wanted`` bytes and a margin."""
+def require_room(needed: float, out: Path) -> None:
+    """Raises BadInput where the disk of `out` has less room than `needed` bytes and a margin."""
     free = free_bytes(out)
-    if free < wanted * MARGIN:
+    if free < needed * MARGIN:
         raise BadInput(
-            f"--out {out}: the clips will take about {gigabytes(wanted)}, of {gigabytes(free)} free; "
+            f"--out {out}: the clips will take about {gigabytes(needed)}, of {gigabytes(free)} free; "
             "choose another disk, fewer --channels or --layout compact, or take a part with --max-gb"
         )

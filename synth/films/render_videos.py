@@ -13,31 +13,39 @@ from tqdm import tqdm
 
 from mocap.errors import BadInput
 from synth.clips.clip import is_published, published_bytes
-from synth.films.cost import ledger_bytes, part_that_fits, spoken_duration, stratified
+from synth.films.cost import duration_text, ledger_bytes, rows_that_fit, stratified
+from synth.films.disk import disk_trouble_in_one_line, gigabytes, require_writable
 from synth.films.film_set import begin_film_set, end_film_set
-from synth.films.film_workers import CLIPS_PER_PROCESS, HOPELESS, open_film_studio, studio_settings
+from synth.films.film_workers import (
+    CLIPS_PER_PROCESS,
+    NOT_RETRIED,
+    open_film_worker,
+    render_settings,
+)
 from synth.films.inputs import FilmInputs, check_rows
 from synth.films.ledger import Ledger, LedgerLine, now, read_ledger
 from synth.films.prediction import Prediction, predict, require_room
-from synth.films.run_options import Machines, Running
+from synth.films.run_options import Machines, RunOptions
 from synth.plans.plan import make_plan
 from synth.plans.plan_row import PlanRow, rows_of_shard
 from synth.plans.preset import Preset
-from synth.workers.disk import disk_trouble_in_one_line, gigabytes, require_writable
-from synth.workers.pool import Attempt, Failure, Outcome, work_through
-from synth.workers.scratch import frame_folder, own_folder
+from synth.workers.pool import Attempt, Failure, PoolResult, work_through
+from synth.workers.scratch import memory_folder, process_folder
 
 LOG_EVERY = 30.0  # seconds between two states of the progress bar where no terminal shows it
 
 
 @dataclass(frozen=True)
 class FilmSummary:
-    """What became of a run: clips in the plan (or the shard), already there, made now, failed, and left
-    to another run by a budget; and the ledger it wrote."""
+    """What became of a run.
+
+    Clips in the plan (or the shard), `already` there, `rendered` now, failed, and `left` to another run
+    by a budget; and the ledger that it wrote.
+    """
 
     planned: int
     already: int
-    made: int
+    rendered: int
     failures: tuple[Failure, ...]
     left: int
     out: Path
@@ -53,17 +61,17 @@ def plan_films(
     workers: int | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[PlanRow]]:
-    """The plan of a film set from opened inputs, one for each texture library (see ``make_plan``).
+    """The plan of a film set from opened inputs, one per texture library (see `make_plan`).
 
-    Motions that were not judged before are judged now, on ``workers`` processes.
+    Motions that were not checked before are checked now, on `workers` processes.
     """
     if clips is not None and clips < 1:
-        raise BadInput(f"--clips {clips}: expected at least 1")
+        raise BadInput(f"--count-clips {clips}: expected at least 1")
     return make_plan(
         preset=preset,
         entries=inputs.library.entries,
         motion_folder=inputs.library.folder,
-        libraries=inputs.worn,
+        libraries=inputs.texture_entries,
         photographs=inputs.photographs,
         environments=inputs.environments,
         clips=clips,
@@ -75,124 +83,126 @@ def plan_films(
 
 
 def predict_videos(
-    rows: Sequence[PlanRow], inputs: FilmInputs, out: Path, running: Running | None = None
+    rows: Sequence[PlanRow], inputs: FilmInputs, out: Path, options: RunOptions | None = None
 ) -> Prediction | None:
-    """What filming the rows that are not in ``out`` will take; None where all are there.
+    """What filming the rows that are not in `out` will take; None where all are there.
 
-    A few frames are filmed into a folder that is thrown away; ``out`` is left as it is.
+    A few frames are filmed into a folder that is thrown away; `out` is left as it is.
     """
-    running = running or Running()
-    own = _own_rows(rows, inputs, running)
-    waiting = [row for row in own if not is_published(out, row)]
+    options = options or RunOptions()
+    shard_rows = _rows_to_film(rows, inputs, options)
+    waiting = [row for row in shard_rows if not is_published(out, row)]
     if not waiting:
         return None
-    with running.machines() as machines:
-        workers = min(running.workers or machines.size, len(waiting))
-        return predict(waiting, inputs, Path(out), running, machines, workers)
+    with options.machines() as machines:
+        workers = min(options.workers or machines.size, len(waiting))
+        return predict(waiting, inputs, Path(out), options, machines, workers)
 
 
 def render_videos(
     rows: Sequence[PlanRow],
     inputs: FilmInputs,
     out: Path,
-    running: Running | None = None,
+    options: RunOptions | None = None,
     *,
     report: Callable[[str], None] = print,
 ) -> FilmSummary:
-    """Film the rows that are not in ``out`` yet.
+    """Film the rows that are not in `out` yet.
 
     Several runs may film shards of a plan into one folder at once. Raises BadInput for a plan that does
-    not fit the inputs, an ``out`` that cannot be written to, holds films of another plan or has too
+    not fit the inputs, an `out` that cannot be written to, holds films of another plan or has too
     little room, and where not one clip can be made.
     """
-    running = running or Running()
-    began = time.monotonic() if running.began is None else running.began
-    deadline = None if running.budget is None else began + running.budget
+    options = options or RunOptions()
+    began = time.monotonic() if options.began is None else options.began
+    deadline = None if options.budget is None else began + options.budget
     out = Path(out)
-    own = _own_rows(rows, inputs, running)
+    shard_rows = _rows_to_film(rows, inputs, options)
     require_writable(out)
-    with disk_trouble_in_one_line(out), running.machines() as machines:
+    with disk_trouble_in_one_line(out), options.machines() as machines:
         begin_film_set(out, rows)
-        waiting = [row for row in own if not is_published(out, row)]
-        workers = max(1, min(running.workers or machines.size, len(waiting)))
-        part = waiting
-        if waiting and (running.budget is not None or running.room is not None):
-            prediction = predict(waiting, inputs, out, running, machines, workers)
-            part = _part(own, waiting, prediction, running, deadline)
+        waiting = [row for row in shard_rows if not is_published(out, row)]
+        workers = max(1, min(options.workers or machines.size, len(waiting)))
+        chosen = waiting
+        if waiting and (options.budget is not None or options.room is not None):
+            prediction = predict(waiting, inputs, out, options, machines, workers)
+            chosen = _rows_within_limits(shard_rows, waiting, prediction, options, deadline)
             report(
-                f"{len(part):,} of {len(waiting):,} clips are predicted to fit {_limits(running)}"
+                f"{len(chosen):,} of {len(waiting):,} clips are predicted to fit {_limits(options)}"
             )
-            require_room(prediction.cost.bytes(part), out)
+            require_room(prediction.cost.bytes(chosen), out)
         elif waiting:
-            _require_room_by_first_clips(waiting, own, out)
-        ledger = Ledger(out, shard=running.shard)
+            _require_room_by_first_clips(waiting, shard_rows, out)
+        ledger = Ledger(out, shard=options.shard)
         try:
-            outcome = _film(part, inputs, out, running, machines, workers, ledger, deadline)
+            result = _film(chosen, inputs, out, options, machines, workers, ledger, deadline)
         except BaseException:
             with suppress(OSError):  # a full disk has no room for an index either
                 end_film_set(out, rows)
             raise
         end_film_set(out, rows)
-    failures = outcome.failures
+    failures = result.failures
     for failure in failures:
         report(f"failed: {failure.task.stem}: {failure.reason}")
-    made = len(part) - outcome.left - len(failures)
-    if failures and not made:
+    rendered = len(chosen) - result.unstarted - len(failures)
+    if failures and not rendered:
         raise BadInput(
             f"none of {len(failures)} clips could be made; the first, {failures[0].task.stem}: "
             f"{failures[0].reason}"
         )
-    left = len(waiting) - len(part) + outcome.left
-    already = len(own) - len(waiting)
-    return FilmSummary(len(own), already, made, failures, left, out, ledger.path)
+    left = len(waiting) - len(chosen) + result.unstarted
+    already = len(shard_rows) - len(waiting)
+    return FilmSummary(len(shard_rows), already, rendered, failures, left, out, ledger.path)
 
 
-def _own_rows(rows: Sequence[PlanRow], inputs: FilmInputs, running: Running) -> list[PlanRow]:
+def _rows_to_film(
+    rows: Sequence[PlanRow], inputs: FilmInputs, options: RunOptions
+) -> list[PlanRow]:
     """The rows of the shard; all rows fit the inputs and the device."""
     check_rows(rows, inputs)
-    if running.device != "cpu" and any(row.engine == "raster" for row in rows):
+    if options.device != "cpu" and any(row.engine == "raster" for row in rows):
         raise BadInput(
-            f"--device {running.device}: the raster engine works on the cpu; leave --device out, or plan "
+            f"--device {options.device}: the raster engine works on the cpu; leave --device out, or plan "
             "with --engine cycles"
         )
-    return rows_of_shard(list(rows), running.shard)
+    return rows_of_shard(list(rows), options.shard)
 
 
-def _part(
-    own: Sequence[PlanRow],
+def _rows_within_limits(
+    shard_rows: Sequence[PlanRow],
     waiting: Sequence[PlanRow],
     prediction: Prediction,
-    running: Running,
+    options: RunOptions,
     deadline: float | None,
 ) -> list[PlanRow]:
     """The waiting rows that fit into the time and the room, a beginning of the stratified plan."""
     stems = {row.stem for row in waiting}
     cost = prediction.cost
-    part = part_that_fits(
-        [row for row in stratified(own) if row.stem in stems],
+    chosen = rows_that_fit(
+        [row for row in stratified(shard_rows) if row.stem in stems],
         cost,
         workers=prediction.workers,
         clips_per_process=CLIPS_PER_PROCESS,
         seconds=None if deadline is None else deadline - time.monotonic(),
-        room=running.room,
+        room=options.room,
     )
-    if not part:
+    if not chosen:
         seconds = cost.seconds(waiting[:1], workers=1, clips_per_process=1)
         raise BadInput(
-            f"not one of {len(waiting):,} clips fits {_limits(running)}: one takes about "
-            f"{spoken_duration(seconds)} and {gigabytes(cost.bytes(waiting[:1]))}; give more"
+            f"not one of {len(waiting):,} clips fits {_limits(options)}: one takes about "
+            f"{duration_text(seconds)} and {gigabytes(cost.bytes(waiting[:1]))}; give more"
         )
-    return part
+    return chosen
 
 
-def _limits(running: Running) -> str:
-    limits = [] if running.budget is None else [f"--budget {spoken_duration(running.budget)}"]
-    limits += [] if running.room is None else [f"--max-gb {running.room / 1e9:g}"]
+def _limits(options: RunOptions) -> str:
+    limits = [] if options.budget is None else [f"--budget {duration_text(options.budget)}"]
+    limits += [] if options.room is None else [f"--max-gb {options.room / 1e9:g}"]
     return " and ".join(limits)
 
 
 def _require_room_by_first_clips(
-    waiting: Sequence[PlanRow], own: Sequence[PlanRow], out: Path
+    waiting: Sequence[PlanRow], shard_rows: Sequence[PlanRow], out: Path
 ) -> None:
     """Refuse where what the plan's first clips took says that the rest will not fit.
 
@@ -200,33 +210,34 @@ def _require_room_by_first_clips(
     ledger, leaves clips without a line. Before a plan's first clips nothing is known without --dry-run; a
     disk that fills up then stops the run, with every clip whole.
     """
-    stems = {row.stem for row in own}
-    wanted = ledger_bytes((line for line in read_ledger(out) if line.stem in stems), waiting)
-    if wanted is None and len(waiting) < len(own):
+    stems = {row.stem for row in shard_rows}
+    needed = ledger_bytes((line for line in read_ledger(out) if line.stem in stems), waiting)
+    if needed is None and len(waiting) < len(shard_rows):
         left = {row.stem for row in waiting}
-        there = [row for row in own if row.stem not in left]
-        a_frame = sum(published_bytes(out, row) for row in there) / sum(r.frames for r in there)
-        wanted = a_frame * sum(row.frames for row in waiting)
-    if wanted is not None:
-        require_room(wanted, out)
+        published = [row for row in shard_rows if row.stem not in left]
+        published_frames = sum(row.frames for row in published)
+        frame_bytes = sum(published_bytes(out, row) for row in published) / published_frames
+        needed = frame_bytes * sum(row.frames for row in waiting)
+    if needed is not None:
+        require_room(needed, out)
 
 
 def _film(
     rows: Sequence[PlanRow],
     inputs: FilmInputs,
     out: Path,
-    running: Running,
+    options: RunOptions,
     machines: Machines,
     workers: int,
     ledger: Ledger,
     deadline: float | None,
-) -> Outcome:
+) -> PoolResult:
     if not rows:
-        return Outcome((), 0)
+        return PoolResult(failures=(), unstarted=0)
     shown = sys.stderr.isatty()
     with (
-        own_folder(out, ".partial-") as partial,
-        frame_folder(),  # sweeps the folders of workers that were killed
+        process_folder(out, ".partial-") as partial,
+        memory_folder(),  # sweeps the folders of workers that were killed
         tqdm(
             total=sum(row.frames for row in rows),
             unit="frame",
@@ -234,45 +245,47 @@ def _film(
             mininterval=0.1 if shown else LOG_EVERY,
         ) as bar,
     ):
-        settings = studio_settings(
+        settings = render_settings(
             inputs,
             out=out,
             partial=partial,
-            device=running.device,
+            device=options.device,
             threads=machines.threads(workers),
         )
-        done = failed = 0
+        rendered = failed = 0
 
-        def attempted(attempt: Attempt) -> None:
-            nonlocal done, failed
+        def on_attempt(attempt: Attempt) -> None:
+            nonlocal rendered, failed
             ledger.append(_ledger_line(attempt))
-            done += attempt.reason is None
+            rendered += attempt.reason is None
             failed += attempt.reason is not None
-            state = f"{done}/{len(rows)} clips" + (f", {failed} attempts failed" if failed else "")
+            state = f"{rendered}/{len(rows)} clips" + (
+                f", {failed} attempts failed" if failed else ""
+            )
             bar.set_postfix_str(state, refresh=False)
 
         return work_through(
             rows,
-            machines.crew(open_film_studio, settings, hopeless=HOPELESS),
+            machines.pool(open_film_worker, settings, not_retried=NOT_RETRIED),
             workers=workers,
             tasks_per_process=CLIPS_PER_PROCESS,
             progress=bar.update,
-            attempted=attempted,
+            on_attempt=on_attempt,
             deadline=deadline,
         )
 
 
 def _ledger_line(attempt: Attempt) -> LedgerLine:
-    row, filmed = attempt.task, attempt.result
+    row, rendered = attempt.task, attempt.result
     return LedgerLine(
         stem=row.stem,
         state="done" if attempt.reason is None else "failed",
         attempt=attempt.number,
         reason=attempt.reason,
-        seconds=round(filmed.seconds if filmed else attempt.seconds, 3),
-        render_seconds=round(filmed.render_seconds, 3) if filmed else 0.0,
+        seconds=round(rendered.seconds if rendered else attempt.seconds, 3),
+        render_seconds=round(rendered.render_seconds, 3) if rendered else 0.0,
         frames=row.frames,
-        bytes=filmed.bytes if filmed else 0,
+        bytes=rendered.bytes if rendered else 0,
         worker=attempt.worker,
         time=now(),
     )

@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap.errors import BadInput
-from synth.films.film_workers import HOPELESS, open_device_probe
+from synth.films.disk import require_writable
+from synth.films.film_workers import NOT_RETRIED, open_device_probe
 from synth.scene.blender import DEVICES
-from synth.workers.disk import require_writable
 from synth.workers.pool import work_through
-from synth.workers.processes import OwnMachine
+from synth.workers.processes import LocalMachine
 from synth.workers.ray_cluster import RayCluster
 
-Machines = OwnMachine | RayCluster
+Machines = LocalMachine | RayCluster
 
 
-@dataclass(frozen=True)
-class Running:
-    """``workers`` None: one for each core, or as many as the cluster ``ray`` has room for.
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a plan is filmed.
 
-    ``shard`` (K, N) films every N-th row from the K-th on. ``budget`` seconds, from ``began``
-    (``time.monotonic``; None: from when filming is asked for), and ``room`` bytes take the part of the
+    `workers` None: one for each core, or as many as the cluster `ray` has room for.
+
+    `shard` (K, N) films every N-th row from the K-th on. `budget` seconds, from `began`
+    (`time.monotonic`; None: from when filming is asked for), and `room` bytes take the part of the
     plan that is predicted to fit.
     """
 
@@ -42,24 +44,24 @@ class Running:
     def machines(self) -> Machines:
         """Where the workers are. Raises BadInput for a cluster without Ray."""
         if self.ray is None:
-            return OwnMachine()
+            return LocalMachine()
         return RayCluster(self.ray, workers=self.workers, gpus=float(self.device != "cpu"))
 
 
-def require_means(out: Path, running: Running) -> None:
-    """Raises BadInput where ``out`` cannot be written to, no cluster answers, or workers have no such
-    device as asked for.
+def require_resources(out: Path, options: RunOptions) -> None:
+    """Raises BadInput where a run would lack its folder, its cluster or its device.
 
-    Quick, so that nobody waits for a plan that cannot be filmed. The device is looked for where the
-    workers will be, in a process of its own.
+    That is where `out` cannot be written to, no cluster answers, or workers have no such device. Quick,
+    so that nobody waits for a plan that cannot be filmed. The device is looked for where the workers
+    will be, in a process of its own.
     """
     require_writable(out)
-    if running.device == "cpu" and running.ray is None:
+    if options.device == "cpu" and options.ray is None:
         return
-    with running.machines() as machines:
-        if running.device == "cpu":
+    with options.machines() as machines:
+        if options.device == "cpu":
             return
-        crew = machines.crew(open_device_probe, running.device, hopeless=HOPELESS)
-        outcome = work_through([running.device], crew, workers=1, tasks_per_process=1)
-    if outcome.failures:
-        raise BadInput(f"--device {running.device}: {outcome.failures[0].reason}")
+        pool = machines.pool(open_device_probe, options.device, not_retried=NOT_RETRIED)
+        result = work_through([options.device], pool, workers=1, tasks_per_process=1)
+    if result.failures:
+        raise BadInput(f"--device {options.device}: {result.failures[0].reason}")

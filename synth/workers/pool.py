@@ -1,9 +1,9 @@
-"""A list of tasks and a crew of processes that work through it, thrown away before they leak much.
+"""A list of tasks and a pool of worker processes, thrown away before they leak much.
 
 Written for Blender, which leaks, crashes and cannot be shared: a worker is a fresh process that takes
 one task at a time and ends after some number of them. A task that fails, or whose process dies, is
-tried once more in another process and then reported. Who the workers are is the crew's affair:
-processes of this machine (``synth.workers.processes``) or of a cluster (``synth.workers.ray_cluster``).
+tried once more in another process and then reported. Where the workers run is the pool's affair:
+processes of this machine (`synth.workers.processes`) or of a cluster (`synth.workers.ray_cluster`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from mocap.errors import BadInput
 
-Report = Callable[[int], None]
+Report = Callable[[int], object]
+"""Takes an amount of progress; what it returns is not looked at."""
 Work = Callable[[Any, Report], Any]
-OpenStudio = Callable[[Any], contextlib.AbstractContextManager[Work]]
+"""Does a task, reports its progress, and returns its result."""
+OpenWorker = Callable[[Any], contextlib.AbstractContextManager[Work]]
+"""Entered once in each worker process, with the settings of all; gives the work that does the tasks."""
 
-TRIES = 2
+MAX_ATTEMPTS = 2
 
 
 class StopWork(Exception):
@@ -34,45 +37,51 @@ class StopWork(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """What a worker says.
+    """What a worker process sends to the process that started it.
 
-    ``kind``: "progress" (an amount), "done" (the result), "failed" (why, and whether to try again),
-    "died" (why), "refused" (its studio cannot be opened for this input: why), "stop" (no task can go
-    on: why) or "broken" (a fault of the program: its traceback).
+    `kind`: "progress" (an amount), "done" (the result), "failed" (why, and whether to try again),
+    "died" (why), "refused" (it cannot be opened for this input: why), "stop" (no task can go on: why)
+    or "broken" (a fault of the program: its traceback).
     """
 
     kind: str
     value: Any
 
 
-class Crew(Protocol):
-    """Processes that do tasks. Leaving the crew's context ends all of them at once."""
+WorkerT = TypeVar("WorkerT", bound=Hashable)
 
-    def __enter__(self) -> Crew: ...
+
+class WorkerPool(Protocol[WorkerT]):
+    """Processes that do tasks. Leaving the pool's context ends all of them at once."""
+
+    def __enter__(self) -> WorkerPool[WorkerT]: ...
 
     def __exit__(self, *error: object) -> None: ...
 
-    def hire(self) -> Any:
-        """A new worker; anything hashable."""
+    def start_worker(self) -> WorkerT:
+        """A new worker."""
 
-    def name(self, worker: Any) -> str:
-        """Where it works, as "host:pid"."""
+    def worker_name(self, worker: WorkerT) -> str:
+        """The process of a worker, as "host:pid"."""
 
-    def give(self, worker: Any, task: Any) -> None:
-        """Let it begin with a task. What comes of it is heard later, also where it is dead already."""
+    def submit(self, worker: WorkerT, task: Any) -> None:
+        """Let an idle worker begin with a task.
 
-    def listen(self) -> list[tuple[Any, Message]]:
-        """Wait until workers have said something. Who said "died" is no longer of the crew."""
+        What comes of it is received later, also where the worker is dead already.
+        """
 
-    def dismiss(self, worker: Any) -> None:
+    def receive(self) -> list[tuple[WorkerT, Message]]:
+        """Wait for messages of workers. Who sent "died" is no longer in the pool."""
+
+    def stop_worker(self, worker: WorkerT) -> None:
         """Let an idle worker end."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at a task: the ``number``-th (from 1), by ``worker``, in ``seconds`` from giving it out.
+    """One try at a task: the `number`-th (from 1), by `worker`, in `seconds` from its submission.
 
-    ``result`` is what the work returned; ``reason`` says in one line why there is none.
+    `result` is what the work returned; `reason` says in one line why there is none.
     """
 
     task: Any
@@ -92,113 +101,131 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a list of tasks: those that failed, and how many were not begun in time."""
+class PoolResult:
+    """What became of a list of tasks: the failed ones, and how many were not begun in time."""
 
     failures: tuple[Failure, ...]
-    left: int
+    unstarted: int
 
 
 @dataclass
-class _Duty:
-    """What a worker is at: the given task, since when, what it has reported; and how many it did."""
+class _Assignment:
+    """A worker's task, when it began, what was reported of it; and how many tasks it completed."""
 
     task: Any = None
     began: float = 0.0
     reported: int = 0
-    done: int = 0
+    completed: int = 0
 
 
 def work_through(
     tasks: Sequence[Any],
-    crew: Crew,
+    pool: WorkerPool[WorkerT],
     *,
     workers: int,
     tasks_per_process: int,
     progress: Report = lambda amount: None,
-    attempted: Callable[[Attempt], None] = lambda attempt: None,
+    on_attempt: Callable[[Attempt], None] = lambda attempt: None,
     deadline: float | None = None,
-) -> Outcome:
-    """Do ``tasks``, by at most ``workers`` members of ``crew`` at a time.
+) -> PoolResult:
+    """Do `tasks` in a pool of worker processes.
 
-    ``progress`` takes what the workers report, less what a failed attempt had reported.
-    ``attempted`` is told of every try as it ends. From ``deadline`` (``time.monotonic``) on no task is
-    begun; those begun are finished. Ctrl-C and SIGTERM stop everything at once. Raises BadInput when a
-    studio cannot be opened for the input given, and when work says that none can go on.
+    Ctrl-C and SIGTERM stop everything at once.
+
+    Args:
+        tasks: what the workers' work takes, one by one.
+        pool: where the workers run; entered here.
+        workers: how many work at a time, at most.
+        tasks_per_process: after so many tasks a worker is replaced by a fresh process.
+        progress: called with what the workers report, less what a failed attempt had reported.
+        on_attempt: called with every attempt as it ends.
+        deadline: on the clock of `time.monotonic`; from then on no task is begun, and those begun are
+            finished.
+
+    Returns:
+        The tasks that failed, and the number of those that were not begun.
+
+    Raises:
+        BadInput: a worker cannot be opened for the input, or work says that no task can go on.
     """
     waiting = deque(tasks)
-    tries: dict[int, int] = {}
+    attempts: dict[int, int] = {}
     failed: dict[int, Failure] = {}
-    staff: dict[Any, _Duty] = {}
+    assignments: dict[WorkerT, _Assignment] = {}
 
-    def over() -> bool:
+    def is_late() -> bool:
         return deadline is not None and time.monotonic() >= deadline
 
-    def ended(worker: Any, *, result: Any = None, reason: str | None = None, again: bool = False):
-        duty = staff[worker]
-        task, duty.task = duty.task, None
-        number = tries[id(task)] = tries.get(id(task), 0) + 1
-        seconds = time.monotonic() - duty.began
+    def end_attempt(
+        worker: WorkerT, *, result: Any = None, reason: str | None = None, retry: bool = False
+    ) -> None:
+        assignment = assignments[worker]
+        task, assignment.task = assignment.task, None
+        number = attempts[id(task)] = attempts.get(id(task), 0) + 1
+        seconds = time.monotonic() - assignment.began
         if reason is None:
-            duty.done += 1
+            assignment.completed += 1
             failed.pop(id(task), None)
         else:
-            progress(-duty.reported)
-            duty.done = tasks_per_process  # whatever it was, go on in a fresh process
+            progress(-assignment.reported)
+            assignment.completed = tasks_per_process  # whatever it was, go on in a fresh process
             failed[id(task)] = Failure(task, reason)
-            if again and number < TRIES:
+            if retry and number < MAX_ATTEMPTS:
                 waiting.append(task)
-        attempted(Attempt(task, number, crew.name(worker), seconds, result, reason))
+        on_attempt(Attempt(task, number, pool.worker_name(worker), seconds, result, reason))
 
-    with _stoppable(), crew:
+    with _stoppable(), pool:
         while True:
-            for worker, duty in list(staff.items()):
-                if duty.task is None and (duty.done >= tasks_per_process or not waiting or over()):
-                    crew.dismiss(worker)
-                    del staff[worker]
-            if not staff and (not waiting or over()):
+            for worker, assignment in list(assignments.items()):
+                used_up = assignment.completed >= tasks_per_process
+                if assignment.task is None and (used_up or not waiting or is_late()):
+                    pool.stop_worker(worker)
+                    del assignments[worker]
+            if not assignments and (not waiting or is_late()):
                 break
-            while waiting and len(staff) < workers and not over():
-                staff[crew.hire()] = _Duty()
-            for worker, duty in staff.items():
-                if duty.task is None and waiting and not over():
-                    duty.task, duty.began, duty.reported = waiting.popleft(), time.monotonic(), 0
-                    crew.give(worker, duty.task)
-            if not any(duty.task is not None for duty in staff.values()):
+            while waiting and len(assignments) < workers and not is_late():
+                assignments[pool.start_worker()] = _Assignment()
+            for worker, assignment in assignments.items():
+                if assignment.task is None and waiting and not is_late():
+                    assignment.task = waiting.popleft()
+                    assignment.began, assignment.reported = time.monotonic(), 0
+                    pool.submit(worker, assignment.task)
+            if not any(assignment.task is not None for assignment in assignments.values()):
                 continue
-            for worker, message in crew.listen():
+            for worker, message in pool.receive():
                 kind, value = message.kind, message.value
                 if kind == "progress":
-                    staff[worker].reported += value
+                    assignments[worker].reported += value
                     progress(value)
                 elif kind == "done":
-                    ended(worker, result=value)
+                    end_attempt(worker, result=value)
                 elif kind == "failed":
-                    reason, again = value
-                    ended(worker, reason=reason, again=again)
+                    reason, retry = value
+                    end_attempt(worker, reason=reason, retry=retry)
                 elif kind == "died":
-                    if staff[worker].task is not None:
-                        ended(worker, reason=value, again=True)
-                    del staff[worker]
+                    if assignments[worker].task is not None:
+                        end_attempt(worker, reason=value, retry=True)
+                    del assignments[worker]
                 elif kind in ("refused", "stop"):
                     raise BadInput(value)
                 else:
                     raise RuntimeError(value)
-    left = sum(1 for task in waiting if id(task) not in tries)
-    return Outcome(tuple(failed.values()), left)
+    unstarted = sum(1 for task in waiting if id(task) not in attempts)
+    return PoolResult(tuple(failed.values()), unstarted)
 
 
-def attempt(
-    work: Work, task: Any, report: Report, hopeless: tuple[type[Exception], ...] = (BadInput,)
+def run_task(
+    work: Work, task: Any, report: Report, not_retried: tuple[type[Exception], ...] = (BadInput,)
 ) -> Message:
-    """Do a task, in the worker: "done", "failed" (what ``hopeless`` lists is not tried again) or
-    "stop". What happens to the connection in ``report`` is raised.
+    """Do a task, in the worker process, and say what came of it: "done", "failed" or "stop".
+
+    What `not_retried` lists is not to be tried again. A connection that breaks in `report` is raised.
     """
     try:
         return Message("done", work(task, report))
     except StopWork as error:
         return Message("stop", str(error))
-    except hopeless as error:
+    except not_retried as error:
         return Message("failed", (str(error), False))
     except (BrokenPipeError, EOFError):
         raise
@@ -216,13 +243,13 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    received: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        if came:
+        if received:
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -245,5 +272,5 @@ def _stoppable() -> Iterator[None]:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {text} ({os.path.basename(place.filename)}:{place.lineno})"
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {text} ({os.path.basename(line.filename)}:{line.lineno})"

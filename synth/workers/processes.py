@@ -1,4 +1,4 @@
-"""A crew of processes of this machine, each with a pipe to the one that started them."""
+"""A pool of processes of this machine, each with a pipe to the one that started them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
-from synth.workers.pool import Message, OpenStudio, attempt
-from synth.workers.scratch import process_folder
+from synth.workers.pool import Message, OpenWorker, WorkerPool, run_task
+from synth.workers.scratch import make_process_folder
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class OwnMachine:
-    """This machine, as a place to work: one worker for each core."""
+class LocalMachine:
+    """This machine, which has room for one worker per core."""
 
-    def __enter__(self) -> OwnMachine:
+    def __enter__(self) -> LocalMachine:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -41,109 +41,114 @@ class OwnMachine:
         return os.cpu_count() or 1
 
     def threads(self, workers: int) -> int:
-        """For each of ``workers`` workers, its share of the cores."""
+        """For each of `workers` workers, its share of the cores."""
         return max(1, self.size // workers)
 
-    def crew(
-        self, open_studio: OpenStudio, settings: Any, *, hopeless: tuple[type[Exception], ...]
-    ) -> ProcessCrew:
-        return ProcessCrew(open_studio, settings, hopeless=hopeless)
+    def pool(
+        self, open_worker: OpenWorker, settings: Any, *, not_retried: tuple[type[Exception], ...]
+    ) -> WorkerPool[Any]:
+        """A pool of its processes (see `ProcessPool`)."""
+        return ProcessPool(open_worker, settings, not_retried=not_retried)
 
 
 @dataclass(eq=False)
-class _Process:
+class _WorkerProcess:
     process: Any
     connection: Connection
     crash: Path
 
 
-class ProcessCrew:
-    """Fresh ("spawn") processes, each of which enters ``open_studio(settings)`` once and gives its work
-    one task after another.
+class ProcessPool:
+    """Fresh ("spawn") processes, each of which enters `open_worker(settings)` once.
 
-    Both must be importable, and tasks, settings and results picklable. What ``hopeless`` lists is
-    not tried again. No process outlives the one that started it, not even if that is killed.
+    The work that this gives takes one task after another. Both must be importable, and tasks, settings
+    and results picklable. What `not_retried` lists is not tried again. No process outlives the one
+    that started it, not even if that is killed.
     """
 
     def __init__(
         self,
-        open_studio: OpenStudio,
+        open_worker: OpenWorker,
         settings: Any,
         *,
-        hopeless: tuple[type[Exception], ...] = (BadInput,),
+        not_retried: tuple[type[Exception], ...] = (BadInput,),
     ):
-        self._arguments = open_studio, settings, hopeless
+        self._arguments = open_worker, settings, not_retried
         self._context = multiprocessing.get_context("spawn")
-        self._staff: list[_Process] = []
+        self._workers: list[_WorkerProcess] = []
         self._folder: Path | None = None  # of what crashed workers say
-        self._hired = 0
+        self._started = 0
 
-    def __enter__(self) -> ProcessCrew:
-        shared = process_folder(Path(tempfile.gettempdir()), "surrealpp-workers-")
+    def __enter__(self) -> ProcessPool:
+        shared = make_process_folder(Path(tempfile.gettempdir()), "surrealpp-workers-")
         self._folder = Path(tempfile.mkdtemp(dir=shared))
         return self
 
     def __exit__(self, *error: object) -> None:
-        for worker in self._staff:
+        for worker in self._workers:
             worker.process.terminate()
-        for worker in self._staff:
+        for worker in self._workers:
             worker.process.join(10)
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
             worker.connection.close()
-        self._staff.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another crew of this process is at work
-            self._folder.parent.rmdir()
+        self._workers.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another pool of this process is at work
+                self._folder.parent.rmdir()
 
-    def hire(self) -> _Process:
+    def start_worker(self) -> _WorkerProcess:
+        if self._folder is None:
+            raise RuntimeError("a worker of a pool that was not entered")
         ours, theirs = self._context.Pipe()
-        self._hired += 1
-        crash = self._folder / f"{self._hired}.crash"
+        self._started += 1
+        crash = self._folder / f"{self._started}.crash"
         process = self._context.Process(
             target=_serve, args=(theirs, os.getpid(), crash, *self._arguments), daemon=True
         )
         process.start()
         theirs.close()
-        worker = _Process(process, ours, crash)
-        self._staff.append(worker)
+        worker = _WorkerProcess(process, ours, crash)
+        self._workers.append(worker)
         return worker
 
-    def name(self, worker: _Process) -> str:
+    def worker_name(self, worker: _WorkerProcess) -> str:
         return f"{socket.gethostname()}:{worker.process.pid}"
 
-    def give(self, worker: _Process, task: Any) -> None:
-        with contextlib.suppress(OSError):  # it died: heard of below
+    def submit(self, worker: _WorkerProcess, task: Any) -> None:
+        with contextlib.suppress(OSError):  # it died: received as such
             worker.connection.send(task)
 
-    def listen(self) -> list[tuple[_Process, Message]]:
-        of = {worker.connection: worker for worker in self._staff}
-        heard = []
-        for connection in wait(list(of)):
-            worker = of[connection]
+    def receive(self) -> list[tuple[_WorkerProcess, Message]]:
+        ready = wait([worker.connection for worker in self._workers])
+        by_connection: dict[object, _WorkerProcess] = {w.connection: w for w in self._workers}
+        messages: list[tuple[_WorkerProcess, Message]] = []
+        for connection in ready:
+            worker = by_connection[connection]
             try:
-                heard.append((worker, worker.connection.recv()))
+                messages.append((worker, worker.connection.recv()))
             except (EOFError, OSError):
                 worker.process.join(5)
                 reason = _why_it_ended(worker.process.exitcode, worker.crash)
                 worker.connection.close()
-                self._staff.remove(worker)
-                heard.append((worker, Message("died", reason)))
-        return heard
+                self._workers.remove(worker)
+                messages.append((worker, Message("died", reason)))
+        return messages
 
-    def dismiss(self, worker: _Process) -> None:
+    def stop_worker(self, worker: _WorkerProcess) -> None:
         with contextlib.suppress(OSError):
             worker.connection.send(None)
         worker.connection.close()
         worker.process.join(20)
         if worker.process.is_alive():
             worker.process.kill()
-        self._staff.remove(worker)
+        self._workers.remove(worker)
 
 
 def _why_it_ended(code: int | None, crash: Path) -> str:
-    """One line on a process that ended by itself, with the place in our code where there is one."""
+    """One line on a process that ended by itself, with the line of our code where it is known."""
     reason = f"its process ended unexpectedly (exit status {code})"
     if code is not None and code < 0:
         name = signal.Signals(-code).name
@@ -151,14 +156,14 @@ def _why_it_ended(code: int | None, crash: Path) -> str:
         if name == "SIGKILL":
             reason += ", as the system does when memory runs out"
     report = crash.read_text(errors="replace") if crash.is_file() else ""
-    place = re.search(r'^  File "([^"]+)", line (\d+) in (\w+)', report, re.MULTILINE)
-    if place:
-        reason += f" in {place[3]} ({os.path.basename(place[1])}:{place[2]})"
+    line = re.search(r'^  File "([^"]+)", line (\d+) in (\w+)', report, re.MULTILINE)
+    if line:
+        reason += f" in {line[3]} ({os.path.basename(line[1])}:{line[2]})"
     return reason
 
 
 def _die_with(parent: int) -> None:
-    """End this process at once when the process ``parent`` ends, however that happens.
+    """End this process at once when the process `parent` ends, however that happens.
 
     Where the system cannot do that (other than Linux) a worker ends when it next uses its pipe.
     """
@@ -172,9 +177,9 @@ def _serve(
     connection: Connection,
     parent: int,
     crash: Path,
-    open_studio: OpenStudio,
+    open_worker: OpenWorker,
     settings: Any,
-    hopeless: tuple[type[Exception], ...],
+    not_retried: tuple[type[Exception], ...],
 ) -> None:
     """What a worker process does."""
     _die_with(parent)
@@ -184,13 +189,13 @@ def _serve(
     faulthandler.enable(report)
     with contextlib.suppress(BrokenPipeError, EOFError, ConnectionResetError):
         try:
-            with open_studio(settings) as work:
+            with open_worker(settings) as work:
 
                 def progress(amount: int) -> None:
                     connection.send(Message("progress", amount))
 
                 while (task := connection.recv()) is not None:
-                    connection.send(attempt(work, task, progress, hopeless))
+                    connection.send(run_task(work, task, progress, not_retried))
         except BadInput as error:
             connection.send(Message("refused", str(error)))
         except (BrokenPipeError, EOFError):

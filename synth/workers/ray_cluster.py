@@ -1,8 +1,8 @@
-"""A crew of Ray actors, on this machine or on a cluster whose nodes share the disk and the program.
+"""A pool of Ray actors, on this machine or on a cluster whose nodes share the disk and the program.
 
-An actor holds a studio and takes one task after another; what it has reported of a task comes with
-the task's result. Ray itself would start a dead actor again; that is left to ``work_through``, which
-knows how often a task may be tried.
+An actor holds what `open_worker` gave and takes one task after another; what it has reported of a
+task comes with the task's result. Ray itself would start a dead actor again; that is left to
+`work_through`, which knows how often a task may be tried.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mocap.errors import BadInput
-from synth.workers.pool import Message, OpenStudio, attempt
+from synth.workers.pool import Message, OpenWorker, WorkerPool, run_task
 
 _OBJECT_STORE = 100 * 2**20  # bytes; results are a few numbers
 _ANSWER = 10.0  # seconds for a cluster to answer
-_FAREWELL = 20.0  # seconds for an actor to close its studio
+_CLOSING = 20.0  # seconds for an actor to close
 
 
 def import_ray() -> Any:
-    """Import and return ``ray``. Raises BadInput that says what to install when it cannot."""
+    """Import and return `ray`. Raises BadInput that says what to install when it cannot."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -37,25 +37,27 @@ def import_ray() -> Any:
 class _Actor:
     """What runs in a Ray worker process."""
 
-    def __init__(self, open_studio: OpenStudio, settings: Any, hopeless: tuple):
-        self._arguments = open_studio, settings, hopeless
+    def __init__(
+        self, open_worker: OpenWorker, settings: Any, not_retried: tuple[type[Exception], ...]
+    ):
+        self._arguments = open_worker, settings, not_retried
         self._open = contextlib.ExitStack()
         self._work: Any = None
 
-    def place(self) -> str:
+    def address(self) -> str:
         return f"{socket.gethostname()}:{os.getpid()}"
 
-    def do(self, task: Any) -> tuple[int, Message]:
+    def run(self, task: Any) -> tuple[int, Message]:
         """The sum of what the work reported, and what came of it."""
-        open_studio, settings, hopeless = self._arguments
+        open_worker, settings, not_retried = self._arguments
         if self._work is None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             try:
-                self._work = self._open.enter_context(open_studio(settings))
+                self._work = self._open.enter_context(open_worker(settings))
             except BadInput as error:
                 return 0, Message("refused", str(error))
         amounts: list[int] = []
-        message = attempt(self._work, task, amounts.append, hopeless)
+        message = run_task(self._work, task, amounts.append, not_retried)
         return sum(amounts), message
 
     def close(self) -> None:
@@ -63,19 +65,19 @@ class _Actor:
 
 
 @dataclass(eq=False)
-class _Hired:
+class _RayWorker:
     actor: Any
-    place: Any
+    address: Any
     task: Any = field(default=None)
     name: str = "a worker that never started"
 
 
 class RayCluster:
-    """The cluster at ``address``: "auto" (RAY_ADDRESS, or the one on this machine), "host:port",
-    "ray://host:port", or "local" for a Ray of ``workers`` processes of its own.
+    """A Ray cluster, to connect to by entering it.
 
-    ``gpus`` are what an actor asks of its node, beside a core. Raises BadInput without Ray, and on
-    entering where no cluster answers.
+    `address` is "auto" (RAY_ADDRESS, or the one on this machine), "host:port", "ray://host:port", or
+    "local" for a Ray of `workers` processes of its own. `gpus` are what an actor asks of its node,
+    beside a core. Raises BadInput without Ray, and on entering where no cluster answers.
     """
 
     def __init__(self, address: str, *, workers: int | None = None, gpus: float = 0):
@@ -109,35 +111,40 @@ class RayCluster:
     @property
     def size(self) -> int:
         """How many actors it has room for at once."""
-        has = self._ray.cluster_resources()
-        room = has.get("CPU", 0)
-        return max(1, int(min(room, has.get("GPU", 0) / self._gpus) if self._gpus else room))
+        resources = self._ray.cluster_resources()
+        cores = resources.get("CPU", 0)
+        if not self._gpus:
+            return max(1, int(cores))
+        return max(1, int(min(cores, resources.get("GPU", 0) / self._gpus)))
 
     def threads(self, workers: int) -> int:
-        """For each of ``workers`` workers: the core that its actor asked for."""
+        """For each of `workers` workers: the core that its actor asked for."""
         return 1
 
-    def crew(
-        self, open_studio: OpenStudio, settings: Any, *, hopeless: tuple[type[Exception], ...]
-    ) -> RayCrew:
-        return RayCrew(self._ray, open_studio, settings, gpus=self._gpus, hopeless=hopeless)
+    def pool(
+        self, open_worker: OpenWorker, settings: Any, *, not_retried: tuple[type[Exception], ...]
+    ) -> WorkerPool[Any]:
+        """A pool of its actors (see `RayPool`)."""
+        return RayPool(self._ray, open_worker, settings, gpus=self._gpus, not_retried=not_retried)
 
 
-class RayCrew:
-    """Actors, each of which enters ``open_studio(settings)`` once; both must be importable and
-    picklable on every node. What ``hopeless`` lists is not tried again."""
+class RayPool:
+    """Actors, each of which enters `open_worker(settings)` once.
+
+    Both must be importable and picklable on every node. What `not_retried` lists is not tried again.
+    """
 
     def __init__(
         self,
         ray: Any,
-        open_studio: OpenStudio,
+        open_worker: OpenWorker,
         settings: Any,
         *,
         gpus: float = 0,
-        hopeless: tuple[type[Exception], ...] = (BadInput,),
+        not_retried: tuple[type[Exception], ...] = (BadInput,),
     ):
         self._ray = ray
-        self._staff: list[_Hired] = []
+        self._workers: list[_RayWorker] = []
         # Actors have as many threads of numpy and torch as processes of our own would have.
         threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS",) if name in os.environ}
         self._class = ray.remote(_Actor).options(
@@ -147,55 +154,56 @@ class RayCrew:
             max_task_retries=0,
             runtime_env={"env_vars": threads} if threads else None,
         )
-        self._arguments = [ray.put(value) for value in (open_studio, settings, hopeless)]
+        self._arguments = [ray.put(value) for value in (open_worker, settings, not_retried)]
 
-    def __enter__(self) -> RayCrew:
+    def __enter__(self) -> WorkerPool[Any]:
+        """A pool of its actors (see `RayPool`)."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        for worker in self._staff:
+        for worker in self._workers:
             with contextlib.suppress(Exception):
                 self._ray.kill(worker.actor)
-        self._staff.clear()
+        self._workers.clear()
 
-    def hire(self) -> _Hired:
+    def start_worker(self) -> _RayWorker:
         actor = self._class.remote(*self._arguments)
-        worker = _Hired(actor, actor.place.remote())
-        self._staff.append(worker)
+        worker = _RayWorker(actor, actor.address.remote())
+        self._workers.append(worker)
         return worker
 
-    def name(self, worker: _Hired) -> str:
+    def worker_name(self, worker: _RayWorker) -> str:
         return worker.name
 
-    def give(self, worker: _Hired, task: Any) -> None:
-        worker.task = worker.actor.do.remote(task)
+    def submit(self, worker: _RayWorker, task: Any) -> None:
+        worker.task = worker.actor.run.remote(task)
 
-    def listen(self) -> list[tuple[_Hired, Message]]:
+    def receive(self) -> list[tuple[_RayWorker, Message]]:
         ray = self._ray
-        of = {worker.task: worker for worker in self._staff if worker.task is not None}
-        ready, _ = ray.wait(list(of), num_returns=1)
-        heard = []
+        by_task = {worker.task: worker for worker in self._workers if worker.task is not None}
+        ready, _ = ray.wait(list(by_task), num_returns=1)
+        messages: list[tuple[_RayWorker, Message]] = []
         for reference in ready:
-            worker = of[reference]
+            worker = by_task[reference]
             worker.task = None
             try:
-                worker.name = ray.get(worker.place)
+                worker.name = ray.get(worker.address)
                 reported, message = ray.get(reference)
             except ray.exceptions.RayActorError as error:
-                self._staff.remove(worker)
-                heard.append((worker, Message("died", _why_it_ended(error))))
+                self._workers.remove(worker)
+                messages.append((worker, Message("died", _why_it_ended(error))))
                 continue
             except ray.exceptions.RayError as error:
-                heard.append((worker, Message("broken", str(error))))
+                messages.append((worker, Message("broken", str(error))))
                 continue
-            heard += [(worker, Message("progress", reported)), (worker, message)]
-        return heard
+            messages += [(worker, Message("progress", reported)), (worker, message)]
+        return messages
 
-    def dismiss(self, worker: _Hired) -> None:
+    def stop_worker(self, worker: _RayWorker) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):
-            self._ray.get(worker.actor.close.remote(), timeout=_FAREWELL)
+            self._ray.get(worker.actor.close.remote(), timeout=_CLOSING)
         self._ray.kill(worker.actor)
-        self._staff.remove(worker)
+        self._workers.remove(worker)
 
 
 def _knock(address: str) -> None:
@@ -208,5 +216,7 @@ def _knock(address: str) -> None:
 def _why_it_ended(error: Exception) -> str:
     """One line of Ray's many."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = next((line for line in lines if "exit type" in line or "exit detail" in line), lines[0])
-    return f"its actor ended unexpectedly ({told[:300]})"
+    detail = next(
+        (line for line in lines if "exit type" in line or "exit detail" in line), lines[0]
+    )
+    return f"its actor ended unexpectedly ({detail[:300]})"

@@ -1,6 +1,6 @@
 """Folders that belong to a process: named after it, and swept away when it is gone.
 
-A process that is killed removes nothing. The next one that makes a folder in the same place does.
+A process that is killed removes nothing. The next one that makes such a folder beside it does.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _MEMORY = Path("/dev/shm")
 
 
 @contextmanager
-def own_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in ``parent`` for this process alone, gone at the end."""
-    folder = process_folder(parent, prefix)
+def process_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `parent` for this process alone, gone at the end."""
+    folder = make_process_folder(parent, prefix)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def process_folder(parent: Path, prefix: str) -> Path:
-    """Make ``parent``'s folder of this process.
+def make_process_folder(parent: Path, prefix: str) -> Path:
+    """Make the folder of this process in `parent`.
 
     Those of processes of this machine that have ended are removed first; another machine's, on a
     shared disk, are left to it.
@@ -41,7 +41,7 @@ def process_folder(parent: Path, prefix: str) -> Path:
 
 
 def sweep(parent: Path, prefix: str) -> None:
-    """Remove the folders that processes of this machine left in ``parent`` when they were killed."""
+    """Remove the folders that processes of this machine left in `parent` when they were killed."""
     named = re.compile(rf"{re.escape(prefix + socket.gethostname())}-(\d+)")
     for folder in parent.glob(f"{prefix}*"):
         match = named.fullmatch(folder.name)
@@ -62,8 +62,8 @@ def _runs(process: int) -> bool:
 
 
 @contextmanager
-def frame_folder() -> Iterator[Path]:
-    """Where the renderer writes single frames: in memory where the system has such a place."""
+def memory_folder() -> Iterator[Path]:
+    """A folder of this process for files that are soon gone: in memory where the system allows it."""
     memory = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    with own_folder(memory, "surrealpp-") as folder:
+    with process_folder(memory, "surrealpp-") as folder:
         yield folder

@@ -14,7 +14,7 @@ from synth.films.cost import (
     cost_of,
     ledger_bytes,
     parse_duration,
-    part_that_fits,
+    rows_that_fit,
     stratified,
     trial_rows,
 )
@@ -80,7 +80,7 @@ def test_within_a_split_and_category_the_order_stays_the_plans():
 @given(seconds=st.floats(0, 500), room=st.floats(0, 3e7), workers=st.integers(1, 5))
 def test_the_part_fits_and_one_clip_more_would_not(seconds, room, workers):
     how = {"workers": workers, "clips_per_process": 25}
-    part = part_that_fits(ROWS, COST, seconds=seconds, room=room, **how)
+    part = rows_that_fit(ROWS, COST, seconds=seconds, room=room, **how)
     assert part == ROWS[: len(part)]
     if part:
         assert COST.seconds(part, **how) <= seconds and COST.bytes(part) <= room

@@ -16,11 +16,11 @@ from synth import cli
 from synth.checks.clip_checks import CheckFailed
 from synth.checks.clip_results import read_verdict
 from synth.clips.clip import read_clip
-from synth.films import clip_renderer as studio
-from synth.films.clip_renderer import StudioSettings
+from synth.films import clip_renderer
+from synth.films.clip_renderer import RenderSettings
 from synth.films.inputs import open_inputs
 from synth.films.render_videos import FilmSummary, plan_films, render_videos
-from synth.films.run_options import Running
+from synth.films.run_options import RunOptions
 from synth.plans.plan_row import read_plan
 from synth.plans.preset import read_preset
 from tests.mocap.cmu_like import cmu_like
@@ -79,7 +79,7 @@ def film(
     inputs = open_inputs(motions=motions, textures={"": textures})
     preset = read_preset("standard", [*SMALL, *overrides])
     rows = plan_films(inputs, preset, clips=clips, workers=1)[""]
-    return render_videos(rows, inputs, out, Running(**options))
+    return render_videos(rows, inputs, out, RunOptions(**options))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -98,7 +98,7 @@ def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
     one = film(motions, textures, tmp_path / "one", workers=1)
     two = film(motions, textures, tmp_path / "two", workers=2)
     assert (
-        (one.made, one.already, one.failures) == (two.made, two.already, two.failures) == (3, 0, ())
+        (one.rendered, one.already, one.failures) == (two.rendered, two.already, two.failures) == (3, 0, ())
     )
     first, second = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert list(first) == list(second)
@@ -119,7 +119,7 @@ def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
     kept = tmp_path / "one" / f"{lines[0]['path']}.mp4"
     before = kept.stat().st_mtime_ns
     more = film(motions, textures, tmp_path / "one", workers=1, clips=4)
-    assert (more.planned, more.already, more.made) == (4, 2, 2)
+    assert (more.planned, more.already, more.rendered) == (4, 2, 2)
     assert kept.stat().st_mtime_ns == before
     again = contents(tmp_path / "one")
     assert {name: again[name] for name in second if name.startswith(("train", "val"))} == {
@@ -149,11 +149,11 @@ def run(monkeypatch, capsys, *arguments, command="render-videos") -> tuple[int, 
         (("--textures", "{tmp}/other"), "{tmp}/other/0.png: made for UV layout 'other'"),
         (("--textures", "{tmp}/broken"), "{tmp}/broken: no texture of its library can be read"),
         (("--backgrounds", "{tmp}/empty"), "{tmp}/empty: no readable photograph"),
-        (("--device", "abacus"), "--device abacus: expected one of cpu"),
-        (("--channels", "depth,albedo"), "film.channels is 'albedo', expected one of depth"),
-        (("--clips", "0"), "--clips 0: expected at least 1"),
-        (("--frames", "1"), "windows.frames is 1, expected at least 2"),
-        (("--fps", "0"), "film.fps is 0.0, expected more than 0"),
+        (("--device", "abacus"), "Invalid value for '--device': abacus: expected cpu, cuda"),
+        (("--channels", "depth,albedo"), "Invalid value for '--channels': albedo: expected some of depth"),
+        (("--count-clips", "0"), "Invalid value for '--count-clips': 0 is not in the range x>=1."),
+        (("--frames", "1"), "Invalid value for '--frames': 1 is not in the range x>=2."),
+        (("--fps", "0"), "Invalid value for '--fps': 0.0 is not in the range 0<x<=1000."),
         (("--set", "camera.fokal=3"), "no field camera.fokal; did you mean camera.focal"),
         (("--preset", "nothing"), "preset nothing: no such preset or file"),
         (("--shard", "3/2"), "--shard 3/2: expected K/N"),
@@ -171,9 +171,9 @@ def test_bad_input_is_one_line_with_the_file_and_leaves_nothing(
     for name in ("0.png", "1.png"):
         (broken / name).write_bytes(b"not an image")
     out = tmp_path / "out"
-    arguments = {"--motions": motions, "--textures": textures, "--out": out, "--clips": 1}
+    arguments = {"--motions": motions, "--textures": textures, "--out": out, "--count-clips": 1}
     if change[0] == "--plan":
-        del arguments["--clips"]
+        del arguments["--count-clips"]
     arguments[change[0]] = change[1].format(tmp=tmp_path)
     status, lines = run(monkeypatch, capsys, *(part for pair in arguments.items() for part in pair))
     assert status != 0
@@ -189,7 +189,7 @@ def test_damaged_items_are_named_left_out_and_counted_or_refused(
     amc.write_text(amc.read_text()[:-600])
     (textures / "1.png").write_bytes(b"not an image")
     common = ["--motions", motions, "--textures", textures, "--out", tmp_path / "plan.jsonl"]
-    common += ["--frames", 5, "--clips", 2]
+    common += ["--frames", 5, "--count-clips", 2]
     status, lines = run(monkeypatch, capsys, *common, command="plan")
     assert status == 0
     assert [str(amc) in line for line in lines] == [True, False]
@@ -217,7 +217,7 @@ def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_
     preset = read_preset("standard", [*SMALL, "film.engine=raster", "film.samples=10"])
     (row,) = plan_films(inputs, preset, clips=1, workers=1)[""]
     entries = {e.source_in(inputs.library.folder): e for e in inputs.library.entries}
-    settings = StudioSettings(
+    settings = RenderSettings(
         entries=entries,
         bodies=inputs.bodies,
         textures=textures,
@@ -229,16 +229,16 @@ def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_
         device="cpu",
         threads=1,
     )
-    honest = studio.ground_truth
+    honest = clip_renderer.ground_truth
 
     def mirrored(*arguments, **options):
         truth = honest(*arguments, **options)
         return replace(truth, parts=truth.parts[:, :, ::-1], depth=truth.depth[:, :, ::-1])
 
-    monkeypatch.setattr(studio, "ground_truth", mirrored)
+    monkeypatch.setattr(clip_renderer, "ground_truth", mirrored)
     with (
         pytest.raises(CheckFailed, match="body in one channel and not in another"),
-        studio.open_studio(settings) as film_row,
+        clip_renderer.open_clip_renderer(settings) as film_row,
     ):
         film_row(row, lambda frames: None)
     assert contents(tmp_path) == {
@@ -247,7 +247,7 @@ def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_
         if name.startswith(("motions", "textures"))
     }
     monkeypatch.undo()
-    with studio.open_studio(settings) as film_row:
+    with clip_renderer.open_clip_renderer(settings) as film_row:
         film_row(row, lambda frames: None)
     verdict = read_verdict(tmp_path / "out" / row.stem)
     assert verdict["good"] and verdict["checks"]["silhouette"]["figures"]["silhouette_iou"] > 0.93

@@ -18,9 +18,9 @@ from synth import cli
 from synth.films import render_videos as films
 from synth.films.ledger import read_ledger
 from synth.films.render_videos import predict_videos, render_videos
-from synth.films.run_options import Running
+from synth.films.run_options import RunOptions
 from synth.plans.plan_row import read_plan, write_plan
-from tests.synth import worker_studios
+from tests.synth import worker_tasks
 from tests.synth.small_film_set import (
     clip_contents,
     command,
@@ -55,8 +55,8 @@ def rows(inputs):
 def whole(folder, inputs, rows) -> Path:
     """The films of one worker."""
     out = folder / "whole"
-    summary = render_videos(rows, inputs, out, Running(workers=1))
-    assert (summary.made, summary.already, summary.left, summary.failures) == (CLIPS, 0, 0, ())
+    summary = render_videos(rows, inputs, out, RunOptions(workers=1))
+    assert (summary.rendered, summary.already, summary.left, summary.failures) == (CLIPS, 0, 0, ())
     return out
 
 
@@ -70,14 +70,14 @@ def assert_same(out: Path, whole: Path) -> None:
 
 @pytest.mark.parametrize(
     "running",
-    [Running(workers=2), Running(workers=4), Running(workers=2, ray="local")],
+    [RunOptions(workers=2), RunOptions(workers=4), RunOptions(workers=2, ray="local")],
     ids=["2 workers", "4 workers", "Ray"],
 )
-def test_any_crew_makes_the_same_bytes(tmp_path, inputs, rows, whole, running):
-    if running.ray:
+def test_any_pool_makes_the_same_bytes(tmp_path, inputs, rows, whole, options):
+    if options.ray:
         pytest.importorskip("ray")
-    summary = render_videos(rows, inputs, tmp_path, running)
-    assert summary.made == CLIPS
+    summary = render_videos(rows, inputs, tmp_path, options)
+    assert summary.rendered == CLIPS
     assert_same(tmp_path, whole)
     lines = list(read_ledger(tmp_path))
     assert sorted(line.stem for line in lines) == sorted(row.stem for row in rows)
@@ -109,10 +109,10 @@ def test_a_worker_that_crashes_on_one_clip_fails_that_clip_only(
 ):
     crashing = rows[3].stem
     monkeypatch.setenv("CRASH_ON", crashing)
-    monkeypatch.setattr(films, "open_film_studio", worker_studios.open_crashing_film_studio)
+    monkeypatch.setattr(films, "open_film_worker", worker_tasks.open_crashing_film_worker)
     said = []
-    summary = render_videos(rows, inputs, tmp_path, Running(workers=2), report=said.append)
-    assert (summary.made, len(summary.failures)) == (CLIPS - 1, 1)
+    summary = render_videos(rows, inputs, tmp_path, RunOptions(workers=2), report=said.append)
+    assert (summary.rendered, len(summary.failures)) == (CLIPS - 1, 1)
     assert len(said) == 1 and said[0].startswith(
         f"failed: {crashing}: its process was ended by SIGSEGV"
     )
@@ -124,8 +124,8 @@ def test_a_worker_that_crashes_on_one_clip_fails_that_clip_only(
 
     # The next run tries it again, and it alone.
     monkeypatch.undo()
-    again = render_videos(rows, inputs, tmp_path, Running(workers=2))
-    assert (again.made, again.already) == (1, CLIPS - 1)
+    again = render_videos(rows, inputs, tmp_path, RunOptions(workers=2))
+    assert (again.rendered, again.already) == (1, CLIPS - 1)
     assert_same(tmp_path, whole)
 
 
@@ -194,9 +194,9 @@ def test_a_disk_that_becomes_read_only_stops_the_run_in_one_line(
 ):
     disk = small_disk("size=50m")
     monkeypatch.setenv("READ_ONLY_AFTER", str(disk))
-    monkeypatch.setattr(films, "open_film_studio", worker_studios.open_studio_on_failing_disk)
+    monkeypatch.setattr(films, "open_film_worker", worker_tasks.open_film_worker_on_failing_disk)
     with pytest.raises(BadInput, match="the file system is read-only"):
-        render_videos(rows, inputs, disk / "out", Running(workers=1))
+        render_videos(rows, inputs, disk / "out", RunOptions(workers=1))
 
 
 def test_a_read_only_disk_is_refused_before_anything_is_looked_at(
@@ -235,10 +235,7 @@ def error_of(monkeypatch, capsys, *arguments: object) -> str:
             ("--plan", "{tmp}/gpu.jsonl", "--out", "{tmp}/file/out"),
             "{tmp}/file is a file, expected",
         ),
-        (("--budget", "8 hours"), "--budget 8 hours: expected a time as 8h, 90m, 2d"),
         (("--plan", "{tmp}/gpu.jsonl", "--budget", "1s"), "not one of 12 clips fits --budget"),
-        (("--max-gb", "0"), "--max-gb 0: expected more than 0"),
-        (("--workers", "0"), "--workers 0: expected at least 1"),
         (("--ray", "local"), "--ray: Ray cannot be imported"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -260,9 +257,32 @@ def test_what_a_run_cannot_do_is_one_line(folder, rows, tmp_path, monkeypatch, c
     assert not list(tmp_path.glob("out/t*"))  # no clip
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--budget", "8 hours", "--budget 8 hours: expected a time as 8h, 90m, 2d"),
+        ("--max-gb", "0", "0.0 is not in the range x>0"),
+        ("--max-gb", "nan", "nan is not a finite number"),
+        ("--workers", "0", "0 is not in the range x>=1"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_the_options_name(
+    folder, tmp_path, monkeypatch, capsys, option, value, words
+):
+    arguments = ["render-videos", "--motions", folder / "motions", "--textures", tmp_path / "none"]
+    arguments += ["--out", tmp_path / "out", option, value]
+    monkeypatch.setattr(sys, "argv", ["synth", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith(f"Error: Invalid value for '{option}': ") and words in last
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_device_is_refused_for_an_engine_that_has_none(tmp_path, inputs, rows):
     with pytest.raises(BadInput, match="--device cuda: the raster engine works on the cpu"):
-        render_videos(rows, inputs, tmp_path / "out", Running(device="cuda"))
+        render_videos(rows, inputs, tmp_path / "out", RunOptions(device="cuda"))
     assert not (tmp_path / "out").exists()
 
 
@@ -271,16 +291,16 @@ def test_a_part_of_the_plan_is_made_and_the_rest_left_to_the_next_run(
 ):
     size = sum(map(len, clip_contents(whole).values())) / CLIPS
     said = []
-    running = Running(workers=2, room=5.5 * size)
-    summary = render_videos(rows, inputs, tmp_path, running, report=said.append)
-    assert said[0].startswith(f"{summary.made} of {CLIPS} clips are predicted to fit --max-gb")
-    assert 3 <= summary.made <= 7 and summary.left == CLIPS - summary.made
+    options = RunOptions(workers=2, room=5.5 * size)
+    summary = render_videos(rows, inputs, tmp_path, options, report=said.append)
+    assert said[0].startswith(f"{summary.rendered} of {CLIPS} clips are predicted to fit --max-gb")
+    assert 3 <= summary.rendered <= 7 and summary.left == CLIPS - summary.rendered
     assert sum(map(len, clip_contents(tmp_path).values())) < 7 * size
     categories = [row.category for row in rows if (tmp_path / f"{row.stem}_info.mat").exists()]
     assert abs(categories.count("wave") - categories.count("stretch")) <= 1
     assert read_plan(tmp_path / "plan.jsonl") == rows  # whole, whatever part was made
-    rest = render_videos(rows, inputs, tmp_path, Running(workers=2))
-    assert (rest.made, rest.already) == (summary.left, summary.made)
+    rest = render_videos(rows, inputs, tmp_path, RunOptions(workers=2))
+    assert (rest.rendered, rest.already) == (summary.left, summary.rendered)
     assert_same(tmp_path, whole)
 
 
@@ -288,13 +308,13 @@ def test_a_dry_run_predicts_and_leaves_nothing(
     folder, inputs, rows, tmp_path, whole, small_disk, monkeypatch, capsys
 ):
     out = tmp_path / "out"
-    prediction = predict_videos(rows, inputs, out, Running(workers=2))
+    prediction = predict_videos(rows, inputs, out, RunOptions(workers=2))
     assert (prediction.clips, prediction.frames, prediction.workers) == (CLIPS, 4 * CLIPS, 2)
     actual = sum(map(len, clip_contents(whole).values()))
     assert prediction.bytes == pytest.approx(actual, rel=0.3)
     assert prediction.cost.clip > 0 and 0 < prediction.seconds < 600
     assert not out.exists()
-    assert predict_videos(rows, inputs, whole, Running(workers=2)) is None
+    assert predict_videos(rows, inputs, whole, RunOptions(workers=2)) is None
 
     disk = small_disk("size=700k")
     arguments = command(folder, rows, disk / "out", "--dry-run", "--workers", 2)[3:]

@@ -1,4 +1,4 @@
-"""A crew of Ray actors does what a crew of processes does (on a Ray of this machine's own)."""
+"""A pool of Ray actors does what a pool of processes does (on a Ray of this machine's own)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from mocap.errors import BadInput
 from synth.workers.pool import work_through
 from synth.workers.ray_cluster import RayCluster
-from tests.synth.worker_studios import open_studio
+from tests.synth.worker_tasks import open_worker
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -30,14 +30,14 @@ def cluster():
 
 def run(cluster, folder: Path, tasks: list[str], *, tasks_per_process: int = 10):
     attempts, progress = [], []
-    crew = cluster.crew(open_studio, str(folder), hopeless=(BadInput,))
+    pool = cluster.pool(open_worker, str(folder), not_retried=(BadInput,))
     outcome = work_through(
         tasks,
-        crew,
+        pool,
         workers=2,
         tasks_per_process=tasks_per_process,
         progress=progress.append,
-        attempted=attempts.append,
+        on_attempt=attempts.append,
     )
     return outcome, attempts, sum(progress)
 
@@ -50,7 +50,7 @@ def test_every_task_is_done_once_by_actors_that_do_not_grow_old(cluster, tmp_pat
     assert (cluster.size, cluster.threads(2)) == (2, 1)
     tasks = [f"task{k}" for k in range(5)]
     outcome, attempts, progress = run(cluster, tmp_path, tasks, tasks_per_process=2)
-    assert (outcome.failures, outcome.left, progress) == ((), 0, 10)
+    assert (outcome.failures, outcome.unstarted, progress) == ((), 0, 10)
     assert {a.task: a.result for a in attempts} == {task: task.upper() for task in tasks}
     owners = tries(tmp_path, "task*")
     assert len(owners) == 5 and max(owners.count(pid) for pid in owners) <= 2
@@ -65,7 +65,7 @@ def test_what_fails_and_who_dies_is_tried_once_more_by_another_actor(cluster, tm
     assert done == {"fine": 1, "crash-once": 2, "raise-once": 2}
     reasons = {failure.task: failure.reason for failure in outcome.failures}
     assert set(reasons) == {"raise-always", "crash-always", "hopeless"}
-    assert reasons["raise-always"].startswith("RuntimeError: a lasting fault (worker_studios.py:")
+    assert reasons["raise-always"].startswith("RuntimeError: a lasting fault (worker_tasks.py:")
     assert reasons["crash-always"].startswith("its actor ended unexpectedly (")
     assert "\n" not in reasons["crash-always"]
     assert reasons["hopeless"] == "the input is at fault"

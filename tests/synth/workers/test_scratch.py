@@ -9,12 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from synth.workers.scratch import own_folder, sweep
+from synth.workers.scratch import process_folder, sweep
 
 ROOT = Path(__file__).resolve().parents[3]
 HOLD = (
-    "import sys\nfrom pathlib import Path\nfrom synth.workers.scratch import own_folder\n"
-    "with own_folder(Path(sys.argv[1]), '.partial-') as folder:\n"
+    "import sys\nfrom pathlib import Path\nfrom synth.workers.scratch import process_folder\n"
+    "with process_folder(Path(sys.argv[1]), '.partial-') as folder:\n"
     "    (folder / 'clip').mkdir()\n"
     "    print('there', flush=True)\n"
     "    sys.stdin.read()\n"
@@ -32,7 +32,7 @@ def test_a_folder_lives_as_long_as_its_process_and_is_swept_after_a_kill(tmp_pat
     )
     assert process.stdout.readline() == b"there\n"
     theirs = tmp_path / f".partial-{socket.gethostname()}-{process.pid}"
-    with own_folder(tmp_path, ".partial-") as ours:
+    with process_folder(tmp_path, ".partial-") as ours:
         assert ours.is_dir() and (theirs / "clip").is_dir() and foreign.is_dir()
     assert not ours.exists()
     os.kill(process.pid, signal.SIGKILL)

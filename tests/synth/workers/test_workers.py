@@ -14,8 +14,8 @@ import pytest
 
 from mocap.errors import BadInput
 from synth.workers.pool import uninterrupted, work_through
-from synth.workers.processes import ProcessCrew
-from tests.synth.worker_studios import open_studio
+from synth.workers.processes import ProcessPool
+from tests.synth.worker_tasks import open_worker
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -25,14 +25,14 @@ def run(folder: Path, tasks: list[str], *, tasks_per_process: int = 10, **change
     attempts, progress = [], []
     outcome = work_through(
         tasks,
-        ProcessCrew(open_studio, str(folder)),
+        ProcessPool(open_worker, str(folder)),
         tasks_per_process=tasks_per_process,
         progress=progress.append,
-        attempted=attempts.append,
+        on_attempt=attempts.append,
         **({"workers": 2} | changes),
     )
     results = {a.task: a.result for a in attempts if a.reason is None}
-    assert outcome.left == len(tasks) - len(results) - len(outcome.failures)
+    assert outcome.unstarted == len(tasks) - len(results) - len(outcome.failures)
     return results, list(outcome.failures), sum(progress), attempts
 
 
@@ -59,7 +59,7 @@ def test_what_fails_is_tried_again_in_another_process_and_then_named(tmp_path):
     assert set(results) == {"fine", "crash-once", "raise-once"}
     reasons = {failure.task: failure.reason for failure in failures}
     assert set(reasons) == {"raise-always", "crash-always", "hopeless"}
-    assert reasons["raise-always"].startswith("RuntimeError: a lasting fault (worker_studios.py:")
+    assert reasons["raise-always"].startswith("RuntimeError: a lasting fault (worker_tasks.py:")
     assert "exit status 7" in reasons["crash-always"]
     assert reasons["hopeless"] == "the input is at fault"
     for task, count in (
@@ -82,7 +82,7 @@ def test_what_fails_is_tried_again_in_another_process_and_then_named(tmp_path):
 def test_a_crash_is_named_with_the_place_in_our_code(tmp_path):
     *_, attempts = run(tmp_path, ["crash-once"])
     assert attempts[0].reason.startswith(
-        "its process was ended by SIGSEGV in work (worker_studios.py:"
+        "its process was ended by SIGSEGV in work (worker_tasks.py:"
     )
 
 
@@ -110,12 +110,12 @@ def test_from_the_deadline_on_nothing_is_begun_and_what_was_begun_is_finished(tm
 def test_workers_end_with_the_process_that_started_them_even_while_at_work(tmp_path):
     code = (
         "import sys\n"
-        "from synth.workers.processes import ProcessCrew\n"
+        "from synth.workers.processes import ProcessPool\n"
         "from synth.workers.pool import work_through\n"
-        "from tests.synth.worker_studios import open_studio\n"
+        "from tests.synth.worker_tasks import open_worker\n"
         "if __name__ == '__main__':\n"
-        "    crew = ProcessCrew(open_studio, sys.argv[1])\n"
-        "    work_through(['deaf1', 'deaf2'], crew, workers=2, tasks_per_process=9)\n"
+        "    pool = ProcessPool(open_worker, sys.argv[1])\n"
+        "    work_through(['deaf1', 'deaf2'], pool, workers=2, tasks_per_process=9)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
     while not (tries(tmp_path, "deaf1") and tries(tmp_path, "deaf2")):
@@ -161,7 +161,7 @@ def alive(process: str) -> bool:
         return False
 
 
-def test_a_studio_that_cannot_open_stops_everything_with_its_reason(tmp_path):
+def test_a_worker_that_cannot_be_opened_stops_everything_with_its_reason(tmp_path):
     with pytest.raises(BadInput, match="no such folder"):
         run(tmp_path / "nowhere", ["task1", "task2"])
 

@@ -1,4 +1,4 @@
-"""Studios for the tests of workers; module level, so that worker processes can import them."""
+"""Work for the tests of workers; module level, so that worker processes can import them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from synth.workers.pool import StopWork
 
 
 @contextmanager
-def open_studio(folder: str):
-    """Writes a file a task; what else it does is in the task's name."""
+def open_worker(folder: str):
+    """Writes a file per task; what else it does is in the task's name."""
     folder = Path(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder")
@@ -56,11 +56,11 @@ def open_studio(folder: str):
 
 
 @contextmanager
-def open_crashing_film_studio(settings):
-    """A film studio whose process is ended by SIGSEGV on the clip of the environment's CRASH_ON."""
-    from synth.films.film_workers import open_film_studio
+def open_crashing_film_worker(settings):
+    """A film worker whose process is ended by SIGSEGV on the clip of the environment's CRASH_ON."""
+    from synth.films.film_workers import open_film_worker
 
-    with open_film_studio(settings) as film:
+    with open_film_worker(settings) as film:
 
         def crash(row, progress):
             if row.stem == os.environ["CRASH_ON"]:
@@ -71,11 +71,11 @@ def open_crashing_film_studio(settings):
 
 
 @contextmanager
-def open_studio_on_failing_disk(settings):
-    """A film studio under which the disk of the environment's READ_ONLY_AFTER becomes read-only."""
-    from synth.films.film_workers import open_film_studio
+def open_film_worker_on_failing_disk(settings):
+    """A film worker under which the disk of the environment's READ_ONLY_AFTER becomes read-only."""
+    from synth.films.film_workers import open_film_worker
 
-    with open_film_studio(settings) as film:
+    with open_film_worker(settings) as film:
 
         def fail(row, progress):
             subprocess.run(["mount", "-o", "remount,ro", os.environ["READ_ONLY_AFTER"]], check=True)

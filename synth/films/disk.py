@@ -20,13 +20,13 @@ _NOTHING_LEFT = 2**20  # bytes; less than a clip takes
 
 
 def existing_parent(path: Path) -> Path:
-    """``path`` or the nearest folder above it that is there."""
+    """`path` or the nearest folder above it that exists."""
     path = Path(path).absolute()
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes free for us on the disk of ``path``, which need not be there yet."""
+    """Bytes free for us on the disk of `path`, which need not be there yet."""
     return shutil.disk_usage(existing_parent(path)).free
 
 
@@ -36,13 +36,13 @@ def gigabytes(amount: float) -> str:
 
 
 def require_writable(out: Path) -> None:
-    """Raises BadInput unless files can be made in ``out``. Makes nothing itself."""
+    """Raises BadInput unless files can be made in `out`. Makes nothing itself."""
     folder = existing_parent(out)
     if not folder.is_dir():
         raise BadInput(f"--out {out}: {folder} is a file, expected a folder; choose another --out")
     if not os.access(folder, os.W_OK | os.X_OK):
-        why = "is read-only" if _read_only(folder) else "may not be written to by this user"
-        raise BadInput(f"--out {out}: {folder} {why}; choose another --out")
+        reason = "is read-only" if _read_only(folder) else "may not be written to by this user"
+        raise BadInput(f"--out {out}: {folder} {reason}; choose another --out")
 
 
 def _read_only(folder: Path) -> bool:
@@ -50,15 +50,15 @@ def _read_only(folder: Path) -> bool:
 
 
 def no_room(error: BaseException, out: Path) -> str | None:
-    """One line where ``error`` comes of a disk that takes no more; None for other errors.
+    """One line where `error` comes of a disk that takes no more; None for other errors.
 
     Libraries wrap the system's errors or lose them, so what led to the error is looked at, and the disk.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in _ENDS:
-            return _stopped(out, _ENDS[seen.errno])
-        seen = seen.__cause__ or seen.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _ENDS:
+            return _stopped(out, _ENDS[cause.errno])
+        cause = cause.__cause__ or cause.__context__
     try:
         if free_bytes(out) < _NOTHING_LEFT:
             return _stopped(out, _ENDS[errno.ENOSPC])
@@ -67,16 +67,16 @@ def no_room(error: BaseException, out: Path) -> str | None:
     return None
 
 
-def _stopped(out: Path, why: str) -> str:
+def _stopped(out: Path, reason: str) -> str:
     return (
-        f"{out}: {why} ({gigabytes(free_bytes(out))} free); every clip there is whole: make room and "
+        f"{out}: {reason} ({gigabytes(free_bytes(out))} free); every clip there is whole: make room and "
         "run the same command again to go on"
     )
 
 
 @contextmanager
 def disk_trouble_in_one_line(out: Path) -> Iterator[None]:
-    """Turns the system's refusals to write under ``out`` into BadInput."""
+    """Turns the system's refusals to write under `out` into BadInput."""
     try:
         yield
     except BadInput:
