@@ -24,8 +24,8 @@ from mocap.bodies.skinning import Skinning, skin
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from textures.visibility import buffer as plain
 from textures.visibility.camera import Camera, look_at
+from textures.visibility.projected_mesh import project_mesh, visible_pixels
 from textures.visibility.rendering_tensor import texel_map
-from textures.visibility.shot import seen_pixels, take_shot
 
 
 def walk(body: Body, frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +68,7 @@ def milliseconds(run: Callable[[], object], repeats: int, frames: int) -> float:
 
 def bare(vertices: np.ndarray, body: Body, cameras: list[Camera]) -> None:
     for now, camera in zip(vertices[1:-1], cameras[1:-1]):
-        seen_pixels(take_shot(now, body.faces, camera))
+        visible_pixels(project_mesh(now, body.faces, camera))
 
 
 def plainly(vertices: np.ndarray, body: Body, cameras: list[Camera]) -> None:

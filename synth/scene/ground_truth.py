@@ -16,15 +16,15 @@ import numpy as np
 
 from mocap.bodies.body import PARENTS, Body
 from textures.visibility.camera import Camera
-from textures.visibility.shot import (
+from textures.visibility.projected_mesh import (
     OUTSIDE,
     ImagePoints,
-    SeenPixels,
-    Shot,
-    hiders,
-    reached,
-    seen_pixels,
-    take_shot,
+    ProjectedMesh,
+    VisiblePixels,
+    occluding_faces,
+    project_mesh,
+    projected_points,
+    visible_pixels,
     write_depth,
     write_flow,
     write_normals,
@@ -121,13 +121,13 @@ def ground_truth(
         points = draw_surface_points(body.template, body.faces, tracks, np.random.default_rng(seed))
     size = (len(vertices) - 2, cameras[0].height, cameras[0].width)
     out = _empty(size, channels, points)
-    before, now = (take_shot(vertices[n], body.faces, cameras[n]) for n in range(2))
+    before, now = (project_mesh(vertices[n], body.faces, cameras[n]) for n in range(2))
     # A shot is asked by the frame before it, by its own and by the frame after it, all at once.
     waiting: list[_Asked] = []  # what the shot before the present one is asked so far
     ahead: list[_Asked] = []  # what the present one is asked by the frame before it
     for frame in range(size[0]):
-        after = take_shot(vertices[frame + 2], body.faces, cameras[frame + 2])
-        seen = seen_pixels(now)
+        after = project_mesh(vertices[frame + 2], body.faces, cameras[frame + 2])
+        seen = visible_pixels(now)
         _write_pixels(out, frame, seen, now, body)
         own = _write_joints(out, frame, now, joints[frame + 1], body)
         if points is not None:
@@ -146,14 +146,14 @@ def ground_truth(
 
 @dataclass(frozen=True)
 class _Asked:
-    """Points that a shot is asked about, and what takes the faces that hide them (`hiders`)."""
+    """Points asked about in a projected mesh, and what takes their `occluding_faces`."""
 
     points: ImagePoints
     take: Callable[[np.ndarray], None]
 
 
-def _answer(shot: Shot, asked: list[_Asked]) -> None:
-    faces = hiders(shot, [each.points for each in asked], tolerance=TOLERANCE)
+def _answer(shot: ProjectedMesh, asked: list[_Asked]) -> None:
+    faces = occluding_faces(shot, [each.points for each in asked], tolerance=TOLERANCE)
     for each, hiding in zip(asked, faces):
         each.take(hiding)
 
@@ -193,7 +193,7 @@ def _empty(
 
 
 def _write_pixels(
-    out: dict[str, np.ndarray], frame: int, seen: SeenPixels, shot: Shot, body: Body
+    out: dict[str, np.ndarray], frame: int, seen: VisiblePixels, shot: ProjectedMesh, body: Body
 ) -> None:
     """What a pixel shows of its own frame."""
     out["parts"][frame, seen.row, seen.column] = body.face_parts[seen.face]
@@ -207,13 +207,18 @@ def _write_pixels(
 
 
 def _write_motion(
-    out: dict[str, np.ndarray], way: str, frame: int, seen: SeenPixels, shot: Shot, other: Shot
+    out: dict[str, np.ndarray],
+    way: str,
+    frame: int,
+    seen: VisiblePixels,
+    shot: ProjectedMesh,
+    other: ProjectedMesh,
 ) -> list[_Asked]:
     """The flow to a neighbour, and what the neighbour is to be asked about occlusion."""
     flow, occlusion = out.get(f"flow_{way}"), out.get(f"occlusion_{way}")
-    if (flow is None and occlusion is None) or shot.shows_the_same(other):
+    if (flow is None and occlusion is None) or shot.is_identical(other):
         return []  # a repeated frame has a flow of 0, not of rounding
-    points = reached(seen, other)
+    points = projected_points(seen, other)
     if flow is not None:
         write_flow(seen, points, flow[frame])
     if occlusion is None:
@@ -226,7 +231,7 @@ def _write_motion(
 
 
 def _write_joints(
-    out: dict[str, np.ndarray], frame: int, shot: Shot, joints: np.ndarray, body: Body
+    out: dict[str, np.ndarray], frame: int, shot: ProjectedMesh, joints: np.ndarray, body: Body
 ) -> list[_Asked]:
     """The joints, and what the shot is to be asked about them."""
     camera = shot.camera
@@ -246,10 +251,10 @@ def _write_joints(
 
 
 def _write_tracks(
-    out: dict[str, np.ndarray], frame: int, shot: Shot, points: SurfacePoints
+    out: dict[str, np.ndarray], frame: int, shot: ProjectedMesh, points: SurfacePoints
 ) -> list[_Asked]:
     """The tracks, and what the shot is to be asked about them."""
-    world = points.at(shot.vertices, shot.faces)
+    world = points.positions(shot.vertices, shot.faces)
     asked = ImagePoints(*shot.camera.project(world))
     out["tracks2d"][frame], out["tracks3d"][frame] = asked.pixels, world
 

@@ -22,14 +22,14 @@ from mocap.readers.acclaim.capture import acclaim_capture
 from mocap.retargeting.retarget import retarget
 from mocap.retargeting.skeleton import Skeleton
 from synth.scene.backgrounds import paint_background
-from synth.scene.light import sample_light
+from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.actions import ACTIONS
 from synth.standins.choreography import Manner, scene, unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
 from synth.standins.wardrobe import Mannequin, paint, sample_outfit
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import Camera, look_at
-from textures.visibility.shading import composite, radiance
+from textures.visibility.shading import composite_srgb, radiance
 
 FRAME_RATE = 25
 MOTION_STEP = 5  # every fifth of the mannequin's 120 frames a second: 24, shown at 25
@@ -74,7 +74,7 @@ def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator
     focal = size.width / 2 / np.tan(field_of_view / 2)
     filled = rng.uniform(0.72, 1.0)  # of the frame's height, by a person of 1.75 m
     sun = np.array([rng.normal(), abs(rng.normal()) + 1.1, rng.normal()])
-    light = sample_light(rng)
+    light = sample_coefficients(rng)
     light[0] = rng.uniform(0.4, 0.75)
     light[1:] *= 0.3
     margin = 1.5  # of the background over the frame
@@ -168,7 +168,7 @@ def film_video(
         )
         area = {"dsize": (size.width, size.height), "interpolation": cv2.INTER_AREA}
         alpha = cv2.resize(fine.covered.astype(np.float32), **area)
-        image = composite(cv2.resize(colour, **area), alpha, background)
+        image = composite_srgb(cv2.resize(colour, **area), alpha, background)
         image = cv2.GaussianBlur(image, (0, 0), setting.blur).astype(np.float32)
         image += 255 * setting.noise * rng.normal(size=(*image.shape[:2], 1)).astype(np.float32)
         frames.append(np.clip(image + 0.5, 0, 255).astype(np.uint8))

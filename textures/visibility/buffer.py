@@ -36,8 +36,8 @@ class VisibilityBuffer:
 def visibility(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> VisibilityBuffer:
     """What each pixel of ``camera`` sees of the mesh ``vertices`` (V,3) metres, ``faces`` (F,3)."""
     pixels, z = camera.project(vertices)
-    seen, weights = rasterise(pixels, z, _integers(faces), camera.height, camera.width)
-    return VisibilityBuffer(face=seen, barycentric=weights)
+    face, weights = rasterise(pixels, z, _integers(faces), camera.height, camera.width)
+    return VisibilityBuffer(face=face, barycentric=weights)
 
 
 def interpolate(
@@ -80,8 +80,8 @@ def normals(
     value = _surface(buffer, covered, faces, smooth)
     corners = camera.to_camera(vertices)[faces[buffer.face[covered]]]
     flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    behind = np.einsum("nd,nd->n", flat, corners[:, 0]) > 0
-    value[behind] *= -1
+    backfacing = np.einsum("nd,nd->n", flat, corners[:, 0]) > 0
+    value[backfacing] *= -1
     length = np.linalg.norm(value, axis=1, keepdims=True)
     out[covered] = value / np.maximum(length, 1e-12)
     return out

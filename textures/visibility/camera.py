@@ -21,13 +21,13 @@ def _project(points, rotation, translation, intrinsics, pixels, z):
         px, py, pz = np.float64(points[n, 0]), np.float64(points[n, 1]), np.float64(points[n, 2])
         x = rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz + translation[0]
         y = rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz + translation[1]
-        away = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz + translation[2]
-        z[n] = away
-        if away == 0.0:
+        distance = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz + translation[2]
+        z[n] = distance
+        if distance == 0.0:
             pixels[n, 0], pixels[n, 1] = np.nan, np.nan
         else:
-            pixels[n, 0] = (fx * x + skew * y) / away + cx
-            pixels[n, 1] = fy * y / away + cy
+            pixels[n, 0] = (fx * x + skew * y) / distance + cx
+            pixels[n, 1] = fy * y / distance + cy
 
 
 @dataclass(frozen=True)
@@ -110,24 +110,26 @@ def look_at(
     width: int,
     height: int,
     principal: tuple[float, float] | None = None,
-    up: tuple[float, float, float] = (0.0, 1.0, 0.0),
+    up_axis: tuple[float, float, float] = (0.0, 1.0, 0.0),
     roll: float = 0.0,
 ) -> Camera:
-    """A camera at ``position`` with ``target`` on its axis and ``up`` towards the top of the image.
+    """A camera at ``position`` with ``target`` on its axis and ``up_axis`` towards the top of the image.
 
     ``focal`` and ``principal`` (default: the image's middle) are in pixels; ``roll`` in radians
-    turns the camera clockwise about its axis. Raises ValueError when the view is along ``up``.
+    turns the camera clockwise about its axis. Raises ValueError when the view is along ``up_axis``.
     """
     position = np.asarray(position, dtype=np.float64)
     forward = np.asarray(target, dtype=np.float64) - position
-    right = np.cross(forward, np.asarray(up, dtype=np.float64))
+    right = np.cross(forward, np.asarray(up_axis, dtype=np.float64))
     if np.linalg.norm(right) < 1e-9 * max(1.0, np.linalg.norm(forward)):
         raise ValueError("cannot look along the up direction, or at the camera's own position")
     forward /= np.linalg.norm(forward)
     right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
+    downward = np.cross(forward, right)
     cosine, sine = np.cos(roll), np.sin(roll)
-    rotation = np.stack([cosine * right + sine * down, cosine * down - sine * right, forward])
+    rotation = np.stack(
+        [cosine * right + sine * downward, cosine * downward - sine * right, forward]
+    )
     if principal is None:
         principal = (width / 2, height / 2)
     return Camera(

@@ -73,11 +73,11 @@ def _centres(low, high, size):
 
 
 @_njit
-def _draw(f, a, b, c, area, image, rows, columns, seen, nearest):
+def _draw(f, a, b, c, area, image, rows, columns, visible, nearest):
     """Draw face ``f``, turned to positive ``area``, on the pixels of ``rows`` and ``columns``."""
-    xa, ya, dxa, dya, own_a = _edge_line(b, c, image)
-    xb, yb, dxb, dyb, own_b = _edge_line(c, a, image)
-    xc, yc, dxc, dyc, own_c = _edge_line(a, b, image)
+    xa, ya, dxa, dya, owns_a = _edge_line(b, c, image)
+    xb, yb, dxb, dyb, owns_b = _edge_line(c, a, image)
+    xc, yc, dxc, dyc, owns_c = _edge_line(a, b, image)
     ia, ib, ic = image[a, 3], image[b, 3], image[c, 3]
     for row in range(rows[0], rows[1] + 1):
         y = row + 0.5
@@ -89,15 +89,15 @@ def _draw(f, a, b, c, area, image, rows, columns, seen, nearest):
             wc = rc - dyc * (x - xc)
             if wa < 0.0 or wb < 0.0 or wc < 0.0:
                 continue
-            if (wa == 0.0 and not own_a) or (wb == 0.0 and not own_b):
+            if (wa == 0.0 and not owns_a) or (wb == 0.0 and not owns_b):
                 continue
-            if wc == 0.0 and not own_c:
+            if wc == 0.0 and not owns_c:
                 continue
             inverse = (wa * ia + wb * ib + wc * ic) / area
-            here = nearest[row, column]
-            if inverse > here or (inverse == here and f < seen[row, column]):
+            previous = nearest[row, column]
+            if inverse > previous or (inverse == previous and f < visible[row, column]):
                 nearest[row, column] = inverse
-                seen[row, column] = f
+                visible[row, column] = f
 
 
 @_njit
@@ -107,9 +107,9 @@ def nearest_faces(image, faces, height, width):
     Faces that are anticlockwise as seen (the outside of a body) are drawn first, so that most of
     the others are found to lie behind without being drawn.
     """
-    seen = np.full((height, width), -1, np.int32)
+    visible = np.full((height, width), -1, np.int32)
     nearest = np.zeros((height, width), np.float64)  # 1/z, linear in the image
-    waiting = np.empty((faces.shape[0], 5), np.int32)
+    deferred = np.empty((faces.shape[0], 5), np.int32)
     count = 0
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -123,31 +123,31 @@ def nearest_faces(image, faces, height, width):
             continue
         area = _area(a, b, c, image)
         if area < 0.0:
-            _draw(f, a, c, b, -area, image, rows, columns, seen, nearest)
+            _draw(f, a, c, b, -area, image, rows, columns, visible, nearest)
         elif area > 0.0:
-            waiting[count, 0] = f
-            waiting[count, 1], waiting[count, 2] = rows[0], rows[1]
-            waiting[count, 3], waiting[count, 4] = columns[0], columns[1]
+            deferred[count, 0] = f
+            deferred[count, 1], deferred[count, 2] = rows[0], rows[1]
+            deferred[count, 3], deferred[count, 4] = columns[0], columns[1]
             count += 1
     for n in range(count):
-        f = waiting[n, 0]
+        f = deferred[n, 0]
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        most = max(image[a, 3], image[b, 3], image[c, 3]) * _ROUNDING
-        rows, columns = (waiting[n, 1], waiting[n, 2]), (waiting[n, 3], waiting[n, 4])
-        behind = True
+        largest = max(image[a, 3], image[b, 3], image[c, 3]) * _ROUNDING
+        rows, columns = (deferred[n, 1], deferred[n, 2]), (deferred[n, 3], deferred[n, 4])
+        hidden = True
         for row in range(rows[0], rows[1] + 1):
             for column in range(columns[0], columns[1] + 1):
-                behind = behind and most < nearest[row, column]
-        if not behind:
-            _draw(f, a, b, c, _area(a, b, c, image), image, rows, columns, seen, nearest)
-    return seen
+                hidden = hidden and largest < nearest[row, column]
+        if not hidden:
+            _draw(f, a, b, c, _area(a, b, c, image), image, rows, columns, visible, nearest)
+    return visible
 
 
 @_njit
 def _position_in_face(a, b, c, image, x, y):
     """Perspective-correct weights of a point that lies in the face (a, b, c)."""
-    turned = _area(a, b, c, image) < 0.0
-    if turned:
+    flipped = _area(a, b, c, image) < 0.0
+    if flipped:
         b, c = c, b
     xa, ya, dxa, dya, _ = _edge_line(b, c, image)
     xb, yb, dxb, dyb, _ = _edge_line(c, a, image)
@@ -156,27 +156,27 @@ def _position_in_face(a, b, c, image, x, y):
     wb = (dxb * (y - yb) - dyb * (x - xb)) * image[b, 3]
     wc = (dxc * (y - yc) - dyc * (x - xc)) * image[c, 3]
     total = wa + wb + wc
-    if turned:
+    if flipped:
         wb, wc = wc, wb
     return wa / total, wb / total, wc / total
 
 
 @_njit
-def seen_positions(image, faces, seen):
-    """The covered pixels of ``seen`` (H,W), row by row: row, column, face (N,) int32 and barycentric
+def visible_positions(image, faces, visible):
+    """The covered pixels of ``visible`` (H,W), row by row: row, column, face (N,) int32 and barycentric
     position (N,3) float32."""
-    height, width = seen.shape
+    height, width = visible.shape
     count = 0
     for row in range(height):
         for column in range(width):
-            count += seen[row, column] >= 0
+            count += visible[row, column] >= 0
     rows, columns = np.empty(count, np.int32), np.empty(count, np.int32)
     face = np.empty(count, np.int32)
     barycentric = np.empty((count, 3), np.float32)
     n = 0
     for row in range(height):
         for column in range(width):
-            f = seen[row, column]
+            f = visible[row, column]
             if f >= 0:
                 rows[n], columns[n], face[n] = row, column, f
                 barycentric[n] = _position_in_face(
@@ -194,12 +194,12 @@ def rasterise(pixels, z, faces, height, width):
     (as for a texture atlas). Returns face (H,W) int32 and barycentric (H,W,3) float32.
     """
     image = image_vertices(pixels, z)
-    seen = nearest_faces(image, faces, height, width)
+    visible = nearest_faces(image, faces, height, width)
     weights = np.zeros((height, width, 3), np.float32)
-    rows, columns, _, barycentric = seen_positions(image, faces, seen)
+    rows, columns, _, barycentric = visible_positions(image, faces, visible)
     for n in range(rows.shape[0]):
         weights[rows[n], columns[n]] = barycentric[n]
-    return seen, weights
+    return visible, weights
 
 
 @_njit
@@ -223,7 +223,7 @@ def surfaces_before(image, faces, positions, limits, height, width):
     reaches across a limit may be reported although it lies beyond the limit at the position.)
     """
     count = positions.shape[0]
-    met, nearest = np.full(count, OUTSIDE, np.int32), np.zeros(count, np.float64)
+    hit, nearest = np.full(count, OUTSIDE, np.int32), np.zeros(count, np.float64)
     first = np.full((height, width), -1, np.int32)  # a pixel's positions, chained by `following`
     following = np.empty(count, np.int32)
     farthest = np.full((height, width), -np.inf)
@@ -231,7 +231,7 @@ def surfaces_before(image, faces, positions, limits, height, width):
         x, y = positions[n, 0], positions[n, 1]
         if x >= 0.0 and y >= 0.0 and x < width and y < height:
             row, column = int(y), int(x)
-            met[n] = -1
+            hit[n] = -1
             following[n] = first[row, column]
             first[row, column] = n
             farthest[row, column] = max(farthest[row, column], limits[n])
@@ -246,11 +246,11 @@ def surfaces_before(image, faces, positions, limits, height, width):
         near /= _ROUNDING
         rows = (int(max(top, 0.0)), int(min(bottom, height - 1.0)) + 1)
         columns = (int(max(left, 0.0)), int(min(right, width - 1.0)) + 1)
-        asked = False
+        needed = False
         for row in range(rows[0], rows[1]):
             for column in range(columns[0], columns[1]):
-                asked = asked or near < farthest[row, column]
-        if not asked:
+                needed = needed or near < farthest[row, column]
+        if not needed:
             continue
         area = _area(a, b, c, image)
         if area < 0.0:
@@ -258,8 +258,8 @@ def surfaces_before(image, faces, positions, limits, height, width):
         if not area > 0.0:
             continue
         ia, ib, ic = image[a, 3], image[b, 3], image[c, 3]
-        to_a, to_b = _edge_line(b, c, image), _edge_line(c, a, image)
-        to_c = _edge_line(a, b, image)
+        edge_a, edge_b = _edge_line(b, c, image), _edge_line(c, a, image)
+        edge_c = _edge_line(a, b, image)
         for row in range(rows[0], rows[1]):
             for column in range(columns[0], columns[1]):
                 if near >= farthest[row, column]:
@@ -268,11 +268,11 @@ def surfaces_before(image, faces, positions, limits, height, width):
                 while n >= 0:
                     x, y = positions[n, 0], positions[n, 1]
                     if near < limits[n] and left <= x <= right and top <= y <= bottom:
-                        wa, wb = _side(to_a, x, y), _side(to_b, x, y)
-                        wc = _side(to_c, x, y)
+                        wa, wb = _side(edge_a, x, y), _side(edge_b, x, y)
+                        wc = _side(edge_c, x, y)
                         if min(wa, wb, wc) >= 0.0:
                             inverse = (wa * ia + wb * ib + wc * ic) / area
                             if inverse > nearest[n]:
-                                nearest[n], met[n] = inverse, f
+                                nearest[n], hit[n] = inverse, f
                     n = following[n]
-    return met, nearest
+    return hit, nearest

@@ -48,9 +48,9 @@ _LINEAR = np.where(_grid <= 0.04045, _grid / 12.92, ((_grid + 0.055) / 1.055) **
 @numba.njit(cache=True, nogil=True)
 def _decode(value):
     """sRGB in [0, 1] to linear light."""
-    place = min(max(value, 0.0), 1.0) * _STEPS
-    step = int(place)
-    return _LINEAR[step] + (place - step) * (_LINEAR[step + 1] - _LINEAR[step])
+    position = min(max(value, 0.0), 1.0) * _STEPS
+    step = int(position)
+    return _LINEAR[step] + (position - step) * (_LINEAR[step + 1] - _LINEAR[step])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -73,9 +73,9 @@ def surface_colour(
     u = v = x = y = z = 0.0
     for k in range(3):
         w = weights[k]
-        corner, place = faces[f, k], uv_faces[f, k]
-        u += w * uv[place, 0]
-        v += w * uv[place, 1]
+        corner, uv_index = faces[f, k], uv_faces[f, k]
+        u += w * uv[uv_index, 0]
+        v += w * uv[uv_index, 1]
         x += w * normals[corner, 0]
         y += w * normals[corner, 1]
         z += w * normals[corner, 2]
@@ -126,12 +126,12 @@ def _facing(faces, vertices, position):
             vertices[c, 1] - vertices[a, 1],
             vertices[c, 2] - vertices[a, 2],
         )
-        towards = (
+        alignment = (
             (uy * vz - uz * vy) * (position[0] - vertices[a, 0])
             + (uz * vx - ux * vz) * (position[1] - vertices[a, 1])
             + (ux * vy - uy * vx) * (position[2] - vertices[a, 2])
         )
-        if towards < 0.0:
+        if alignment < 0.0:
             out[f] = -1.0
     return out
 
@@ -234,7 +234,7 @@ def render_textured(
     return image, covered
 
 
-def composite(colour: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> np.ndarray:
+def composite_srgb(colour: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Linear ``colour`` (H,W,3) times ``alpha`` (H,W) over ``background`` (H,W,3), RGB uint8.
 
     ``colour`` is premultiplied. It is encoded before blending, as a picture laid over a photograph;

@@ -18,7 +18,7 @@ class SurfacePoints:
     faces: np.ndarray
     barycentric: np.ndarray
 
-    def at(self, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    def positions(self, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Where the points are on the mesh ``vertices`` (V,3), ``faces`` (F,3): (N,3) float64."""
         corners = np.asarray(vertices, dtype=np.float64)[faces[self.faces]]
         return np.einsum("nk,nkd->nd", self.barycentric.astype(np.float64), corners)

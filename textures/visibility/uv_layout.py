@@ -20,7 +20,7 @@ from mocap.errors import BadInput
 from textures.visibility.buffer import VisibilityBuffer, interpolate
 from textures.visibility.rasterisation import rasterise
 
-Positions = TypeVar("Positions")
+Coordinates = TypeVar("Positions")
 
 
 def texel_positions(uv: np.ndarray, size: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def texel_positions(uv: np.ndarray, size: int) -> np.ndarray:
     return np.stack([uv[..., 0] * size, (1.0 - uv[..., 1]) * size], axis=-1)
 
 
-def grid_positions(uv: Positions) -> Positions:
+def grid_positions(uv: Coordinates) -> Coordinates:
     """UVs (..., 2) as `torch.nn.functional.grid_sample` wants them with ``align_corners=False``.
 
     Takes and gives a numpy array or a torch tensor. grid_sample does not repeat; UVs within [0, 1]
@@ -57,9 +57,9 @@ def bilinear(texture, u, v, out):
     j1 = j0 + 1 if j0 + 1 < width else 0
     i1 = i0 + 1 if i0 + 1 < height else 0
     for c in range(channels):
-        above = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
-        below = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx
-        out[c] = above * (1.0 - fy) + below * fy
+        upper = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
+        lower = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx
+        out[c] = upper * (1.0 - fy) + lower * fy
 
 
 @numba.njit(cache=True, nogil=True)

@@ -19,15 +19,15 @@ def _arccos(x):
 
 
 @_njit
-def normals_at(vertices, faces, wanted):
-    """Unit normals (V,3) float64 of the vertices that are ``wanted`` (V,) bool, the others 0.
+def normals_at(vertices, faces, selected):
+    """Unit normals (V,3) float64 of the vertices that are ``selected`` (V,) bool, the others 0.
 
     A wanted vertex gets the same bits whichever others are wanted.
     """
     normals = np.zeros((vertices.shape[0], 3), np.float64)
     side = np.empty((3, 3), np.float64)
     for f in range(faces.shape[0]):
-        if not (wanted[faces[f, 0]] or wanted[faces[f, 1]] or wanted[faces[f, 2]]):
+        if not (selected[faces[f, 0]] or selected[faces[f, 1]] or selected[faces[f, 2]]):
             continue
         for k in range(3):
             start, end = faces[f, k], faces[f, (k + 1) % 3]
@@ -50,7 +50,7 @@ def normals_at(vertices, faces, wanted):
             for d in range(3):
                 cosine -= side[k, d] * side[before, d]
             v, angle = faces[f, k], _arccos(cosine) / length
-            if wanted[v]:
+            if selected[v]:
                 normals[v, 0] += angle * nx
                 normals[v, 1] += angle * ny
                 normals[v, 2] += angle * nz

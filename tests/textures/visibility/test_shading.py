@@ -6,7 +6,7 @@ import pytest
 from textures.visibility.buffer import normals, visibility
 from textures.visibility.camera import look_at
 from textures.visibility.shading import (
-    composite,
+    composite_srgb,
     linear_to_srgb,
     radiance,
     render_textured,
@@ -112,5 +112,5 @@ def test_light_falls_on_the_normals_that_visibility_reports(body):
 
 def test_composite_is_alpha_over():
     colour = srgb_to_linear(np.full((1, 3, 3), 200 / 255)) * np.array([1, 0.5, 0])[None, :, None]
-    image = composite(colour, np.array([[1, 0.5, 0]]), np.full((1, 3, 3), 100, np.uint8))
+    image = composite_srgb(colour, np.array([[1, 0.5, 0]]), np.full((1, 3, 3), 100, np.uint8))
     np.testing.assert_array_equal(image[0, :, 0], [200, 150, 100])

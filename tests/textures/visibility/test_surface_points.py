@@ -28,12 +28,12 @@ def test_area_decides_and_a_face_is_filled_evenly():
 
 def test_points_move_with_the_mesh():
     points = draw_surface_points(VERTICES, FACES, 50, np.random.default_rng(1))
-    places = points.at(VERTICES, FACES)
+    places = points.positions(VERTICES, FACES)
     assert (places[:, 2] == 0).all() and (places[:, :2] >= -1e-6).all()
     in_first = (points.faces == 0) == (places[:, 0] <= 1.0 + 1e-6)
     assert in_first.all()
     shear = np.array([[1, 0.5, 0], [0, 2, 0], [0.3, 0, 1]])
-    moved = points.at(VERTICES @ shear.T + 1, FACES)
+    moved = points.positions(VERTICES @ shear.T + 1, FACES)
     np.testing.assert_allclose(moved, places @ shear.T + 1, atol=1e-6)
 
 

@@ -11,13 +11,13 @@ from tests.textures.ray_casting import cast_rays
 from tests.textures.visibility.test_visibility import meshes, rotation
 from textures.visibility import buffer as plain
 from textures.visibility.camera import look_at
-from textures.visibility.shot import (
+from textures.visibility.projected_mesh import (
     OUTSIDE,
     ImagePoints,
-    hiders,
-    reached,
-    seen_pixels,
-    take_shot,
+    occluding_faces,
+    project_mesh,
+    projected_points,
+    visible_pixels,
     write_depth,
     write_flow,
     write_normals,
@@ -44,33 +44,33 @@ def two_cameras(rng):
 def check_against_plain(vertices, moved, faces, cameras, rng):
     """Every function of a shot on one pair of frames."""
     first, second = cameras
-    now, other = take_shot(vertices, faces, first), take_shot(moved, faces, second)
-    seen, buffer = seen_pixels(now), plain.visibility(vertices, faces, first)
+    now, other = project_mesh(vertices, faces, first), project_mesh(moved, faces, second)
+    visible, buffer = visible_pixels(now), plain.visibility(vertices, faces, first)
     covered = buffer.covered
-    assert np.array_equal(np.nonzero(covered), (seen.row, seen.column))
-    assert np.array_equal(buffer.face[covered], seen.face)
-    assert np.array_equal(buffer.barycentric[covered], seen.barycentric)
+    assert np.array_equal(np.nonzero(covered), (visible.row, visible.column))
+    assert np.array_equal(buffer.face[covered], visible.face)
+    assert np.array_equal(buffer.barycentric[covered], visible.barycentric)
 
     size = (first.height, first.width)
     depth = np.full(size, np.inf, np.float32)
-    write_depth(seen, now, depth)
+    write_depth(visible, now, depth)
     np.testing.assert_allclose(depth, plain.depth(buffer, faces, vertices, first), rtol=2e-7)
     normals = np.zeros((*size, 3), np.float32)
-    write_normals(seen, now, normals)
+    write_normals(visible, now, normals)
     expected = plain.normals(buffer, faces, vertices, first)
     np.testing.assert_allclose(normals, expected, atol=1e-6)
     uv, corners = rng.random((20, 2)).astype(np.float32), rng.integers(0, 20, faces.shape)
     values = np.zeros((*size, 2), np.float32)
-    write_values(seen, corners.astype(np.int32), uv, values)
+    write_values(visible, corners.astype(np.int32), uv, values)
     np.testing.assert_allclose(values, plain.interpolate(buffer, corners, uv), atol=3e-7)
     assert values.min() >= 0 and values.max() <= 1
 
-    points = reached(seen, other)
+    points = projected_points(visible, other)
     flow = np.zeros((*size, 2), np.float32)
-    write_flow(seen, points, flow)
+    write_flow(visible, points, flow)
     expected = plain.flow(buffer, faces, moved, second)
     np.testing.assert_allclose(flow, expected, rtol=1e-6, atol=1e-6)
-    (hiding,) = hiders(other, [points], tolerance=TOLERANCE)
+    (hiding,) = occluding_faces(other, [points], tolerance=TOLERANCE)
     hidden = np.zeros(size, bool)
     hidden[covered] = hiding != -1
     expected = plain.flow_occlusion(buffer, faces, moved, second, tolerance=TOLERANCE)
@@ -107,12 +107,12 @@ def test_hiders_agree_with_ray_casting(mesh, seed):
     vertices, faces = mesh
     rng = np.random.default_rng(seed)
     camera = two_cameras(rng)[0]
-    shot = take_shot(vertices, faces, camera)
+    projected = project_mesh(vertices, faces, camera)
     pixels = rng.uniform(-2, (34, 28), size=(90, 2))
     z = rng.uniform(1, 9, 90)
     z[:10], z[10:20] = np.inf, -1.0
     groups = [ImagePoints(pixels[part], z[part]) for part in (slice(0, 40), slice(40, 90))]
-    found = np.concatenate(hiders(shot, groups, tolerance=TOLERANCE))
+    found = np.concatenate(occluding_faces(projected, groups, tolerance=TOLERANCE))
     face, nearest, margin = cast_rays(vertices, faces, camera, pixels)
     outside = ~((pixels >= 0) & (pixels < (32, 26))).all(axis=1) | (z < 0)
     expected = np.where(nearest + TOLERANCE < z, face, -1)
@@ -123,4 +123,4 @@ def test_hiders_agree_with_ray_casting(mesh, seed):
     # Two faces with the same corners are one surface.
     corners = np.vstack([np.sort(faces), [-1, -1, -1]])
     assert np.array_equal(corners[found], corners[expected])
-    assert hiders(shot, [], tolerance=TOLERANCE) == []
+    assert occluding_faces(projected, [], tolerance=TOLERANCE) == []

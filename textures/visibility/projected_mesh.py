@@ -19,8 +19,8 @@ from textures.visibility.rasterisation import (
     OUTSIDE,
     image_vertices,
     nearest_faces,
-    seen_positions,
     surfaces_before,
+    visible_positions,
 )
 from textures.visibility.vertex_normals import normals_at
 
@@ -29,7 +29,7 @@ _SLACK = 1e-6  # metres; far above any rounding of a depth, far below any tolera
 
 
 @dataclass(frozen=True)
-class Shot:
+class ProjectedMesh:
     """``vertices`` (V,3) metres, ``faces`` (F,3) int32 and ``camera``; ``image`` (V,4) float64 is
     the vertices' column, row, planar z and 1/z."""
 
@@ -38,13 +38,13 @@ class Shot:
     camera: Camera
     image: np.ndarray
 
-    def shows_the_same(self, other: Shot) -> bool:
+    def is_identical(self, other: ProjectedMesh) -> bool:
         """Whether mesh and camera are the other's, to the last bit."""
         return self.camera.same_view(other.camera) and np.array_equal(self.vertices, other.vertices)
 
 
 @dataclass(frozen=True)
-class SeenPixels:
+class VisiblePixels:
     """The N pixels that show the mesh, row by row: ``row``, ``column``, ``face`` (N,) int32 and
     ``barycentric`` (N,3) float32, perspective-correct."""
 
@@ -62,60 +62,72 @@ class ImagePoints:
     z: np.ndarray
 
 
-def take_shot(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Shot:
+def project_mesh(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> ProjectedMesh:
     """Project ``vertices`` (V,3) of the mesh with ``faces`` (F,3) int32."""
     vertices = np.ascontiguousarray(vertices)
     if vertices.dtype not in (np.float32, np.float64):
         vertices = vertices.astype(np.float64)
     faces = np.ascontiguousarray(faces, dtype=np.int32)
-    return Shot(vertices, faces, camera, image_vertices(*camera.project(vertices)))
+    return ProjectedMesh(vertices, faces, camera, image_vertices(*camera.project(vertices)))
 
 
-def seen_pixels(shot: Shot) -> SeenPixels:
+def visible_pixels(projected: ProjectedMesh) -> VisiblePixels:
     """What the pixels of the shot see, as `visibility.visibility`."""
-    camera = shot.camera
-    seen = nearest_faces(shot.image, shot.faces, camera.height, camera.width)
-    return SeenPixels(*seen_positions(shot.image, shot.faces, seen))
+    camera = projected.camera
+    face = nearest_faces(projected.image, projected.faces, camera.height, camera.width)
+    return VisiblePixels(*visible_positions(projected.image, projected.faces, face))
 
 
-def write_depth(seen: SeenPixels, shot: Shot, out: np.ndarray) -> None:
+def write_depth(visible: VisiblePixels, projected: ProjectedMesh, out: np.ndarray) -> None:
     """Planar depth in metres into ``out`` (H,W) float32, as `visibility.depth`."""
-    _depth(seen.row, seen.column, seen.face, seen.barycentric, shot.faces, shot.image, out)
-
-
-def write_normals(seen: SeenPixels, shot: Shot, out: np.ndarray) -> None:
-    """Unit normals in camera space into ``out`` (H,W,3) float32, as `visibility.normals`."""
-    _normals(
-        seen.row,
-        seen.column,
-        seen.face,
-        seen.barycentric,
-        shot.faces,
-        shot.vertices,
-        shot.image,
-        shot.camera.rotation,
+    _depth(
+        visible.row,
+        visible.column,
+        visible.face,
+        visible.barycentric,
+        projected.faces,
+        projected.image,
         out,
     )
 
 
-def write_values(seen: SeenPixels, faces: np.ndarray, values: np.ndarray, out: np.ndarray) -> None:
+def write_normals(visible: VisiblePixels, projected: ProjectedMesh, out: np.ndarray) -> None:
+    """Unit normals in camera space into ``out`` (H,W,3) float32, as `visibility.normals`."""
+    _normals(
+        visible.row,
+        visible.column,
+        visible.face,
+        visible.barycentric,
+        projected.faces,
+        projected.vertices,
+        projected.image,
+        projected.camera.rotation,
+        out,
+    )
+
+
+def write_values(
+    visible: VisiblePixels, faces: np.ndarray, values: np.ndarray, out: np.ndarray
+) -> None:
     """Vertex ``values`` (V,C) that ``faces`` (F,3) index, as UVs, into ``out`` (H,W,C) float32."""
-    _values(seen.row, seen.column, seen.face, seen.barycentric, faces, values, out)
+    _values(visible.row, visible.column, visible.face, visible.barycentric, faces, values, out)
 
 
-def reached(seen: SeenPixels, other: Shot) -> ImagePoints:
+def projected_points(visible: VisiblePixels, other: ProjectedMesh) -> ImagePoints:
     """Where the pixels' surface points are in another shot of the same mesh."""
-    points = _points(seen.face, seen.barycentric, other.faces, other.vertices)
+    points = _points(visible.face, visible.barycentric, other.faces, other.vertices)
     return ImagePoints(*other.camera.project(points))
 
 
-def write_flow(seen: SeenPixels, points: ImagePoints, out: np.ndarray) -> None:
-    """The way (dx, dy) from each pixel's centre to where its point is `reached`, into ``out``
+def write_flow(visible: VisiblePixels, points: ImagePoints, out: np.ndarray) -> None:
+    """The way (dx, dy) from each pixel's centre to where its point is `projected_points`, into ``out``
     (H,W,2) float32, as `visibility.flow`."""
-    _flow(seen.row, seen.column, points.pixels, out)
+    _flow(visible.row, visible.column, points.pixels, out)
 
 
-def hiders(shot: Shot, groups: Sequence[ImagePoints], *, tolerance: float) -> list[np.ndarray]:
+def occluding_faces(
+    projected: ProjectedMesh, groups: Sequence[ImagePoints], *, tolerance: float
+) -> list[np.ndarray]:
     """What hides points from a shot: for each group of points (N,) int32.
 
     The number is that of the first face at the very position of the point, where it is nearer than
@@ -128,22 +140,22 @@ def hiders(shot: Shot, groups: Sequence[ImagePoints], *, tolerance: float) -> li
         return []
     pixels = np.concatenate([points.pixels for points in groups])
     z = np.concatenate([points.z for points in groups])
-    size = (shot.camera.height, shot.camera.width)
-    met = _hiders(shot.image, shot.faces, pixels, z, tolerance, *size)
-    return np.split(met, np.cumsum([len(points.z) for points in groups])[:-1])
+    size = (projected.camera.height, projected.camera.width)
+    faces_hit = _occluding_faces(projected.image, projected.faces, pixels, z, tolerance, *size)
+    return np.split(faces_hit, np.cumsum([len(points.z) for points in groups])[:-1])
 
 
 @_njit
-def _hiders(image, faces, pixels, z, tolerance, height, width):
+def _occluding_faces(image, faces, pixels, z, tolerance, height, width):
     # What lies beyond this cannot hide the point; the slack keeps the exact rule for the last word.
     limits = z - tolerance + _SLACK
-    met, nearest = surfaces_before(image, faces, pixels, limits, height, width)
-    for n in range(met.shape[0]):
+    faces_hit, nearest = surfaces_before(image, faces, pixels, limits, height, width)
+    for n in range(faces_hit.shape[0]):
         if not z[n] > NEAR:
-            met[n] = OUTSIDE
-        elif met[n] >= 0 and not z[n] > 1.0 / nearest[n] + tolerance:
-            met[n] = -1
-    return met
+            faces_hit[n] = OUTSIDE
+        elif faces_hit[n] >= 0 and not z[n] > 1.0 / nearest[n] + tolerance:
+            faces_hit[n] = -1
+    return faces_hit
 
 
 @_njit
@@ -157,11 +169,11 @@ def _depth(row, column, face, barycentric, faces, image, out):
 
 @_njit
 def _normals(row, column, face, barycentric, faces, vertices, image, rotation, out):
-    wanted = np.zeros(vertices.shape[0], np.bool_)
+    selected = np.zeros(vertices.shape[0], np.bool_)
     for n in range(face.shape[0]):
         for k in range(3):
-            wanted[faces[face[n], k]] = True
-    smooth = normals_at(vertices, faces, wanted)
+            selected[faces[face[n], k]] = True
+    smooth = normals_at(vertices, faces, selected)
     for n in range(row.shape[0]):
         a, b, c = faces[face[n], 0], faces[face[n], 1], faces[face[n], 2]
         wa, wb, wc = barycentric[n, 0], barycentric[n, 1], barycentric[n, 2]
