@@ -1,8 +1,8 @@
 """Networks on disk: safetensors beside a JSON card. Nothing is pickled.
 
-``NAME.safetensors`` holds the tensors (floats in half precision when shipped); ``NAME.json`` the
-card: kind of network, its configuration, the data it saw, the command that made it, and its
-measured figures.
+`NAME.safetensors` holds the tensors (floats in half precision when shipped); `NAME.json` the card: kind
+of network, its configuration, the data it saw, the command that made it, and its measured figures. Where
+a kind has several networks, each tensor's name begins with its network's.
 """
 
 from __future__ import annotations
@@ -10,49 +10,69 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
-from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
-from textures.reid.pcb import PCB, ReidConfig
-from textures.rstg.unet import GeneratorConfig, TextureGenerator
+from mocap.files import atomic_write
 
 WEIGHTS = Path(__file__).parent / "weights"
-KINDS: dict[str, tuple[type, type]] = {
-    "reid": (ReidConfig, PCB),
-    "body-fit": (BodyFitConfig, BodyFitNetwork),
-    "generator": (GeneratorConfig, TextureGenerator),
-}
-SHIPPED = {kind: WEIGHTS / f"{kind.replace('-', '_')}.safetensors" for kind in KINDS}
+
+Config = TypeVar("Config")
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def save_network(
-    path: Path, kind: str, network: nn.Module, *, half: bool = False, **card: object
+def shipped_weights(kind: str) -> Path:
+    """Where the shipped weights of a kind of network lie."""
+    return WEIGHTS / f"{kind.replace('-', '_')}.safetensors"
+
+
+def save_networks(
+    path: Path,
+    kind: str,
+    networks: Mapping[str, nn.Module],
+    config: Any,
+    *,
+    half_precision: bool = False,
+    **card: object,
 ) -> None:
-    """Write the network's tensors to ``path`` (.safetensors) and its card beside it (.json).
+    """Write networks and their card.
 
-    ``half``: floats as float16. ``card``: anything JSON takes, such as data=, command=, metrics=.
+    Args:
+        path: of the .safetensors file; the card lies beside it, as .json.
+        kind: what the weights are of ("reid", "body-fit", a texture method's name).
+        networks: by name.
+        config: the dataclass that they are built from.
+        half_precision: store floats as float16.
+        card: anything JSON takes, such as data=, command=, metrics=.
     """
     path = Path(path)
     tensors = {
-        name: (t.half() if half and t.is_floating_point() else t).detach().cpu().contiguous()
+        prefix + name: (t.half() if half_precision and t.is_floating_point() else t)
+        .detach()
+        .cpu()
+        .contiguous()
+        for prefix, network in _prefixes(networks)
         for name, t in network.state_dict().items()
     }
-    full = {"kind": kind, "config": dataclasses.asdict(network.config), **card}
-    with written_whole(path) as temporary:
+    content = {"kind": kind, "config": dataclasses.asdict(config), **card}
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary)
         temporary.chmod(0o644)
-    with written_whole(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(full, indent=2) + "\n")
+    with atomic_write(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def read_card(path: Path, kind: str | None = None) -> dict:
-    """The card beside a weights file. Raises BadInput when it is missing, unreadable or of
-    another kind.
+def read_card(path: Path, kind: str) -> dict[str, Any]:
+    """The card beside a weights file.
+
+    Raises:
+        BadInput: when weights or card are missing, the card is unreadable, or of another kind.
     """
     path = Path(path)
     card_path = path.with_suffix(".json")
@@ -62,39 +82,71 @@ def read_card(path: Path, kind: str | None = None) -> dict:
         )
     try:
         card = json.loads(card_path.read_text())
-        found = card["kind"]
+        card_kind = card["kind"]
+        if not isinstance(card["config"], dict):
+            raise TypeError("config is no object")
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise BadInput(
             f"{card_path}: not a weights card ({error!r}); train the weights again"
         ) from None
-    if found not in KINDS or (kind and found != kind):
-        raise BadInput(f"{card_path}: weights of kind {found}, expected {kind or ', '.join(KINDS)}")
+    if card_kind != kind:
+        raise BadInput(f"{card_path}: weights of kind {card_kind}, expected {kind}")
     return card
 
 
 def load_network(
-    kind: str, path: Path | None = None, *, device: str = "cpu"
-) -> tuple[nn.Module, dict]:
-    """The network and its card, in evaluation mode; the shipped one when no path is given. Raises
-    BadInput.
+    path: Path | None,
+    kind: str,
+    config_type: Callable[..., Config],
+    network_type: Callable[[Config], Network],
+    *,
+    device: str = "cpu",
+) -> tuple[Network, dict[str, Any]]:
+    """A kind's only network and its card, in evaluation mode.
+
+    Args:
+        path: of the weights; the shipped ones when None.
+        kind: what they must be of.
+        config_type: builds the configuration from the card's fields.
+        network_type: builds the network from the configuration.
+        device: where the network goes.
+
+    Raises:
+        BadInput: for weights that are missing, damaged, or of another kind or shape.
     """
-    path = Path(path) if path else SHIPPED[kind]
+    path = Path(path) if path else shipped_weights(kind)
     card = read_card(path, kind)
-    config_type, network_type = KINDS[kind]
     try:
         network = network_type(config_type(**card["config"]))
-        tensors = load_file(path)
-        network.load_state_dict(
-            {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-        )
+        fill_networks({kind: network}, load_file(path))
     except BadInput:
         raise
     except Exception as error:  # a damaged file fails in the reader, a foreign one in the shapes
         raise BadInput(f"{path}: cannot be loaded as {kind} ({error}); train it again") from None
-    return network.eval().to(device), card
+    network.eval()
+    return network.to(device), card
 
 
-def checkpoint_tag(path: Path | None, kind: str) -> str:
+def fill_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Load tensors of `save_networks` into networks, in place, floats in single precision."""
+    for prefix, network in _prefixes(networks):
+        network.load_state_dict(
+            {
+                name.removeprefix(prefix): t.float() if t.is_floating_point() else t
+                for name, t in tensors.items()
+                if name.startswith(prefix)
+            }
+        )
+
+
+def weights_tag(path: Path | None, kind: str) -> str:
     """A short name for a weights file: its stem and the first digits of its sha256."""
-    path = Path(path) if path else SHIPPED[kind]
+    path = Path(path) if path else shipped_weights(kind)
     return f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+
+
+def _prefixes(networks: Mapping[str, nn.Module]) -> list[tuple[str, nn.Module]]:
+    """Each network with what its tensors' names begin with: nothing for a single one."""
+    if len(networks) == 1:
+        return [("", network) for network in networks.values()]
+    return [(f"{name}.", network) for name, network in networks.items()]

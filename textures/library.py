@@ -18,7 +18,7 @@ import numpy as np
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from textures.market1501 import read_image
 from textures.visibility.uv_layout import check_layout
 
@@ -91,7 +91,7 @@ def read_library(
 def write_manifest(folder: Path, entries: Iterable[TextureEntry]) -> Path:
     """Write the folder's manifest whole, in the order given."""
     path = Path(folder) / MANIFEST
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(
             "".join(json.dumps(dataclasses.asdict(entry)) + "\n" for entry in entries),
             encoding="utf-8",
@@ -111,7 +111,7 @@ def read_texture(path: Path) -> np.ndarray:
 
 def write_texture(path: Path, texture: np.ndarray) -> None:
     """Write (S,S,3) uint8 RGB as PNG, whole."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         if not cv2.imwrite(str(temporary), cv2.cvtColor(texture, cv2.COLOR_RGB2BGR)):
             raise OSError(f"{path}: the PNG could not be written")
 
@@ -126,8 +126,9 @@ def assign_splits(
 ) -> dict[str, str]:
     """A split for each identity, so that no person is in two.
 
-    About `held_out` of them are in val and as many in test. The order is that of a hash of the name, so it depends neither on file order nor on a seed. From
-    three identities on, every split has one. Identities in `assigned` keep theirs.
+    About `held_out` of them are in val and as many in test. The order is that of a hash of the name,
+    so it depends neither on file order nor on a seed. From three identities on, every split has one.
+    Identities in `assigned` keep theirs.
     """
     splits = dict(assigned or {})
     new = sorted(

@@ -17,7 +17,7 @@ import numpy as np
 from mocap.bodies.body import JOINT_NAMES, PARENTS, Body, head_and_hands, parts_of_faces
 from mocap.bodies.mesh import HAND, HEAD, Mesh
 from mocap.errors import BadInput
-from mocap.files import cache_folder, written_whole
+from mocap.files import cache_folder, atomic_write
 
 UV_LAYOUT = "anny-1"
 BUILD = 3  # Raised whenever the numbers below change, so that old caches are not read.
@@ -96,7 +96,7 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
     path = (cache or cache_folder()) / f"free_body-{_gender_prefix(gender)}{BUILD}.npz"
     if not path.exists():
         body = build_free_body(gender)
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             np.savez(temporary, **{name: getattr(body, name) for name in _CACHED})
         return body
     with np.load(path, allow_pickle=False) as arrays:

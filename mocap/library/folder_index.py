@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from mocap.files import cache_folder, written_whole
+from mocap.files import cache_folder, atomic_write
 from mocap.readers.formats import SKELETON_SUFFIXES, SUFFIXES, find_skeleton, list_file
 from mocap.readers.motion_format import StoredMotion
 
@@ -156,7 +156,7 @@ def _remember(folder: Path, listed: list[ListedFile], unreached: dict) -> None:
             }
     memory = {"format": FORMAT, "folder": str(folder.resolve()), "files": files}
     try:
-        with written_whole(memory_path(folder, "json")) as path:
+        with atomic_write(memory_path(folder, "json")) as path:
             path.write_text(json.dumps(memory), encoding="utf-8")
     except OSError as error:
         print(f"the index of {folder} cannot be kept: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from mocap.library.folder_index import file_stamp, memory_path
 from mocap.library.motion_entry import MotionEntry
 from mocap.quality.verdict import THRESHOLDS, Verdict
@@ -117,7 +117,7 @@ class VerdictStore:
             except (ValueError, KeyError, TypeError):
                 continue  # a line that was cut short, or of another version
         if len(lines) > 2 * len(rows) + 100:
-            with written_whole(self.path) as path:
+            with atomic_write(self.path) as path:
                 path.write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
         return rows
 

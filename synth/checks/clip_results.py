@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from synth.checks.clip_checks import Outcome
 
 VERSION = 1  # raised whenever a check or a limit changes
@@ -61,7 +61,7 @@ class Verdict:
 
 def write_verdict(path: Path, verdict: Verdict) -> None:
     """Write the verdict as JSON, whole."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(verdict.to_fields(), indent=1) + "\n", encoding="utf-8")
 
 

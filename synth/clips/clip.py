@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from synth.clips.channel_files import clip_files, read_channels, write_channels
 from synth.clips.clip_info import (
     info_fields,
@@ -128,7 +128,7 @@ def find_clips(folder: Path, count: int | None = None) -> list[str]:
     """
     folder = Path(folder)
     if count is not None and count < 1:
-        raise BadInput(f"--clips {count}: expected at least 1")
+        raise BadInput(f"--count-clips {count}: expected at least 1")
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder; expected films of `synth render-videos`")
     stems = sorted(
@@ -160,7 +160,7 @@ def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
         for row in rows
         if is_published(out, row)
     ]
-    with written_whole(out / "clips.jsonl") as path:
+    with atomic_write(out / "clips.jsonl") as path:
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return len(lines)
 
@@ -171,7 +171,7 @@ def write_conventions(out: Path) -> None:
     text = json.dumps(CONVENTIONS, indent=2) + "\n"
     if final.is_file() and final.read_text(encoding="utf-8", errors="replace") == text:
         return
-    with written_whole(final) as path:
+    with atomic_write(final) as path:
         path.write_text(text, encoding="utf-8")
 
 

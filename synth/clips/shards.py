@@ -26,7 +26,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from mocap.files import STAND_IN, is_stand_in, written_whole
+from mocap.files import STAND_IN, is_stand_in, atomic_write
 from synth.clips.shard_samples import Sample, clip_lines, clip_sample
 
 INDEX = "shards.json"
@@ -62,7 +62,7 @@ def pack(
     channel that is not there, an ``out`` with shards of another packing, and too small a disk.
     """
     folder, out = Path(folder), Path(out)
-    for option, value in (("--shard-size", shard_bytes), ("--clips-per-shard", clips_per_shard)):
+    for option, value in (("--shard-size", shard_bytes), ("--count-clips-per-shard", clips_per_shard)):
         if value is not None and value < 1:
             raise BadInput(f"{option} {value}: expected at least 1")
     lines = clip_lines(folder)
@@ -227,7 +227,7 @@ class _Hashed:
 
 def _write_shard(path: Path, shard: Sequence[Sample], bar: tqdm) -> tuple[int, str]:
     """Size and SHA-256 of the shard at ``path``."""
-    with written_whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         hashed = _Hashed(file)
         with tarfile.open(
             fileobj=hashed, mode="w|", bufsize=_RECORD, format=tarfile.PAX_FORMAT
@@ -292,9 +292,9 @@ def _write_index(
     }
     conventions = folder / "conventions.json"
     if conventions.is_file():
-        with written_whole(out / conventions.name) as path:
+        with atomic_write(out / conventions.name) as path:
             path.write_bytes(conventions.read_bytes())
     if stand_in:
         (out / STAND_IN).write_text("Films with generated data, not only recorded.\n")
-    with written_whole(out / INDEX) as path:
+    with atomic_write(out / INDEX) as path:
         path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from synth.clips.clip import Clip, find_clips, read_clip
 from synth.pictures.channel_mosaic import (
     body_window,
@@ -131,5 +131,5 @@ def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
     rows = [clip_row(read_clip(Path(folder) / stem)) for stem in find_clips(folder, clips)]
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     sheet = np.vstack([np.hstack([_labelled(name, row[name]) for name in names]) for row in rows])
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         cv2.imwrite(str(temporary), sheet[..., ::-1])

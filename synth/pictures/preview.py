@@ -19,7 +19,7 @@ import numpy as np
 from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.free_body import load_free_body
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from mocap.library.motion_library import (
     INDEX_NAME,
     MotionEntry,
@@ -195,13 +195,13 @@ def write_preview(
     shown = set(np.linspace(0, len(motion) - 1, _STRIP[0] * _STRIP[1]).round().astype(int).tolist())
     pictures = []
     try:
-        with written_whole(path) as temporary, _Film(temporary, look, motion.fps) as film:
+        with atomic_write(path) as temporary, _Film(temporary, look, motion.fps) as film:
             for index, frame in enumerate(frames):
                 film.add(frame)
                 if strip is not None and index in shown:
                     pictures.append(frame)
         if strip is not None:
-            with written_whole(strip) as temporary:
+            with atomic_write(strip) as temporary:
                 encoded = cv2.imencode(".png", _sheet(pictures)[..., ::-1])[1]
                 temporary.write_bytes(encoded.tobytes())
     except OSError as error:

@@ -20,7 +20,7 @@ import numpy as np
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from synth import __version__
 from synth.clips.clip import Clip, read_clip
 from synth.clips.mat_files import text_of
@@ -174,7 +174,7 @@ def write_picture(
     ]
     quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
     data = cv2.imencode(".jpg", np.vstack(scaled)[..., ::-1], quality)[1].tobytes()
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_bytes(data)
 
 
@@ -272,5 +272,5 @@ def write_report(
         context["stand_in"] = f"Generated for this run, not recorded: {names}."
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     html = environment.from_string(_TEMPLATE.read_text()).render(**context, facts=facts)
-    with written_whole(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_text(html, encoding="utf-8")

@@ -13,7 +13,7 @@ import numpy as np
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from synth.clips.clip import write_video
 from synth.pictures.channel_mosaic import parts_picture
 from textures.visibility.buffer import interpolate, parts, vertex_normals, visibility
@@ -71,7 +71,7 @@ def write_turntable(body: Body, path: str | Path, *, size: int = 480) -> None:
     """
     path = Path(path)
     check_suffix(path)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         if path.suffix == ".mp4":
             angles = np.arange(_FRAMES) * (360 / _FRAMES)
             write_video(temporary, turntable(body, angles, size=size), _FPS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from synth.scene.camera import View
 
 LAYOUTS = (
@@ -31,7 +31,7 @@ class PlanRow:
 
     ``collection`` is where the motion comes from ("cmu" or "stand-in"). ``start`` and ``frames`` count
     at ``fps``; ``stride`` is the step between windows, in percent of one. ``light`` holds the fields of
-    a ``synth.scene.light`` light. ``library`` names the texture library where a plan compares two.
+    a ``synth.scene.lights`` light. ``library`` names the texture library where a plan compares two.
     """
 
     version: int
@@ -99,7 +99,7 @@ def _tupled(value: Any) -> Any:
 
 def write_plan(path: Path, rows: Iterable[PlanRow]) -> None:
     """Write a plan, whole."""
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(row.to_json() + "\n" for row in rows)
 
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from mocap.files import STAND_IN, written_whole
+from mocap.files import STAND_IN, atomic_write
 from synth.standins.camcorder import VideoFormat, film_video, sample_setting, write_video
 from synth.standins.wardrobe import Mannequin, mannequin
 
@@ -110,7 +110,7 @@ def write_action_videos(
     groups = [
         _Group(name, number, size.clips) for name in names for number in range(1, size.groups + 1)
     ]
-    with written_whole(out) as folder:
+    with atomic_write(out) as folder:
         for name in names:
             (folder / name).mkdir(parents=True)
         # Always in fresh processes with one thread each: arithmetic must not depend on their

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap.files import STAND_IN, written_whole
+from mocap.files import STAND_IN, atomic_write
 from mocap.library.motion_library import INDEX_COLUMNS, INDEX_NAME
 from mocap.readers.acclaim.asf_amc import write_amc, write_asf
 from mocap.retargeting.skeleton import Skeleton
@@ -49,11 +49,11 @@ def write_motions(out: Path | str, *, seed: int, subjects: int = 6, variations: 
                 description = action.descriptions[manner.variant]
                 title = "generated mannequin"
                 rows.append((name, subject, trial, title, description, int(FPS), "generated"))
-    with written_whole(out / INDEX_NAME) as path, path.open("w", newline="") as file:
+    with atomic_write(out / INDEX_NAME) as path, path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(INDEX_COLUMNS)
         writer.writerows(rows)
-    with written_whole(out / "README.txt") as path:
+    with atomic_write(out / "README.txt") as path:
         path.write_text(README.format(seed=seed, actions=len(ACTIONS)))
     (out / STAND_IN).write_text("Generated motions, not captured ones.\n")
     return len(rows)

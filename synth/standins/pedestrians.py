@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
-from mocap.files import STAND_IN, written_whole
+from mocap.files import STAND_IN, atomic_write
 from synth.standins.photography import (
     CROP_HEIGHT,
     CROP_WIDTH,
@@ -258,7 +258,7 @@ def write_pedestrians(
         raise BadInput(
             f"{out}: already holds something else; remove it or give another folder for the stand-in"
         )
-    with written_whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir(parents=True)
         crops = _MarketWriter(folder, body, seed, size).write(progress)
         (folder / "README.md").write_text(README.format(seed=seed), encoding="utf-8")

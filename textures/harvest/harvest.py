@@ -1,13 +1,13 @@
 """Harvest: a folder of pedestrian crops becomes a library of body textures.
 
-For each crop: body fit, visibility, generator, texture; then scores, a line in textures.jsonl, and
+For each crop: body fit, visibility, a method's texture; then scores, a line in textures.jsonl, and
 a contact sheet to look at. Can be stopped and run again: textures that are there, of the same crop
 and the same networks, are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,13 @@ import torch
 from tqdm import tqdm
 
 from mocap.bodies.body import Body
-from mocap.bodies.skinning import Skinning, skin
+from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from mocap.files import is_stand_in, written_whole
-from textures.body_fit.fitting import BodyFit, fit_bodies
-from textures.body_fit.network import BodyFitNetwork, crop_tensor
-from textures.body_fit.refinement import surface_points
-from textures.checkpoints import checkpoint_tag, load_network
+from mocap.files import is_stand_in, atomic_write
+from textures.body_fit.fitting import PosedFit, fit_bodies, pose_fit
+from textures.body_fit.network import load_body_fit
+from textures.body_fit.refinement import region_points
+from textures.checkpoints import weights_tag
 from textures.harvest.contact_sheet import sheet_row, stacked
 from textures.harvest.detail import with_detail
 from textures.harvest.seams import find_seams, without_seams
@@ -39,19 +39,18 @@ from textures.library import (
     write_texture,
 )
 from textures.market1501 import Crop, read_crops, read_image
-from textures.reid.pcb import PCB
+from textures.reid.pcb import load_pcb
 from textures.reid.similarity import reid_similarity
-from textures.rstg.projection import (
-    SEEN,
-    TexelGeometry,
-    projection_input,
-    source_pixels,
-    texel_geometry,
-)
-from textures.rstg.unet import TextureGenerator
+from textures.texture_method import TextureMethod
 from textures.training.augmentation import image_batch
 from textures.visibility.buffer import visibility
 from textures.visibility.rendering_tensor import composite, render, texel_map
+from textures.visibility.texel_geometry import (
+    VISIBLE,
+    TexelGeometry,
+    source_pixels,
+    texel_geometry,
+)
 from textures.visibility.uv_layout import fill_gutters
 
 BATCH = 16
@@ -60,8 +59,10 @@ CONTACT_SHEET = "contact_sheet.png"
 
 @dataclass(frozen=True)
 class Harvest:
-    """What was done: entries of the whole library, how many are new, and the crops that could not
-    be used with the reason.
+    """What was done.
+
+    Entries of the whole library, how many are new, the crops that could not be used with the reason,
+    and the contact sheet.
     """
 
     entries: list[TextureEntry]
@@ -71,86 +72,61 @@ class Harvest:
 
 
 class Harvester:
-    """The networks and the body that turn crops into textures, loaded once."""
+    """The body, the body fit, the method and the judge that turn crops into textures, loaded once."""
 
     def __init__(
         self,
         body: Body,
+        method: TextureMethod,
         *,
         body_fit: Path | None = None,
-        generator: Path | None = None,
         reid: Path | None = None,
         device: str = "cpu",
         size: int = 256,
         detail: bool = False,
         steps: int = 60,
     ) -> None:
-        self.body, self.size, self.device, self.detail = body, size, device, detail
-        self.steps = steps
-        self.fitter: BodyFitNetwork = load_network("body-fit", body_fit, device=device)[0]
-        self.generator: TextureGenerator = load_network("generator", generator, device=device)[0]
-        self.reid: PCB = load_network("reid", reid, device=device)[0]
-        self.tag = (
-            f"{checkpoint_tag(body_fit, 'body-fit')}+{checkpoint_tag(generator, 'generator')}"
-        )
-        self.tag += "+detail" * detail
+        """Load the networks that every method needs.
+
+        Args:
+            body: whose textures are made.
+            method: makes them.
+            body_fit: weights of the body fit; the shipped ones when None.
+            reid: weights of the network that scores; the shipped ones when None.
+            device: of all networks.
+            size: texels along a finished texture's side.
+            detail: lay the crop's own fine structure over the texture.
+            steps: of the body fit's refinement.
+
+        Raises:
+            BadInput: for weights that cannot be used.
+        """
+        self.body, self.method, self.size, self.device = body, method, size, device
+        self.detail, self.steps = detail, steps
+        self.fitter, _ = load_body_fit(body_fit, device=device)
+        self.reid, _ = load_pcb(reid, device=device)
+        self.tag = f"{weights_tag(body_fit, 'body-fit')}+{method.tag}" + "+detail" * detail
         self.skinning = Skinning(body).to(device)
-        self.points = surface_points(body, device=device)
-        self.geometry: TexelGeometry = texel_geometry(body, self.generator.config.texture_size)
-        self.output: TexelGeometry = texel_geometry(body, size)
+        self.points = region_points(body, device=device)
+        self.geometry = texel_geometry(body.mesh, method.texture_size)
+        self.output = texel_geometry(body.mesh, size)
         self.seams = find_seams(self.output)
         self.skin = skin_texels(self.output, body)
 
-    def fit(self, images: list[np.ndarray]) -> tuple[BodyFit, np.ndarray]:
-        """Fitted bodies of the crops and their vertices (N,V,3)."""
+    def fit(self, images: Sequence[np.ndarray]) -> PosedFit:
+        """Fitted and posed bodies of the crops."""
         fit = fit_bodies(self.fitter, self.skinning, images, points=self.points, steps=self.steps)
-        vertices, _ = skin(
-            self.skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation
-        )
-        return fit, vertices
-
-    @torch.no_grad()
-    def textures(
-        self, images: list[np.ndarray], fit: BodyFit, vertices: np.ndarray
-    ) -> torch.Tensor:
-        """(N,3,S,S) textures in [-1,1] at the generator's own size, gutters filled."""
-        config = self.generator.config
-        side = (config.input_height, config.input_width)
-        if config.projection:
-            size = (128, 64)
-            crops = torch.cat([crop_tensor(image, *size) for image in images]).to(self.device)
-            found = [
-                source_pixels(self.geometry, self.body, vertices[i], fit.cameras[i], fit.person[i])
-                for i in range(len(images))
-            ]
-            positions = torch.from_numpy(np.stack([p for p, _ in found])).to(self.device)
-            kinds = torch.from_numpy(np.stack([k for _, k in found])).to(self.device)
-            code = torch.from_numpy(self.geometry.code).to(self.device)
-            made = self.generator(crops, projection_input(crops, positions, kinds, code))
-        else:
-            crops = torch.cat([crop_tensor(image, *side) for image in images]).to(self.device)
-            made = self.generator(crops)
-        flat = made.flatten(2)[
-            :, :, torch.from_numpy(self.geometry.number).flatten().to(self.device)
-        ]
-        return flat.view_as(made)
+        return pose_fit(fit, self.skinning)
 
     def finished(
-        self,
-        texture: torch.Tensor,
-        image: np.ndarray,
-        fit: BodyFit,
-        vertices: np.ndarray,
-        index: int,
+        self, texture: torch.Tensor, image: np.ndarray, fit: PosedFit, index: int
     ) -> np.ndarray:
-        """One generated texture (3,S,S) as (size,size,3) uint8 RGB, its gutters filled."""
+        """One of the method's textures (3,S,S) as (size,size,3) uint8 RGB, its gutters filled."""
         array = ((texture.permute(1, 2, 0).cpu().numpy() + 1) * 127.5).clip(0, 255)
         large = cv2.resize(array, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
         result = np.round(large.clip(0, 255)).astype(np.uint8)
         if self.detail:
-            positions, kinds = source_pixels(
-                self.output, self.body, vertices, fit.cameras[index], fit.person[index]
-            )
+            positions, kinds = self._sources(self.output, fit, index)
             spared = self.output.head | self.output.hand
             result = with_detail(result, image, positions, kinds, spared=spared)
         result = with_skin(result, self.skin)
@@ -159,37 +135,46 @@ class Harvester:
 
     @torch.no_grad()
     def scores(
-        self, images: list[np.ndarray], fit: BodyFit, vertices: np.ndarray, textures: torch.Tensor
+        self, images: Sequence[np.ndarray], fit: PosedFit, textures: torch.Tensor
     ) -> list[dict[str, float]]:
-        """Per crop: fit agreement, silhouette IoU of the body and the network's own person mask,
-        share of the surface seen, and the re-ID cosine of crop and re-rendered body, both on grey
-        outside the body's silhouette.
+        """Scores of each crop's texture.
+
+        Agreement of the fit, silhouette IoU of the body and the network's own person mask, share of the
+        surface that is visible, and the re-ID cosine of crop and re-rendered body, both on grey outside
+        the body's silhouette.
         """
-        results = []
-        for i, image in enumerate(images):
-            buffer = visibility(vertices[i], self.body.faces, fit.cameras[i])
-            mask = torch.from_numpy(buffer.covered).float()[None, None].to(self.device)
-            person = cv2.resize(fit.person[i], (image.shape[1], image.shape[0])) > 0.5
-            union = (person | buffer.covered).sum()
-            uv = torch.from_numpy(texel_map(buffer, self.body.mesh))[None].to(self.device)
-            crop = image_batch(image[None]).to(self.device)
-            grey = torch.zeros_like(crop)
-            made = composite(render(textures[i : i + 1], uv), mask, grey)
-            cosine = reid_similarity(self.reid, made, composite(crop, mask, grey))
-            _, kinds = source_pixels(
-                self.geometry, self.body, vertices[i], fit.cameras[i], fit.person[i]
-            )
-            results.append(
-                {
-                    "fit_agreement": round(float(fit.agreement[i]), 4),
-                    "silhouette_iou": round(
-                        float((person & buffer.covered).sum() / max(1, union)), 4
-                    ),
-                    "surface_seen": round(float((kinds == SEEN)[self.geometry.covered].mean()), 4),
-                    "reid_cosine": round(float(cosine), 4),
-                }
-            )
-        return results
+        return [
+            self._score(image, fit, textures[index : index + 1], index)
+            for index, image in enumerate(images)
+        ]
+
+    def _score(
+        self, image: np.ndarray, fit: PosedFit, texture: torch.Tensor, index: int
+    ) -> dict[str, float]:
+        buffer = visibility(fit.vertices[index], self.body.faces, fit.cameras[index])
+        mask = torch.from_numpy(buffer.covered).float()[None, None].to(self.device)
+        person = cv2.resize(fit.person[index], (image.shape[1], image.shape[0])) > 0.5
+        overlap, union = (person & buffer.covered).sum(), (person | buffer.covered).sum()
+        uv = torch.from_numpy(texel_map(buffer, self.body.mesh))[None].to(self.device)
+        crop = image_batch(image[None]).to(self.device)
+        grey = torch.zeros_like(crop)
+        rendered = composite(render(texture, uv), mask, grey)
+        cosine = reid_similarity(self.reid, rendered, composite(crop, mask, grey))
+        _, kinds = self._sources(self.geometry, fit, index)
+        visible = (kinds == VISIBLE)[self.geometry.covered]
+        return {
+            "fit_agreement": round(float(fit.agreement[index]), 4),
+            "silhouette_iou": round(float(overlap / max(1, union)), 4),
+            "surface_seen": round(float(visible.mean()), 4),
+            "reid_cosine": round(float(cosine), 4),
+        }
+
+    def _sources(
+        self, geometry: TexelGeometry, fit: PosedFit, index: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return source_pixels(
+            geometry, self.body.mesh, fit.vertices[index], fit.cameras[index], fit.person[index]
+        )
 
 
 def harvest(
@@ -203,11 +188,22 @@ def harvest(
     sheet_rows: int = 40,
     report: Callable[[str], None] = print,
 ) -> Harvest:
-    """Make a texture for every crop below ``images`` and write the library ``out``.
+    """Make a texture for every crop below `images` and write the library `out`.
 
-    ``splits``: of a Market-1501 folder ("train", "query", "gallery"); all when None. Crops that
-    cannot be read are reported and left out. Nothing is written when no crop can be used. Raises
-    BadInput.
+    Crops that cannot be read are reported and left out. Nothing is written when no crop can be used.
+
+    Args:
+        images: Market-1501's folder, or any folder of crops.
+        out: the library's folder. Textures that are there, of the same crop and networks, are kept.
+        harvester: makes the textures.
+        splits: of a Market-1501 folder ("train", "query", "gallery"); all when None.
+        licence: tag of the photographs, written to every line.
+        stand_in: whether the crops are generated; written to every line.
+        sheet_rows: crops on the contact sheet; 0 for no sheet.
+        report: is told of each crop that is left out.
+
+    Raises:
+        BadInput: for a folder without a usable crop.
     """
     out = Path(out)
     crops = read_crops(images, splits)
@@ -218,9 +214,10 @@ def harvest(
         if (out / MANIFEST).is_file()
         else {}
     )
-    known = {e.identity: e.split for e in old.values()}
-    assigned = _splits(crops, known)
-    entries, bad, todo = dict(old), [], []
+    assigned = _splits(crops, {e.identity: e.split for e in old.values()})
+    entries = dict(old)
+    bad: list[tuple[Path, str]] = []
+    todo: list[tuple[Crop, str, str]] = []
     for crop, name in zip(crops, names):
         try:
             digest = sha256_of(crop.path)
@@ -243,11 +240,11 @@ def harvest(
             if ready:
                 out.mkdir(parents=True, exist_ok=True)
                 pictures = [item[3] for item in ready]
-                fit, vertices = harvester.fit(pictures)
-                textures = harvester.textures(pictures, fit, vertices)
-                scores = harvester.scores(pictures, fit, vertices, textures)
+                fit = harvester.fit(pictures)
+                textures = harvester.method.textures(pictures, fit)
+                scores = harvester.scores(pictures, fit, textures)
                 for i, (crop, name, digest, picture) in enumerate(ready):
-                    texture = harvester.finished(textures[i], picture, fit, vertices[i], i)
+                    texture = harvester.finished(textures[i], picture, fit, i)
                     write_texture(out / name, texture)
                     entries[name] = TextureEntry(
                         file=name,
@@ -279,9 +276,7 @@ def harvest(
 
 
 def texture_names(crops: list[Crop], folder: Path) -> list[str]:
-    """File names for the textures: the crop's stem, or its path inside the folder where stems are
-    not unique.
-    """
+    """File names for the textures: the crop's stem, or its path where stems are not unique."""
     stems = [crop.path.stem for crop in crops]
     if len(set(stems)) == len(stems):
         return [f"{stem}.png" for stem in stems]
@@ -290,13 +285,11 @@ def texture_names(crops: list[Crop], folder: Path) -> list[str]:
     ]
 
 
-def _splits(crops: list[Crop], known: dict[str, str]) -> dict[str, str]:
-    """Market-1501's own test identities go to "test"; everyone else is dealt out by
-    ``assign_splits``.
-    """
+def _splits(crops: list[Crop], assigned: dict[str, str]) -> dict[str, str]:
+    """Market-1501's own test identities go to "test"; `assign_splits` deals out the others."""
     fixed = {c.identity: "test" for c in crops if c.folder_split in ("query", "gallery")}
     free = [c.identity for c in crops if c.identity not in fixed]
-    return assign_splits(free, {k: v for k, v in known.items() if k not in fixed}) | fixed
+    return assign_splits(free, {k: v for k, v in assigned.items() if k not in fixed}) | fixed
 
 
 def _is_made(entry: TextureEntry | None, digest: str, harvester: Harvester) -> bool:
@@ -317,30 +310,30 @@ def _contact_sheet(
     harvester: Harvester,
     limit: int,
 ) -> Path:
-    """Write contact_sheet.png: up to ``limit`` crops, evenly spaced."""
+    """Write contact_sheet.png: up to `limit` crops, evenly spaced."""
     usable = [(crop, name) for crop, name in zip(crops, names) if name in entries]
     chosen = [
         usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, limit).round().astype(int))
     ]
     rows = []
     for start in range(0, len(chosen), BATCH):
-        part = chosen[start : start + BATCH]
-        pictures = [read_image(crop.path) for crop, _ in part]
-        fit, vertices = harvester.fit(pictures)
-        for i, (_, name) in enumerate(part):
+        chunk = chosen[start : start + BATCH]
+        pictures = [read_image(crop.path) for crop, _ in chunk]
+        fit = harvester.fit(pictures)
+        for i, (_, name) in enumerate(chunk):
             rows.append(
                 sheet_row(
                     harvester.body,
                     harvester.skinning,
                     pictures[i],
                     read_texture(out / name),
-                    vertices[i],
+                    fit.vertices[i],
                     fit.cameras[i],
                     fit.betas[i],
                 )
             )
     path = out / CONTACT_SHEET
     sheet = stacked(rows, columns=2 if len(rows) > 6 else 1)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     return path

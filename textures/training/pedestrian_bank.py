@@ -15,7 +15,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 
 UV_STEPS = 65535
 SHARED = ("textures", "photographs", "scenes")
@@ -23,8 +23,9 @@ SHARED = ("textures", "photographs", "scenes")
 
 @dataclass(frozen=True)
 class PedestrianBank:
-    """N crops of H x W pixels; the frame of pose, joints and view is that of
-    ``textures.body_fit.fitting``.
+    """N crops of H x W pixels, and the body in each.
+
+    The frame of pose, joints and view is that of `textures.body_fit.network`.
 
     images (N,H,W,3) uint8 RGB. masks (N,H,W) uint8, 255 on the body. uv (N,H,W,2) uint16 (UV times
     65535), carried outwards where there is no body. parts (N,H,W) uint8, 0 background. identities,
@@ -72,22 +73,23 @@ class PedestrianBank:
         return PedestrianBank(**per_crop, **shared)
 
     def split_identities(self, share: float) -> tuple[PedestrianBank, PedestrianBank]:
-        """(training, held out): the last ``share`` of the identities is held out."""
+        """(training, held out): the last `share` of the identities is held out."""
         names = np.unique(self.identities)
         held = names[len(names) - max(1, round(share * len(names))) :]
         out = np.isin(self.identities, held)
         return self.select(~out), self.select(out)
 
     def groups(self, rng: np.random.Generator, *, identities: int, images: int) -> np.ndarray:
-        """(identities * images,) crop indices, each identity's together; drawn with replacement
-        where it has too few.
+        """Crop indices (identities * images,), each identity's together.
+
+        They are drawn with replacement where there are too few.
         """
         names = np.unique(self.identities)
         chosen = rng.choice(names, identities, replace=len(names) < identities)
         rows = []
         for name in chosen:
-            own = np.flatnonzero(self.identities == name)
-            rows.append(rng.choice(own, images, replace=len(own) < images))
+            members = np.flatnonzero(self.identities == name)
+            rows.append(rng.choice(members, images, replace=len(members) < images))
         return np.concatenate(rows)
 
     def uv_maps(self, chosen: np.ndarray) -> np.ndarray:
@@ -99,12 +101,12 @@ class PedestrianBank:
         arrays = {
             f.name: np.ascontiguousarray(getattr(self, f.name)) for f in dataclasses.fields(self)
         }
-        with written_whole(path) as temporary:
+        with atomic_write(path) as temporary:
             save_file(arrays, temporary)
 
 
 def load_bank(path: Path) -> PedestrianBank:
-    """Read a bank written by ``save``. Raises BadInput when the file is not one."""
+    """Read a bank written by `save`. Raises BadInput when the file is not one."""
     try:
         return PedestrianBank(**load_file(path))
     except Exception as error:  # missing, damaged or foreign

@@ -1,29 +1,27 @@
 """Acclaim skeletons (.asf) and motions (.amc), the native form of the CMU motion capture data.
 
-An .asf file gives the rest pose (see ``mocap.retargeting.skeleton``); an .amc file gives, frame by
-frame, the
-angles of each bone and the position of the root. Values are held in metres and radians whatever the
-file says: one unit of length is 0.0254 / ``length`` metres, as CMU defines it.
+An .asf file gives the rest pose (see `mocap.retargeting.skeleton`); an .amc file gives, frame by
+frame, the angles of each bone and the position of the root. Values are held in metres and radians
+whatever the file says: one unit of length is 0.0254 / `length` metres, as CMU defines it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.files import written_whole
+from mocap.files import atomic_write
 from mocap.retargeting.skeleton import INCH, Bone, Skeleton
 
 ROTATION_DOFS = ("rx", "ry", "rz")
 TRANSLATION_DOFS = ("tx", "ty", "tz")
 STRETCH_DOFS = (*TRANSLATION_DOFS, "l")  # of bones other than the root: read, and left out of poses
-_LARGEST = (
-    1e6  # of the numbers that a person's skeleton and its motion can need, in the file's units
-)
+# Of the numbers that a person's skeleton and its motion can need, in the file's units.
+_LARGEST = 1e6
 _BULK = 1 << 16  # bytes from which compiled reading is worth its start
 _FRAME_LINE = re.compile(rb"^[ \t]*\d+[ \t]*\r?$", re.MULTILINE)
 
@@ -52,7 +50,7 @@ class _Lines:
     def numbers(
         self, number: int, words: list[str], count: int, *, endless: bool = False
     ) -> tuple[float, ...]:
-        """``count`` numbers of a plausible size; infinite ones too where ``endless``."""
+        """As many numbers as `count`, of a plausible size; infinite ones too where `endless`."""
         try:
             values = tuple(float(word) for word in words)
         except ValueError:
@@ -64,6 +62,11 @@ class _Lines:
             )
         return values
 
+    def vector(self, number: int, words: list[str], scale: float) -> tuple[float, float, float]:
+        """Three numbers, scaled."""
+        x, y, z = self.numbers(number, words, 3)
+        return scale * x, scale * y, scale * z
+
     def order(self, number: int, word: str) -> str:
         if sorted(word.upper()) != ["X", "Y", "Z"]:
             raise self.fail(number, f"'{word}'", "an axis order such as XYZ")
@@ -71,7 +74,17 @@ class _Lines:
 
 
 def read_asf(path: Path | str) -> Skeleton:
-    """Read an Acclaim skeleton. Raises BadInput with file and line when it cannot be understood."""
+    """Read an Acclaim skeleton.
+
+    Args:
+        path: An .asf file.
+
+    Returns:
+        Lengths in metres, angles in radians, parents before children.
+
+    Raises:
+        BadInput: With file and line, where the file cannot be understood.
+    """
     path = Path(path)
     lines = _Lines(path)
     sections: dict[str, list[tuple[int, list[str]]]] = {}
@@ -120,9 +133,9 @@ def _read_root(
         elif key == "axis":
             axis_order = lines.order(number, words[-1])
         elif key == "position":
-            position = tuple(unit * v for v in lines.numbers(number, words[1:], 3))
+            position = lines.vector(number, words[1:], unit)
         elif key == "orientation":
-            orientation = tuple(turn * v for v in lines.numbers(number, words[1:], 3))
+            orientation = lines.vector(number, words[1:], turn)
     return Bone("root", (0.0, 0.0, 0.0), 0.0, orientation, axis_order, dofs), position
 
 
@@ -161,7 +174,7 @@ def _read_bones(lines: _Lines, rows: list, unit: float, turn: float) -> dict[str
         elif key == "axis":
             if len(words) == 5:
                 fields["axis_order"] = lines.order(number, words[4])
-            fields["axis"] = tuple(turn * v for v in lines.numbers(number, words[1:4], 3))
+            fields["axis"] = lines.vector(number, words[1:4], turn)
         elif key == "dof":
             fields["dofs"] = tuple(word.lower() for word in words[1:])
             allowed = set(fields["dofs"]) <= set(ROTATION_DOFS + STRETCH_DOFS)
@@ -210,7 +223,7 @@ def _read_hierarchy(
 
 
 def split_name(words: list[str], names: Container[str]) -> tuple[str, list[str]]:
-    """The longest known name that ``words`` begin with (the first word if none is), and the rest."""
+    """The longest of `names` that `words` begin with, else the first word, and what follows."""
     for count in range(len(words), 1, -1):
         name = " ".join(words[:count])
         if name in names:
@@ -219,9 +232,17 @@ def split_name(words: list[str], names: Container[str]) -> tuple[str, list[str]]
 
 
 def read_amc(path: Path | str, skeleton: Skeleton) -> np.ndarray:
-    """Read an Acclaim motion: (T, C) float64 in ``skeleton.channels``, radians and metres.
+    """Read an Acclaim motion.
 
-    Raises BadInput naming file, line and bone when a frame is incomplete or a value is no number.
+    Args:
+        path: An .amc file.
+        skeleton: The skeleton that belongs to it.
+
+    Returns:
+        (T, C) float64 in the columns `skeleton.channels`, radians and metres.
+
+    Raises:
+        BadInput: With file, line and bone, where a frame is incomplete or a value is no number.
     """
     path = Path(path)
     try:
@@ -250,9 +271,8 @@ def _in_degrees(text: str, skeleton: Skeleton) -> bool:
 
 def _parse_bulk(data: bytes, skeleton: Skeleton) -> np.ndarray | None:
     """A long file of frames that are all like the first, without comments among them; else None."""
-    from mocap.parsing.number_text import (
-        read_named_rows,
-    )  # loads a compiler's run time: for long files only
+    # Loads a compiler's run time: for long files only.
+    from mocap.parsing.number_text import read_named_rows
 
     first = _FRAME_LINE.search(data)
     if first is None or any(
@@ -311,7 +331,7 @@ def _parse_regular(text: str, skeleton: Skeleton) -> np.ndarray | None:
 def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
     """Line by line: bones in any order, and a message with line and bone for what is wrong."""
     moving = {bone.name for bone in skeleton.bones if bone.dofs}
-    starts = {}
+    starts: dict[str, int] = {}
     for column, (i, _) in enumerate(skeleton.channels):
         starts.setdefault(skeleton.bones[i].name, column)
     frames: list[np.ndarray] = []
@@ -377,7 +397,7 @@ def _parse_lines(path: Path, text: str, skeleton: Skeleton) -> np.ndarray:
 
 
 def count_frames(path: Path | str, skeleton: Skeleton) -> int:
-    """How many frames an .amc file holds, without reading them all.
+    """How many frames an .amc file holds, as a rule without reading them all.
 
     The last frame must be as long as the first; else, and when no frame is found, the file is read in
     full so that BadInput says what is wrong with it.
@@ -387,17 +407,17 @@ def count_frames(path: Path | str, skeleton: Skeleton) -> int:
         data = path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    starts = [match.end() for match in _FRAME_LINE.finditer(data)]
-    if len(starts) > 1:
-        second = _FRAME_LINE.search(data, starts[0]).start()
-        first, last = data[starts[0] : second].split(), data[starts[-1] :].split()
+    labels = list(_FRAME_LINE.finditer(data))
+    if len(labels) > 1:
+        first = data[labels[0].end() : labels[1].start()].split()
+        last = data[labels[-1].end() :].split()
         if len(first) == len(last):
-            return len(starts)
+            return len(labels)
     return len(read_amc(path, skeleton))
 
 
 def write_asf(skeleton: Skeleton, path: Path | str) -> None:
-    """Write a skeleton so that ``read_asf`` gives it back (to 1e-9)."""
+    """Write a skeleton as an .asf file, which `read_asf` gives back (to 1e-9)."""
     unit, turn = skeleton.metres_per_unit, 180 / np.pi if skeleton.degrees else 1.0
     root = skeleton.bones[0]
     out = [
@@ -437,12 +457,18 @@ def write_asf(skeleton: Skeleton, path: Path | str) -> None:
         if children:
             out.append(f"    {bone.name} {' '.join(children)}")
     out.append("  end")
-    with written_whole(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         temporary.write_text("\n".join(out) + "\n", encoding="ascii")
 
 
 def write_amc(skeleton: Skeleton, frames: np.ndarray, path: Path | str) -> None:
-    """Write frames (T, C), radians and metres, in the units of the skeleton's own file."""
+    """Write a motion as an .amc file, in the units of the skeleton's own file.
+
+    Args:
+        skeleton: The skeleton that belongs to it.
+        frames: (T, C) radians and metres, in the columns `skeleton.channels`.
+        path: Where to write.
+    """
     turn = 180 / np.pi if skeleton.degrees else 1.0
     is_angle = np.array([dof[0] == "r" for _, dof in skeleton.channels], dtype=bool)
     values = np.asarray(frames, dtype=np.float64)
@@ -456,9 +482,9 @@ def write_amc(skeleton: Skeleton, frames: np.ndarray, path: Path | str) -> None:
     for number, row in enumerate(values.tolist(), start=1):
         out.append(str(number))
         out.extend(f"{name} {' '.join(f'{v:.9g}' for v in row[a:b])}" for name, a, b in spans)
-    with written_whole(Path(path)) as temporary:
+    with atomic_write(Path(path)) as temporary:
         temporary.write_text("\n".join(out) + "\n", encoding="ascii")
 
 
-def _words(values) -> str:
+def _words(values: Iterable[float]) -> str:
     return " ".join(f"{float(v):.12g}" for v in values)
