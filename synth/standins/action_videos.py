@@ -25,8 +25,13 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
-from synth.standins.camcorder import VideoFormat, film_video, sample_setting, write_video
-from synth.standins.wardrobe import Mannequin, mannequin
+from synth.standins.handheld_video import (
+    VideoFormat,
+    render_handheld_video,
+    sample_recording_setup,
+    write_avi,
+)
+from synth.standins.wardrobe import BodyTexels, prepare_body_texels
 
 # Class -> action of the mannequin. UCF101's own names where it has the class.
 CLASSES: dict[str, str] = {
@@ -54,7 +59,7 @@ is not a figure on UCF101.
 class ActionVideosSize:
     """How large the stand-in is. The real one: 101 classes, 25 groups, 13,320 videos of 320x240.
 
-    A group has ``clips`` videos; ``classes`` takes the first so many of `CLASSES`.
+    A group has `clips` videos; `classes` takes the first so many of `CLASSES`.
     """
 
     classes: int = len(CLASSES)
@@ -86,11 +91,11 @@ def write_action_videos(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Write the stand-in for UCF101 to the new folder ``out``; returns the number of videos.
+    """Write the stand-in for UCF101 to the new folder `out`; returns the number of videos.
 
     The folder appears whole or not at all; the same seed and size give the same bytes however many
-    ``workers`` (default: one a core). A folder that already holds the same stand-in is left as it
-    is. Raises BadInput when ``out`` holds something else or the size makes no three splits.
+    `workers` (default: one a core). A folder that already holds the same stand-in is left as it
+    is. Raises BadInput when `out` holds something else or the size makes no three splits.
     """
     out = Path(out)
     if size.groups < 3 or size.clips < 1 or not 2 <= size.classes <= len(CLASSES):
@@ -172,7 +177,7 @@ def _write_lists(folder: Path, names: Sequence[str], groups: Sequence[_Group]) -
 class _Studio:
     body: Body
     skinning: Skinning
-    model: Mannequin
+    model: BodyTexels
     folder: Path
     seed: int
     size: ActionVideosSize
@@ -188,7 +193,7 @@ def _start_worker(body: Body, folder: Path, seed: int, size: ActionVideosSize) -
     global _studio
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    model = mannequin(body, size.texture_size)
+    model = prepare_body_texels(body, size.texture_size)
     _studio = _Studio(body, Skinning(body), model, folder, seed, size)
 
 
@@ -197,14 +202,16 @@ def _write_group(group: _Group) -> list[str]:
     assert studio is not None
     action, size = CLASSES[group.class_name], studio.size.video
     key = [studio.seed, sorted(CLASSES).index(group.class_name), group.number]
-    setting = sample_setting(studio.model, size, np.random.default_rng([studio.seed, group.number]))
+    setting = sample_recording_setup(
+        studio.model, size, np.random.default_rng([studio.seed, group.number])
+    )
     names = []
     for clip in range(1, group.clips + 1):
         rng = np.random.default_rng([*key, clip])
-        frames = film_video(
+        frames = render_handheld_video(
             studio.body, studio.skinning, setting, action=action, size=size, rng=rng
         )
         name = _video_name(group, clip)
-        write_video(studio.folder / group.class_name / name, frames, setting)
+        write_avi(studio.folder / group.class_name / name, frames, setting)
         names.append(name)
     return names

@@ -9,53 +9,53 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from mocap.retargeting.ground import SIDES
-from synth.standins.choreography import (
+from synth.standins.gaits import march, run, sneak, turn, walk
+from synth.standins.keyframes import (
     FORWARD,
     GUARD,
     HANG,
     OVERHEAD,
     SIDEWAYS,
+    ActionContext,
     Arm,
-    Scene,
     arch,
-    cyclic,
-    cyclic_arms,
-    eased,
-    eased_arm,
-    lean,
-    repeated,
-    standing,
+    ease,
+    ease_arm,
+    ease_arm_cycles,
+    ease_cycles,
+    lean_pelvis,
+    repeat_keys,
+    standing_targets,
 )
-from synth.standins.gaits import march, run, sneak, turn, walk
-from synth.standins.mannequin import Performance, leg_length
+from synth.standins.mannequin import MotionTargets, leg_length
 
 
-def wave(s: Scene) -> Performance:
-    m, p = s.manner, standing(s)
+def wave(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s)
     wide = 27.0 * m.size
     upper = ((0.85, 0.2, 0.35), (0.9, -0.3, 0.4), (0.7, 0.7, 0.25))[m.variant]
     middle = (85.0, 100.0, 48.0)[m.variant]
     out: Arm = (upper, (-0.1, 1.0, 0.15), middle - wide)
     back: Arm = (upper, (-0.1, 1.0, 0.25), middle + wide)
-    p.arms.update(cyclic_arms(s, 0.75, (0.5, 1.0), **{m.lead: (out, back)}))
+    p.arms.update(ease_arm_cycles(s, 0.75, (0.5, 1.0), **{m.lead: (out, back)}))
     sign = 1.0 if m.lead == "left" else -1.0
-    p.spine[:, 1] -= sign * cyclic(s, 0.75, (0.5, 1.0), np.radians([3.0, 5.0]), 0.0)
+    p.spine[:, 1] -= sign * ease_cycles(s, 0.75, (0.5, 1.0), np.radians([3.0, 5.0]), 0.0)
     return p
 
 
-def clap(s: Scene) -> Performance:
-    m, p = s.manner, standing(s)
+def clap(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s)
     height = (-0.75, -0.45, 0.55)[m.variant]
     wide = 0.3 if m.variant == 2 else 0.0
     apart: Arm = ((0.5 * m.size + wide, height, 0.75), (-0.35, 0.75, 0.85), 72.0)
     shut: Arm = ((0.18 + 0.5 * wide, height, 0.75), (-0.95, 0.55, 0.6), 76.0 - 50 * wide)
-    arms = cyclic_arms(s, 0.55, (0.5, 1.0), left=(apart, shut), right=(apart, shut))
+    arms = ease_arm_cycles(s, 0.55, (0.5, 1.0), left=(apart, shut), right=(apart, shut))
     p.arms.update(arms)
     return p
 
 
-def punch(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.3, stagger=0.32)
+def punch(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.3, stagger=0.32)
     p.hips[:, 1] -= 0.05
     blow: Arm = ((-0.12, 0.05, 1.0), (0.3, 0.9, 0.3), 8.0)
     if m.variant == 2:
@@ -67,20 +67,20 @@ def punch(s: Scene) -> Performance:
     first = (blow, GUARD, GUARD, GUARD, GUARD, GUARD)
     period = 1.25
     for side, poses in ((m.lead, first), (s.other, second)):
-        times, arms = repeated(s, period, GUARD, keys, poses)
-        p.arms[side] = eased_arm(s.times, times, arms, side)
+        times, arms = repeat_keys(s, period, GUARD, keys, poses)
+        p.arms[side] = ease_arm(s.times, times, arms, side)
     sign = 1.0 if m.lead == "left" else -1.0
     swing = np.array([-22.0, 8.0, 4.0, 34.0 if m.variant != 1 else 6.0, 6.0, 4.0]) * m.size * sign
-    p.spine[:, 2] += cyclic(s, period, keys, np.radians(swing), 0.0)
+    p.spine[:, 2] += ease_cycles(s, period, keys, np.radians(swing), 0.0)
     p.neck[:, 2] -= 0.8 * p.spine[:, 2]
     p.spine[:, 0] += np.radians(10.0)
-    p.hips[:, 2] += cyclic(s, period, keys, [0.05, 0.0, 0.0, 0.06, 0.0, 0.0], 0.0)
+    p.hips[:, 2] += ease_cycles(s, period, keys, [0.05, 0.0, 0.0, 0.06, 0.0, 0.0], 0.0)
     p.pitch[s.other] += np.radians(24.0)
     return p
 
 
-def throw(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.24, stagger=0.0)
+def throw(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.24, stagger=0.0)
     side, sign = m.lead, 1.0 if m.lead == "left" else -1.0
     if m.variant == 1:  # underarm
         cocked: Arm = ((0.2, -0.6, -0.85), (0.0, -0.9, 0.3), 12.0)
@@ -91,27 +91,27 @@ def throw(s: Scene) -> Performance:
         release = ((0.5, 0.5, 0.8), (-0.1, 0.6, 1.0), 24.0)
         after = ((-0.35, -0.6, 0.7), (-0.4, -0.3, 0.8), 22.0)
     keys, period = (0.3, 0.42, 0.52, 0.68, 1.0), 1.9
-    times, arms = repeated(s, period, HANG, keys, (cocked, cocked, release, after, HANG))
-    p.arms[side] = eased_arm(s.times, times, arms, side)
+    times, arms = repeat_keys(s, period, HANG, keys, (cocked, cocked, release, after, HANG))
+    p.arms[side] = ease_arm(s.times, times, arms, side)
     aim: Arm = ((0.3, -0.15, 1.0), (-0.2, 0.6, 0.4), 25.0)
-    times, arms = repeated(s, period, HANG, keys, (aim, aim, GUARD, HANG, HANG))
-    p.arms[s.other] = eased_arm(s.times, times, arms, s.other)
+    times, arms = repeat_keys(s, period, HANG, keys, (aim, aim, GUARD, HANG, HANG))
+    p.arms[s.other] = ease_arm(s.times, times, arms, s.other)
     twist = np.radians(np.array([38.0, 34.0, -14.0, -34.0, 0.0]) * m.size * sign)
-    p.spine[:, 2] += cyclic(s, period, keys, twist, 0.0)
+    p.spine[:, 2] += ease_cycles(s, period, keys, twist, 0.0)
     p.neck[:, 2] -= 0.75 * p.spine[:, 2]
-    p.spine[:, 0] += cyclic(s, period, keys, np.radians([-8.0, -8.0, 6.0, 22.0, 2.0]), 0.0)
+    p.spine[:, 0] += ease_cycles(s, period, keys, np.radians([-8.0, -8.0, 6.0, 22.0, 2.0]), 0.0)
     stride = 0.42 * m.size
-    gone = cyclic(s, period, (0.2, 0.46, 0.7, 1.0), [0.0, 1.0, 1.0, 0.0], 0.0)
+    gone = ease_cycles(s, period, (0.2, 0.46, 0.7, 1.0), [0.0, 1.0, 1.0, 0.0], 0.0)
     p.balls[s.other][:, 2] += stride * gone
     p.balls[s.other][:, 1] += 0.13 * arch(gone)
-    p.hips[:, 2] += cyclic(s, period, keys, [-0.06, 0.02, 0.2, 0.26, 0.0], 0.0)
-    p.hips[:, 0] += sign * cyclic(s, period, (0.2, 0.42, 1.0), [0.06, 0.0, 0.0], 0.0)
-    p.pitch[side] += cyclic(s, period, keys, np.radians([0.0, 5.0, 28.0, 40.0, 0.0]), 0.0)
+    p.hips[:, 2] += ease_cycles(s, period, keys, [-0.06, 0.02, 0.2, 0.26, 0.0], 0.0)
+    p.hips[:, 0] += sign * ease_cycles(s, period, (0.2, 0.42, 1.0), [0.06, 0.0, 0.0], 0.0)
+    p.pitch[side] += ease_cycles(s, period, keys, np.radians([0.0, 5.0, 28.0, 40.0, 0.0]), 0.0)
     return p
 
 
-def kick(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.2)
+def kick(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.2)
     side, sign = m.lead, 1.0 if m.lead == "left" else -1.0
     leg = leg_length(s.skeleton)
     keys, period = (0.2, 0.38, 0.5, 0.62, 0.82, 1.0), 1.6
@@ -122,25 +122,25 @@ def kick(s: Scene) -> Performance:
     chamber = np.array([-0.04 * sign, 0.42, 0.3])
     out = np.array([-0.06 * sign, high, reach])
     moves = [back, chamber, out, chamber, np.array([0.0, 0.1, 0.06]), np.zeros(3)]
-    p.balls[side] = start + cyclic(s, period, keys, moves, np.zeros(3))
+    p.balls[side] = start + ease_cycles(s, period, keys, moves, np.zeros(3))
     pitch = np.radians([38.0, 30.0, 25.0 if m.variant == 1 else -10.0, 25.0, 8.0, 0.0])
-    p.pitch[side] += cyclic(s, period, keys, pitch, 0.0)
-    p.hips[:, 0] -= sign * cyclic(s, period, keys, [0.08, 0.09, 0.09, 0.09, 0.06, 0.0], 0.0)
-    p.hips[:, 2] += cyclic(s, period, keys, [0.03, 0.0, 0.03, 0.0, 0.0, 0.0], 0.0)
-    tip = cyclic(s, period, keys, np.radians([6.0, -4.0, -16.0, -6.0, 0.0, 0.0]), 0.0)
-    p.spine[:, 0] += cyclic(s, period, keys, np.radians([8.0, 10.0, 14.0, 8.0, 2.0, 0.0]), 0.0)
+    p.pitch[side] += ease_cycles(s, period, keys, pitch, 0.0)
+    p.hips[:, 0] -= sign * ease_cycles(s, period, keys, [0.08, 0.09, 0.09, 0.09, 0.06, 0.0], 0.0)
+    p.hips[:, 2] += ease_cycles(s, period, keys, [0.03, 0.0, 0.03, 0.0, 0.0, 0.0], 0.0)
+    tip = ease_cycles(s, period, keys, np.radians([6.0, -4.0, -16.0, -6.0, 0.0, 0.0]), 0.0)
+    p.spine[:, 0] += ease_cycles(s, period, keys, np.radians([8.0, 10.0, 14.0, 8.0, 2.0, 0.0]), 0.0)
     for arm in SIDES:
         far: Arm = ((0.7, -0.7, -0.35 if arm == side else 0.45), (0.0, 0.3, 1.0), 40.0)
-        times, arms = repeated(s, period, GUARD, keys, (GUARD, GUARD, far, GUARD, GUARD, GUARD))
-        p.arms[arm] = eased_arm(s.times, times, arms, arm)
-    return replace(p, pelvis=lean(s, tip))
+        times, arms = repeat_keys(s, period, GUARD, keys, (GUARD, GUARD, far, GUARD, GUARD, GUARD))
+        p.arms[arm] = ease_arm(s.times, times, arms, arm)
+    return replace(p, pelvis=lean_pelvis(s, tip))
 
 
-def squat(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.34)
+def squat(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.34)
     deep = 0.4 * m.size * leg_length(s.skeleton)
     keys, period = (0.42, 0.55, 0.95, 1.0), 1.9
-    down = cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    down = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
     p.hips[:, 1] -= deep * down
     p.hips[:, 2] -= 0.14 * m.size * down
     p.spine[:, 0] += np.radians(24.0) * down
@@ -148,21 +148,21 @@ def squat(s: Scene) -> Performance:
     for side in SIDES:
         p.yaw[side] *= 1.8
         front = (FORWARD, GUARD, HANG)[m.variant]
-        times, arms = repeated(s, period, HANG, keys, (front, front, HANG, HANG))
-        p.arms[side] = eased_arm(s.times, times, arms, side)
-    return replace(p, pelvis=lean(s, np.radians(26.0) * m.size * down))
+        times, arms = repeat_keys(s, period, HANG, keys, (front, front, HANG, HANG))
+        p.arms[side] = ease_arm(s.times, times, arms, side)
+    return replace(p, pelvis=lean_pelvis(s, np.radians(26.0) * m.size * down))
 
 
-def lunge(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.2)
+def lunge(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.2)
     far = 0.72 * m.size * leg_length(s.skeleton)
     period = 3.4
     keys = (0.02, 0.22, 0.34, 0.5, 0.54, 0.74, 0.86, 1.0)
     sides = (m.lead, s.other if m.variant != 1 else m.lead)
-    gone = {side: s.full(0.0) for side in SIDES}
+    gone = {side: s.constant(0.0) for side in SIDES}
     for number, side in enumerate(sides):
         out = [0, 1, 1, 0, 0, 0, 0, 0] if number == 0 else [0, 0, 0, 0, 0, 1, 1, 0]
-        gone[side] += cyclic(s, period, keys, out, 0.0)
+        gone[side] += ease_cycles(s, period, keys, out, 0.0)
     for side in SIDES:
         rear = "right" if side == "left" else "left"
         p.balls[side][:, 2] += far * gone[side]
@@ -175,12 +175,12 @@ def lunge(s: Scene) -> Performance:
     hips: Arm = ((0.75, -0.75, -0.25), (-0.9, -0.1, 0.6), 88.0)
     for side in SIDES:
         pose = (HANG, GUARD, hips)[m.variant]
-        p.arms[side] = eased_arm(s.times, [0.0, 0.6, 1.0], [HANG, pose, pose], side)
+        p.arms[side] = ease_arm(s.times, [0.0, 0.6, 1.0], [HANG, pose, pose], side)
     return p
 
 
-def jump(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.22)
+def jump(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.22)
     high = 0.26 * m.size
     air = 2 * np.sqrt(2 * high / 9.81)
     far = (0.0, 0.55, 0.0)[m.variant] * m.size
@@ -193,7 +193,7 @@ def jump(s: Scene) -> Performance:
     crouch_at, off = 0.5, 0.78
     land = off + air
     keys = [0.0, crouch_at, off, land, land + 0.2, land + 0.65, 99.0]
-    bend = eased(local, keys, [0.0, 1.0, 0.05, 0.05, 0.85, 0.0, 0.0])
+    bend = ease(local, keys, [0.0, 1.0, 0.05, 0.05, 0.85, 0.0, 0.0])
     flying = (local > off) & (local < land)
     since = np.clip(local - off, 0, air)
     height = np.where(flying, 0.5 * 9.81 * since * (air - since), 0.0)
@@ -202,7 +202,7 @@ def jump(s: Scene) -> Performance:
     p.hips[:, 1] += height - 0.27 * bend
     p.hips[:, 2] += ahead - 0.08 * np.maximum(bend, 0)
     tuck = (0.0, 0.1, 0.2)[m.variant] * np.sin(np.pi * since / air) * flying
-    raised = eased(
+    raised = ease(
         local,
         [0, crouch_at, off - 0.06, off + 0.1, land - 0.08, land, 99],
         [0, 0, 0.5, 1, 0.3, 0, 0],
@@ -225,16 +225,16 @@ def jump(s: Scene) -> Performance:
                 at + land + 0.6,
             ]
             arms += [HANG, back, up, FORWARD, HANG]
-        p.arms[side] = eased_arm(s.times, times, arms, side)
+        p.arms[side] = ease_arm(s.times, times, arms, side)
     p.spine[:, 0] += np.radians(22.0) * np.maximum(bend, 0)
-    return replace(p, pelvis=lean(s, np.radians(24.0) * np.maximum(bend, 0)))
+    return replace(p, pelvis=lean_pelvis(s, np.radians(24.0) * np.maximum(bend, 0)))
 
 
-def jumping_jack(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.16)
+def jumping_jack(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.16)
     period = 1.0
     keys = (0.5, 1.0)
-    apart = cyclic(s, period, keys, [1.0, 0.0], 0.0)
+    apart = ease_cycles(s, period, keys, [1.0, 0.0], 0.0)
     rate = np.abs(np.gradient(apart, s.times))
     hop = 0.07 * np.clip(rate / max(float(rate.max()), 1e-9), 0, 1)
     wide = (0.22, 0.16, 0.26)[m.variant] * m.size
@@ -244,17 +244,17 @@ def jumping_jack(s: Scene) -> Performance:
         p.balls[side][:, 1] += hop
         p.pitch[side] += np.radians(14.0) + 4.0 * hop
         top: Arm = (OVERHEAD, SIDEWAYS, OVERHEAD)[m.variant]
-        p.arms[side] = cyclic_arms(
+        p.arms[side] = ease_arm_cycles(
             s, period, (0.22, 0.5, 0.78, 1.0), **{side: (SIDEWAYS, top, SIDEWAYS, HANG)}
         )[side]
     p.hips[:, 1] += 0.9 * hop - 0.02
     return p
 
 
-def bow(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.16)
+def bow(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.16)
     keys, period = (0.4, 0.56, 0.95, 1.0), 2.4
-    down = cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    down = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
     depth = (48.0, 70.0, 32.0)[m.variant] * m.size
     p.spine[:, 0] += np.radians(0.55 * depth) * down
     p.neck[:, 0] += np.radians(14.0) * down
@@ -263,31 +263,31 @@ def bow(s: Scene) -> Performance:
         low: Arm = ((0.12, -1.0, 0.4), (-0.2, 0.3, 1.0), 12.0)
         if m.variant == 1 and side == m.lead:
             low = ((0.35, -0.75, 0.45), (-1.0, 0.05, 0.15), 95.0)  # hand on the belly
-        times, arms = repeated(s, period, HANG, keys, (low, low, HANG, HANG))
-        p.arms[side] = eased_arm(s.times, times, arms, side)
-    return replace(p, pelvis=lean(s, np.radians(0.5 * depth) * down))
+        times, arms = repeat_keys(s, period, HANG, keys, (low, low, HANG, HANG))
+        p.arms[side] = ease_arm(s.times, times, arms, side)
+    return replace(p, pelvis=lean_pelvis(s, np.radians(0.5 * depth) * down))
 
 
-def stretch(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.32)
+def stretch(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.32)
     keys, period = (0.22, 0.38, 0.5, 0.72, 0.88, 1.0), 3.4
     side_bend = np.radians(np.array([26.0, 26.0, 0.0, -26.0, -26.0, 0.0]) * m.size)
     if m.variant == 2:  # turning instead of bending
-        p.spine[:, 2] += cyclic(s, period, keys, 1.6 * side_bend, 0.0)
+        p.spine[:, 2] += ease_cycles(s, period, keys, 1.6 * side_bend, 0.0)
     else:
-        p.spine[:, 1] += cyclic(s, period, keys, side_bend, 0.0)
-        p.hips[:, 0] -= 0.12 * cyclic(s, period, keys, side_bend, 0.0)
+        p.spine[:, 1] += ease_cycles(s, period, keys, side_bend, 0.0)
+        p.hips[:, 0] -= 0.12 * ease_cycles(s, period, keys, side_bend, 0.0)
     pose: Arm = (OVERHEAD, ((0.8, 0.65, 0.0), (-0.6, 0.8, 0.0), 95.0), SIDEWAYS)[m.variant]
     for side in SIDES:
-        p.arms[side] = eased_arm(s.times, [0.0, 0.2, 1.0, 2.0], [HANG, HANG, pose, pose], side)
+        p.arms[side] = ease_arm(s.times, [0.0, 0.2, 1.0, 2.0], [HANG, HANG, pose, pose], side)
     return p
 
 
-def pick_up(s: Scene) -> Performance:
-    m, p = s.manner, standing(s, width=0.3)
+def pick_up(s: ActionContext) -> MotionTargets:
+    m, p = s.manner, standing_targets(s, width=0.3)
     keys, period = (0.34, 0.46, 0.78, 1.0), 2.8
-    down = cyclic(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
-    held = cyclic(s, period, keys, [0.0, 0.3, 1.0, 0.0], 0.0)
+    down = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    held = ease_cycles(s, period, keys, [0.0, 0.3, 1.0, 0.0], 0.0)
     knees = (0.45, 0.22, 0.36)[m.variant] * leg_length(s.skeleton)
     trunk = np.radians((52.0, 92.0, 70.0)[m.variant])
     p.hips[:, 1] -= knees * down
@@ -299,9 +299,9 @@ def pick_up(s: Scene) -> Performance:
     for side in SIDES:
         used = m.variant != 2 or side == m.lead
         poses = (reach, reach, carry, HANG) if used else (HANG,) * 4
-        times, arms = repeated(s, period, HANG, keys, poses)
-        p.arms[side] = eased_arm(s.times, times, arms, side)
-    return replace(p, pelvis=lean(s, 0.5 * trunk * down))
+        times, arms = repeat_keys(s, period, HANG, keys, poses)
+        p.arms[side] = ease_arm(s.times, times, arms, side)
+    return replace(p, pelvis=lean_pelvis(s, 0.5 * trunk * down))
 
 
 @dataclass(frozen=True)
@@ -309,7 +309,7 @@ class Action:
     """A category, how it is performed, and what an index says of its three variants."""
 
     category: str
-    stage: Callable[[Scene], Performance]
+    animate: Callable[[ActionContext], MotionTargets]
     descriptions: tuple[str, str, str]
 
 

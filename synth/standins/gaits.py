@@ -14,8 +14,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from mocap.retargeting.ground import SIDES
 from mocap.retargeting.skeleton import axis_rotations
-from synth.standins.choreography import Scene, standing
-from synth.standins.mannequin import FPS, Performance, arm_rotation, sole_height
+from synth.standins.keyframes import ActionContext, standing_targets
+from synth.standins.mannequin import FPS, MotionTargets, arm_rotation, sole_height
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Gait:
     aside: float = 0.0  # degrees between facing and going
 
 
-def travel(s: Scene, g: Gait) -> Performance:
+def travel(s: ActionContext, g: Gait) -> MotionTargets:
     """Walk, run, march, turn: feet planted in turn along the path, the pelvis over them."""
     t, m = s.times, s.manner
     step = g.step / m.tempo
@@ -56,7 +56,7 @@ def travel(s: Scene, g: Gait) -> Performance:
     def where(at: np.ndarray) -> np.ndarray:
         return np.stack([np.interp(at, fine, path[:, k]) for k in (0, 1)], -1)
 
-    p = standing(s)
+    p = standing_targets(s)
     ground = sole_height(s.skeleton)
     phases = {}
     for side, offset in zip(SIDES, (0.0, 0.5)):
@@ -100,19 +100,19 @@ def travel(s: Scene, g: Gait) -> Performance:
     p = replace(
         p,
         pelvis=axis_rotations(way + twist, "Y")
-        @ axis_rotations(s.full(np.radians(0.35 * g.lean)), "X")
+        @ axis_rotations(s.constant(np.radians(0.35 * g.lean)), "X")
         @ axis_rotations(drop, "Z"),
-        spine=np.stack([s.full(np.radians(0.65 * g.lean)), drop, -1.9 * twist], 1),
-        neck=np.stack([s.full(np.radians(-0.7 * g.lean)), 0 * drop, 0.9 * twist], 1),
+        spine=np.stack([s.constant(np.radians(0.65 * g.lean)), drop, -1.9 * twist], 1),
+        neck=np.stack([s.constant(np.radians(-0.7 * g.lean)), 0 * drop, 0.9 * twist], 1),
     )
     for side in SIDES:
         back = -np.cos(2 * np.pi * phases[side] - 0.2)
         angle = np.radians(g.swing) * m.size * back + np.radians(0.12 * g.swing)
-        uppers = np.stack([s.full(0.16), -np.cos(angle), np.sin(angle)], 1)
-        towards = np.stack([s.full(-0.2), np.sin(angle), np.cos(angle)], 1)
+        uppers = np.stack([s.constant(0.16), -np.cos(angle), np.sin(angle)], 1)
+        towards = np.stack([s.constant(-0.2), np.sin(angle), np.cos(angle)], 1)
         elbow = np.radians(g.elbow * (1 + 0.25 * back))
         turns = np.stack([arm_rotation(u, w, side) for u, w in zip(uppers, towards)])
-        p.arms[side] = (turns, elbow, s.full(0.0))
+        p.arms[side] = (turns, elbow, s.constant(0.0))
     return p
 
 
@@ -120,27 +120,27 @@ def _monotone(part: np.ndarray, keys: Sequence[float], values: np.ndarray) -> np
     return PchipInterpolator(keys, values)(part)
 
 
-def walk(s: Scene) -> Performance:
+def walk(s: ActionContext) -> MotionTargets:
     m = s.manner
     turn = (0.0, 22.0, -22.0)[m.variant] * m.size
     return travel(s, Gait(1.3, 0.54, 0.61, 0.055, 18, 46, 0.016, 24, 22, 4, turn=turn))
 
 
-def run(s: Scene) -> Performance:
+def run(s: ActionContext) -> MotionTargets:
     m = s.manner
     turn = (0.0, 0.0, 30.0 if m.lead == "left" else -30.0)[m.variant]
     gait = Gait(2.9, 0.36, 0.36, 0.2, 2, 52, -0.035, 42, 92, 14, turn=turn, width=0.07)
     return travel(s, replace(gait, speed=2.9 * (0.8 + 0.2 * m.size), crouch=0.05))
 
 
-def march(s: Scene) -> Performance:
+def march(s: ActionContext) -> MotionTargets:
     m = s.manner
     speed = (1.0, 0.0, 0.7)[m.variant]
     gait = Gait(speed, 0.52, 0.56, 0.36 * m.size, 0, 22, 0.012, 48, 12, 0, width=0.15)
     return travel(s, gait)
 
 
-def sneak(s: Scene) -> Performance:
+def sneak(s: ActionContext) -> MotionTargets:
     m = s.manner
     gait = Gait(0.5, 0.85, 0.64, 0.13, 0, 34, 0.01, 8, 75, 34 * m.size, crouch=0.11 * m.size)
     p = travel(s, gait)
@@ -149,7 +149,7 @@ def sneak(s: Scene) -> Performance:
     return p
 
 
-def turn(s: Scene) -> Performance:
+def turn(s: ActionContext) -> MotionTargets:
     m = s.manner
     way = 1.0 if m.lead == "left" else -1.0
     rate = (75.0, 110.0, 55.0)[m.variant] * way

@@ -67,7 +67,7 @@ PATTERNS = {
 
 @dataclass(frozen=True)
 class Pattern:
-    """A cloth's pattern. ``period`` and ``height`` in metres, ``share`` of the period in ``colour``."""
+    """A cloth's pattern. `period` and `height` in metres, `share` of the period in `colour`."""
 
     kind: str = "solid"
     colour: Colour = (0.0, 0.0, 0.0)
@@ -82,8 +82,8 @@ class Pattern:
 class Print:
     """A picture on the chest or the back.
 
-    ``cells`` (h,w) uint8: 0 bare cloth, else an index + 1 into ``colours``; centre ``x`` (towards
-    the right of whoever looks at it) and ``y``, ``width`` and ``height`` in metres.
+    `cells` (h,w) uint8: 0 bare cloth, else an index + 1 into `colours`; centre `x` (towards
+    the right of whoever looks at it) and `y`, `width` and `height` in metres.
     """
 
     cells: np.ndarray
@@ -98,8 +98,8 @@ class Print:
 class Garment:
     """One piece of clothing on the T-posed body; heights (y) in metres of the template's frame.
 
-    ``sleeve``: 0 at the shoulder joint, 0.5 elbow, 1 wrist. ``neck_rise``, ``neck_depth`` and
-    ``neck_width`` shape the neckline. ``open_front``: half-width of an open jacket's gap at the
+    `sleeve`: 0 at the shoulder joint, 0.5 elbow, 1 wrist. `neck_rise`, `neck_depth` and
+    `neck_width` shape the neckline. `open_front`: half-width of an open jacket's gap at the
     neck.
     """
 
@@ -150,7 +150,7 @@ def _contrasting(rng: np.random.Generator, colour: Colour, weights: dict[str, fl
 
 
 def sample_pattern(rng: np.random.Generator, colour: Colour, height: float) -> Pattern:
-    """A pattern that goes with ``colour``; ``height`` is the middle of the garment."""
+    """A pattern that goes with `colour`; `height` is the middle of the garment."""
     kind = _choice(rng, PATTERNS)
     period = {
         "stripes": rng.uniform(0.025, 0.09),

@@ -1,12 +1,13 @@
-"""A mannequin on a CMU-like skeleton: it is told where its feet, pelvis, spine and arms are.
+"""A mannequin on a CMU-like skeleton that follows targets for feet, pelvis, spine and arms.
 
-A performance gives, frame by frame, what a choreographer would: where the balls of the feet are, how
-the pelvis stands and turns, how spine and neck bend, where the arms point. Legs are solved so that feet
-stay where they were put. The result is the channels of an Acclaim file.
+The targets of a motion say per frame where the balls of the feet are, how the pelvis stands and
+turns, how spine and neck bend, where the arms point. Legs are solved so that feet stay on their
+targets. The result is the channels of an Acclaim file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,9 @@ _TRUNK = ("lowerback", "upperback", "thorax")
 _NECK = ("lowerneck", "upperneck", "head")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proportions:
-    """Of a mannequin: height in metres; legs, arms and width as factors of the average."""
+    """Build of a mannequin: height in metres; legs, arms and width as factors of the average."""
 
     height: float = 1.75
     legs: float = 1.0
@@ -36,16 +37,30 @@ class Proportions:
 
 
 def mannequin_skeleton(proportions: Proportions, name: str) -> Skeleton:
-    """CMU's bones, channels and rest pose (arms out, legs apart) in the given proportions."""
+    """Make a skeleton with CMU's bones, channels and rest pose (arms out, legs apart).
+
+    Args:
+        proportions: Build of the mannequin.
+        name: Name of the skeleton, as in its .asf file.
+
+    Returns:
+        The skeleton, lengths in metres.
+    """
     h, legs, arms = proportions.height, proportions.legs, proportions.arms
     bones = [Bone("root", (0.0, 0.0, 0.0), 0.0, dofs=("tx", "ty", "tz", "rx", "ry", "rz"))]
     parents = {"root": ""}
 
-    def add(bone: str, parent: str, direction, length: float, axis=(0, 0, 0), dofs="rx ry rz"):
-        vector = unit(np.asarray(direction, dtype=float))
-        angles = tuple(float(v) for v in np.radians(axis))
-        way = tuple(float(v) for v in vector)
-        bones.append(Bone(bone, way, length * h, angles, "XYZ", tuple(dofs.split())))
+    def add(
+        bone: str,
+        parent: str,
+        direction: Sequence[float] | np.ndarray,
+        length: float,
+        axis: tuple[float, float, float] = (0, 0, 0),
+        dofs: str = "rx ry rz",
+    ) -> None:
+        x, y, z = (float(v) for v in unit(np.asarray(direction, dtype=float)))
+        a, b, c = (float(v) for v in np.radians(axis))
+        bones.append(Bone(bone, (x, y, z), length * h, (a, b, c), "XYZ", tuple(dofs.split())))
         parents[bone] = parent
 
     back = 0.067
@@ -55,12 +70,12 @@ def mannequin_skeleton(proportions: Proportions, name: str) -> Skeleton:
         add(bone, parent, (0, 1, 0.02), 0.05)
     tilt, drop = np.radians(_LEG_TILT), np.radians(_FOOT_DROP)
     for s, x in (("l", 1.0), ("r", -1.0)):
-        down = np.array([x * np.sin(tilt), -np.cos(tilt), 0.0])
+        shin = np.array([x * np.sin(tilt), -np.cos(tilt), 0.0])
         leg, foot = (0, 0, x * _LEG_TILT), (-90, 0, x * _LEG_TILT)
         add(f"{s}hipjoint", "root", (0.09 * x * proportions.width, -0.1, 0.035), 0.08, dofs="")
-        add(f"{s}femur", f"{s}hipjoint", down, 0.243 * legs, leg)
-        add(f"{s}tibia", f"{s}femur", down, 0.236 * legs, leg, "rx")
-        toe = np.sin(drop) * down + np.cos(drop) * np.array([0.0, 0.0, 1.0])
+        add(f"{s}femur", f"{s}hipjoint", shin, 0.243 * legs, leg)
+        add(f"{s}tibia", f"{s}femur", shin, 0.236 * legs, leg, "rx")
+        toe = np.sin(drop) * shin + np.cos(drop) * np.array([0.0, 0.0, 1.0])
         add(f"{s}foot", f"{s}tibia", toe, 0.072, foot, "rx rz")
         add(f"{s}toes", f"{s}foot", (0, 0, 1), 0.036, foot, "rx")
         out, upper = (x, 0, 0), (180, -30 * x, -90 * x)
@@ -89,8 +104,8 @@ def mannequin_skeleton(proportions: Proportions, name: str) -> Skeleton:
 
 
 @dataclass
-class Performance:
-    """What a mannequin does at ``times`` (T,) seconds. World: y up, it starts facing +z.
+class MotionTargets:
+    """Where a mannequin is to be at `times` (T,) seconds. World: y up, it starts facing +z.
 
     hips: (T, 3) midpoint of the hip joints, metres; pelvis: (T, 3, 3).
     spine, neck: (T, 3) bends forward, to the left, and turns to the left, radians, over their length.
@@ -132,130 +147,176 @@ def standing_height(skeleton: Skeleton) -> float:
     return 0.992 * leg_length(skeleton) + ankle
 
 
-def arm_rotation(direction: np.ndarray, towards: np.ndarray, side: str) -> np.ndarray:
-    """Upper arm rotation (3, 3) in the chest's frame that points it and bends the elbow ``towards``.
+def arm_rotation(
+    direction: Sequence[float] | np.ndarray,
+    bend_direction: Sequence[float] | np.ndarray,
+    side: str,
+) -> np.ndarray:
+    """Rotation of an upper arm that points it and sets the plane in which the elbow bends.
 
     Both vectors are (outwards, up, forward), so that one description serves both arms.
+
+    Args:
+        direction: Direction (3,) of the upper arm.
+        bend_direction: Direction (3,) to which the elbow bends the forearm.
+        side: `left` or `right`.
+
+    Returns:
+        Rotation (3, 3) in the chest's frame.
     """
     mirror = np.array([1.0 if side == "left" else -1.0, 1.0, 1.0])
-    along = unit(np.asarray(direction, dtype=float) * mirror)
-    hinge = unit(np.cross(along, np.asarray(towards, dtype=float) * mirror))
+    upper_arm = unit(np.asarray(direction, dtype=float) * mirror)
+    hinge = unit(np.cross(upper_arm, np.asarray(bend_direction, dtype=float) * mirror))
     x = mirror[0]
     rest_hinge = ordered_rotation(np.radians([180, -30 * x, -90 * x]), "XYZ")[:, 0]
-    rest = np.stack([np.array([x, 0.0, 0.0]), rest_hinge, np.cross([x, 0.0, 0.0], rest_hinge)], 1)
-    return np.stack([along, hinge, np.cross(along, hinge)], 1) @ rest.T
+    rest_frame = np.stack(
+        [np.array([x, 0.0, 0.0]), rest_hinge, np.cross([x, 0.0, 0.0], rest_hinge)], 1
+    )
+    return np.stack([upper_arm, hinge, np.cross(upper_arm, hinge)], 1) @ rest_frame.T
 
 
-def perform(skeleton: Skeleton, performance: Performance) -> np.ndarray:
-    """Channels (T, C) of ``skeleton`` for a performance; hips sink where a leg would not reach."""
-    count = len(performance.times)
-    frames = np.zeros((count, len(skeleton.channels)))
-    turned = {"root": performance.pelvis}
+def solve_channels(skeleton: Skeleton, targets: MotionTargets) -> np.ndarray:
+    """Solve a skeleton's channels for a motion's targets.
 
-    def put(bone: str, parent: str, rotation: np.ndarray) -> None:
-        """Write the angles with which ``bone`` has the global ``rotation`` (T, 3, 3)."""
-        own = skeleton.bones[skeleton.index[bone]]
-        frame = ordered_rotation(np.array(own.axis), own.axis_order)
+    Hips sink where a leg would not reach.
+
+    Args:
+        skeleton: A mannequin's skeleton.
+        targets: Targets of T frames.
+
+    Returns:
+        Channels (T, C) as in an Acclaim file: metres and radians.
+    """
+    solver = _ChannelSolver(skeleton, targets)
+    solver.solve_trunk()
+    for side in SIDES:
+        solver.solve_arm(side)
+    solver.solve_legs()
+    return solver.channels
+
+
+class _ChannelSolver:
+    """Channels (T, C) and the global rotations (T, 3, 3) of the bones that are solved so far."""
+
+    def __init__(self, skeleton: Skeleton, targets: MotionTargets) -> None:
+        self.skeleton, self.targets = skeleton, targets
+        self.channels = np.zeros((len(targets.times), len(skeleton.channels)))
+        self.rotations = {"root": targets.pelvis}
+
+    def _bone(self, name: str) -> Bone:
+        return self.skeleton.bones[self.skeleton.index[name]]
+
+    def _set_channel(self, bone: str, dof: str, values: np.ndarray | float) -> None:
+        self.channels[:, self.skeleton.columns[bone, dof]] = values
+
+    def _set_rotation(self, name: str, parent: str, rotation: np.ndarray) -> None:
+        """Set the angles with which a bone has the global `rotation` (T, 3, 3), as its dofs allow."""
+        bone = self._bone(name)
+        frame = ordered_rotation(np.array(bone.axis), bone.axis_order)
         local = rotation
         if parent:
-            local = np.swapaxes(turned[parent], -1, -2) @ rotation
+            local = np.swapaxes(self.rotations[parent], -1, -2) @ rotation
         angles = Rotation.from_matrix(frame.T @ local @ frame).as_euler("xyz")
         for k, dof in enumerate(("rx", "ry", "rz")):
-            if dof in own.dofs:
-                frames[:, skeleton.columns[bone, dof]] = angles[:, k]
+            if dof in bone.dofs:
+                self._set_channel(name, dof, angles[:, k])
             else:
                 angles[:, k] = 0.0
-        done = frame @ ordered_rotation(angles, "XYZ") @ frame.T
-        turned[bone] = done if not parent else turned[parent] @ done
+        allowed = frame @ ordered_rotation(angles, "XYZ") @ frame.T
+        self.rotations[name] = allowed if not parent else self.rotations[parent] @ allowed
 
-    put("root", "", performance.pelvis)
-    for names, bends, first in (
-        (_TRUNK, performance.spine, "root"),
-        (_NECK, performance.neck, "thorax"),
-    ):
-        share = bends / len(names)
-        step = (
-            axis_rotations(share[:, 2], "Y")
-            @ axis_rotations(share[:, 0], "X")
-            @ axis_rotations(-share[:, 1], "Z")
-        )
-        for bone, parent in zip(names, (first, *names)):
-            put(bone, parent, turned[parent] @ step)
-    for side in SIDES:
-        _put_arm(skeleton, side, performance.arms[side], turned, frames, put)
-    _put_legs(skeleton, performance, turned, frames, put)
-    return frames
+    def solve_trunk(self) -> None:
+        """Pelvis, spine and neck."""
+        targets = self.targets
+        self._set_rotation("root", "", targets.pelvis)
+        for names, bends, first in (
+            (_TRUNK, targets.spine, "root"),
+            (_NECK, targets.neck, "thorax"),
+        ):
+            share = bends / len(names)
+            step = (
+                axis_rotations(share[:, 2], "Y")
+                @ axis_rotations(share[:, 0], "X")
+                @ axis_rotations(-share[:, 1], "Z")
+            )
+            for bone, parent in zip(names, (first, *names)):
+                self._set_rotation(bone, parent, self.rotations[parent] @ step)
 
-
-def _put_arm(skeleton, side, arm, turned, frames, put) -> None:
-    s, x = side[0], 1.0 if side == "left" else -1.0
-    upper, elbow, twist = arm
-    raised = np.arcsin(np.clip(upper[:, 1, 0] * x, -1, 1))  # the shoulder blade helps above level
-    shrug = axis_rotations(x * (0.12 + 0.22 * np.maximum(raised + 0.4, 0.0) - 0.12), "Z")
-    put(f"{s}clavicle", "thorax", turned["thorax"] @ shrug)
-    put(f"{s}humerus", f"{s}clavicle", turned["thorax"] @ upper)
-    frames[:, skeleton.columns[f"{s}radius", "rx"]] = elbow
-    frames[:, skeleton.columns[f"{s}wrist", "ry"]] = twist
-    frames[:, skeleton.columns[f"{s}fingers", "rx"]] = np.radians(7.0)
-
-
-def _put_legs(skeleton, performance, turned, frames, put) -> None:
-    to_ankle = ball_to_ankle(skeleton)
-    joint = {s: skeleton.bones[skeleton.index[f"{s}hipjoint"]] for s in "lr"}
-    offset = {s: np.array(bone.direction) * bone.length for s, bone in joint.items()}
-    middle = (offset["l"] + offset["r"]) / 2
-    flat, ankles = {}, {}
-    for side in SIDES:
-        flat[side] = axis_rotations(performance.yaw[side], "Y") @ axis_rotations(
-            performance.pitch[side], "X"
-        )
-        ankles[side] = performance.balls[side] + flat[side] @ to_ankle
-    hips = performance.hips.copy()
-    reach = _REACH * leg_length(skeleton)
-    for _ in range(3):
-        excess = np.zeros(len(hips))
-        for side in SIDES:
-            hip = hips + turned["root"] @ (offset[side[0]] - middle)
-            gap = ankles[side] - hip
-            down = np.sqrt(np.maximum(reach**2 - gap[:, 0] ** 2 - gap[:, 2] ** 2, 1e-4))
-            excess = np.maximum(excess, -gap[:, 1] - down)
-        wide = maximum_filter1d(np.maximum(excess, 0.0), 13, mode="nearest")
-        hips[:, 1] -= gaussian_filter1d(wide, 4.0, mode="nearest")
-    root = hips - turned["root"] @ middle
-    for k, dof in enumerate(("tx", "ty", "tz")):
-        frames[:, skeleton.columns["root", dof]] = root[:, k]
-    for side in SIDES:
+    def solve_arm(self, side: str) -> None:
+        """Collar bone, arm and hand of a side, after the trunk."""
         s, x = side[0], 1.0 if side == "left" else -1.0
-        hip = root + turned["root"] @ offset[s]
-        foot = skeleton.bones[skeleton.index[f"{s}foot"]]
-        wanted = flat[side] @ axis_rotations(np.radians(-x * _LEG_TILT), "Z")
-        across = turned["root"][:, :, 0] + axis_rotations(performance.yaw[side], "Y")[:, :, 0]
-        # CMU's ankle has two angles, so a foot is not quite as wanted; its ball stays where it is.
+        upper, elbow, twist = self.targets.arms[side]
+        chest = self.rotations["thorax"]
+        raised = np.arcsin(np.clip(upper[:, 1, 0] * x, -1, 1))  # the collar bone helps above level
+        shrug = axis_rotations(x * (0.12 + 0.22 * np.maximum(raised + 0.4, 0.0) - 0.12), "Z")
+        self._set_rotation(f"{s}clavicle", "thorax", chest @ shrug)
+        self._set_rotation(f"{s}humerus", f"{s}clavicle", chest @ upper)
+        self._set_channel(f"{s}radius", "rx", elbow)
+        self._set_channel(f"{s}wrist", "ry", twist)
+        self._set_channel(f"{s}fingers", "rx", np.radians(7.0))
+
+    def solve_legs(self) -> None:
+        """The root's position, legs and feet, after the trunk."""
+        skeleton, targets, pelvis = self.skeleton, self.targets, self.rotations["root"]
+        to_ankle = ball_to_ankle(skeleton)
+        joint = {s: self._bone(f"{s}hipjoint") for s in "lr"}
+        offset = {s: np.array(bone.direction) * bone.length for s, bone in joint.items()}
+        middle = (offset["l"] + offset["r"]) / 2
+        soles, ankles = {}, {}
+        for side in SIDES:
+            soles[side] = axis_rotations(targets.yaw[side], "Y") @ axis_rotations(
+                targets.pitch[side], "X"
+            )
+            ankles[side] = targets.balls[side] + soles[side] @ to_ankle
+        hips = targets.hips.copy()
+        reach = _REACH * leg_length(skeleton)
         for _ in range(3):
-            _bend_leg(skeleton, side, hip, ankles[side], across, turned, frames, put)
-            put(f"{s}foot", f"{s}tibia", wanted)
-            to_ball = turned[f"{s}foot"] @ (np.array(foot.direction) * foot.length)
-            ankles[side] = performance.balls[side] - to_ball
-        planted = performance.balls[side][:, 1] < sole_height(skeleton) + 0.01
-        toes = gaussian_filter1d(
-            np.where(planted, performance.pitch[side], 0.0), 3.0, mode="nearest"
+            excess = np.zeros(len(hips))
+            for side in SIDES:
+                hip = hips + pelvis @ (offset[side[0]] - middle)
+                gap = ankles[side] - hip
+                drop = np.sqrt(np.maximum(reach**2 - gap[:, 0] ** 2 - gap[:, 2] ** 2, 1e-4))
+                excess = np.maximum(excess, -gap[:, 1] - drop)
+            wide = maximum_filter1d(np.maximum(excess, 0.0), 13, mode="nearest")
+            hips[:, 1] -= gaussian_filter1d(wide, 4.0, mode="nearest")
+        root = hips - pelvis @ middle
+        for k, dof in enumerate(("tx", "ty", "tz")):
+            self._set_channel("root", dof, root[:, k])
+        for side in SIDES:
+            s, x = side[0], 1.0 if side == "left" else -1.0
+            hip = root + pelvis @ offset[s]
+            foot = self._bone(f"{s}foot")
+            foot_rotation = soles[side] @ axis_rotations(np.radians(-x * _LEG_TILT), "Z")
+            across = pelvis[:, :, 0] + axis_rotations(targets.yaw[side], "Y")[:, :, 0]
+            # CMU's ankle has two angles, so a foot is not quite on its target; its ball is.
+            for _ in range(3):
+                self._bend_leg(side, hip, ankles[side], across)
+                self._set_rotation(f"{s}foot", f"{s}tibia", foot_rotation)
+                to_ball = self.rotations[f"{s}foot"] @ (np.array(foot.direction) * foot.length)
+                ankles[side] = targets.balls[side] - to_ball
+            planted = targets.balls[side][:, 1] < sole_height(skeleton) + 0.01
+            toes = gaussian_filter1d(
+                np.where(planted, targets.pitch[side], 0.0), 3.0, mode="nearest"
+            )
+            self._set_channel(f"{s}toes", "rx", -np.clip(toes, 0.0, 1.0))
+
+    def _bend_leg(self, side: str, hip: np.ndarray, ankle: np.ndarray, across: np.ndarray) -> None:
+        """Thigh and shin from `hip` to `ankle` (T, 3), the knee's hinge along `across` (T, 3)."""
+        s, x = side[0], 1.0 if side == "left" else -1.0
+        thigh, shin = self._bone(f"{s}femur"), self._bone(f"{s}tibia")
+        line = unit(ankle - hip)
+        hinge = unit(across - (across * line).sum(-1, keepdims=True) * line)
+        knee, ankle = bent_leg(hip, ankle, np.cross(line, hinge), thigh.length, shin.length)
+        upper_leg = unit(knee - hip)
+        rest_thigh = np.array(thigh.direction)
+        rest_hinge = axis_rotations(np.radians(x * _LEG_TILT), "Z")[:, 0]
+        rest_frame = np.stack([rest_thigh, rest_hinge, np.cross(rest_thigh, rest_hinge)], 1)
+        self._set_rotation(
+            f"{s}femur",
+            "root",
+            np.stack([upper_leg, hinge, np.cross(upper_leg, hinge)], -1) @ rest_frame.T,
         )
-        frames[:, skeleton.columns[f"{s}toes", "rx"]] = -np.clip(toes, 0.0, 1.0)
-
-
-def _bend_leg(skeleton, side, hip, ankle, across, turned, frames, put) -> None:
-    """Thigh and shin from ``hip`` to ``ankle`` (T, 3), the knee's hinge along ``across`` (T, 3)."""
-    s, x = side[0], 1.0 if side == "left" else -1.0
-    thigh, shin = (skeleton.bones[skeleton.index[f"{s}{b}"]] for b in ("femur", "tibia"))
-    line = unit(ankle - hip)
-    hinge = unit(across - (across * line).sum(-1, keepdims=True) * line)
-    knee, ankle = bent_leg(hip, ankle, np.cross(line, hinge), thigh.length, shin.length)
-    along = unit(knee - hip)
-    down = np.array(thigh.direction)
-    rest_hinge = axis_rotations(np.radians(x * _LEG_TILT), "Z")[:, 0]
-    rest = np.stack([down, rest_hinge, np.cross(down, rest_hinge)], 1)
-    put(f"{s}femur", "root", np.stack([along, hinge, np.cross(along, hinge)], -1) @ rest.T)
-    bend = np.arccos(np.clip((along * unit(ankle - knee)).sum(-1), -1, 1))
-    frames[:, skeleton.columns[f"{s}tibia", "rx"]] = bend
-    turn = Rotation.from_rotvec(bend[:, None] * rest_hinge).as_matrix()
-    turned[f"{s}tibia"] = turned[f"{s}femur"] @ turn
+        bend = np.arccos(np.clip((upper_leg * unit(ankle - knee)).sum(-1), -1, 1))
+        self._set_channel(f"{s}tibia", "rx", bend)
+        knee_rotation = Rotation.from_rotvec(bend[:, None] * rest_hinge).as_matrix()
+        self.rotations[f"{s}tibia"] = self.rotations[f"{s}femur"] @ knee_rotation

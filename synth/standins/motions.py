@@ -1,7 +1,7 @@
 """A folder of generated motions in CMU's layout, to stand in where the database is not at hand.
 
 Everything in it comes from a seed: mannequins of different build perform the actions of
-``synth.standins.actions`` in different manners. The files are real .asf and .amc with an index in
+`synth.standins.actions` in different manners. The files are real .asf and .amc with an index in
 CMU's columns, so that the commands that read CMU's motions read these.
 """
 
@@ -17,8 +17,8 @@ from mocap.library.motion_library import INDEX_COLUMNS, INDEX_NAME
 from mocap.readers.acclaim.asf_amc import write_amc, write_asf
 from mocap.retargeting.skeleton import Skeleton
 from synth.standins.actions import ACTIONS, Action
-from synth.standins.choreography import Manner, scene, unrest
-from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
+from synth.standins.keyframes import Manner, action_context, add_unrest
+from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, solve_channels
 
 FIRST_SUBJECT = 201  # CMU's end at 144
 README = """Generated motions, not captured ones: mannequins made from seed {seed} perform {actions}
@@ -27,7 +27,7 @@ actions. Skeletons (.asf), motions (.amc) and motion_index.csv are laid out as i
 
 
 def write_motions(out: Path | str, *, seed: int, subjects: int = 6, variations: int = 1) -> int:
-    """Write ``subjects`` mannequins, each doing every action ``variations`` times; returns the number.
+    """Write `subjects` mannequins, each doing every action `variations` times; returns the number.
 
     A motion depends on the seed, its subject, action and variation only, so a larger folder contains
     the smaller one.
@@ -74,8 +74,8 @@ def generate(
         unrest=float(rng.uniform(0.6, 1.3)),
         phase=float(rng.random()),
     )
-    stage = scene(skeleton, manner, rng)
-    return manner, perform(skeleton, unrest(stage, action.stage(stage)))
+    context = action_context(skeleton, manner, rng)
+    return manner, solve_channels(skeleton, add_unrest(context, action.animate(context)))
 
 
 def _subject_skeleton(seed: int, index: int, name: str) -> Skeleton:

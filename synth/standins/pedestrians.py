@@ -24,7 +24,7 @@ from mocap.files import STAND_IN, atomic_write
 from synth.standins.photography import (
     CROP_HEIGHT,
     CROP_WIDTH,
-    Backdrop,
+    BackgroundWindows,
     CameraStyle,
     develop,
     frame_person,
@@ -33,8 +33,8 @@ from synth.standins.photography import (
     sample_occluder,
     shadow,
 )
-from synth.standins.poses import sample_poses, turned
-from synth.standins.wardrobe import mannequin, paint, sample_outfit
+from synth.standins.poses import sample_poses, turn_pelvis
+from synth.standins.wardrobe import paint_texture, prepare_body_texels, sample_outfit
 from textures.library import TextureEntry, write_manifest, write_texture
 from textures.market1501 import SPLIT_FOLDERS
 from textures.visibility.buffer import VisibilityBuffer, parts, visibility
@@ -77,13 +77,13 @@ class Pedestrians:
         return len(self.image)
 
     def camera(self, index: int) -> Camera:
-        """The camera of crop ``index``."""
+        """The camera of crop `index`."""
         return Camera(
-            self.intrinsics[index],
-            self.rotation[index],
-            self.camera_translation[index],
-            CROP_WIDTH,
-            CROP_HEIGHT,
+            intrinsics=self.intrinsics[index],
+            rotation=self.rotation[index],
+            translation=self.camera_translation[index],
+            width=CROP_WIDTH,
+            height=CROP_HEIGHT,
         )
 
     def joint_pixels(self) -> np.ndarray:
@@ -107,11 +107,11 @@ def sample_pedestrians(
     occluded: float = 0.1,
     misplaced: bool = False,
 ) -> Pedestrians:
-    """``count`` crops of people wearing ``textures`` ((S,S,3) uint8 sRGB each), from ``rng`` alone.
+    """`count` crops of people wearing `textures` ((S,S,3) uint8 sRGB each), from `rng` alone.
 
-    ``texture`` (count,) chooses which (default: at random), ``betas`` (count,10) their shapes
-    (default: N(0,1)), ``styles`` are the cameras (default: a new one a crop) and ``style`` (count,)
-    which of them takes each crop. ``occluded`` is the share with something in front. ``misplaced``
+    `texture` (count,) chooses which (default: at random), `betas` (count,10) their shapes
+    (default: N(0,1)), `styles` are the cameras (default: a new one a crop) and `style` (count,)
+    which of them takes each crop. `occluded` is the share with something in front. `misplaced`
     cuts the people badly, as a detector's false boxes do.
     """
     if texture is None:
@@ -120,13 +120,13 @@ def sample_pedestrians(
         betas = rng.normal(size=(count, 10)).clip(-2.5, 2.5)
     if styles and style is None:
         style = rng.integers(len(styles), size=count)
-    pose = turned(sample_poses(rng, count), rng.uniform(-np.pi, np.pi, count))
+    pose = turn_pelvis(sample_poses(rng, count), rng.uniform(-np.pi, np.pi, count))
     translation = np.zeros((count, 3), dtype=np.float32)
     vertices, joints = skin(skinning, pose=pose, betas=betas, translation=translation)
     translation[:, 1] = -vertices[..., 1].min(axis=1)  # stand on the ground
     vertices += translation[:, None]
     joints += translation[:, None]
-    backdrop = Backdrop(rng)
+    backdrop = BackgroundWindows(rng)
     crops = []
     for n in range(count):
         chosen = styles[style[n]] if styles else sample_camera_style(rng)
@@ -236,12 +236,12 @@ def write_pedestrians(
     size: MarketSize = MarketSize(),
     progress: bool = True,
 ) -> dict[str, int]:
-    """Write a stand-in for Market-1501 to the new folder ``out``; returns crops by split.
+    """Write a stand-in for Market-1501 to the new folder `out`; returns crops by split.
 
     The folder appears whole or not at all, and the same seed and size give the same bytes. A folder
-    that already holds the same stand-in is left as it is. ``truth/<split>.npz`` (train, query, gallery)
+    that already holds the same stand-in is left as it is. `truth/<split>.npz` (train, query, gallery)
     has, per crop: name, identity, camera, texture, mask and the arrays of `Pedestrians` that are not
-    images. Raises BadInput when ``out`` holds something else, or for sizes that make no data set.
+    images. Raises BadInput when `out` holds something else, or for sizes that make no data set.
     """
     out = Path(out)
     if size.train_identities < 2 or size.test_identities < 2 or size.images_per_camera < 1:
@@ -274,7 +274,7 @@ class _MarketWriter:
     def __init__(self, folder: Path, body: Body, seed: int, size: MarketSize) -> None:
         self.folder, self.body, self.seed, self.size = folder, body, seed, size
         self.skinning = Skinning(body)
-        self.model = mannequin(body, size.texture_size)
+        self.model = prepare_body_texels(body, size.texture_size)
         rng = np.random.default_rng([seed, 0])
         self.styles = [sample_camera_style(rng) for _ in range(CAMERAS)]
         count = size.train_identities + size.test_identities
@@ -302,7 +302,7 @@ class _MarketWriter:
 
     def _person(self, identity: int) -> None:
         rng = np.random.default_rng([self.seed, 1, identity])
-        texture = paint(self.model, sample_outfit(rng))
+        texture = paint_texture(self.model, sample_outfit(rng))
         name = f"{identity:04d}.png"
         write_texture(self.folder / "true_textures" / name, texture)
         cameras = np.sort(rng.permutation(CAMERAS)[: rng.integers(2, CAMERAS + 1)])
@@ -337,7 +337,7 @@ class _MarketWriter:
         """Distractors (0: other people, well framed) and junk (-1: badly cut boxes)."""
         rng = np.random.default_rng([self.seed, 2 if identity else 3])
         for start in range(0, count, 4):  # four crops a passer-by
-            texture = paint(self.model, sample_outfit(rng))
+            texture = paint_texture(self.model, sample_outfit(rng))
             style = rng.integers(CAMERAS, size=min(4, count - start))
             people = self._sample(rng, style, texture, misplaced=kind == "junk")
             for n in range(len(style)):
@@ -373,7 +373,7 @@ class _MarketWriter:
         identity: int,
         texture: str,
     ) -> Path:
-        """Write crop ``n`` under a free Market-1501 name and note the truth about it."""
+        """Write crop `n` under a free Market-1501 name and note the truth about it."""
         camera = int(people.style[n]) + 1
         person = f"{identity:04d}" if identity >= 0 else "-1"
         box = 0 if split == "query" else int(rng.integers(1, 8))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from synth.scene.backgrounds import paint_background
-from synth.scene.light import sample_light
+from synth.scene.lights.spherical_harmonics import sample_coefficients
 from textures.visibility.camera import Camera, intrinsic_matrix, look_at
 from textures.visibility.shading import to_bytes
 
@@ -19,9 +19,9 @@ CROP_WIDTH, CROP_HEIGHT = 64, 128
 class CameraStyle:
     """One fixed camera: where it hangs and how it renders colour.
 
-    ``height`` metres above the ground; ``distance`` (nearest, farthest) metres; ``cast`` (3,) gain
-    of R, G, B; ``gamma``, ``saturation``, ``haze`` (black level); ``blur`` pixels of the crop;
-    ``noise`` standard deviation of 1; ``quality`` JPEG (lowest, highest).
+    `height` metres above the ground; `distance` (nearest, farthest) metres; `cast` (3,) gain
+    of R, G, B; `gamma`, `saturation`, `haze` (black level); `blur` pixels of the crop;
+    `noise` standard deviation of 1; `quality` JPEG (lowest, highest).
     """
 
     height: float
@@ -51,7 +51,7 @@ def sample_camera_style(rng: np.random.Generator) -> CameraStyle:
     )
 
 
-class Backdrop:
+class BackgroundWindows:
     """Backgrounds for crops: windows of a few larger painted ones, renewed one by one."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -77,9 +77,9 @@ class Backdrop:
 def frame_person(
     rng: np.random.Generator, vertices: np.ndarray, style: CameraStyle, *, misplaced: bool = False
 ) -> Camera:
-    """The camera of a detector's 64x128 crop around a person whose ``vertices`` (V,3) stand on y = 0.
+    """The camera of a detector's 64x128 crop around a person whose `vertices` (V,3) stand on y = 0.
 
-    Most people fill 80 to 97 % of the height, some less, a few are cut; ``misplaced`` cuts most of
+    Most people fill 80 to 97 % of the height, some less, a few are cut; `misplaced` cuts most of
     them, as a detector's false boxes do.
     """
     distance = rng.uniform(*style.distance)
@@ -111,11 +111,11 @@ def frame_person(
     centre = np.array([CROP_WIDTH / 2, CROP_HEIGHT / 2]) + offset
     principal = centre - focal * (low + high) / 2
     return Camera(
-        intrinsic_matrix(focal, tuple(principal)),
-        view.rotation,
-        view.translation,
-        CROP_WIDTH,
-        CROP_HEIGHT,
+        intrinsics=intrinsic_matrix(focal, tuple(principal)),
+        rotation=view.rotation,
+        translation=view.translation,
+        width=CROP_WIDTH,
+        height=CROP_HEIGHT,
     )
 
 
@@ -125,7 +125,7 @@ def sample_daylight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     SURREAL's distribution with half its contrast, so that cloth keeps its colour as it does
     outdoors.
     """
-    light = sample_light(rng)
+    light = sample_coefficients(rng)
     light[0] = 0.75 + 0.45 * light[0] / 1.4
     light[1:] *= 0.5
     sun = np.zeros(3, dtype=np.float32)
@@ -138,7 +138,7 @@ def sample_daylight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shadow(background: np.ndarray, feet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``background`` darkened on the ground about the ``feet`` (N,2) pixels, float32 in [0, 1]."""
+    """`background` darkened on the ground about the `feet` (N,2) pixels, float32 in [0, 1]."""
     image = background.astype(np.float32) / 255
     centre = feet.mean(axis=0)
     spread = max(float(np.ptp(feet[:, 0])) / 2 + 4, 5.0)
@@ -180,7 +180,7 @@ def sample_occluder(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def develop(rng: np.random.Generator, image: np.ndarray, style: CameraStyle) -> np.ndarray:
-    """What ``style``'s camera delivers of ``image`` (H,W,3) float32 sRGB: RGB uint8, through JPEG."""
+    """What `style`'s camera delivers of `image` (H,W,3) float32 sRGB: RGB uint8, through JPEG."""
     grey = image @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     image = grey[..., None] + style.saturation * (image - grey[..., None])
     image = np.clip(image * np.array(style.cast, dtype=np.float32), 0, 1) ** style.gamma

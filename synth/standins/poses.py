@@ -18,7 +18,7 @@ ACTIVITIES = {"walk": 0.58, "stand": 0.2, "run": 0.04, "phone": 0.07, "read": 0.
 def sample_poses(rng: np.random.Generator, count: int) -> np.ndarray:
     """Poses (count, 72) float32 of people on foot; the pelvis faces +z but for a slight sway.
 
-    The heading is not in them: turn the pelvis with `turned`.
+    The heading is not in them: turn the pelvis with `turn_pelvis`.
     """
     names = list(ACTIVITIES)
     activity = np.array(names)[rng.choice(len(names), size=count, p=list(ACTIVITIES.values()))]
@@ -99,8 +99,8 @@ def _arm_or_euler(name: str, angles: np.ndarray) -> np.ndarray:
     return Rotation.from_euler("xyz", angles).as_rotvec()
 
 
-def turned(pose: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Poses (N,72) with the pelvis turned about the vertical by ``yaw`` (N,) radians, float32.
+def turn_pelvis(pose: np.ndarray, yaw: np.ndarray) -> np.ndarray:
+    """Poses (N,72) with the pelvis turned about the vertical by `yaw` (N,) radians, float32.
 
     Positive turns a body that faces +z towards +x, its own left.
     """

@@ -19,10 +19,10 @@ from tqdm import tqdm
 from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.skinning import Skinning, skin
 from synth.scene.backgrounds import paint_background
-from synth.scene.light import sample_light
+from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.photography import sample_daylight
 from synth.standins.poses import sample_poses
-from synth.standins.wardrobe import Mannequin, mannequin, paint, sample_outfit
+from synth.standins.wardrobe import BodyTexels, paint_texture, prepare_body_texels, sample_outfit
 from textures.body_fit.network import FACING
 from textures.training.pedestrian_bank import PedestrianBank, quantised_uv
 from textures.visibility.buffer import parts, vertex_normals, visibility
@@ -105,7 +105,7 @@ def _euler(x: float, y: float, z: float) -> Rotation:
     return Rotation.from_euler("xyz", [x, y, z])
 
 
-def thickened(
+def thicken_body(
     body: Body, vertices: np.ndarray, rng: np.random.Generator, smooth: np.ndarray
 ) -> np.ndarray:
     """Posed vertices moved out along their normals by some centimetres a body part, as clothes and
@@ -134,9 +134,9 @@ def make_bank(
     workers: int = 1,
     texture_size: int = 128,
 ) -> PedestrianBank:
-    """A bank of ``identities`` people with ``images`` crops each, six cameras taking turns.
+    """A bank of `identities` people with `images` crops each, six cameras taking turns.
 
-    Each identity is drawn from (seed, its number), so the bank does not depend on ``workers``.
+    Each identity is drawn from (seed, its number), so the bank does not depend on `workers`.
     """
     jobs = [(number, seed, images, texture_size) for number in range(identities)]
     bar = {"total": identities, "desc": "pedestrians", "unit": "person", "mininterval": 2.0}
@@ -175,16 +175,18 @@ def _prepare(body: Body) -> None:
             np.add.at(total, body.faces[:, a], neighbours[body.faces[:, b]])
             np.add.at(count, body.faces[:, a], 1)
         neighbours = total / count[:, None]
-    _READY.update(body=body, skinning=Skinning(body), model=mannequin(body, 256), smooth=neighbours)
+    _READY.update(
+        body=body, skinning=Skinning(body), model=prepare_body_texels(body, 256), smooth=neighbours
+    )
 
 
 def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     """One identity: texture, and per crop image, alpha, truth."""
     number, seed, images, texture_size = job
     body, skinning, smooth = _READY["body"], _READY["skinning"], _READY["smooth"]
-    model: Mannequin = _READY["model"]
+    model: BodyTexels = _READY["model"]
     rng = np.random.default_rng([seed, number])
-    texture = paint(model, sample_outfit(rng))
+    texture = paint_texture(model, sample_outfit(rng))
     betas = np.clip(rng.normal(0, 1, 10), -2.5, 2.5).astype(np.float32)
     poses = [
         sample_pose(rng) if rng.random() < 0.5 else sample_poses(rng, 1).reshape(24, 3)
@@ -196,7 +198,7 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     vertices, joints = skin(skinning, pose=poses, betas=betas, translation=np.zeros((images, 3)))
     rows: dict[str, list] = {}
     for i in range(images):
-        thick = thickened(body, vertices[i].astype(np.float64), rng, smooth)
+        thick = thicken_body(body, vertices[i].astype(np.float64), rng, smooth)
         shot = _shot(rng, thick, joints[i])
         for key, value in _crop(rng, body, thick, joints[i], texture, shot).items():
             rows.setdefault(key, []).append(value)
@@ -241,14 +243,16 @@ def _shot(rng: np.random.Generator, vertices: np.ndarray, joints: np.ndarray) ->
         offset[0] += rng.normal(0, 0.05) * tall
     translation = FACING @ (-centre - np.array([0, 0, distance]) + offset)
     intrinsics = np.array([[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]])
-    return Camera(intrinsics, FACING, translation, WIDTH, HEIGHT)
+    return Camera(
+        intrinsics=intrinsics, rotation=FACING, translation=translation, width=WIDTH, height=HEIGHT
+    )
 
 
 def _light(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Half daylight as the stand-ins have it, half SURREAL's light, mostly softened."""
     if rng.random() < 0.5:
         return sample_daylight(rng)
-    light = sample_light(rng)
+    light = sample_coefficients(rng)
     if rng.random() < 0.6:
         light[1:] *= rng.uniform(0.1, 0.6)
     return light * rng.uniform(0.75, 1.15) / max(0.5, light[0]), np.zeros(3, np.float32)

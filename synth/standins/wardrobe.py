@@ -2,7 +2,7 @@
 
 Everything is painted per texel from the texel's position on the T-posed body, in 3D, so that no
 seam between UV islands shows and any UV layout will do. An `Outfit` is plain data: `sample_outfit`
-draws one, `paint` turns it into a texture, and the same outfit gives the same bytes.
+draws one, `paint_texture` turns it into a texture, and the same outfit gives the same bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mocap.bodies.body import Body
-from synth.standins.canvas import Canvas, Mannequin, mannequin
+from synth.standins.body_texels import BodyTexels, TexelPainting, prepare_body_texels
+from synth.standins.garment_painting import paint_garment, paint_print
 from synth.standins.garments import (
     Colour,
     Garment,
@@ -23,7 +24,6 @@ from synth.standins.garments import (
     sample_print,
     sample_top,
 )
-from synth.standins.tailoring import paint_garment, paint_print
 
 # Skin from very light to very dark, sRGB. Samples lie between neighbours.
 SKIN_TONES: tuple[Colour, ...] = (
@@ -160,88 +160,111 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
 
 
 def paint_outfit(body: Body, *, rng: np.random.Generator, size: int = 256) -> np.ndarray:
-    """A clothed texture (size, size, 3) uint8 sRGB for ``body``, drawn from ``rng``.
+    """Paint a clothed texture drawn from `rng`.
 
-    For many textures prepare the `mannequin` once and call `paint` with sampled outfits.
+    For many textures call `prepare_body_texels` once and `paint_texture` with sampled outfits.
+
+    Args:
+        body: Body that the texture is for.
+        rng: Source of the outfit.
+        size: Texels along the texture's side.
+
+    Returns:
+        Texture (size,size,3) uint8 sRGB.
     """
-    return paint(mannequin(body, size), sample_outfit(rng))
+    return paint_texture(prepare_body_texels(body, size), sample_outfit(rng))
 
 
-def paint(model: Mannequin, outfit: Outfit) -> np.ndarray:
-    """The texture (S,S,3) uint8 sRGB of ``outfit`` on ``model``, gutters filled."""
-    canvas = Canvas(model, np.random.default_rng(outfit.grain_seed))
-    _paint_skin(canvas, outfit)
-    _paint_face(canvas, outfit)
-    _paint_feet(canvas, outfit)
+def paint_texture(texels: BodyTexels, outfit: Outfit) -> np.ndarray:
+    """Paint an outfit.
+
+    Args:
+        texels: Texels of the body.
+        outfit: Everything that is painted.
+
+    Returns:
+        Texture (S,S,3) uint8 sRGB, gutters filled; the same outfit gives the same bytes.
+    """
+    painting = TexelPainting(texels, np.random.default_rng(outfit.grain_seed))
+    _paint_skin(painting, outfit)
+    _paint_face(painting, outfit)
+    _paint_feet(painting, outfit)
     if outfit.top.tucked:
-        paint_garment(canvas, outfit.top)
-        _paint_prints(canvas, outfit)
-        paint_garment(canvas, outfit.bottom)
+        paint_garment(painting, outfit.top)
+        _paint_prints(painting, outfit)
+        paint_garment(painting, outfit.bottom)
     else:
-        paint_garment(canvas, outfit.bottom)
-        paint_garment(canvas, outfit.top)
-        _paint_prints(canvas, outfit)
+        paint_garment(painting, outfit.bottom)
+        paint_garment(painting, outfit.top)
+        _paint_prints(painting, outfit)
     if outfit.belt is not None and outfit.top.tucked:
         waist = outfit.bottom.upper
-        canvas.cover(outfit.belt, canvas.between(canvas.y, waist - 0.035, waist))
+        painting.cover(outfit.belt, painting.mask_between(painting.y, waist - 0.035, waist))
     if outfit.jacket is not None:
-        paint_garment(canvas, outfit.jacket)
-    _paint_hair(canvas, outfit)
-    _paint_bag(canvas, outfit)
-    return canvas.texture()
+        paint_garment(painting, outfit.jacket)
+    _paint_hair(painting, outfit)
+    _paint_bag(painting, outfit)
+    return painting.texture()
 
 
-def _paint_skin(canvas: Canvas, outfit: Outfit) -> None:
+def _paint_skin(painting: TexelPainting, outfit: Outfit) -> None:
     tone = np.array(outfit.skin, dtype=np.float32)
-    canvas.cover(tone, np.ones(len(canvas.x)))
-    canvas.shade(1 + 0.03 * canvas.coarse + 0.02 * canvas.fine)
-    knuckles = np.clip((canvas.model.arm - 1.15) * 8, 0, 1)
-    canvas.cover(tone * np.array([0.95, 0.84, 0.82]), 0.5 * knuckles)
+    painting.cover(tone, np.ones(len(painting.x)))
+    painting.shade(1 + 0.03 * painting.coarse + 0.02 * painting.fine)
+    knuckles = np.clip((painting.texels.arm - 1.15) * 8, 0, 1)
+    painting.cover(tone * np.array([0.95, 0.84, 0.82]), 0.5 * knuckles)
 
 
-def _paint_face(canvas: Canvas, outfit: Outfit) -> None:
-    model, tone = canvas.model, np.array(outfit.skin)
-    unit = model.crown - model.joints["head"][1]  # from the head joint to the crown, 0.153 m
-    base = model.joints["head"][1]
+def _paint_face(painting: TexelPainting, outfit: Outfit) -> None:
+    texels, tone = painting.texels, np.array(outfit.skin)
+    unit = texels.crown - texels.joints["head"][1]  # from the head joint to the crown, 0.153 m
+    base = texels.joints["head"][1]
     eye_y, brow_y, mouth_y = base + 0.262 * unit, base + 0.37 * unit, base - 0.19 * unit
     for cheek in (-0.045, 0.045):
-        canvas.cover(
-            tone * (1.0, 0.82, 0.8), 0.35 * canvas.ellipse((cheek, mouth_y + 0.03), (0.022, 0.022))
+        painting.cover(
+            tone * (1.0, 0.82, 0.8),
+            0.35 * painting.ellipse((cheek, mouth_y + 0.03), (0.022, 0.022)),
         )
-    canvas.cover(tone * (0.9, 0.8, 0.78), 0.5 * canvas.ellipse((0, mouth_y + 0.033), (0.02, 0.006)))
-    canvas.cover(
-        tone * (0.86, 0.6, 0.6), 0.9 * canvas.ellipse((0, mouth_y - 0.002), (0.024, 0.009))
+    painting.cover(
+        tone * (0.9, 0.8, 0.78), 0.5 * painting.ellipse((0, mouth_y + 0.033), (0.02, 0.006))
     )
-    canvas.cover(tone * (0.45, 0.3, 0.3), 0.8 * canvas.ellipse((0, mouth_y), (0.022, 0.002)))
+    painting.cover(
+        tone * (0.86, 0.6, 0.6), 0.9 * painting.ellipse((0, mouth_y - 0.002), (0.024, 0.009))
+    )
+    painting.cover(tone * (0.45, 0.3, 0.3), 0.8 * painting.ellipse((0, mouth_y), (0.022, 0.002)))
     if outfit.beard:
-        jaw = canvas.between(canvas.y, base - 0.5 * unit, base - 0.02 * unit, 0.01)
-        jaw *= canvas.below(-canvas.z, -(model.joints["head"][2] + 0.01), 0.01) * model.head
-        jaw *= 1 - canvas.ellipse((0, mouth_y - 0.002), (0.022, 0.007))
-        nose = canvas.ellipse((0, mouth_y + 0.045), (0.02, 0.03))
-        canvas.cover(outfit.hair, outfit.beard * jaw * (1 - nose))
+        jaw = painting.mask_between(painting.y, base - 0.5 * unit, base - 0.02 * unit, 0.01)
+        jaw *= (
+            painting.mask_below(-painting.z, -(texels.joints["head"][2] + 0.01), 0.01) * texels.head
+        )
+        jaw *= 1 - painting.ellipse((0, mouth_y - 0.002), (0.022, 0.007))
+        nose = painting.ellipse((0, mouth_y + 0.045), (0.02, 0.03))
+        painting.cover(outfit.hair, outfit.beard * jaw * (1 - nose))
     for side in (-1, 1):
         x = side * 0.0305
-        canvas.cover(tone * 0.72, 0.5 * canvas.ellipse((x, eye_y + 0.003), (0.022, 0.012)))
-        canvas.cover((0.92, 0.9, 0.88), canvas.ellipse((x, eye_y), (0.0135, 0.0055)))
-        canvas.cover(outfit.iris, canvas.ellipse((x, eye_y), (0.0065, 0.006)))
-        canvas.cover((0.08, 0.06, 0.05), canvas.ellipse((x, eye_y + 0.005), (0.016, 0.0025)))
-        brow = canvas.ellipse((side * 0.034, brow_y), (0.021, 0.0045))
-        canvas.cover(np.array(outfit.hair) * 0.8, 0.85 * brow)
+        painting.cover(tone * 0.72, 0.5 * painting.ellipse((x, eye_y + 0.003), (0.022, 0.012)))
+        painting.cover((0.92, 0.9, 0.88), painting.ellipse((x, eye_y), (0.0135, 0.0055)))
+        painting.cover(outfit.iris, painting.ellipse((x, eye_y), (0.0065, 0.006)))
+        painting.cover((0.08, 0.06, 0.05), painting.ellipse((x, eye_y + 0.005), (0.016, 0.0025)))
+        brow = painting.ellipse((side * 0.034, brow_y), (0.021, 0.0045))
+        painting.cover(np.array(outfit.hair) * 0.8, 0.85 * brow)
         if outfit.glasses:
-            lens = canvas.ellipse((x, eye_y), (0.027, 0.019))
-            rim = lens * (1 - canvas.ellipse((x, eye_y), (0.023, 0.015)))
-            canvas.cover((0.06, 0.06, 0.07), rim)
+            lens = painting.ellipse((x, eye_y), (0.027, 0.019))
+            rim = lens * (1 - painting.ellipse((x, eye_y), (0.023, 0.015)))
+            painting.cover((0.06, 0.06, 0.07), rim)
     if outfit.glasses:
-        canvas.cover((0.06, 0.06, 0.07), canvas.ellipse((0, eye_y + 0.004), (0.009, 0.003)))
-        temples = canvas.between(canvas.y, eye_y + 0.001, eye_y + 0.008, 0.002) * model.head
-        temples *= (np.abs(canvas.x) > 0.055) & (canvas.z > model.joints["head"][2] + 0.01)
-        canvas.cover((0.06, 0.06, 0.07), temples)
+        painting.cover((0.06, 0.06, 0.07), painting.ellipse((0, eye_y + 0.004), (0.009, 0.003)))
+        temples = (
+            painting.mask_between(painting.y, eye_y + 0.001, eye_y + 0.008, 0.002) * texels.head
+        )
+        temples *= (np.abs(painting.x) > 0.055) & (painting.z > texels.joints["head"][2] + 0.01)
+        painting.cover((0.06, 0.06, 0.07), temples)
 
 
-def _paint_hair(canvas: Canvas, outfit: Outfit) -> None:
-    model = canvas.model
-    head, unit = model.joints["head"], model.crown - model.joints["head"][1]
-    depth = canvas.z - head[2]
+def _paint_hair(painting: TexelPainting, outfit: Outfit) -> None:
+    texels = painting.texels
+    head, unit = texels.joints["head"], texels.crown - texels.joints["head"][1]
+    depth = painting.z - head[2]
     # Height of the hairline (in head units above the head joint) from the nape round to the
     # forehead.
     line = np.interp(
@@ -249,76 +272,80 @@ def _paint_hair(canvas: Canvas, outfit: Outfit) -> None:
     )
     if outfit.hair_style in ("bob", "long"):
         line = np.interp(depth, [-0.05, 0.0, 0.03, 0.06, 0.09], [-0.6, -0.55, -0.1, 0.5, 0.56])
-    hairline = head[1] + line * unit + outfit.hairline + 0.004 * canvas.coarse
-    hair = canvas.below(-canvas.y, -hairline) * model.head
-    near = np.hypot(canvas.x, depth) < 0.13
-    back = canvas.below(depth, 0.0 - 0.25 * np.abs(canvas.x), 0.008) * near
+    hairline = head[1] + line * unit + outfit.hairline + 0.004 * painting.coarse
+    hair = painting.mask_below(-painting.y, -hairline) * texels.head
+    near = np.hypot(painting.x, depth) < 0.13
+    back = painting.mask_below(depth, 0.0 - 0.25 * np.abs(painting.x), 0.008) * near
     chin = head[1] - 0.45 * unit
     if outfit.hair_style in ("bob", "long"):
         length = 0.02 if outfit.hair_style == "bob" else outfit.hair_length
-        strands = canvas.below(-canvas.y, -(chin - length + 0.012 * canvas.fine), 0.01)
-        hair = np.maximum(hair, back * strands * canvas.below(np.abs(canvas.x), 0.105, 0.01))
-        hair = np.maximum(hair, strands * model.head * canvas.below(depth, 0.025, 0.008))
+        strands = painting.mask_below(-painting.y, -(chin - length + 0.012 * painting.fine), 0.01)
+        hair = np.maximum(
+            hair, back * strands * painting.mask_below(np.abs(painting.x), 0.105, 0.01)
+        )
+        hair = np.maximum(hair, strands * texels.head * painting.mask_below(depth, 0.025, 0.008))
     elif outfit.hair_style == "ponytail":
-        tail = canvas.below(-canvas.y, -(chin - outfit.hair_length)) * back
-        hair = np.maximum(hair, tail * canvas.below(np.abs(canvas.x), 0.032, 0.006))
+        tail = painting.mask_below(-painting.y, -(chin - outfit.hair_length)) * back
+        hair = np.maximum(hair, tail * painting.mask_below(np.abs(painting.x), 0.032, 0.006))
     if outfit.hair_style == "bald":
         hair = hair * 0.12
-    hair_colour = np.array(outfit.hair) * (1 + 0.14 * canvas.fine[:, None])
-    canvas.cover(hair_colour, hair)
+    hair_colour = np.array(outfit.hair) * (1 + 0.14 * painting.fine[:, None])
+    painting.cover(hair_colour, hair)
     if outfit.hair_style == "cap":
         rim = head[1] + (0.5 - 0.6 * np.clip(-depth, 0, 0.1)) * unit
-        cap = canvas.below(-canvas.y, -rim) * model.head
-        canvas.cover(np.array(outfit.cap) * (1 + 0.04 * canvas.fine[:, None]), cap)
-        visor = canvas.between(canvas.y, rim, rim + 0.02) * canvas.face_front
-        canvas.cover(np.array(outfit.cap) * 0.6, visor * canvas.below(np.abs(canvas.x), 0.06))
+        cap = painting.mask_below(-painting.y, -rim) * texels.head
+        painting.cover(np.array(outfit.cap) * (1 + 0.04 * painting.fine[:, None]), cap)
+        visor = painting.mask_between(painting.y, rim, rim + 0.02) * painting.face_front
+        painting.cover(
+            np.array(outfit.cap) * 0.6, visor * painting.mask_below(np.abs(painting.x), 0.06)
+        )
 
 
-def _paint_feet(canvas: Canvas, outfit: Outfit) -> None:
-    sole = canvas.model.sole
-    ankle = canvas.model.joints["left_ankle"]
-    canvas.cover(outfit.sock, canvas.below(canvas.y, sole + outfit.sock_height))
-    height = outfit.shoe_height + 0.25 * np.clip(canvas.z - ankle[2] - 0.03, -0.05, 0.05)
-    canvas.cover(
-        np.array(outfit.shoe) * (1 + 0.06 * canvas.fine[:, None]),
-        canvas.below(canvas.y, sole + height),
+def _paint_feet(painting: TexelPainting, outfit: Outfit) -> None:
+    sole = painting.texels.sole
+    ankle = painting.texels.joints["left_ankle"]
+    painting.cover(outfit.sock, painting.mask_below(painting.y, sole + outfit.sock_height))
+    height = outfit.shoe_height + 0.25 * np.clip(painting.z - ankle[2] - 0.03, -0.05, 0.05)
+    painting.cover(
+        np.array(outfit.shoe) * (1 + 0.06 * painting.fine[:, None]),
+        painting.mask_below(painting.y, sole + height),
     )
-    canvas.cover(outfit.sole, canvas.below(canvas.y, sole + 0.016))
-    laces = canvas.between(canvas.z, ankle[2] + 0.06, ankle[2] + 0.11) * (
-        canvas.model.normal[:, 1] > 0.3
+    painting.cover(outfit.sole, painting.mask_below(painting.y, sole + 0.016))
+    laces = painting.mask_between(painting.z, ankle[2] + 0.06, ankle[2] + 0.11) * (
+        painting.texels.normal[:, 1] > 0.3
     )
-    laces = laces * canvas.below(canvas.y, sole + height) * (np.sin(canvas.z * 500) > 0)
-    canvas.cover(outfit.sole, 0.5 * laces)
+    laces = laces * painting.mask_below(painting.y, sole + height) * (np.sin(painting.z * 500) > 0)
+    painting.cover(outfit.sole, 0.5 * laces)
 
 
-def _paint_prints(canvas: Canvas, outfit: Outfit) -> None:
+def _paint_prints(painting: TexelPainting, outfit: Outfit) -> None:
     for picture, side in ((outfit.chest_print, 1), (outfit.back_print, -1)):
         if picture is not None:
-            paint_print(canvas, picture, outfit.top, side)
+            paint_print(painting, picture, outfit.top, side)
 
 
-def _paint_bag(canvas: Canvas, outfit: Outfit) -> None:
+def _paint_bag(painting: TexelPainting, outfit: Outfit) -> None:
     if outfit.bag == "none":
         return
-    model = canvas.model
+    texels = painting.texels
     colour = np.array(outfit.bag_colour) * 0.9
-    neck, chest = model.joints["neck"], model.joints["spine3"]
-    trunk = (model.arm < 0.15) & ~model.head & (canvas.y < neck[1])
+    neck, chest = texels.joints["neck"], texels.joints["spine3"]
+    trunk = (texels.arm < 0.15) & ~texels.head & (painting.y < neck[1])
     if outfit.bag == "backpack":
-        front = model.normal[:, 2] > -0.3
-        strap = canvas.below(np.abs(np.abs(canvas.x) - 0.105), 0.02) * front
-        strap = strap * canvas.below(-canvas.y, -(chest[1] + 0.02))
-        canvas.cover(colour * 0.8, strap * trunk)
-        across = np.abs(canvas.x) / 0.145
-        upright = np.abs(canvas.y - (chest[1] + 0.06)) / 0.2
+        front = texels.normal[:, 2] > -0.3
+        strap = painting.mask_below(np.abs(np.abs(painting.x) - 0.105), 0.02) * front
+        strap = strap * painting.mask_below(-painting.y, -(chest[1] + 0.02))
+        painting.cover(colour * 0.8, strap * trunk)
+        across = np.abs(painting.x) / 0.145
+        upright = np.abs(painting.y - (chest[1] + 0.06)) / 0.2
         distance = (across**4 + upright**4) ** 0.25
-        pack = canvas.below(distance, 1.0, 0.03) * (model.normal[:, 2] < 0.0) * trunk
-        canvas.cover(colour, pack)
-        line = canvas.below(np.abs(distance - 0.62), 0.04, 0.02) * pack
-        canvas.cover(colour * 0.55, line * (canvas.y < chest[1] + 0.08))
+        pack = painting.mask_below(distance, 1.0, 0.03) * (texels.normal[:, 2] < 0.0) * trunk
+        painting.cover(colour, pack)
+        line = painting.mask_below(np.abs(distance - 0.62), 0.04, 0.02) * pack
+        painting.cover(colour * 0.55, line * (painting.y < chest[1] + 0.08))
     else:
         # A strap from one shoulder to the other hip: a plane through the trunk.
-        slope = (neck[1] - model.joints["left_hip"][1]) / 0.24
-        plane = (canvas.y - chest[1] - 0.06) - outfit.strap_side * slope * canvas.x
-        strap = canvas.below(np.abs(plane) / np.hypot(1, slope), 0.016)
-        canvas.cover(colour * 0.8, strap * trunk * (canvas.y > model.joints["left_hip"][1]))
+        slope = (neck[1] - texels.joints["left_hip"][1]) / 0.24
+        plane = (painting.y - chest[1] - 0.06) - outfit.strap_side * slope * painting.x
+        strap = painting.mask_below(np.abs(plane) / np.hypot(1, slope), 0.016)
+        painting.cover(colour * 0.8, strap * trunk * (painting.y > texels.joints["left_hip"][1]))

@@ -11,7 +11,7 @@ from action_recog.datasets.ucf101 import load_split
 from action_recog.videos.decoding import open_video
 from mocap.errors import BadInput
 from synth.standins.action_videos import CLASSES, ActionVideosSize, write_action_videos
-from synth.standins.camcorder import VideoFormat
+from synth.standins.handheld_video import VideoFormat
 
 TINY = ActionVideosSize(
     classes=2,

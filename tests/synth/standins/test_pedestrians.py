@@ -7,7 +7,7 @@ import pytest
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
 from synth.standins.pedestrians import MarketSize, sample_pedestrians, write_pedestrians
-from synth.standins.poses import sample_poses, turned
+from synth.standins.poses import sample_poses, turn_pelvis
 from textures.library import read_library
 from textures.market1501 import is_market1501, read_split
 from textures.visibility.buffer import visibility
@@ -116,7 +116,7 @@ def test_poses_are_of_people_on_foot(body, skinning):
     assert (knees > -0.01).mean() > 0.98
     elbows = joints[:, [18, 19], 2] - (joints[:, [16, 17], 2] + joints[:, [20, 21], 2]) / 2
     assert (elbows < 0.02).mean() > 0.95
-    turn = turned(pose, np.full(200, np.pi / 2))
+    turn = turn_pelvis(pose, np.full(200, np.pi / 2))
     _, rotated = skin(skinning, pose=turn, betas=np.zeros(10), translation=np.zeros((200, 3)))
     relative, after = joints - joints[:, :1], rotated - rotated[:, :1]
     np.testing.assert_allclose(after[..., 0], relative[..., 2], atol=1e-4)  # +z went to +x

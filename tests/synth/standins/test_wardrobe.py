@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synth.standins.garments import Garment, Pattern, Print
-from synth.standins.wardrobe import mannequin, paint, paint_outfit, sample_outfit
+from synth.standins.wardrobe import paint_outfit, paint_texture, prepare_body_texels, sample_outfit
 from textures.visibility.buffer import interpolate, visibility
 from textures.visibility.camera import look_at
 from textures.visibility.rendering_tensor import texel_map
@@ -17,7 +17,7 @@ RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.9)
 
 @pytest.fixture(scope="module")
 def model(body):
-    return mannequin(body, 256)
+    return prepare_body_texels(body, 256)
 
 
 def plain(rng_seed=0, **changes):
@@ -80,7 +80,7 @@ def near(colours, colour, tolerance=0.12):
 
 @pytest.mark.parametrize("yaw", [0, np.pi / 2, np.pi, -np.pi / 2])
 def test_clothes_are_where_they_belong(model, seen, yaw):
-    colours, position, mask = seen(paint(model, plain()), yaw)
+    colours, position, mask = seen(paint_texture(model, plain()), yaw)
     y, x = position[..., 1], np.abs(position[..., 0])
     shirt = mask & (y > -0.2) & (y < 0.2) & (x < 0.15)
     assert near(colours, RED)[shirt].mean() > 0.97
@@ -96,7 +96,7 @@ def test_clothes_are_where_they_belong(model, seen, yaw):
 
 
 def test_face_is_on_the_front(model, seen):
-    texture = paint(model, plain())
+    texture = paint_texture(model, plain())
     front, position, mask = seen(texture, 0)
     face = mask & (position[..., 1] > 0.36) & (position[..., 1] < 0.48)
     assert (front[face][:, 0] > 0.6).mean() > 0.7  # skin
@@ -111,7 +111,7 @@ def test_a_print_reads_the_right_way_round_on_chest_and_back(model, seen):
     cells[:, 4:] = 2
     picture = Print(cells, ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)), 0.0, 0.1, 0.16, 0.16)
     for side, yaw in (("chest_print", 0), ("back_print", np.pi)):
-        colours, position, mask = seen(paint(model, plain(**{side: picture})), yaw)
+        colours, position, mask = seen(paint_texture(model, plain(**{side: picture})), yaw)
         columns = np.broadcast_to(np.arange(220), mask.shape)
         middle = columns[mask].mean()
         white = mask & near(colours, (1, 1, 1)) & (position[..., 1] < 0.3)
@@ -119,13 +119,13 @@ def test_a_print_reads_the_right_way_round_on_chest_and_back(model, seen):
         assert columns[white].mean() < middle - 2
         assert columns[black].mean() > middle + 2
         # and nothing of it on the other side
-        colours, position, mask = seen(paint(model, plain(**{side: picture})), yaw + np.pi)
+        colours, position, mask = seen(paint_texture(model, plain(**{side: picture})), yaw + np.pi)
         assert not (mask & near(colours, (1, 1, 1)) & (position[..., 1] < 0.3)).any()
 
 
 def test_no_seam_between_uv_islands(body, model):
     """Both sides of every UV seam show the same colour."""
-    texture = paint(model, plain())
+    texture = paint_texture(model, plain())
     corners = body.faces.reshape(-1)
     uv = body.uv[body.uv_faces.reshape(-1)]
     colours = sample_texture(texture, uv) / 255
@@ -146,7 +146,7 @@ def test_no_seam_between_uv_islands(body, model):
 def test_skirts_sleeves_and_hoods_reach_as_far_as_they_say(model, seen):
     skirt = Garment("skirt", BLUE, Pattern(), lower=-0.5, upper=-0.14, roughness=0.0)
     sleeves = Garment("long sleeve", RED, Pattern(), lower=-0.25, sleeve=0.95, roughness=0.0)
-    colours, position, mask = seen(paint(model, plain(bottom=skirt, top=sleeves)), 0)
+    colours, position, mask = seen(paint_texture(model, plain(bottom=skirt, top=sleeves)), 0)
     y, x = position[..., 1], np.abs(position[..., 0])
     assert near(colours, BLUE)[mask & (y < -0.3) & (y > -0.48)].mean() > 0.97
     assert near(colours, (0.86, 0.67, 0.54), 0.15)[mask & (y < -0.53) & (y > -0.8)].mean() > 0.95

@@ -24,9 +24,9 @@ from mocap.retargeting.skeleton import Skeleton
 from synth.scene.backgrounds import paint_background
 from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.actions import ACTIONS
-from synth.standins.choreography import Manner, scene, unrest
-from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, perform
-from synth.standins.wardrobe import Mannequin, paint, sample_outfit
+from synth.standins.keyframes import Manner, action_context, add_unrest
+from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, solve_channels
+from synth.standins.wardrobe import BodyTexels, paint_texture, sample_outfit
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import Camera, look_at
 from textures.visibility.shading import composite_srgb, radiance
@@ -47,7 +47,7 @@ class VideoFormat:
 
 
 @dataclass(frozen=True)
-class Setting:
+class RecordingSetup:
     """A person, a place and a camera, shared by several videos. Lengths in metres, angles in
     radians."""
 
@@ -68,8 +68,10 @@ class Setting:
     b_frames: int
 
 
-def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator) -> Setting:
-    """Draw a person in fresh clothes painted on ``model``, a place, a light and a camera."""
+def sample_recording_setup(
+    model: BodyTexels, size: VideoFormat, rng: np.random.Generator
+) -> RecordingSetup:
+    """Draw a person in fresh clothes painted on `model`, a place, a light and a camera."""
     field_of_view = rng.uniform(np.radians(38), np.radians(66))
     focal = size.width / 2 / np.tan(field_of_view / 2)
     filled = rng.uniform(0.72, 1.0)  # of the frame's height, by a person of 1.75 m
@@ -88,10 +90,10 @@ def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator
         arms=float(rng.normal(1.0, 0.035)),
         width=float(rng.normal(1.0, 0.05)),
     )
-    return Setting(
+    return RecordingSetup(
         skeleton=mannequin_skeleton(proportions, "actor"),
         betas=rng.normal(0, 1.25, 10).clip(-2.8, 2.8).astype(np.float32),
-        texture=paint(model, sample_outfit(rng)),
+        texture=paint_texture(model, sample_outfit(rng)),
         background=cv2.GaussianBlur(background, (0, 0), out_of_focus),
         light=light,
         sun=sun / np.linalg.norm(sun) * rng.uniform(0.5, 1.1),
@@ -110,7 +112,7 @@ def sample_setting(model: Mannequin, size: VideoFormat, rng: np.random.Generator
 def _perform(
     skeleton: Skeleton, body: Body, action: str, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` frames of an action at its own tempo: pose (count,72), translation (count,3)."""
+    """`count` frames of an action at its own tempo: pose (count,72), translation (count,3)."""
     seconds = count * MOTION_STEP / FPS + rng.uniform(0.5, 1.1)
     manner = Manner(
         seconds=float(seconds),
@@ -121,9 +123,9 @@ def _perform(
         unrest=float(rng.uniform(0.8, 2.0)),
         phase=float(rng.random()),
     )
-    stage = scene(skeleton, manner, rng)
+    context = action_context(skeleton, manner, rng)
     doing = next(a for a in ACTIONS if a.category == action)
-    channels = perform(skeleton, unrest(stage, doing.stage(stage)))[::MOTION_STEP]
+    channels = solve_channels(skeleton, add_unrest(context, doing.animate(context)))[::MOTION_STEP]
     first = int(rng.integers(len(channels) - count + 1))
     pose, translation = retarget(acclaim_capture(skeleton, channels), body, fps=FPS / MOTION_STEP)
     return pose[first : first + count], translation[first : first + count]
@@ -135,10 +137,10 @@ def _wander(rng: np.random.Generator, count: int, columns: int, sigma: float) ->
     return noise / max(float(noise.std()), 1e-9)
 
 
-def film_video(
+def render_handheld_video(
     body: Body,
     skinning: Skinning,
-    setting: Setting,
+    setting: RecordingSetup,
     *,
     action: str,
     size: VideoFormat,
@@ -176,9 +178,9 @@ def film_video(
 
 
 def _hand_held(
-    setting: Setting, pelvis: np.ndarray, size: VideoFormat, rng: np.random.Generator
+    setting: RecordingSetup, pelvis: np.ndarray, size: VideoFormat, rng: np.random.Generator
 ) -> tuple[list[Camera], np.ndarray]:
-    """A camera a frame, held by someone who keeps up with ``pelvis`` (T,3); and how far the
+    """A camera a frame, held by someone who keeps up with `pelvis` (T,3); and how far the
     background moves with it: pixels to the right and down, and roll in radians, (T,3)."""
     count = len(pelvis)
     followed = gaussian_filter1d(pelvis, 6.0, axis=0, mode="nearest")
@@ -231,7 +233,7 @@ def _cast_shadow(
     return (background * shade[..., None]).astype(np.uint8)
 
 
-def write_video(path: Path, frames: Sequence[np.ndarray], setting: Setting) -> None:
+def write_avi(path: Path, frames: Sequence[np.ndarray], setting: RecordingSetup) -> None:
     """MPEG-4 in AVI under the tag XVID, as UCF101's; the same frames give the same bytes."""
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:

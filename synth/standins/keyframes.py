@@ -17,7 +17,7 @@ from mocap.retargeting.ground import SIDES
 from mocap.retargeting.skeleton import Skeleton, axis_rotations
 from synth.standins.mannequin import (
     FPS,
-    Performance,
+    MotionTargets,
     arm_rotation,
     sole_height,
     standing_height,
@@ -46,7 +46,7 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Scene:
+class ActionContext:
     """A skeleton, a manner and the frame times (T,) seconds, with the generator for unrest."""
 
     skeleton: Skeleton
@@ -58,41 +58,41 @@ class Scene:
     def other(self) -> str:
         return "right" if self.manner.lead == "left" else "left"
 
-    def full(self, value) -> np.ndarray:
+    def constant(self, value) -> np.ndarray:
         value = np.asarray(value, dtype=float)
         return np.broadcast_to(value, (len(self.times), *value.shape)).copy()
 
 
-def scene(skeleton: Skeleton, manner: Manner, rng: np.random.Generator) -> Scene:
-    return Scene(skeleton, manner, np.arange(round(manner.seconds * FPS)) / FPS, rng)
+def action_context(skeleton: Skeleton, manner: Manner, rng: np.random.Generator) -> ActionContext:
+    return ActionContext(skeleton, manner, np.arange(round(manner.seconds * FPS)) / FPS, rng)
 
 
-def eased(times: np.ndarray, keys: Sequence[float], values) -> np.ndarray:
-    """Values (K, ...) at ``keys`` (K,) joined by minimum-jerk curves, at ``times`` (T,)."""
+def ease(times: np.ndarray, keys: Sequence[float], values) -> np.ndarray:
+    """Values (K, ...) at `keys` (K,) joined by minimum-jerk curves, at `times` (T,)."""
     values = np.asarray(values, dtype=float)
-    place, part = _eased_place(times, keys)
+    place, part = _ease_position(times, keys)
     part = part.reshape(-1, *[1] * (values.ndim - 1))
     return values[place] * (1 - part) + values[place + 1] * part
 
 
-def _eased_place(times: np.ndarray, keys: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def _ease_position(times: np.ndarray, keys: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     keys = np.asarray(keys, dtype=float)
     place = np.clip(np.searchsorted(keys, times, side="right") - 1, 0, len(keys) - 2)
     part = np.clip((times - keys[place]) / (keys[place + 1] - keys[place]), 0, 1)
     return place, part**3 * (10 - 15 * part + 6 * part**2)
 
 
-def eased_arm(times: np.ndarray, keys: Sequence[float], arms: Sequence[Arm], side: str):
+def ease_arm(times: np.ndarray, keys: Sequence[float], arms: Sequence[Arm], side: str):
     """Upper arm (T, 3, 3), elbow and twist (T,) through key poses."""
     rotations = np.stack([arm_rotation(upper, towards, side) for upper, towards, _ in arms])
-    place, part = _eased_place(times, keys)
+    place, part = _ease_position(times, keys)
     turns = Slerp(np.arange(len(keys)), Rotation.from_matrix(rotations))(place + part)
-    elbow = eased(times, keys, np.radians([degrees for *_, degrees in arms]))
+    elbow = ease(times, keys, np.radians([degrees for *_, degrees in arms]))
     return turns.as_matrix(), elbow, np.zeros(len(times))
 
 
-def repeated(s: Scene, period: float, rest, keys: Sequence[float], poses: Sequence):
-    """Key times and poses: at rest, then ``poses`` at the parts ``keys`` of every period."""
+def repeat_keys(s: ActionContext, period: float, rest, keys: Sequence[float], poses: Sequence):
+    """Key times and poses: at rest, then `poses` at the parts `keys` of every period."""
     m = s.manner
     period, start = period / m.tempo, 0.25 + 0.35 * m.phase
     times, out = [0.0, start], [rest, rest]
@@ -105,31 +105,33 @@ def repeated(s: Scene, period: float, rest, keys: Sequence[float], poses: Sequen
     return times, out
 
 
-def standing(s: Scene, *, width: float = 0.2, stagger: float = 0.0) -> Performance:
-    """Standing at ease; ``stagger`` puts the leading foot that far ahead, metres."""
+def standing_targets(
+    s: ActionContext, *, width: float = 0.2, stagger: float = 0.0
+) -> MotionTargets:
+    """Standing at ease; `stagger` puts the leading foot that far ahead, metres."""
     balls, yaw = {}, {}
     ground = sole_height(s.skeleton)
     for side in SIDES:
         x = 1.0 if side == "left" else -1.0
         ahead = stagger / 2 if side == s.manner.lead else -stagger / 2
-        balls[side] = s.full([x * (width / 2 + 0.02), ground, 0.1 + ahead])
-        yaw[side] = s.full(x * np.radians(9.0))
+        balls[side] = s.constant([x * (width / 2 + 0.02), ground, 0.1 + ahead])
+        yaw[side] = s.constant(x * np.radians(9.0))
     height = standing_height(s.skeleton) - 0.004
-    zero = s.full(0.0)
-    return Performance(
+    zero = s.constant(0.0)
+    return MotionTargets(
         times=s.times,
-        hips=s.full([0.0, height, 0.0]),
-        pelvis=s.full(np.eye(3)),
-        spine=s.full([0.03, 0.0, 0.0]),
-        neck=s.full([-0.02, 0.0, 0.0]),
-        arms={side: eased_arm(s.times, [0, 1], [HANG, HANG], side) for side in SIDES},
+        hips=s.constant([0.0, height, 0.0]),
+        pelvis=s.constant(np.eye(3)),
+        spine=s.constant([0.03, 0.0, 0.0]),
+        neck=s.constant([-0.02, 0.0, 0.0]),
+        arms={side: ease_arm(s.times, [0, 1], [HANG, HANG], side) for side in SIDES},
         balls=balls,
         yaw=yaw,
         pitch={side: zero.copy() for side in SIDES},
     )
 
 
-def unrest(s: Scene, p: Performance) -> Performance:
+def add_unrest(s: ActionContext, p: MotionTargets) -> MotionTargets:
     """Small slow wandering of trunk, head and arms, so that nobody stands like a statue."""
 
     def wander(shape: tuple[int, ...], size: float) -> np.ndarray:
@@ -151,26 +153,26 @@ def unrest(s: Scene, p: Performance) -> Performance:
     )
 
 
-def lean(s: Scene, forward: np.ndarray | float) -> np.ndarray:
-    """Pelvis rotations (T, 3, 3) tipped ``forward`` radians."""
+def lean_pelvis(s: ActionContext, forward: np.ndarray | float) -> np.ndarray:
+    """Pelvis rotations (T, 3, 3) tipped `forward` radians."""
     return axis_rotations(np.broadcast_to(forward, s.times.shape), "X")
 
 
-def cyclic(s: Scene, period: float, keys: Sequence[float], values, rest):
-    """``values`` at the parts ``keys`` of each period, eased, from ``rest``."""
-    times, out = repeated(s, period, rest, keys, list(values))
-    return eased(s.times, times, out)
+def ease_cycles(s: ActionContext, period: float, keys: Sequence[float], values, rest):
+    """`values` at the parts `keys` of each period, eased, from `rest`."""
+    times, out = repeat_keys(s, period, rest, keys, list(values))
+    return ease(s.times, times, out)
 
 
 def arch(gone: np.ndarray) -> np.ndarray:
-    """Height (T,) of 0 to 1 of a foot on its way, from the part ``gone`` (T,) of that way."""
+    """Height (T,) of 0 to 1 of a foot on its way, from the part `gone` (T,) of that way."""
     return 4 * gone * (1 - gone)
 
 
-def cyclic_arms(s: Scene, period: float, keys: Sequence[float], **arms: Sequence[Arm]):
-    """Arms through key poses each period, from hanging; ``arms`` by side."""
+def ease_arm_cycles(s: ActionContext, period: float, keys: Sequence[float], **arms: Sequence[Arm]):
+    """Arms through key poses each period, from hanging; `arms` by side."""
     out = {}
     for side, poses in arms.items():
-        times, all_poses = repeated(s, period, HANG, keys, poses)
-        out[side] = eased_arm(s.times, times, all_poses, side)
+        times, all_poses = repeat_keys(s, period, HANG, keys, poses)
+        out[side] = ease_arm(s.times, times, all_poses, side)
     return out
