@@ -17,7 +17,7 @@ all cores unless --threads says otherwise. What is compared:
   says how, and what favours it);
 - Cycles, full frame: `bpy.ops.render.render()` alone in our scene, no passes, nothing written;
 - Cycles, rectangle: the same within the rectangle that the body covers;
-- FilmScene.render, RasterScene.render: our picture of a frame by either engine, with all it takes;
+- BlenderRenderer.render, RasterRenderer.render: our picture of a frame by either engine, whole;
 - whole clip: what `synth render-videos` does for a row of the plan with the same channels: reading the
   motion, posing, ground truth, rendering, background, checks, encoding, writing, publishing; in each of
   --layouts, and with the raster engine;
@@ -52,9 +52,9 @@ from render_timing import (
     whole_clips,
 )
 
-from synth.plans.preset import ENGINES
 from synth.scene import ground_truth
 from synth.scene.blender import import_blender
+from synth.scene.engines import ENGINES
 from synth.scene.picture import covered_box
 
 BLENDERPROC = "BlenderProc"
@@ -118,10 +118,10 @@ def measure(
         versions, rows[BLENDERPROC], peer_parts = blenderproc(shot, folder, samples, options)
         print(f"\n{versions}")
     rows |= bare_calls(shot, samples, options.repeats)
-    rows[RASTER] = raster_pictures(shot, ENGINES["raster"], options.repeats)
+    rows[RASTER] = raster_pictures(shot, ENGINES["raster"].samples, options.repeats)
     films, inside = {}, {}
     for engine in ("cycles", "raster"):
-        taken = samples if engine == "cycles" else ENGINES["raster"]
+        taken = samples if engine == "cycles" else ENGINES["raster"].samples
         for layout in options.layouts:
             name = f"whole clip, {engine}, {layout}"
             films[name] = variant(shot, engine=engine, samples=taken, layout=layout)

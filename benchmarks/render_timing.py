@@ -9,21 +9,21 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from render_shot import Shot
 
 from synth.films.clip_renderer import ClipRenderer
 from synth.plans.plan_row import PlanRow
-from synth.scene.blender import FilmScene, import_blender, quiet
+from synth.scene.blender import BlenderRenderer, import_blender, quiet
 from synth.scene.ground_truth import ground_truth
 from synth.scene.picture import Picture, covered_box
-from synth.scene.raster import RasterScene
+from synth.scene.raster import RasterRenderer
+from synth.scene.renderer import Renderer, RenderHardware
 from textures.visibility.camera import Camera
 
 FULL, RECTANGLE = "Cycles, full frame", "Cycles, rectangle"
-SCENE, RASTER = "FilmScene.render", "RasterScene.render"
+SCENE, RASTER = "BlenderRenderer.render", "RasterRenderer.render"
 
 
 def clocks() -> np.ndarray:
@@ -38,38 +38,26 @@ def taken(run: Callable[[], object]) -> np.ndarray:
     return clocks() - begin
 
 
-def scene_arguments(shot: Shot) -> dict[str, Any]:
-    """What both engines' scenes are made from."""
-    body, row = shot.body, shot.row
-    return {
-        "faces": body.faces,
-        "uv": body.uv,
-        "uv_faces": body.uv_faces,
-        "vertex_count": len(body.template),
-        "width": row.width,
-        "height": row.height,
-    }
-
-
-def picture(
-    scene: FilmScene | RasterScene, vertices: np.ndarray, camera: Camera, seed: int
-) -> Picture:
-    """A frame as the studio takes it."""
-    scene.look(camera)
-    return scene.render(vertices, seed=seed)
+def picture(renderer: Renderer, vertices: np.ndarray, camera: Camera, seed: int) -> Picture:
+    """A frame as a worker renders it."""
+    renderer.set_camera(camera)
+    return renderer.render(vertices, seed=seed)
 
 
 def raster_pictures(shot: Shot, samples: int, repeats: int) -> np.ndarray:
     """Of each repeat (R,2): the raster engine's frames alone."""
-    with RasterScene(**scene_arguments(shot), samples=samples) as scene:
-        scene.dress(shot.texture)
-        scene.light(shot.light)
+    row = shot.row
+    with RasterRenderer(
+        shot.body.mesh, height=row.height, width=row.width, samples=samples
+    ) as renderer:
+        renderer.set_texture(shot.texture)
+        renderer.set_light(shot.light)
 
         def film() -> None:
             for frame, camera in enumerate(shot.posed_clip.cameras[1:-1]):
-                picture(scene, shot.vertices[frame + 1], camera, frame)
+                picture(renderer, shot.vertices[frame + 1], camera, frame)
 
-        return np.array([taken(film) for _ in range(repeats + 1)][1:]) / shot.row.frames
+        return np.array([taken(film) for _ in range(repeats + 1)][1:]) / row.frames
 
 
 def bare_calls(shot: Shot, samples: int, repeats: int) -> dict[str, np.ndarray]:
@@ -82,11 +70,15 @@ def bare_calls(shot: Shot, samples: int, repeats: int) -> dict[str, np.ndarray]:
     bpy = import_blender()
     row = shot.row
     out = {name: np.zeros((repeats + 1, row.frames, 2)) for name in (FULL, RECTANGLE, SCENE)}
-    with FilmScene(
-        **scene_arguments(shot), samples=samples, threads=shot.settings.threads
-    ) as scene:
-        scene.dress(shot.texture)
-        scene.light(shot.light)
+    with BlenderRenderer(
+        shot.body.mesh,
+        height=row.height,
+        width=row.width,
+        samples=samples,
+        hardware=RenderHardware(threads=shot.settings.threads),
+    ) as renderer:
+        renderer.set_texture(shot.texture)
+        renderer.set_light(shot.light)
         mesh, render = bpy.data.objects["body"].data, bpy.context.scene.render
 
         def call() -> None:
@@ -94,7 +86,7 @@ def bare_calls(shot: Shot, samples: int, repeats: int) -> dict[str, np.ndarray]:
                 bpy.ops.render.render()
 
         def prepare(vertices: np.ndarray, camera: Camera, *, whole: bool) -> None:
-            scene.look(camera)
+            renderer.set_camera(camera)
             mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).ravel())
             mesh.update()
             render.use_border = not whole
@@ -109,7 +101,9 @@ def bare_calls(shot: Shot, samples: int, repeats: int) -> dict[str, np.ndarray]:
                 for name in (FULL, RECTANGLE):
                     prepare(vertices, camera, whole=name == FULL)
                     out[name][repeat, frame] = taken(call)
-                out[SCENE][repeat, frame] = taken(partial(picture, scene, vertices, camera, frame))
+                out[SCENE][repeat, frame] = taken(
+                    partial(picture, renderer, vertices, camera, frame)
+                )
     return {name: values[1:].mean(axis=1) for name, values in out.items()}
 
 

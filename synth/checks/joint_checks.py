@@ -1,92 +1,134 @@
-"""Figures that tell whether cameras are cameras and joints are where they are said to be.
-
-Every function is pure; T frames, world and camera space in metres, pixels as in
-``textures.visibility.camera``.
-"""
+"""Checks of a clip's joints: where they are, and what the channels hold there."""
 
 from __future__ import annotations
 
-import numpy as np
+from synth.checks import joint_figures, surface_figures
+from synth.checks.check import Check, Figure
+from synth.checks.clip_data import ClipData, required
 
-NEAREST = 0.1  # metres; a joint nearer than this projects to where float32 no longer tells 0.01 px
-
-
-def rotation_figures(rotations: np.ndarray) -> dict[str, float]:
-    """How far (N,3,3) are from rotations: of the determinant from +1, and of R R^T from 1."""
-    determinant = np.linalg.det(rotations)
-    square = rotations @ np.swapaxes(rotations, 1, 2)
-    return {
-        "rotation_determinant": float(np.abs(determinant - 1).max()),
-        "rotation_orthonormality": float(np.abs(square - np.eye(3)).max()),
-    }
+_FLESH = 0.35  # metres of flesh before a joint; good: no visible joint has as much
 
 
-def intrinsics_figures(
-    intrinsics: np.ndarray, *, size: tuple[int, int], focal: float
-) -> dict[str, float]:
-    """(N,3,3) against the plan's ``focal`` and the image's ``size`` (width, height), in pixels."""
-    expected = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1.0]])
-    return {"intrinsics_px": float(np.abs(intrinsics - expected).max())}
+def _joints2d(data: ClipData) -> dict[str, float]:
+    """Joints in the image against those in the world."""
+    points = data.in_camera(data.truth.joints3d)
+    return joint_figures.projection_figures(
+        data.truth.joints2d, points, data.intrinsics, name="joints2d_px"
+    )
 
 
-def seen_from(points: np.ndarray, rotations: np.ndarray, translations: np.ndarray) -> np.ndarray:
-    """World points (T,N,3) in the camera space of their frame, float64."""
-    turned = np.einsum("tij,tnj->tni", rotations, np.asarray(points, np.float64))
-    return turned + translations[:, None]
+def _flags(data: ClipData) -> dict[str, float]:
+    """Flags of joints against where joints are."""
+    points = data.in_camera(data.truth.joints3d)
+    pixels = joint_figures.projected(points, data.intrinsics)
+    inside, visible = required(data.truth.joints_inside), required(data.truth.joints_visible)
+    return joint_figures.flag_figures(pixels, points[..., 2], inside, visible, size=data.size)
 
 
-def projected(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Camera-space points (T,N,3) as pixels (T,N,2), NaN in the camera's own plane."""
-    homogeneous = np.einsum("tij,tnj->tni", intrinsics, points)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pixels = homogeneous[..., :2] / homogeneous[..., 2:]
-    return np.where(homogeneous[..., 2:] == 0, np.nan, pixels)
+def _framing(data: ClipData) -> dict[str, float]:
+    """Joints and body against the view's policy."""
+    policy = data.row.view.policy
+    figures = joint_figures.framing_figures(required(data.truth.joints_inside), policy=policy)
+    if policy == "framed" and data.mask is not None:
+        figures["frames_without_body"] = float((~data.mask.any(axis=(1, 2))).mean())
+    return figures
 
 
-def projection_figures(
-    stored: np.ndarray, points: np.ndarray, intrinsics: np.ndarray, *, name: str
-) -> dict[str, float]:
-    """Largest distance in pixels of ``stored`` (T,N,2) from the projected camera-space ``points``
-    (T,N,3), of those before the camera."""
-    before = points[..., 2] > NEAREST
-    if not before.any():
-        return {}
-    error = np.linalg.norm(projected(points, intrinsics) - stored, axis=-1)[before]
-    return {name: _largest(error)}
+def _joint_depth(data: ClipData) -> dict[str, float]:
+    """Depth before visible joints."""
+    z = data.in_camera(data.truth.joints3d)[..., 2]
+    depth, visible = required(data.truth.depth), required(data.truth.joints_visible)
+    return surface_figures.joint_depth_figures(
+        depth, data.truth.joints2d, z, visible, flesh=_FLESH
+    )
 
 
-def distance_figures(found: np.ndarray, expected: np.ndarray, *, name: str) -> dict[str, float]:
-    """Largest distance between points (..., 3), metres."""
-    return {name: _largest(np.linalg.norm(np.asarray(found, np.float64) - expected, axis=-1))}
+JOINTS2D = Check(
+    name="joints2d",
+    needs=("joints2d", "joints3d"),
+    measure=_joints2d,
+    figures=(
+        # good: 1.7e-5, float32; rounded to pixels: 0.7
+        Figure("joints2d_px", "joints2D are off the projected joints3D by", "px", limit=0.01),
+    ),
+)
 
+JOINTS3D = Check(
+    name="joints3d",
+    needs=("joints3d",),
+    measure=lambda data: joint_figures.distance_figures(
+        data.truth.joints3d, data.joints[1:-1], name="joints3d_m"
+    ),
+    figures=(
+        # good: 0, of the same program; float32 elsewhere: 1e-6
+        Figure("joints3d_m", "joints3D are off the body's forward pass by", "m", limit=0.001),
+    ),
+)
 
-def flag_figures(
-    pixels: np.ndarray,
-    z: np.ndarray,
-    inside: np.ndarray,
-    visible: np.ndarray,
-    *,
-    size: tuple[int, int],
-) -> dict[str, float]:
-    """Shares of joints (T,24) whose ``inside`` flag is not what their pixels (T,24,2) and depths
-    ``z`` say, and of those said to be visible although they are outside.
+JOINTS_CAMERA = Check(
+    name="joints_camera",
+    needs=("joints_camera",),
+    measure=lambda data: joint_figures.distance_figures(
+        required(data.truth.joints_camera),
+        data.in_camera(data.truth.joints3d),
+        name="joints_camera_m",
+    ),
+    figures=(
+        # good: 9.5e-7
+        Figure("joints_camera_m", "joints3D_camera are off R joints3D + t by", "m", limit=0.001),
+    ),
+)
 
-    Joints on the very edge of the image, within 0.01 px, are not counted.
-    """
-    margin = np.minimum(pixels, np.array(size) - pixels).min(axis=-1)
-    expected = (margin >= 0) & (z > 0)
-    told = np.abs(margin) > 0.01
-    return {
-        "inside_wrong": float((inside != expected)[told].mean()) if told.any() else 0.0,
-        "visible_outside": float((visible & ~inside).mean()),
-    }
+JOINT_FLAGS = Check(
+    name="joint_flags",
+    needs=("joints_inside", "joints_visible"),
+    measure=_flags,
+    figures=(
+        Figure("inside_wrong", "joints whose inside flag is wrong", "%", limit=0),
+        Figure(
+            "visible_outside", "joints said to be visible outside of the image", "%", limit=0
+        ),
+    ),
+)
 
+FRAMING = Check(
+    name="framing",
+    needs=("joints_inside",),
+    measure=_framing,
+    figures=(  # both of a framed clip
+        Figure("joints_outside", "joints that leave the image", "%", limit=0),
+        Figure("frames_without_body", "frames that show no body", "%", limit=0),
+    ),
+)
 
-def framing_figures(inside: np.ndarray, *, policy: str) -> dict[str, float]:
-    """Share of the joints (T,24) that are not in the image where the view's policy keeps them there."""
-    return {"joints_outside": float((~inside).mean())} if policy == "framed" else {}
+JOINT_PARTS = Check(
+    name="joint_parts",
+    needs=("parts", "joints_visible"),
+    measure=lambda data: surface_figures.joint_part_figures(
+        required(data.truth.parts), data.truth.joints2d, required(data.truth.joints_visible)
+    ),
+    figures=(
+        # good: 0.0023, from 25 m
+        Figure(
+            "joint_on_other_limb",
+            "visible joints on whose pixel another limb is",
+            "%",
+            limit=0.05,
+        ),
+    ),
+)
 
-
-def _largest(error: np.ndarray) -> float:
-    """The largest of ``error``; infinite where one is not a number, which no limit lets pass."""
-    return float(error.max()) if np.isfinite(error).all() else float("inf")
+JOINT_DEPTH = Check(
+    name="joint_depth",
+    needs=("depth", "joints_visible"),
+    measure=_joint_depth,
+    figures=(
+        # good: 0.012
+        Figure(
+            "joint_off_surface",
+            "visible joints without a surface just before them",
+            "%",
+            limit=0.05,
+        ),
+    ),
+)

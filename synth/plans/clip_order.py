@@ -15,8 +15,8 @@ from synth.plans.preset import Windows
 
 @dataclass(frozen=True)
 class ClipSlot:
-    """A window of a motion: ``run`` counts the plan's strides, ``number`` the clips of the motion in
-    that run (from 1); ``start`` and ``frames`` at the film's rate."""
+    """A window of a motion: `run` counts the plan's strides, `number` the clips of the motion in
+    that run (from 1); `start` and `frames` at the film's rate."""
 
     entry: MotionEntry
     run: int
@@ -26,7 +26,7 @@ class ClipSlot:
 
 
 def frames_at(entry: MotionEntry, fps: float) -> int:
-    """Frames of a motion once resampled to ``fps`` (see ``mocap.motion.resample``)."""
+    """Frames of a motion once resampled to `fps` (see `mocap.motion.resample`)."""
     return int(np.floor((entry.frames - 1) * fps / entry.fps + 1e-6)) + 1
 
 
@@ -43,7 +43,7 @@ def clip_order(
     Categories take turns, within a category its motions take turns, and each motion's windows come in
     order from one that the seed picks, so that few clips show not only how motions begin; one run
     after another. When a category's windows are used the next lap gives them other clothes. So any
-    number of first clips is spread over the categories and motions as evenly as it can be. ``laps``
+    number of first clips is spread over the categories and motions as evenly as it can be. `laps`
     None: no end.
     """
     groups: dict[str, list[list[ClipSlot]]] = {}

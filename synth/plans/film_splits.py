@@ -15,7 +15,7 @@ ENOUGH_SUBJECTS = 10
 
 
 def split_among(names: Iterable[str], splits: Sequence[str], seed: int) -> dict[str, str]:
-    """A split for each name, in the shares of ``SHARES``, each of ``splits`` getting at least one.
+    """A split for each name, in the shares of `SHARES`, each of `splits` getting at least one.
 
     The order is that of a hash. Fewer names than splits fill the first splits only.
     """
@@ -36,8 +36,8 @@ def split_among(names: Iterable[str], splits: Sequence[str], seed: int) -> dict[
 def split_motions(
     entries: Sequence[MotionEntry], splits: Sequence[str], *, rule: str, seed: int
 ) -> dict[str, str]:
-    """A split for each motion name, by the rule of ``synth.plans.preset.Splits``. Motions whose split
-    is not among ``splits`` are left out of the answer.
+    """A split for each motion name, by the rule of `synth.plans.preset.Splits`. Motions whose split
+    is not among `splits` are left out of the answer.
 
     By motion, no category loses its last motion to val or test: what is trained on has them all.
     Raises BadInput for SURREAL's rule with subjects that are no numbers.
@@ -67,7 +67,7 @@ def share_files(
 ) -> dict[str, list[str]]:
     """Photographs or environments of each split, none in two. Empty without any.
 
-    Raises BadInput where they are too few for that; ``kind`` is their name in the message.
+    Raises BadInput where they are too few for that; `kind` is their name in the message.
     """
     if not files:
         return {}

@@ -53,12 +53,12 @@ def make_plan(
     unfit: Unfit = lambda entries: {},
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[PlanRow]]:
-    """Rows of ``clips`` clips, or of one clip for each window for None, for each texture library.
+    """Rows of `clips` clips, or of one clip for each window for None, for each texture library.
 
-    ``libraries`` maps a name ("" where there is one) to its textures. With two, their plans are paired:
-    the k-th rows differ in the texture alone. ``unfit`` says which of the motions that a plan is about
-    to use cannot be filmed, and why; those are reported once and left out. ``photographs`` and
-    ``environments`` are paths relative to their folders; without photographs, backgrounds are painted.
+    `libraries` maps a name ("" where there is one) to its textures. With two, their plans are paired:
+    the k-th rows differ in the texture alone. `unfit` says which of the motions that a plan is about
+    to use cannot be filmed, and why; those are reported once and left out. `photographs` and
+    `environments` are paths relative to their folders; without photographs, backgrounds are painted.
 
     Raises BadInput when the photographs are too few to be shared among the splits, a person is in two
     splits, or no motion is left.

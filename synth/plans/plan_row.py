@@ -19,19 +19,19 @@ from synth.scene.camera import View
 LAYOUTS = (
     "surreal",
     "compact",
-)  # of the files of dense channels; see ``synth.clips.channel_files``
+)  # of the files of dense channels; see `synth.clips.channel_files`
 PLAN_VERSION = 2  # raised whenever the same row would give another clip
 
 
 @dataclass(frozen=True)
 class PlanRow:
-    """One clip. Paths are relative: ``source`` to the motion folder, ``texture`` to the texture
-    folder, ``background["photograph"]`` to the background folder (or ``background["painted"]`` is a
-    seed), a light's ``file`` to the folder of environments.
+    """One clip. Paths are relative: `source` to the motion folder, `texture` to the texture
+    folder, `background["photograph"]` to the background folder (or `background["painted"]` is a
+    seed), a light's `file` to the folder of environments.
 
-    ``collection`` is where the motion comes from ("cmu" or "stand-in"). ``start`` and ``frames`` count
-    at ``fps``; ``stride`` is the step between windows, in percent of one. ``light`` holds the fields of
-    a ``synth.scene.lights`` light. ``library`` names the texture library where a plan compares two.
+    `collection` is where the motion comes from ("cmu" or "stand-in"). `start` and `frames` count
+    at `fps`; `stride` is the step between windows, in percent of one. `light` holds the fields of
+    a `synth.scene.lights` light. `library` names the texture library where a plan compares two.
     """
 
     version: int

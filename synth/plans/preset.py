@@ -1,7 +1,7 @@
 """Presets: every number of a film set, in one place, each of them to be overridden.
 
 A preset is a TOML file with a table for each dataclass below; what it leaves out keeps the value that
-stands here, which is SURREAL's (Varol et al., CVPR 2017) wherever SURREAL has one. ``extends`` names
+stands here, which is SURREAL's (Varol et al., CVPR 2017) wherever SURREAL has one. `extends` names
 the preset that a preset begins with.
 """
 
@@ -18,17 +18,16 @@ from typing import Any
 
 from mocap.errors import BadInput
 from synth.plans.plan_row import LAYOUTS
+from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
-from synth.scene.light import LIGHT_KINDS
-from synth.scene.raster import LATTICES
+from synth.scene.lights.registry import LIGHT_KINDS
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 
 FOLDER = Path(__file__).with_name("presets")
 DEFAULT = "standard"
 POLICIES = ("framed", "start")
 MOVES = ("still", "pan", "dolly", "orbit", "handheld")
 
-ENGINES = {"cycles": 4, "raster": 5}  # and the samples they take where none are asked for
-SHADOW_SAMPLES = 16  # of Cycles under lights that cast shadows
 GENDERS = ("neutral", "female", "male")
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
@@ -48,17 +47,14 @@ class FilmFormat:
     tracks: int = 1000  # points followed, for the channel of that name
 
     def samples_under(self, light_kind: str) -> int:
-        """Samples a pixel under a kind of light, where none are asked for the engine's own: harmonics
-        have no noise and samples serve the edges; other lights leave grain in shadows."""
-        if self.samples:
-            return self.samples
-        return ENGINES[self.engine] if light_kind == "sh" else SHADOW_SAMPLES
+        """Samples per pixel under a kind of light: the engine's own where none are asked for."""
+        return self.samples or ENGINES[self.engine].default_samples(light_kind)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """How motions are cut into clips of ``frames`` frames: for each run, a window begins every
-    ``strides`` percent of a window. A rest shorter than ``shortest`` frames makes no clip.
+    """How motions are cut into clips of `frames` frames: for each run, a window begins every
+    `strides` percent of a window. A rest shorter than `shortest` frames makes no clip.
     """
 
     frames: int = 100
@@ -66,8 +62,8 @@ class Windows:
     shortest: int = 16
 
     def starts(self, length: int, *, stride: int) -> list[int]:
-        """First frames of the clips of a motion of ``length`` frames: SURREAL's count,
-        max(1, ceil((length - (frames - step)) / step)) with step = ``stride`` percent of a window.
+        """First frames of the clips of a motion of `length` frames: SURREAL's count,
+        max(1, ceil((length - (frames - step)) / step)) with step = `stride` percent of a window.
         """
         step = max(1, round(self.frames * stride / 100))
         starts = list(range(0, max(1, length - (self.frames - step)), step))
@@ -77,7 +73,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Motions:
-    """Which motions: at most ``limit`` (0: all), of ``categories`` (none: all of them)."""
+    """Which motions: at most `limit` (0: all), of `categories` (none: all of them)."""
 
     limit: int = 0
     categories: tuple[str, ...] = ()
@@ -85,8 +81,8 @@ class Motions:
 
 @dataclass(frozen=True)
 class Bodies:
-    """Shapes: betas are N(0, 1) cut at ``shape_limit``, which keeps out SURREAL's "monster" bodies;
-    ``genders`` take turns at random."""
+    """Shapes: betas are N(0, 1) cut at `shape_limit`, which keeps out SURREAL's "monster" bodies;
+    `genders` take turns at random."""
 
     genders: tuple[str, ...] = ("neutral",)
     shape_limit: float = 2.0
@@ -96,11 +92,11 @@ class Bodies:
 class CameraRanges:
     """Where cameras stand and how they move. Metres, pixels; angles in degrees.
 
-    ``policy`` "framed": the whole clip is in the frame; the camera steps back where it must, trying
-    ``sides`` sides before it goes beyond ``far``. "start": SURREAL's, the person's place in the first
-    frame is looked at, and people may walk out. ``height`` is the camera's above the floor (empty:
-    level with the person), ``pitch`` how far it looks down; both are uniform in [low, high].
-    ``moves`` are the shares of kinds of movement; a pan turns, a dolly drives towards or away, an orbit
+    `policy` "framed": the whole clip is in the frame; the camera steps back where it must, trying
+    `sides` sides before it goes beyond `far`. "start": SURREAL's, the person's place in the first
+    frame is looked at, and people may walk out. `height` is the camera's above the floor (empty:
+    level with the person), `pitch` how far it looks down; both are uniform in [low, high].
+    `moves` are the shares of kinds of movement; a pan turns, a dolly drives towards or away, an orbit
     goes around and a hand shakes by amounts uniform up to these.
     """
 
@@ -124,14 +120,14 @@ class CameraRanges:
 
 @dataclass(frozen=True)
 class Lights:
-    """Shares of the kinds of light (see ``synth.scene.light``)."""
+    """Shares of the kinds of light (see `synth.scene.lights`)."""
 
-    kinds: Mapping[str, float] = field(default_factory=lambda: {"sh": 1.0})
+    kinds: Mapping[str, float] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Whether person, place and light are ``shared``: each is seen in one clip of every category, so
+    """Whether person, place and light are `shared`: each is seen in one clip of every category, so
     that they do not tell what is done. Else every clip draws its own, as SURREAL's."""
 
     shared: bool = True
@@ -139,7 +135,7 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Splits:
-    """Who is trained on. ``subjects`` "surreal": SURREAL's 30 test subjects; "hash": a hash of the
+    """Who is trained on. `subjects` "surreal": SURREAL's 30 test subjects; "hash": a hash of the
     subject; "motion": by motion; "auto": by subject where there are ten, else by motion."""
 
     subjects: str = "auto"
@@ -149,9 +145,9 @@ class Splits:
 class TextureSampling:
     """Which textures are worn, and how often.
 
-    The ``limit`` best (0: all) whose scores reach ``least``; ``score`` ranks them. ``balance``
+    The `limit` best (0: all) whose scores reach `least`; `score` ranks them. `balance`
     "identity": people take turns, scene by scene, and each person's textures; "texture": textures
-    take turns; "random": each scene draws a person, then one of their textures. ``quality`` weighs a
+    take turns; "random": each scene draws a person, then one of their textures. `quality` weighs a
     draw among one person's textures by score to that power.
     """
 
@@ -164,7 +160,7 @@ class TextureSampling:
 
 @dataclass(frozen=True)
 class Preset:
-    """A whole film set. ``name`` says what it was made from."""
+    """A whole film set. `name` says what it was made from."""
 
     name: str = DEFAULT
     film: FilmFormat = field(default_factory=FilmFormat)
@@ -187,7 +183,7 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Preset:
-    """The preset of that name, or of a TOML file, with ``overrides`` such as
+    """The preset of that name, or of a TOML file, with `overrides` such as
     "camera.distance_mean=6" on top.
 
     Raises BadInput for an unknown preset, field or value, naming the nearest that there is.
@@ -265,7 +261,7 @@ def _is_mapping(kind: Any) -> bool:
 
 
 def _typed(value: Any, kind: Any, place: str) -> Any:
-    """``value`` as ``kind``, one of int, float, str, bool, tuple[x, ...], Mapping[str, x]."""
+    """`value` as `kind`, one of int, float, str, bool, tuple[x, ...], Mapping[str, x]."""
     origin = typing.get_origin(kind)
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
@@ -318,11 +314,18 @@ def _check(preset: Preset) -> None:
     demand("film.height", film.height, film.height >= 16 and film.height % 2 == 0, "even, from 16")
     demand("film.fps", film.fps, 0 < film.fps <= 1000, "more than 0")
     demand("film.samples", film.samples, film.samples >= 0, "at least 1, or 0 for the engine's own")
-    if film.engine == "raster":
-        most = max(LATTICES)
-        demand("film.samples", film.samples, film.samples <= most, f"at most {most} with raster")
-        kinds = [kind for kind, share in preset.light.kinds.items() if share > 0]
-        demand("light.kinds", kinds, kinds == ["sh"], "sh alone for engine raster")
+    engine, limit = ENGINES[film.engine], ENGINES[film.engine].max_samples
+    if limit is not None:
+        demand(
+            "film.samples",
+            film.samples,
+            film.samples <= limit,
+            f"at most {limit} with {film.engine}",
+        )
+    kinds = [kind for kind, share in preset.light.kinds.items() if share > 0]
+    good = all(kind in engine.light_kinds for kind in kinds)
+    supported = " and ".join(engine.light_kinds)
+    demand("light.kinds", kinds, good, f"{supported} alone for engine {film.engine}")
     demand("film.tracks", film.tracks, film.tracks >= 1, "at least 1")
     demand("windows.frames", windows.frames, windows.frames >= 2, "at least 2")
     good = bool(windows.strides) and all(1 <= s <= 100 for s in windows.strides)

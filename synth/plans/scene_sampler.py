@@ -17,13 +17,13 @@ import numpy as np
 
 from synth.plans.preset import Lights
 from synth.plans.texture_sampler import WardrobeRota
-from synth.scene.light import draw_light
+from synth.scene.lights.registry import draw_light
 from textures.library import TextureEntry
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A texture, and a row's ``background`` and ``light``."""
+    """A texture, and a row's `background` and `light`."""
 
     texture: TextureEntry
     background: dict[str, Any]
@@ -33,9 +33,9 @@ class Scene:
 class SceneRota:
     """Hands out the scenes of one split, clip after clip.
 
-    ``photographs`` (none: backgrounds are painted) and ``environments`` are the split's own. With
-    ``shared`` the n-th clip of each category gets the n-th scene, which depends on n and the
-    ``seed`` alone; else every clip draws its own. Either way a longer plan begins with a shorter one.
+    `photographs` (none: backgrounds are painted) and `environments` are the split's own. With
+    `shared` the n-th clip of each category gets the n-th scene, which depends on n and the
+    `seed` alone; else every clip draws its own. Either way a longer plan begins with a shorter one.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SceneRota:
         self._given: Counter[str] = Counter()
 
     def next(self, category: str, rng: np.random.Generator) -> Scene:
-        """The scene of the next clip, one of ``category``; ``rng`` is the clip's own."""
+        """The scene of the next clip, one of `category`; `rng` is the clip's own."""
         if not self._shared:
             return self._draw(rng)
         number = self._given[category]

@@ -15,8 +15,8 @@ from textures.library import TextureEntry
 def choose_textures(
     textures: Sequence[TextureEntry], sampling: TextureSampling
 ) -> list[TextureEntry]:
-    """The textures that may be worn: those whose scores reach ``sampling.least``, the ``limit`` best
-    by ``sampling.score``, in the order of their files.
+    """The textures that may be worn: those whose scores reach `sampling.least`, the `limit` best
+    by `sampling.score`, in the order of their files.
 
     Raises BadInput where a score that is asked for is missing, or nothing is left.
     """
@@ -58,7 +58,7 @@ class WardrobeRota:
         self._order: list[int] = []
 
     def next(self, rng: np.random.Generator) -> TextureEntry:
-        """The next scene's texture; ``rng`` is the scene's own."""
+        """The next scene's texture; `rng` is the scene's own."""
         sampling = self._sampling
         if sampling.balance == "random":
             group = int(rng.integers(len(self._groups)))

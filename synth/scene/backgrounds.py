@@ -1,4 +1,4 @@
-"""What stands behind the people: painted streets, rooms and clutter, or a folder of photographs.
+"""Backgrounds of films: painted streets, rooms and clutter, or a folder of photographs.
 
 A painted background is a pure function of its random generator and size. Perspective floors meet
 walls at a horizon; walls, floors and objects carry noise, tiles, boards, stripes and stains, so
@@ -20,7 +20,7 @@ from mocap.errors import BadInput
 PHOTOGRAPH_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
-def paint_background(rng: np.random.Generator, *, width: int, height: int) -> np.ndarray:
+def paint_background(rng: np.random.Generator, *, height: int, width: int) -> np.ndarray:
     """A street, a room or clutter, (height, width, 3) RGB uint8."""
     scene = rng.choice(3, p=[0.55, 0.3, 0.15])
     image = (_street, _room, _clutter)[scene](rng, width, height)
@@ -48,7 +48,7 @@ def _colour(
 def _noise(
     rng: np.random.Generator, width: int, height: int, cells: float, octaves: int = 3
 ) -> np.ndarray:
-    """Smooth noise in about [-1, 1], (H,W) float32; ``cells`` features along the height."""
+    """Smooth noise in about [-1, 1], (H,W) float32; `cells` features along the height."""
     total = np.zeros((height, width), dtype=np.float32)
     amplitude = 1.0
     for _ in range(octaves):
@@ -63,7 +63,7 @@ def _noise(
 def _ground(
     rng: np.random.Generator, width: int, height: int, horizon: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Texture coordinates (metres) of a floor below row ``horizon``: (across, away)."""
+    """Texture coordinates (metres) of a floor below row `horizon`: (across, away)."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32) + 0.5
     drop = np.maximum(rows - horizon, 0.5)
     focal, camera_height = height * rng.uniform(1.0, 2.5), rng.uniform(1.5, 4)
@@ -76,7 +76,7 @@ def _ground(
 
 
 def _surface(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """A pavement, floor or wall covering over metres ``u``, ``v``: (H,W,3) float32."""
+    """A pavement, floor or wall covering over metres `u`, `v`: (H,W,3) float32."""
     height, width = u.shape
     base = _colour(rng, saturation=0.15)
     image = np.broadcast_to(base, (height, width, 3)).copy()
@@ -262,13 +262,13 @@ class Photographs:
     paths: tuple[Path, ...]
     skipped: int
 
-    def load(self, index: int, *, width: int, height: int) -> np.ndarray:
-        """Photograph ``index`` as (height, width, 3) RGB uint8 (see `load_photograph`)."""
-        return load_photograph(self.paths[index], width=width, height=height)
+    def load(self, index: int, *, height: int, width: int) -> np.ndarray:
+        """Photograph `index` as (height, width, 3) RGB uint8 (see `load_photograph`)."""
+        return load_photograph(self.paths[index], height=height, width=width)
 
 
 def open_photographs(folder: Path, report: Callable[[str], None]) -> Photographs:
-    """Find the photographs in ``folder`` and below; each bad image is reported and skipped.
+    """Find the photographs in `folder` and below; each bad image is reported and skipped.
 
     Every file is decoded once (at an eighth of its size) so that a film never meets a bad one.
     Raises BadInput when the folder does not exist or no image in it is readable.
@@ -293,10 +293,14 @@ def open_photographs(folder: Path, report: Callable[[str], None]) -> Photographs
     return Photographs(tuple(paths), skipped)
 
 
-def load_photograph(path: Path, *, width: int, height: int) -> np.ndarray:
-    """A photograph scaled to cover ``width`` x ``height`` and cropped about its middle, RGB uint8.
+def load_photograph(path: Path, *, height: int, width: int) -> np.ndarray:
+    """A photograph scaled to cover `height` x `width` and cropped about its middle.
 
-    Raises BadInput when the file is not a readable image.
+    Returns:
+        (height, width, 3) RGB uint8.
+
+    Raises:
+        BadInput: the file is not a readable image.
     """
     image = _decode(path, cv2.IMREAD_COLOR)
     if image is None:

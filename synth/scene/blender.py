@@ -1,17 +1,16 @@
-"""The Blender room: one dressed body before one camera, rendered with Cycles.
+"""The engine "cycles": one textured body before one camera, rendered by Blender's Cycles.
 
-This is the only file that imports ``bpy``, and it does so when a scene is made, in the process that
-renders. Blender keeps one global state, so a process holds one ``FilmScene`` at a time.
+This is the only file that imports `bpy`, and it does so when a renderer is made, in the process that
+renders. Blender keeps one global state, so a process holds one `BlenderRenderer` at a time.
 
 Vertices, cameras and light come in our conventions (world y up, camera x right, y down, z forward;
-see ``textures.visibility.camera``). Blender's world is z up; the turn between the two lives here
-and nowhere
-else. Inside Blender the mesh keeps our coordinates and its object carries the turn.
+see `textures.visibility.camera`). Blender's world is z up; the turn between the two lives here and
+nowhere else. Inside Blender the mesh keeps our coordinates and its object carries the turn.
 
-Under `SphericalHarmonics` the colour is ``texture * max(E(n), 0)``, as SURREAL lights its bodies:
-an emission, without shadows or bounces. Under the other kinds of `synth.scene.light` the body is matt
+Under `SphericalHarmonics` the colour is `texture * max(E(n), 0)`, as SURREAL lights its bodies:
+an emission, without shadows or bounces. Under the other kinds of `synth.scene.lights` the body is matt
 cloth in real light, which casts real shadows, on itself and on a floor that shows nothing else.
-What comes back is scene-linear and premultiplied; ``synth.scene.picture.composite`` lays it over a
+What comes back is scene-linear and premultiplied; `synth.scene.picture.composite` lays it over a
 background.
 """
 
@@ -28,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from mocap.bodies.mesh import Mesh
 from mocap.errors import BadInput
-from synth.scene.blender_lights import StageLights
+from synth.scene.blender_lights import BlenderLights
 from synth.scene.blender_materials import BODY_PASS, ClothMaterial, HarmonicsMaterial
 from synth.scene.blender_passes import (
     geometry_passes,
@@ -39,8 +39,10 @@ from synth.scene.blender_passes import (
 )
 from synth.scene.cast_shadow import FloorPatch, shadow_patch
 from synth.scene.exr import read_exr
-from synth.scene.light import Light, SphericalHarmonics
+from synth.scene.lights.light import Light
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.picture import Picture, covered_box
+from synth.scene.renderer import RenderHardware
 from synth.scene.system_libraries import require_system_libraries
 from textures.visibility.camera import Camera
 
@@ -51,20 +53,20 @@ _TO_BLENDER = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1
 _SENSOR_WIDTH = 32.0
 _FILTER_WIDTH, _POINT = 1.5, 0.01  # pixels
 _BOUNCES = 1  # of real light: off one limb onto another
-_BLENDERS_OWN = re.compile(r"[/\\]bpy[/\\]\d+\.\d+[/\\]scripts")
+_BLENDER_SCRIPTS = re.compile(r"[/\\]bpy[/\\]\d+\.\d+[/\\]scripts")
 _COMPLAINT = re.compile(r"error|failed|could not|cannot|out of memory", re.IGNORECASE)
 
 
 class BlenderError(RuntimeError):
-    """Blender complained or produced nothing; the message holds its own words."""
+    """Blender complained or produced nothing; the message holds its words."""
 
 
 def import_blender() -> Any:
-    """Import and return ``bpy``. Raises BadInput that says what to install when it cannot."""
+    """Import and return `bpy`. Raises BadInput that says what to install when it cannot."""
     if "bpy" not in sys.modules:
         # A process started by one that has Blender inherits its search path, on which Blender put a
         # package of the same name that only works inside Blender.
-        sys.path[:] = [folder for folder in sys.path if not _BLENDERS_OWN.search(folder)]
+        sys.path[:] = [folder for folder in sys.path if not _BLENDER_SCRIPTS.search(folder)]
     try:
         import bpy
     except ImportError as error:
@@ -87,7 +89,7 @@ def require_device(device: str) -> None:
 
 
 def _devices(bpy: Any, kind: str) -> list[Any]:
-    """Cycles is told to use devices of ``kind``; the devices it knows, some of them of that kind."""
+    """Tell Cycles to use devices of `kind`; the devices it knows, some of them of that kind."""
     with quiet():
         # Cycles is an add-on that Blender enables with its factory settings.
         if "cycles" not in bpy.context.preferences.addons:
@@ -95,56 +97,58 @@ def _devices(bpy: Any, kind: str) -> list[Any]:
         preferences = bpy.context.preferences.addons["cycles"].preferences
         try:
             preferences.compute_device_type = kind
-            found = list(preferences.get_devices_for_type(kind))
+            devices = list(preferences.get_devices_for_type(kind))
         except (TypeError, ValueError):  # this build of Blender does not know the kind
-            found = []
-    if not any(entry.type == kind for entry in found):
+            devices = []
+    if not any(entry.type == kind for entry in devices):
         raise BadInput(
             f"--device {kind.lower()}: Blender finds no {kind} device on this machine; check the driver, "
             "or use --device cpu"
         )
-    return found
+    return devices
 
 
-class FilmScene:
-    """A textured mesh of fixed topology, one camera and one light.
+class BlenderRenderer:
+    """A `synth.scene.renderer.Renderer` with Cycles.
 
-    ``faces`` (F,3) int32 index vertices, ``uv_faces`` (F,3) index ``uv`` (T,2), (0,0) at the
-    bottom-left of the texture image. Use ``dress``, ``light`` and ``look`` once a clip and
-    ``render`` once a frame. ``samples`` per pixel: under `SphericalHarmonics` they serve the edges
-    only, since that light has no noise; the other kinds have, and want 32 or more. ``floor``: the
-    other kinds cast shadows on the ground. ``threads`` 0 means all cores. Raises BadInput when the
-    device asked for is not there.
+    Args:
+        mesh: what is rendered.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        samples: per pixel. Under `SphericalHarmonics` they serve the edges only, since that light has
+            no noise; the other kinds have, and want 32 or more.
+        hardware: the device, CPU threads and scratch folder.
+        floor: whether lights cast shadows on the ground.
+
+    Raises:
+        BadInput: Blender is not installed, or the device is not there.
     """
 
     def __init__(
         self,
+        mesh: Mesh,
         *,
-        faces: np.ndarray,
-        uv: np.ndarray,
-        uv_faces: np.ndarray,
-        vertex_count: int,
-        width: int = 320,
         height: int = 240,
+        width: int = 320,
         samples: int = 4,
-        device: str = "cpu",
+        hardware: RenderHardware | None = None,
         floor: bool = True,
-        threads: int = 0,
-        scratch: Path | str | None = None,
     ):
+        hardware = hardware or RenderHardware()
         self._bpy = import_blender()
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self._folder = tempfile.TemporaryDirectory(
-            prefix="surrealpp-", dir=scratch if scratch is not None else memory
+            prefix="surrealpp-", dir=hardware.scratch if hardware.scratch is not None else memory
         )
         self._out = Path(self._folder.name) / "frame.exr"
-        self.width, self.height, self._count = width, height, vertex_count
+        self.height, self.width, self._count = height, width, len(mesh.vertices)
         with quiet():
             self._bpy.ops.wm.read_factory_settings(use_empty=True)
         self._scene = self._bpy.context.scene
-        self._settings(samples, threads)
-        self._choose_device(device)
-        self._mesh = self._build_mesh(faces, uv, uv_faces)
+        self._configure(samples, hardware.threads)
+        self._choose_device(hardware.device)
+        self._face_parts = mesh.face_parts
+        self._mesh = self._build_mesh(mesh)
         self._object = self._bpy.data.objects.new("body", self._mesh)
         self._object.matrix_world = _TO_BLENDER.T.tolist()  # Blender's sequences are read by column
         self._scene.collection.objects.link(self._object)
@@ -152,8 +156,9 @@ class FilmScene:
         self._cloth = ClothMaterial(self._bpy)
         self._mesh.materials.append(self._harmonics.block)
         self._image: Any = None
-        self._stage = StageLights(self._bpy, self._scene, _TO_BLENDER)
-        self._floor, self._light, self._ground = floor, None, np.zeros(3)
+        self._lights = BlenderLights(self._bpy, self._scene, _TO_BLENDER, self._harmonics)
+        self._light: Light | None = None
+        self._floor, self._ground = floor, np.zeros(3)
         self._camera: Camera | None = None
         lens = self._bpy.data.cameras.new("camera")
         self._camera_object = self._bpy.data.objects.new("camera", lens)
@@ -166,18 +171,18 @@ class FilmScene:
         return self._bpy.app.version_string
 
     def close(self) -> None:
-        """Remove the scratch folder. The scene is of no use afterwards."""
+        """Remove the scratch folder. The renderer is of no use afterwards."""
         self._folder.cleanup()
 
-    def __enter__(self) -> FilmScene:
+    def __enter__(self) -> BlenderRenderer:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    # ------------------------------------------------------------------------------- once a scene
+    # ------------------------------------------------------------------------------- once per mesh
 
-    def _settings(self, samples: int, threads: int) -> None:
+    def _configure(self, samples: int, threads: int) -> None:
         scene = self._scene
         scene.render.engine = "CYCLES"
         scene.render.resolution_x, scene.render.resolution_y = self.width, self.height
@@ -209,27 +214,27 @@ class FilmScene:
         if device == "cpu":
             return
         kind = device.upper()
-        found = _devices(self._bpy, kind)
-        for entry in found:
+        for entry in _devices(self._bpy, kind):
             entry.use = entry.type == kind
 
-    def _build_mesh(self, faces: np.ndarray, uv: np.ndarray, uv_faces: np.ndarray) -> Any:
-        mesh = self._bpy.data.meshes.new("body")
-        mesh.vertices.add(self._count)
-        mesh.loops.add(faces.size)
-        mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(faces, np.int32).ravel())
-        mesh.polygons.add(len(faces))
-        mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
-        mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
-        layer = mesh.uv_layers.new(name="uv")
-        layer.data.foreach_set("uv", np.ascontiguousarray(uv[uv_faces.ravel()], np.float32).ravel())
-        mesh.update(calc_edges=True)
-        return mesh
+    def _build_mesh(self, mesh: Mesh) -> Any:
+        faces, corner_uv = mesh.faces, mesh.uv[mesh.uv_faces.ravel()]
+        block = self._bpy.data.meshes.new("body")
+        block.vertices.add(self._count)
+        block.loops.add(faces.size)
+        block.loops.foreach_set("vertex_index", np.ascontiguousarray(faces, np.int32).ravel())
+        block.polygons.add(len(faces))
+        block.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
+        block.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
+        layer = block.uv_layers.new(name="uv")
+        layer.data.foreach_set("uv", np.ascontiguousarray(corner_uv, np.float32).ravel())
+        block.update(calc_edges=True)
+        return block
 
-    # -------------------------------------------------------------------------------- once a clip
+    # ------------------------------------------------------------------------------- once per clip
 
-    def dress(self, texture: Path | str) -> None:
-        """Wear a texture image (sRGB file). Raises BadInput when it cannot be read as an image."""
+    def set_texture(self, texture: Path | str) -> None:
+        """Texture the body with an image file (sRGB). Raises BadInput when it cannot be read."""
         data = self._bpy.data
         try:
             with quiet():
@@ -241,25 +246,20 @@ class FilmScene:
             data.images.remove(image)
             raise BadInput(f"{texture}: not an image that Blender reads; expected a PNG or JPEG")
         for material in (self._harmonics, self._cloth):
-            material.wear(image)
+            material.set_texture(image)
         if self._image is not None:
             data.images.remove(self._image)
         self._image = image
 
-    def light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
-        """Light the body. ``ground`` (3,) is the point on the floor under the person, in the world:
-        the floor lies at its height and lamps stand about it.
+    def set_light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+        """Light the body (see `synth.scene.renderer.Renderer.set_light`).
 
         Raises BadInput for an environment picture that cannot be read.
         """
         self._ground = np.array(ground, dtype=np.float64)
-        real = not isinstance(light, SphericalHarmonics)
+        real = light.casts_shadows
         with quiet():
-            if real:
-                self._stage.set_light(light, ground=self._ground, floor=self._floor)
-            else:
-                self._stage.clear()
-                self._harmonics.set_light(np.array(light.coefficients))
+            self._lights.set_light(light, ground=self._ground, floor=real and self._floor)
         self._mesh.materials[0] = (self._cloth if real else self._harmonics).block
         self._scene.cycles.max_bounces = _BOUNCES if real else 0
         # What a frame shares with the last may stay inside Cycles; but lamps that come and go are
@@ -268,22 +268,23 @@ class FilmScene:
         self._light = light
         self._use_body_pass(real and self._floor)
 
-    def _use_body_pass(self, wanted: bool) -> None:
+    def _use_body_pass(self, active: bool) -> None:
         """Render the body's own coverage beside the picture, whose alpha then has shadows too."""
         aovs = self._scene.view_layers[0].aovs
         while len(aovs):
             aovs.remove(aovs[0])
         image = self._scene.render.image_settings
-        image.file_format = "OPEN_EXR_MULTILAYER" if wanted else "OPEN_EXR"
+        image.file_format = "OPEN_EXR_MULTILAYER" if active else "OPEN_EXR"
         image.color_mode, image.color_depth, image.exr_codec = "RGBA", "32", "NONE"
-        if wanted:
+        if active:
             aov = aovs.add()
             aov.name, aov.type = BODY_PASS, "VALUE"
-        self._body_pass = wanted
+        self._body_pass = active
 
-    def look(self, camera: Camera) -> None:
-        """Look through ``camera``, K, R and t exactly. Raises ValueError for pixels that are not
-        square.
+    def set_camera(self, camera: Camera) -> None:
+        """Look through `camera`, K, R and t exactly.
+
+        Raises ValueError for pixels that are not square and another size of the image.
         """
         k = camera.intrinsics
         if (camera.width, camera.height) != (self.width, self.height):
@@ -306,29 +307,28 @@ class FilmScene:
         self._camera_object.matrix_world = (_TO_BLENDER @ pose).T.tolist()
         self._camera = camera
 
-    # ------------------------------------------------------------------------------- once a frame
+    # ------------------------------------------------------------------------------ once per frame
 
     def render(
         self, vertices: np.ndarray, *, seed: int = 0, point_sampled: bool = False
     ) -> Picture:
-        """The mesh at ``vertices`` (V,3) metres.
+        """The mesh at `vertices` (V,3) metres.
 
-        ``seed`` moves the samples of each pixel. ``point_sampled`` looks at each pixel's centre
-        only, as the ground truth does.
+        `seed` moves the samples of each pixel. `point_sampled` looks at each pixel's centre only, as
+        the ground truth does.
         """
-        self._require_ready()
+        camera, light = self._require_ready()
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
         rgba = np.zeros((self.height, self.width, 4), dtype=np.float32)
-        shadowed = self._shadow(vertices)
+        shadowed = self._shadow(vertices, light)
         points = vertices if shadowed is None else np.vstack([vertices, shadowed.corners])
-        box = covered_box(points, self._camera)
+        box = covered_box(points, camera)
         if box is None:
             return Picture(rgba, rgba[..., 3])
         left, top, right, bottom = box
-        positions = self._mesh.attributes[
-            "position"
-        ].data  # a hundred times as quick as vertices.co
+        # A hundred times as quick as vertices.co.
+        positions = self._mesh.attributes["position"].data
         positions.foreach_set("vector", np.ascontiguousarray(vertices, np.float32).ravel())
         self._mesh.update()
         self._scene.cycles.seed = seed % 2**31
@@ -346,7 +346,7 @@ class FilmScene:
         body = np.zeros(rgba.shape[:2], np.float32)
         body[inside] = channels[f"ViewLayer.{BODY_PASS}.X"]
         alpha = rgba[(*inside, 3)]
-        alpha[:] = body[inside] + (alpha - body[inside]) * shadowed.fade(self._camera, box)
+        alpha[:] = body[inside] + (alpha - body[inside]) * shadowed.fade(camera, box)
         return Picture(rgba, body)
 
     def _trace_only(self, box: tuple[int, int, int, int]) -> None:
@@ -360,21 +360,21 @@ class FilmScene:
         render.border_min_y = (self.height - bottom + 0.25) / self.height
         render.border_max_y = (self.height - top + 0.25) / self.height
 
-    def _require_ready(self) -> None:
-        for what, made in (
-            ("look through a camera", self._camera),
-            ("dress the body", self._image),
-            ("light the body", self._light),
-        ):
-            if made is None:
-                raise ValueError(f"{what} before rendering")
+    def _require_ready(self) -> tuple[Camera, Light]:
+        if self._camera is None:
+            raise ValueError("look through a camera before rendering")
+        if self._image is None:
+            raise ValueError("texture the body before rendering")
+        if self._light is None:
+            raise ValueError("light the body before rendering")
+        return self._camera, self._light
 
-    def _shadow(self, vertices: np.ndarray) -> FloorPatch | None:
+    def _shadow(self, vertices: np.ndarray, light: Light) -> FloorPatch | None:
         """The floor that the body may darken, laid out; None where there is no floor."""
         if not self._body_pass:
             return None
-        patch = shadow_patch(self._light, vertices, self._ground)
-        self._stage.stretch_floor(patch.corners)
+        patch = shadow_patch(light, vertices, self._ground)
+        self._lights.stretch_floor(patch.corners)
         return patch
 
     def _render_file(self) -> dict[str, np.ndarray]:
@@ -385,19 +385,24 @@ class FilmScene:
             raise BlenderError("Blender rendered without complaint but wrote no picture")
         return read_exr(self._out)
 
-    def passes(
-        self, vertices: Sequence[np.ndarray] | np.ndarray, face_parts: np.ndarray
-    ) -> list[dict[str, np.ndarray]]:
+    def passes(self, vertices: Sequence[np.ndarray] | np.ndarray) -> list[dict[str, np.ndarray]]:
         """Blender's own passes of every frame of a deforming mesh, in our conventions: the oracle.
 
-        ``vertices`` (T,V,3), ``face_parts`` (F,) 1..24. One sample at each pixel's centre. A list
-        of T dictionaries: ``depth`` (H,W) metres, inf background; ``parts`` (H,W) uint8;
-        ``normals`` (H,W,3) in camera space; ``flow_forward``, ``flow_backward`` (H,W,2) pixels, y
-        down. The first frame's backward and the last frame's forward flow are of no use (there is
-        no such frame). Under `SphericalHarmonics` only, as a floor would be in the passes too.
+        Args:
+            vertices: (T,V,3) metres in the world.
+
+        Returns:
+            A dictionary per frame, of one sample at each pixel's centre: `depth` (H,W) metres, inf
+            background; `parts` (H,W) uint8; `normals` (H,W,3) in camera space; `flow_forward`,
+            `flow_backward` (H,W,2) pixels, y down. The first frame's backward and the last frame's
+            forward flow are of no use (there is no such frame).
+
+        Raises:
+            ValueError: under another light than `SphericalHarmonics`, as a floor would be in the
+                passes too.
         """
-        self._require_ready()
-        if not isinstance(self._light, SphericalHarmonics):
+        camera, light = self._require_ready()
+        if not isinstance(light, SphericalHarmonics):
             raise ValueError("Blender's passes are rendered under SphericalHarmonics")
         cache = Path(self._folder.name) / "body.pc2"
         write_point_cache(cache, np.asarray(vertices))
@@ -407,14 +412,14 @@ class FilmScene:
         out = []
         try:
             with (
-                labelled_parts(self._object, face_parts, self._bpy.data.materials),
+                labelled_parts(self._object, self._face_parts, self._bpy.data.materials),
                 geometry_passes(self._scene, filter_width=_POINT),
             ):
                 for frame in range(len(vertices)):
                     with quiet():
                         self._scene.frame_set(frame)
                     passes = self._render_file()
-                    out.append(our_conventions(passes, self._camera, _TO_BLENDER[:3, :3]))
+                    out.append(our_conventions(passes, camera, _TO_BLENDER[:3, :3]))
         finally:
             self._object.modifiers.remove(modifier)
             self._use_body_pass(False)
@@ -423,19 +428,19 @@ class FilmScene:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Send Blender's chatter to nowhere, and raise BlenderError for what it only says on stderr."""
-    kept = os.dup(1), os.dup(2)
-    nowhere, said = os.open(os.devnull, os.O_WRONLY), os.memfd_create("stderr")
-    os.dup2(nowhere, 1)
-    os.dup2(said, 2)
+    """Silence Blender, and raise BlenderError for what it only says on stderr."""
+    originals = os.dup(1), os.dup(2)
+    null, messages = os.open(os.devnull, os.O_WRONLY), os.memfd_create("stderr")
+    os.dup2(null, 1)
+    os.dup2(messages, 2)
     try:
         yield
     finally:
-        for target, original in zip((1, 2), kept):
+        for target, original in zip((1, 2), originals):
             os.dup2(original, target)
             os.close(original)
-        os.close(nowhere)
-        text = os.pread(said, os.fstat(said).st_size, 0).decode(errors="replace").strip()
-        os.close(said)
+        os.close(null)
+        text = os.pread(messages, os.fstat(messages).st_size, 0).decode(errors="replace").strip()
+        os.close(messages)
     if _COMPLAINT.search(text):
         raise BlenderError(text.splitlines()[-1] if len(text) > 400 else text)

@@ -1,32 +1,44 @@
-"""Real lights in Blender: sun and sky, area lamps, environments, and the floor they throw shadows
-on.
+"""Lights in Blender: lamps, worlds, the body's emission, and the floor that shadows fall on.
 
-Takes the ``bpy`` module from the Blender room and imports none itself.
+Takes the `bpy` module from `synth.scene.blender` and imports none itself. `add_light` has one
+function for each kind of light that Blender shows.
 """
 
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mocap.errors import BadInput
-from synth.scene.light import WAIST, AreaLamps, Environment, Lamp, SunSky, direction
+from synth.scene.blender_materials import HarmonicsMaterial
+from synth.scene.lights.area_lamps import AreaLamps, Lamp
+from synth.scene.lights.environment import Environment
+from synth.scene.lights.light import WAIST, Light, direction
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
+from synth.scene.lights.sun_sky import SunSky
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
-class StageLights:
+class BlenderLights:
     """The lamps, the world and the floor of one Blender scene.
 
-    ``to_blender`` (4,4) turns our world into Blender's. What ``set_light`` makes it removes again
-    at the next call, so that nothing grows from clip to clip.
+    What `set_light` makes it removes again at the next call, so that nothing grows from clip to clip.
+
+    Args:
+        bpy: Blender's module.
+        scene: the scene that is lit.
+        to_blender: (4,4) turns our world into Blender's.
+        harmonics: the body's material under `SphericalHarmonics`, which emits that light.
     """
 
-    def __init__(self, bpy: Any, scene: Any, to_blender: np.ndarray):
+    def __init__(self, bpy: Any, scene: Any, to_blender: np.ndarray, harmonics: HarmonicsMaterial):
         self._bpy, self._scene, self._to_blender = bpy, scene, to_blender
+        self._harmonics = harmonics
         self._floor: Any = None
 
     def clear(self) -> None:
@@ -48,24 +60,20 @@ class StageLights:
             for image in images:
                 data.images.remove(image)
 
-    def set_light(
-        self, light: SunSky | AreaLamps | Environment, *, ground: np.ndarray, floor: bool
-    ) -> None:
-        """Light with ``light`` about ``ground`` (3,), the point on the floor under the person.
+    def set_light(self, light: Light, *, ground: np.ndarray, floor: bool) -> None:
+        """Show one light and no other.
 
-        Raises BadInput for an environment that cannot be read as a picture of 2:1.
+        Args:
+            light: the light.
+            ground: (3,) the point on the floor under the person, metres in the world.
+            floor: whether the light throws shadows on a floor.
+
+        Raises:
+            BadInput: Blender does not know the kind, or an environment cannot be read as a picture
+                of 2:1.
         """
         self.clear()
-        if isinstance(light, SunSky):
-            self._sun(light)
-            self._gradient(light)
-        elif isinstance(light, AreaLamps):
-            for lamp in light.lamps:
-                self._lamp(lamp, ground + WAIST)
-            tree = self._world()
-            tree.nodes["Background"].inputs["Color"].default_value = (*[light.ambient] * 3, 1.0)
-        else:
-            self._environment(light)
+        add_light(light, self, ground)
         if floor:
             self._lay_floor()
 
@@ -77,23 +85,29 @@ class StageLights:
         self._scene.collection.objects.link(item)
         return item
 
-    def _sun(self, light: SunSky) -> None:
+    def emit_harmonics(self, light: SphericalHarmonics) -> None:
+        """Let the body's own material emit what the harmonics' irradiance would show."""
+        self._harmonics.set_light(np.array(light.coefficients))
+
+    def add_sun(self, light: SunSky) -> None:
+        """Add the sun of a `SunSky`."""
         sun = self._bpy.data.lights.new("sun", "SUN")
         # A white surface square on to E watts per square metre shows E / pi.
         sun.energy, sun.color, sun.angle = math.pi * light.strength, light.colour, light.angle
         self._link("sun", sun, facing(np.zeros(3), -light.towards_sun))
 
-    def _lamp(self, lamp: Lamp, middle: np.ndarray) -> None:
+    def add_lamp(self, lamp: Lamp, middle: np.ndarray) -> None:
+        """Add a square lamp about `middle` (3,), the person's."""
         block = self._bpy.data.lights.new("lamp", "AREA")
         block.shape, block.size, block.color = "SQUARE", lamp.size, lamp.colour
         # W watts by the cosine's law give W / (pi d^2) on the axis, and a white surface 1 / pi of it.
         block.energy = math.pi**2 * lamp.distance**2 * lamp.strength
-        towards = direction(lamp.azimuth, lamp.elevation)
-        item = self._link("lamp", block, facing(middle + lamp.distance * towards, -towards))
+        to_lamp = direction(lamp.azimuth, lamp.elevation)
+        item = self._link("lamp", block, facing(middle + lamp.distance * to_lamp, -to_lamp))
         item.visible_camera = False
 
-    def _world(self) -> Any:
-        """A black world with a node tree of "Background" and "World Output"."""
+    def add_world(self) -> Any:
+        """Add a black world; its node tree, of "Background" and "World Output"."""
         world = self._bpy.data.worlds.new("world")
         world.use_nodes = True
         self._scene.world = world
@@ -108,14 +122,20 @@ class StageLights:
         world.cycles.sampling_method = "NONE"
         return tree
 
-    def _gradient(self, light: SunSky) -> None:
-        tree = self._world()
-        up, down = light.sky_brightness
+    def add_ambient(self, brightness: float) -> None:
+        """Add a world that is equally bright everywhere."""
+        tree = self.add_world()
+        tree.nodes["Background"].inputs["Color"].default_value = (*[brightness] * 3, 1.0)
+
+    def add_sky(self, light: SunSky) -> None:
+        """Add the sky of a `SunSky`."""
+        tree = self.add_world()
+        zenith, nadir = light.sky_brightness
         # Radiance m + s y over all directions gives a white surface m + 2/3 s n_y.
-        mean, slope = (up + down) / 2, (up - down) * 0.75
-        place = tree.nodes.new("ShaderNodeTexCoord")
+        mean, slope = (zenith + nadir) / 2, (zenith - nadir) * 0.75
+        coordinates = tree.nodes.new("ShaderNodeTexCoord")
         axes = tree.nodes.new("ShaderNodeSeparateXYZ")
-        tree.links.new(place.outputs["Generated"], axes.inputs[0])
+        tree.links.new(coordinates.outputs["Generated"], axes.inputs[0])
         scaled = tree.nodes.new("ShaderNodeVectorMath")
         scaled.operation = "SCALE"
         scaled.inputs[0].default_value = tuple(slope)
@@ -126,18 +146,19 @@ class StageLights:
         tree.links.new(scaled.outputs[0], total.inputs[0])
         tree.links.new(total.outputs[0], tree.nodes["Background"].inputs["Color"])
 
-    def _environment(self, light: Environment) -> None:
+    def add_environment(self, light: Environment) -> None:
+        """Add a world that is lit by an equirectangular picture."""
         image = self._load(light.file)
-        tree = self._world()
+        tree = self.add_world()
         self._scene.world.cycles.sampling_method = "AUTOMATIC"  # it may hold a sun: aim at it
         texture = tree.nodes.new("ShaderNodeTexEnvironment")
         texture.image = image
-        place = tree.nodes.new("ShaderNodeTexCoord")
+        coordinates = tree.nodes.new("ShaderNodeTexCoord")
         turn = tree.nodes.new("ShaderNodeMapping")
         turn.vector_type = "POINT"
         # Blender has the middle of the picture at its +x, our +x, azimuth pi/2.
         turn.inputs["Rotation"].default_value = (0.0, 0.0, math.pi / 2 - light.turn)
-        tree.links.new(place.outputs["Generated"], turn.inputs["Vector"])
+        tree.links.new(coordinates.outputs["Generated"], turn.inputs["Vector"])
         tree.links.new(turn.outputs[0], texture.inputs[0])
         background = tree.nodes["Background"]
         tree.links.new(texture.outputs[0], background.inputs["Color"])
@@ -186,15 +207,50 @@ class StageLights:
         self._floor = floor
 
     def stretch_floor(self, corners: np.ndarray) -> None:
-        """Lay the floor between ``corners`` (4,3), counter-clockwise seen from above."""
+        """Lay the floor between `corners` (4,3), counter-clockwise seen from above."""
         mesh = self._floor.data
         mesh.vertices.foreach_set("co", np.ascontiguousarray(corners, np.float32).ravel())
         mesh.update()
 
 
-def facing(position: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """(4,4) of a thing at ``position`` whose -z axis, Blender's beam, points ``along`` (unit)."""
-    z = -np.asarray(along, dtype=np.float64)
+@singledispatch
+def add_light(light: Light, lights: BlenderLights, ground: np.ndarray) -> None:
+    """Add a light of any kind that Blender shows to a scene without lights.
+
+    Args:
+        light: the light, whose class picks the function.
+        lights: of the scene.
+        ground: (3,) the point on the floor under the person.
+    """
+    raise BadInput(f"light of kind {light.kind!r}: --engine cycles does not know it")
+
+
+@add_light.register
+def _add_harmonics(light: SphericalHarmonics, lights: BlenderLights, ground: np.ndarray) -> None:
+    lights.emit_harmonics(light)
+
+
+@add_light.register
+def _add_sun_sky(light: SunSky, lights: BlenderLights, ground: np.ndarray) -> None:
+    lights.add_sun(light)
+    lights.add_sky(light)
+
+
+@add_light.register
+def _add_area_lamps(light: AreaLamps, lights: BlenderLights, ground: np.ndarray) -> None:
+    for lamp in light.lamps:
+        lights.add_lamp(lamp, ground + WAIST)
+    lights.add_ambient(light.ambient)
+
+
+@add_light.register
+def _add_environment(light: Environment, lights: BlenderLights, ground: np.ndarray) -> None:
+    lights.add_environment(light)
+
+
+def facing(position: np.ndarray, beam: np.ndarray) -> np.ndarray:
+    """(4,4) of a thing at `position` whose -z axis, Blender's beam, points along `beam` (unit)."""
+    z = -np.asarray(beam, dtype=np.float64)
     side = np.array([1.0, 0.0, 0.0]) if abs(z[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     x = np.cross(side, z)
     x /= np.linalg.norm(x)

@@ -1,6 +1,6 @@
 """The body's two materials in Blender's nodes: lit by harmonics, and lit by real lights.
 
-Takes Blender's datablocks and builds on them; imports no ``bpy`` itself.
+Takes Blender's datablocks and builds on them; imports no `bpy` itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _ROUGHNESS = 0.5  # of Oren and Nayar's diffuse cloth
 
 
 class HarmonicsMaterial:
-    """``texture * max(E(n), 0)`` as an emission, E the irradiance of the world normal n.
+    """`texture * max(E(n), 0)` as an emission, E the irradiance of the world normal n.
 
-    ``to_blender`` (3,3) turns our world into Blender's, whose normals the nodes are given.
+    `to_blender` (3,3) turns our world into Blender's, whose normals the nodes are given.
     """
 
     def __init__(self, bpy: Any, to_blender: np.ndarray):
@@ -62,12 +62,12 @@ class HarmonicsMaterial:
         output = tree.nodes.new("ShaderNodeOutputMaterial")
         link(emission.outputs[0], output.inputs["Surface"])
 
-    def wear(self, image: Any) -> None:
-        """Take a texture image (Blender's datablock)."""
+    def set_texture(self, image: Any) -> None:
+        """Show a texture image (Blender's datablock)."""
         self._texture.image = image
 
     def set_light(self, coefficients: np.ndarray) -> None:
-        """Shine with SURREAL's nine coefficients (9,), as ``textures.visibility.shading`` does."""
+        """Shine with SURREAL's nine coefficients (9,), as `textures.visibility.shading` does."""
         quadratic, linear = irradiance_form(coefficients)
         turn = self._to_blender
         for node, row in zip(self._rows, turn @ quadratic @ turn.T):
@@ -93,17 +93,23 @@ class ClothMaterial:
         coverage.aov_name = BODY_PASS
         coverage.inputs["Value"].default_value = 1.0
 
-    def wear(self, image: Any) -> None:
-        """Take a texture image (Blender's datablock)."""
+    def set_texture(self, image: Any) -> None:
+        """Show a texture image (Blender's datablock)."""
         self._texture.image = image
 
 
 def irradiance_form(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A (3,3), b (3,) with ``sh_irradiance(n, coefficients) = max(n.A n + b.n, 0)`` for unit n.
+    """The quadratic form of the irradiance in the normal.
 
-    Read off the function itself, which is linear in its coefficients before the cut at 0, so that
+    Read off `sh_irradiance` itself, which is linear in its coefficients before the cut at 0, so that
     Blender's light cannot drift from the one used elsewhere. The constant hides in A, since x x + y
     y + z z = 1.
+
+    Args:
+        coefficients: (9,) SURREAL's.
+
+    Returns:
+        A (3,3), b (3,) with `sh_irradiance(n, coefficients) = max(n.A n + b.n, 0)` for unit n.
     """
     grid = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     normals = grid[np.abs(grid).sum(axis=1) > 0]

@@ -1,6 +1,6 @@
-"""Blender's own ground truth, in our conventions: the oracle that the visibility room is tested by.
+"""Blender's own ground truth, in our conventions: the oracle that `textures.visibility` is tested by.
 
-Takes a scene that holds a body and a camera; imports no ``bpy`` itself.
+Takes a scene that holds a body and a camera; imports no `bpy` itself.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def write_point_cache(path: Path, vertices: np.ndarray) -> None:
 
 @contextmanager
 def labelled_parts(body: Any, face_parts: np.ndarray, blocks: Any) -> Iterator[None]:
-    """While open, each face of Blender's object ``body`` has its part (1..24) as pass index.
+    """While open, each face of Blender's object `body` has its part (1..24) as pass index.
 
-    ``blocks`` is Blender's collection of materials, from which the copies are removed again.
+    `blocks` is Blender's collection of materials, from which the copies are removed again.
     """
     mesh = body.data
     materials, cloth = mesh.materials, mesh.materials[0]
-    for part in range(_PARTS):
+    for label in range(_PARTS):
         labelled = cloth.copy()
-        labelled.pass_index = part
+        labelled.pass_index = label
         materials.append(labelled)
     mesh.polygons.foreach_set("material_index", face_parts.astype(np.int32) + 1)
     mesh.update()
@@ -72,20 +72,24 @@ def geometry_passes(scene: Any, *, filter_width: float) -> Iterator[None]:
 def our_conventions(
     channels: dict[str, np.ndarray], camera: Camera, to_blender: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Blender's passes as ``FilmScene.passes`` promises them. ``to_blender`` (3,3) turns our world
-    into Blender's.
+    """Blender's passes as `BlenderRenderer.passes` promises them.
+
+    Args:
+        channels: of an EXR file by name, as `ViewLayer.Depth.Z`.
+        camera: of the frame.
+        to_blender: (3,3) turns our world into Blender's.
     """
     passes = {name.split(".", 1)[1]: value for name, value in channels.items()}
     z = passes["Depth.Z"]
-    seen = z < 1e9
+    visible = z < 1e9
     normal = np.stack([passes[f"Normal.{axis}"] for axis in "XYZ"], axis=-1)
     normal = normal @ to_blender @ camera.rotation.T
     # Blender's vector pass: X, Y from the previous frame to this one negated, Z, W from this frame
     # to the next negated, y up.
     return {
-        "depth": np.where(seen, z, np.inf).astype(np.float32),
+        "depth": np.where(visible, z, np.inf).astype(np.float32),
         "parts": passes["IndexMA.X"].astype(np.uint8),
-        "normals": (normal * seen[..., None]).astype(np.float32),
+        "normals": (normal * visible[..., None]).astype(np.float32),
         "flow_backward": np.stack([passes["Vector.X"], -passes["Vector.Y"]], axis=-1),
         "flow_forward": np.stack([-passes["Vector.Z"], passes["Vector.W"]], axis=-1),
     }

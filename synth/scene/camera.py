@@ -2,22 +2,21 @@
 
 SURREAL (Varol et al., CVPR 2017) films with a level camera, f = 600 pixels on 320x240, at a distance
 N(8, 1) m from where the person starts, from a uniformly random side; people walk out of its frames.
-Ours draws the same numbers (`synth.plans.view_sampler`, once a row of the plan) and then obeys the
-view's policy
-(`place_cameras`, once the body's path is known):
+Ours draws the same numbers (`synth.plans.view_sampler`, once per row of the plan) and then obeys the
+view's policy (`place_cameras`, once the body's path is known):
 
 "framed"
     1. The camera slides in its image plane until the box around the whole clip is centred.
     2. Where that box is larger than the frame, the camera steps back until it fits. Where it would
-       have to go beyond ``far`` metres, other sides are tried, and the one that needs the least
+       have to go beyond `far` metres, other sides are tried, and the one that needs the least
        distance is taken.
-    3. The person is then moved off the centre by a random part of the room that is left.
+    3. The person is then moved off the centre by a random share of the margin that is left.
 "start"
-    SURREAL's own: the person's place in the first frame is in the middle of the picture, at the
-    distance drawn, whatever happens afterwards.
+    SURREAL's: the person's position in the first frame is in the middle of the picture, at the distance
+    drawn, whatever happens afterwards.
 
-A moving camera keeps the policy over the whole clip: the box is that of all frames, each seen by its
-own camera.
+A moving camera keeps the policy over the whole clip: the box is that of all frames, each seen by the
+camera of that frame.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ _SHAKE_SHARES = (0.6, 0.3, 0.15, 0.06)
 _SHAKE_METRES = 0.4  # sideways metres for a radian of shake
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
-    """A camera as it was drawn; ``synth.scene.camera`` places it once the body's path is known.
+    """A camera as it was drawn; `synth.scene.camera` places it once the body's path is known.
 
-    ``policy`` "framed" or "start" (see ``synth.plans.preset.CameraRanges``). ``sides`` are yaws in
+    `policy` "framed" or "start" (see `synth.plans.preset.CameraRanges`). `sides` are yaws in
     radians (0: the camera stands at +z of the person, pi/2: at +x), the first of them preferred.
-    ``distance`` in metres, ``height`` above the floor or None for level with the person, ``pitch`` in
-    radians, looking down. ``offset``: the share of the room left by which the person is moved off the
-    centre. ``far``, ``border``, ``flesh``: as in CameraRanges. ``move`` is its kind,
-    ``amount`` its size (radians; metres for a dolly), ``phase`` seeds a hand's shake.
+    `distance` in metres, `height` above the floor or None for level with the person, `pitch` in
+    radians, looking down. `offset`: the share of the free margin by which the person is moved off the
+    centre. `far`, `border`, `flesh`: as in CameraRanges. `move` is its kind,
+    `amount` its size (radians; metres for a dolly), `phase` seeds a hand's shake.
     """
 
     policy: str
@@ -63,8 +62,11 @@ class View:
 
 @dataclass(frozen=True)
 class FilmCameras:
-    """The cameras of a clip, one a frame, and how they came about: ``yaw`` in radians of the side they
-    stand on (0: +z of the person, pi/2: +x) and the ``distance`` in metres that was needed."""
+    """The cameras of a clip, one per frame, and how they came about.
+
+    `yaw` in radians is the side they stand on (0: +z of the person, pi/2: +x), `distance` the metres
+    that were needed.
+    """
 
     cameras: tuple[Camera, ...]
     yaw: float
@@ -72,12 +74,20 @@ class FilmCameras:
 
 
 def place_cameras(
-    joints: np.ndarray, view: View, *, width: int, height: int, fps: float
+    joints: np.ndarray, view: View, *, height: int, width: int, fps: float
 ) -> FilmCameras:
-    """The cameras of a clip whose joints are ``joints`` (T+2,24,3), world metres, with one more frame
-    at either end, which gets a camera but need not be in the frame.
+    """Place the cameras of a clip by the policy of its view.
 
-    Raises ValueError for joints that are not finite.
+    Args:
+        joints: (T+2,24,3) world metres, with one more frame at either end, which gets a camera but
+            need not be in the frame.
+        view: the camera as it was drawn.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        fps: frames per second, for the pace of a hand's shake.
+
+    Raises:
+        ValueError: joints that are not finite.
     """
     joints = np.asarray(joints, dtype=np.float64)
     if not np.isfinite(joints).all():
@@ -85,23 +95,24 @@ def place_cameras(
     inner = joints[1:-1]
     if view.policy == "start":
         middle = inner[0, 0]
-        stage = _Stage(inner, middle, view, width=width, height=height, fps=fps)
+        trial = _TrialCameras(inner, middle, view, height=height, width=width, fps=fps)
         yaw, distance, slide = view.sides[0], view.distance, np.zeros(2)
     else:
         points = inner.reshape(-1, 3)
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
-        stage = _Stage(inner, middle, view, width=width, height=height, fps=fps)
-        tries = []
+        trial = _TrialCameras(inner, middle, view, height=height, width=width, fps=fps)
+        attempts = []
         for side in view.sides:
-            tries.append((*stage.step_back(side), side))
-            if tries[-1][0] <= max(view.far, view.distance):
+            attempts.append((*trial.step_back(side), side))
+            if attempts[-1][0] <= max(view.far, view.distance):
                 break
-        distance, slide, yaw = min(tries, key=lambda entry: entry[0])
-        slide = stage.off_centre(yaw, distance, slide)
-    rotations, translations = stage.path(yaw, distance, slide, len(joints))
+        distance, slide, yaw = min(attempts, key=lambda entry: entry[0])
+        slide = trial.off_centre(yaw, distance, slide)
+    rotations, translations = trial.path(yaw, distance, slide, len(joints))
     intrinsics = intrinsic_matrix(view.focal, (width / 2, height / 2))
     cameras = tuple(
-        Camera(intrinsics, r, t, width, height) for r, t in zip(rotations, translations)
+        Camera(intrinsics=intrinsics, rotation=r, translation=t, width=width, height=height)
+        for r, t in zip(rotations, translations)
     )
     return FilmCameras(cameras, yaw, distance)
 
@@ -111,22 +122,34 @@ def flesh_boxes(
     rotations: np.ndarray,
     translations: np.ndarray,
     view: View,
-    size: tuple[int, int],
+    *,
+    height: int,
+    width: int,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Lowest and highest pixel (2,) of ``points`` (T,N,3), each frame seen by its own camera, with
-    ``view.flesh`` metres around each, and the least depth. ``size``: width and height in pixels.
+    """The box around points and the flesh about them, over all frames.
+
+    Args:
+        points: (T,N,3) metres in the world.
+        rotations: (T,3,3) of each frame's camera.
+        translations: (T,3) of each frame's camera.
+        view: its `flesh` is how many metres of body are around each point.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+
+    Returns:
+        Lowest and highest pixel, (2,) x and y each, and the smallest depth in metres.
     """
-    seen = np.einsum("tij,tnj->tni", rotations, points) + translations[:, None]
-    z = seen[..., 2]
+    in_camera = np.einsum("tij,tnj->tni", rotations, points) + translations[:, None]
+    z = in_camera[..., 2]
     nearest = float(z.min())
     if nearest <= view.flesh:
         return np.full(2, -np.inf), np.full(2, np.inf), nearest
-    pixels = view.focal * seen[..., :2] / z[..., None] + np.array(size) / 2
+    pixels = view.focal * in_camera[..., :2] / z[..., None] + np.array([width, height]) / 2
     reach = (view.focal * view.flesh / (z - view.flesh))[..., None]
     return (pixels - reach).min(axis=(0, 1)), (pixels + reach).max(axis=(0, 1)), nearest
 
 
-class _Stage:
+class _TrialCameras:
     """The path of a clip's joints, and cameras that are tried on it."""
 
     def __init__(
@@ -135,19 +158,21 @@ class _Stage:
         middle: np.ndarray,
         view: View,
         *,
-        width: int,
         height: int,
+        width: int,
         fps: float,
     ):
         self.joints, self.middle, self.view, self.fps = joints, middle, view, fps
-        self.size = (width, height)
-        self.room = np.array([width, height]) - view.border
+        self.height, self.width = height, width
+        self.far_border = np.array([width, height]) - view.border
 
     def path(
         self, yaw: float, distance: float, slide: np.ndarray, frames: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Rotations (frames,3,3) and translations (frames,3) of the clip's frames (``len(joints)`` of
-        them, or two more, one at either end). ``slide`` (2,) metres moves the person in the image.
+        """Rotations (frames,3,3) and translations (frames,3) of the cameras.
+
+        `frames` are those of `joints`, or two more, one at either end. `slide` (2,) metres moves the
+        person in the image.
         """
         view, count = self.view, len(self.joints)
         extra = (frames - count) // 2
@@ -157,21 +182,21 @@ class _Stage:
         if view.height is not None:
             pitch = pitch + np.arctan2(view.height - self.middle[1], distance)
         amount = view.amount * share
-        around = amount if view.move == "orbit" else zero
-        away = distance + (amount if view.move == "dolly" else zero)
+        orbit = amount if view.move == "orbit" else zero
+        distances = distance + (amount if view.move == "dolly" else zero)
         pan = amount if view.move == "pan" else zero
-        turn, tilt, roll, aside, lift = zero, zero, zero, zero, zero
+        turn, tilt, roll, sideways, lift = zero, zero, zero, zero, zero
         if view.move == "handheld":
             seconds = (np.arange(frames) - extra) / self.fps
-            turn, tilt, roll, aside, lift = view.amount * shake(view.phase, seconds)
-            roll, aside, lift = 0.7 * roll, _SHAKE_METRES * aside, _SHAKE_METRES * lift
-        standing = _looking(yaw + around, zero + pitch)
+            turn, tilt, roll, sideways, lift = view.amount * shake(view.phase, seconds)
+            roll, sideways, lift = 0.7 * roll, _SHAKE_METRES * sideways, _SHAKE_METRES * lift
+        standing = _looking(yaw + orbit, zero + pitch)
         back = -standing[:, 2]
-        positions = self.middle + away[:, None] * back
-        positions = positions + aside[:, None] * standing[:, 0] - lift[:, None] * standing[:, 1]
+        positions = self.middle + distances[:, None] * back
+        positions = positions + sideways[:, None] * standing[:, 0] - lift[:, None] * standing[:, 1]
         # A pan turns about the vertical (as on a tripod, to the right); a hand about the camera's axes.
-        own = Rotation.from_rotvec(np.stack([tilt, turn, roll], axis=1)).as_matrix()
-        rotations = own @ _looking(yaw + around - pan, zero + pitch)
+        shaken = Rotation.from_rotvec(np.stack([tilt, turn, roll], axis=1)).as_matrix()
+        rotations = shaken @ _looking(yaw + orbit - pan, zero + pitch)
         translations = -np.einsum("tij,tj->ti", rotations, positions)
         translations[:, :2] += slide
         return rotations, translations
@@ -180,36 +205,42 @@ class _Stage:
         self, yaw: float, distance: float, slide: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float]:
         rotations, translations = self.path(yaw, distance, slide, len(self.joints))
-        return flesh_boxes(self.joints, rotations, translations, self.view, self.size)
+        return flesh_boxes(
+            *(self.joints, rotations, translations, self.view),
+            height=self.height,
+            width=self.width,
+        )
 
     def fits(self, box: tuple[np.ndarray, np.ndarray, float]) -> bool:
         low, high, nearest = box
-        return bool(nearest > 1.0 and (low >= self.view.border).all() and (high <= self.room).all())
+        return bool(
+            nearest > 1.0 and (low >= self.view.border).all() and (high <= self.far_border).all()
+        )
 
     def step_back(self, yaw: float) -> tuple[float, np.ndarray]:
-        """About the least distance from the view's on at which everything fits, and the slide there."""
-        room = self.room - self.view.border
+        """About the smallest distance from the view's on at which all fits, and the slide for it."""
+        free = self.far_border - self.view.border
         distance = self.view.distance
         while True:
             slide = np.zeros(2)
             for _ in range(20):
                 box = low, high, _ = self.box(yaw, distance, slide)
-                off = np.array(self.size) / 2 - (low + high) / 2
-                if not np.isfinite(off).all() or np.abs(off).max() < 0.5:
+                shift = np.array([self.width, self.height]) / 2 - (low + high) / 2
+                if not np.isfinite(shift).all() or np.abs(shift).max() < 0.5:
                     break
-                slide = slide + off * distance / self.view.focal
+                slide = slide + shift * distance / self.view.focal
             if self.fits(box):
                 return distance, slide
-            excess = np.nan_to_num((high - low) / room, posinf=1.5).max()
+            excess = np.nan_to_num((high - low) / free, posinf=1.5).max()
             distance *= max(1.01, min(excess, 1.5) ** 0.8)
 
     def off_centre(self, yaw: float, distance: float, slide: np.ndarray) -> np.ndarray:
         """The slide that moves the person by the view's offset, as far as everything still fits."""
         low, high, nearest = self.box(yaw, distance, slide)
-        left = self.room - self.view.border - (high - low)
+        margin = self.far_border - self.view.border - (high - low)
         share = np.array(self.view.offset)
         for _ in range(8):
-            moved = slide + share * left * nearest / self.view.focal
+            moved = slide + share * margin * nearest / self.view.focal
             if self.fits(self.box(yaw, distance, moved)):
                 return moved
             share = share / 2
@@ -217,7 +248,7 @@ class _Stage:
 
 
 def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """Rotations (T,3,3) of cameras at ``yaw`` (0: they stand at +z) that look down by ``pitch``."""
+    """Rotations (T,3,3) of cameras at `yaw` (0: they stand at +z) that look down by `pitch`."""
     sine, cosine, zero = np.sin(yaw), np.cos(yaw), np.zeros_like(yaw)
     right = np.stack([cosine, zero, -sine], axis=1)
     level = np.cos(pitch)
@@ -226,9 +257,9 @@ def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
 
 
 def shake(phase: int, seconds: np.ndarray) -> np.ndarray:
-    """Five smooth wanderings about 0, each at most about 1, at times ``seconds`` (T,): (5, T).
+    """Five smooth wanderings about 0, each at most about 1, at times `seconds` (T,): (5, T).
 
-    Sums of sines of a hand's sway and tremble; ``phase`` seeds where each of them begins.
+    Sums of sines of a hand's sway and tremble; `phase` seeds where each of them begins.
     """
     rng = np.random.default_rng(phase)
     starts = rng.uniform(0, 2 * np.pi, size=(5, len(_SHAKE_HERTZ), 1))

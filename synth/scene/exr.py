@@ -2,7 +2,7 @@
 
 Blender keeps a rendered frame to itself; the quickest way out that loses nothing is an uncompressed
 float EXR in a memory-backed folder, which is a header and plain rows of numbers. Layers arrive as
-channel names such as ``ViewLayer.Depth.Z``.
+channel names such as `ViewLayer.Depth.Z`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ _TILED, _DEEP, _MULTI_PART = 0x200, 0x800, 0x1000
 
 
 def read_exr(path: Path | str) -> dict[str, np.ndarray]:
-    """Channels by name, each (H,W) float32 or uint32 over the display window, zero outside the
-    data.
+    """Channels of an OpenEXR file by name.
 
-    Raises ValueError for a file of another kind (compressed, tiled, deep, several parts,
-    sub-sampled).
+    Returns:
+        (H,W) float32 or uint32 per channel over the display window, zero outside the data.
+
+    Raises:
+        ValueError: a file of another kind (compressed, tiled, deep, several parts, sub-sampled).
     """
     data = Path(path).read_bytes()
     magic, version = struct.unpack_from("<ii", data, 0)

@@ -1,10 +1,9 @@
-"""The ground truth of a clip, computed from the mesh through visibility: no Blender, no
-anti-aliasing.
+"""The ground truth of a clip, computed from the mesh through visibility.
 
-One visibility buffer a frame gives depth, parts, normals, UVs and both flows by plain array
-arithmetic, so a label is exactly that of the surface point at the pixel's centre. The background is
-a plate at infinity without labels: its flow is 0 and it is never occluded, also where the camera
-moves. Conventions: ``CONVENTIONS`` in ``synth.clips.clip``.
+Without Blender and without anti-aliasing: one visibility buffer per frame gives depth, parts,
+normals, UVs and both flows by plain array arithmetic, so a label is exactly that of the surface point
+at the pixel's centre. The background is a plate at infinity without labels: its flow is 0 and it is
+never occluded, also where the camera moves. Conventions: `CONVENTIONS` in `synth.clips.conventions`.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """Of T frames of H x W pixels, 24 joints and N tracks; None where not asked for or not stored.
+    """Labels of T frames of H x W pixels, 24 joints and N tracks; None where not computed or stored.
 
-    parts: (T,H,W) uint8, SURREAL's 1..24, 0 background; always there, it is the mask.
+    parts: (T,H,W) uint8, SURREAL's 1..24, 0 background; it is the mask; always computed.
     joints2d: (T,24,2) float32 pixels, not rounded. joints3d: (T,24,3) float32 world metres.
     joints_camera: (T,24,3) float32 metres in camera space.
     joints_visible: (T,24) bool; the first surface that the ray through the joint meets belongs to
-        the joint's own part or to its parent's or a child's, and the joint is in the image.
+        the joint's part or to its parent's or a child's, and the joint is in the image.
     joints_inside: (T,24) bool; the joint is before the camera and in the image, else truncated.
     depth: (T,H,W) float32 planar z in metres, inf background.
     normals: (T,H,W,3) float32 unit vectors in camera space, background 0.
@@ -59,7 +58,7 @@ class GroundTruth:
     track_faces: (N,) int32, track_barycentric: (N,3) float32; where on the body the tracks are.
     """
 
-    parts: np.ndarray
+    parts: np.ndarray | None
     joints2d: np.ndarray
     joints3d: np.ndarray
     joints_camera: np.ndarray | None = None
@@ -81,8 +80,15 @@ class GroundTruth:
 
     @property
     def mask(self) -> np.ndarray:
-        """(T,H,W) bool, True on the body."""
-        return self.parts > 0
+        """(T,H,W) bool, True on the body. Raises ValueError where there are no parts."""
+        return self.require("parts") > 0
+
+    def require(self, name: str) -> np.ndarray:
+        """The field of that name. Raises ValueError where it was not computed or stored."""
+        field: np.ndarray | None = getattr(self, name)
+        if field is None:
+            raise ValueError(f"the ground truth has no {name}")
+        return field
 
 
 def ground_truth(
@@ -97,12 +103,22 @@ def ground_truth(
 ) -> GroundTruth:
     """The ground truth of the frames between the first and the last.
 
-    ``vertices`` (T+2,V,3), ``joints`` (T+2,24,3), world metres, and the T+2 ``cameras`` hold one
-    more frame at either end, so that every frame has a flow both ways; an end frame that repeats
-    its neighbour, body and camera, gives a flow of exactly 0 and no occlusion. ``tracks`` points
-    are drawn by area on the body's template with ``seed``: a seed names the same points on a body
-    whatever its pose and shape. Raises ValueError for an unknown channel, fewer than 3 frames,
-    counts that disagree or cameras of different sizes.
+    Vertices, joints and cameras hold one more frame at either end, so that every frame has a flow both
+    ways; an end frame that repeats its neighbour, body and camera, gives a flow of exactly 0 and no
+    occlusion.
+
+    Args:
+        vertices: (T+2,V,3) world metres.
+        joints: (T+2,24,3) world metres.
+        body: what moves, for its faces, parts and UVs.
+        cameras: T+2.
+        channels: of `CHANNELS`, those that are computed.
+        tracks: how many points are drawn by area on the body's template.
+        seed: of that draw: a seed names the same points on a body whatever its pose and shape.
+
+    Raises:
+        ValueError: an unknown channel, fewer than 3 frames, counts that disagree or cameras of
+            different sizes.
     """
     unknown = set(channels) - set(CHANNELS)
     if unknown:
@@ -122,20 +138,20 @@ def ground_truth(
     size = (len(vertices) - 2, cameras[0].height, cameras[0].width)
     out = _empty(size, channels, points)
     before, now = (project_mesh(vertices[n], body.faces, cameras[n]) for n in range(2))
-    # A shot is asked by the frame before it, by its own and by the frame after it, all at once.
-    waiting: list[_Asked] = []  # what the shot before the present one is asked so far
-    ahead: list[_Asked] = []  # what the present one is asked by the frame before it
+    # A frame's mesh is queried by the frame before it, by itself and by the frame after it, all at once.
+    waiting: list[_Query] = []  # to the frame before the present one, so far
+    ahead: list[_Query] = []  # to the present one, from the frame before it
     for frame in range(size[0]):
         after = project_mesh(vertices[frame + 2], body.faces, cameras[frame + 2])
-        seen = visible_pixels(now)
-        _write_pixels(out, frame, seen, now, body)
-        own = _write_joints(out, frame, now, joints[frame + 1], body)
+        visible = visible_pixels(now)
+        _write_pixels(out, frame, visible, now, body)
+        queries = _write_joints(out, frame, now, joints[frame + 1], body)
         if points is not None:
-            own += _write_tracks(out, frame, now, points)
-        back = _write_motion(out, "backward", frame, seen, now, before)
-        _answer(before, waiting + back)
-        waiting = ahead + own
-        ahead = _write_motion(out, "forward", frame, seen, now, after)
+            queries += _write_tracks(out, frame, now, points)
+        backward = _write_motion(out, "backward", frame, visible, now, before)
+        _answer(before, waiting + backward)
+        waiting = ahead + queries
+        ahead = _write_motion(out, "forward", frame, visible, now, after)
         before, now = now, after
     _answer(before, waiting)
     _answer(now, ahead)
@@ -145,25 +161,25 @@ def ground_truth(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Points asked about in a projected mesh, and what takes their `occluding_faces`."""
+class _Query:
+    """Points to look up in a projected mesh, and what receives their `occluding_faces`."""
 
     points: ImagePoints
-    take: Callable[[np.ndarray], None]
+    receive: Callable[[np.ndarray], None]
 
 
-def _answer(shot: ProjectedMesh, asked: list[_Asked]) -> None:
-    faces = occluding_faces(shot, [each.points for each in asked], tolerance=TOLERANCE)
-    for each, hiding in zip(asked, faces):
-        each.take(hiding)
+def _answer(mesh: ProjectedMesh, queries: list[_Query]) -> None:
+    faces = occluding_faces(mesh, [query.points for query in queries], tolerance=TOLERANCE)
+    for query, occluders in zip(queries, faces):
+        query.receive(occluders)
 
 
 def _empty(
     size: tuple[int, int, int], channels: Sequence[str], points: SurfacePoints | None
 ) -> dict[str, np.ndarray]:
-    """The arrays of the channels asked for, all background."""
+    """The arrays of the channels, all background."""
     frames, count = size[0], len(PARENTS)
-    out = {
+    out: dict[str, np.ndarray] = {
         "parts": np.zeros(size, np.uint8),
         "joints2d": np.empty((frames, count, 2), np.float32),
         "joints3d": np.empty((frames, count, 3), np.float32),
@@ -193,79 +209,79 @@ def _empty(
 
 
 def _write_pixels(
-    out: dict[str, np.ndarray], frame: int, seen: VisiblePixels, shot: ProjectedMesh, body: Body
+    out: dict[str, np.ndarray], frame: int, visible: VisiblePixels, mesh: ProjectedMesh, body: Body
 ) -> None:
-    """What a pixel shows of its own frame."""
-    out["parts"][frame, seen.row, seen.column] = body.face_parts[seen.face]
+    """Depth, parts, normals and UVs of a frame."""
+    out["parts"][frame, visible.row, visible.column] = body.face_parts[visible.face]
     if "depth" in out:
-        write_depth(seen, shot, out["depth"][frame])
+        write_depth(visible, mesh, out["depth"][frame])
     if "normals" in out:
-        write_normals(seen, shot, out["normals"][frame])
+        write_normals(visible, mesh, out["normals"][frame])
     if "uv" in out:
-        write_values(seen, body.uv_faces, body.uv, out["uv"][frame])
-        out["face"][frame, seen.row, seen.column] = seen.face
+        write_values(visible, body.uv_faces, body.uv, out["uv"][frame])
+        out["face"][frame, visible.row, visible.column] = visible.face
 
 
 def _write_motion(
     out: dict[str, np.ndarray],
     way: str,
     frame: int,
-    seen: VisiblePixels,
-    shot: ProjectedMesh,
+    visible: VisiblePixels,
+    mesh: ProjectedMesh,
     other: ProjectedMesh,
-) -> list[_Asked]:
-    """The flow to a neighbour, and what the neighbour is to be asked about occlusion."""
+) -> list[_Query]:
+    """The flow to a neighbouring frame, and the query to it about occlusion."""
     flow, occlusion = out.get(f"flow_{way}"), out.get(f"occlusion_{way}")
-    if (flow is None and occlusion is None) or shot.is_identical(other):
+    if (flow is None and occlusion is None) or mesh.is_identical(other):
         return []  # a repeated frame has a flow of 0, not of rounding
-    points = projected_points(seen, other)
+    points = projected_points(visible, other)
     if flow is not None:
-        write_flow(seen, points, flow[frame])
+        write_flow(visible, points, flow[frame])
     if occlusion is None:
         return []
 
-    def take(hiding: np.ndarray) -> None:
-        occlusion[frame, seen.row, seen.column] = hiding != -1
+    def receive(occluders: np.ndarray) -> None:
+        occlusion[frame, visible.row, visible.column] = occluders != -1
 
-    return [_Asked(points, take)]
+    return [_Query(points, receive)]
 
 
 def _write_joints(
-    out: dict[str, np.ndarray], frame: int, shot: ProjectedMesh, joints: np.ndarray, body: Body
-) -> list[_Asked]:
-    """The joints, and what the shot is to be asked about them."""
-    camera = shot.camera
+    out: dict[str, np.ndarray], frame: int, mesh: ProjectedMesh, joints: np.ndarray, body: Body
+) -> list[_Query]:
+    """The joints, and the query to their frame about visibility."""
+    camera = mesh.camera
     joints = np.asarray(joints, dtype=np.float32)
     pixels, z = camera.project(joints)
     out["joints2d"][frame], out["joints3d"][frame] = pixels, joints
     out["joints_camera"][frame] = camera.to_camera(joints)
 
-    def take(met: np.ndarray) -> None:
-        inside = (met != OUTSIDE) & (z > 0)
-        part = np.where(met >= 0, body.face_parts[met], 0)
+    def receive(faces: np.ndarray) -> None:
+        inside = (faces != OUTSIDE) & (z > 0)
+        label = np.where(faces >= 0, body.face_parts[faces], 0)
         out["joints_inside"][frame] = inside
-        out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), part]
+        out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), label]
 
-    # At depth inf: whatever comes first is asked for, also where it lies behind the joint.
-    return [_Asked(ImagePoints(pixels, np.full(len(z), np.inf)), take)]
+    # At depth inf: the first surface on the ray, also where it lies behind the joint.
+    return [_Query(ImagePoints(pixels, np.full(len(z), np.inf)), receive)]
 
 
 def _write_tracks(
-    out: dict[str, np.ndarray], frame: int, shot: ProjectedMesh, points: SurfacePoints
-) -> list[_Asked]:
-    """The tracks, and what the shot is to be asked about them."""
-    world = points.positions(shot.vertices, shot.faces)
-    asked = ImagePoints(*shot.camera.project(world))
-    out["tracks2d"][frame], out["tracks3d"][frame] = asked.pixels, world
+    out: dict[str, np.ndarray], frame: int, mesh: ProjectedMesh, points: SurfacePoints
+) -> list[_Query]:
+    """The tracks, and the query to their frame about visibility."""
+    world = points.positions(mesh.vertices, mesh.faces)
+    image = ImagePoints(*mesh.camera.project(world))
+    out["tracks2d"][frame], out["tracks3d"][frame] = image.pixels, world
 
-    def take(hiding: np.ndarray) -> None:
-        out["tracks_visible"][frame] = hiding == -1
+    def receive(occluders: np.ndarray) -> None:
+        out["tracks_visible"][frame] = occluders == -1
 
-    return [_Asked(asked, take)]
+    return [_Query(image, receive)]
 
 
 def _kin() -> np.ndarray:
-    """(24 joints, 25 parts) bool: the part is the joint's own, its parent's or a child's."""
+    """(24 joints, 25 parts) bool: the part is the joint's, its parent's or a child's."""
     kin = np.zeros((len(PARENTS), len(PARENTS) + 1), bool)
     for joint, parent in enumerate(PARENTS):
         kin[joint, joint + 1] = True

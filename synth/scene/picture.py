@@ -1,4 +1,4 @@
-"""A rendered frame before it has a background, whichever engine made it."""
+"""A rendered frame before it has a background, whichever engine rendered it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
 @dataclass(frozen=True)
 class Picture:
-    """``rgba`` (H,W,4) float32: scene-linear, premultiplied; its alpha holds the body and the
-    shadow that it casts on the floor. ``body`` (H,W) float32 in [0, 1]: the body's own coverage,
-    without shadow.
+    """What a renderer makes of a frame.
+
+    rgba: (H,W,4) float32, scene-linear, premultiplied; its alpha holds the body and the shadow that it
+        casts on the floor.
+    body: (H,W) float32 in [0, 1], the coverage of the body alone, without shadow.
     """
 
     rgba: np.ndarray
@@ -26,7 +28,7 @@ class Picture:
 
 
 def composite(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Premultiplied linear ``rgba`` (H,W,4) over sRGB ``background`` (H,W,3) uint8: uint8 sRGB.
+    """Premultiplied linear `rgba` (H,W,4) over sRGB `background` (H,W,3) uint8: uint8 sRGB.
 
     Edges are mixed in linear light, as in a lens, and encoded as Blender's Standard view does.
     Pixels that neither body nor shadow touches keep the background's exact values.
@@ -44,18 +46,23 @@ def _lay_over(rgba, out):
             if not alpha > 0.0:
                 continue
             for c in range(3):
-                behind = _LINEAR[out[row, column, c]]
-                value = rgba[row, column, c] + (np.float32(1.0) - alpha) * behind
+                background = _LINEAR[out[row, column, c]]
+                value = rgba[row, column, c] + (np.float32(1.0) - alpha) * background
                 out[row, column, c] = srgb_byte(value)
 
 
 def covered_box(
     vertices: np.ndarray, camera: Camera, *, margin: int = 3
 ) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom (exclusive) of the pixels that may show the mesh; None when none
-    does.
+    """The rectangle of the pixels that may show a mesh.
 
-    ``margin`` pixels are added on each side: filters reach beyond a pixel.
+    Args:
+        vertices: (V,3) metres in the world.
+        camera: what looks at them.
+        margin: pixels that are added on each side: filters reach beyond a pixel.
+
+    Returns:
+        Left, top, right, bottom (exclusive), pixels; None where no pixel shows the mesh.
     """
     pixels, z = camera.project(vertices)
     return pixel_box(pixels, z, camera, margin=margin)
@@ -64,7 +71,7 @@ def covered_box(
 def pixel_box(
     pixels: np.ndarray, z: np.ndarray, camera: Camera, *, margin: int = 3
 ) -> tuple[int, int, int, int] | None:
-    """`covered_box` of points that are projected already, ``pixels`` (N,2) and ``z`` (N,)."""
+    """`covered_box` of points that are projected already, `pixels` (N,2) and `z` (N,)."""
     x, y = pixels[:, 0], pixels[:, 1]
     if z.min() <= 0:  # beside or behind the camera: the projection bounds nothing
         return (0, 0, camera.width, camera.height) if z.max() > 0 else None

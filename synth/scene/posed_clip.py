@@ -1,8 +1,8 @@
-"""A take: a posed body before its cameras, frame by frame. All geometry of a clip follows from it.
+"""A posed body before its cameras, frame by frame: all geometry of a clip follows from it.
 
-It is made from a row of the plan and a motion, or read back from the ``_info.mat`` of a clip, with the
-same numbers to the last bit: so ground truth can be computed again at any time, without the motions and
-without Blender.
+A `PosedClip` is made from a row of the plan and a motion, or read back from the `_info.mat` of a clip,
+with the same numbers to the last bit: so ground truth can be computed again at any time, without the
+motions and without Blender.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
-from mocap.retargeting.ground import chain_joints, global_rotations, fit_to_ground
+from mocap.retargeting.ground import chain_joints, fit_to_ground, global_rotations
 from synth.scene.camera import View, place_cameras
 from textures.visibility.camera import Camera
 
@@ -25,10 +25,13 @@ from textures.visibility.camera import Camera
 class PosedClip:
     """T frames and one more at either end, which flow needs.
 
-    ``pose`` (T+2,72), ``translation`` (T+2,3), ``betas`` (10,) float32 as SMPL's; ``cameras`` T+2.
-    ``ends`` says whether the frame before the first and the one after the last are real: where the
-    motion has none, the end frame is repeated and its flow is 0. ``yaw`` and ``distance`` say where the
-    camera stands (see ``synth.scene.camera``).
+    pose: (T+2,72) float32, SMPL's axis-angle numbers.
+    translation: (T+2,3) float32, as SMPL's, metres.
+    betas: (10,) float32, as SMPL's.
+    cameras: T+2.
+    ends: whether the frame before the first and the one after the last are real: where the motion has
+        none, the end frame is repeated and its flow is 0.
+    yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
     """
 
     pose: np.ndarray
@@ -57,14 +60,17 @@ def pose_clip(
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
 
     Args:
-        motion: at the film's frame rate, made for ``body``.
+        motion: at the film's frame rate, made for `body`.
         body: the body that moves.
         view: the camera as it was drawn.
         betas: (10,) shape.
-        start: first frame of the clip in ``motion``.
+        start: first frame of the clip in `motion`.
         frames: T, how many frames the clip has.
         height: of the picture, pixels.
         width: of the picture, pixels.
+
+    Raises:
+        ValueError: joints that are not finite.
     """
     shape = np.array(betas, np.float32)
     pose, translation, ends = clip_motion(motion, body, shape, start=start, frames=frames)
@@ -79,14 +85,19 @@ def pose_clip(
 
 
 def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (T+2,V,3) and joints (T+2,24,3) of a take, float32, world metres.
+    """Vertices (T+2,V,3) and joints (T+2,24,3) of a clip, float32, world metres.
 
     On one thread, whatever torch is set to: sums in another order have other last bits.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return skin(skinning, pose=posed_clip.pose, betas=posed_clip.betas, translation=posed_clip.translation)
+        return skin(
+            skinning,
+            pose=posed_clip.pose,
+            betas=posed_clip.betas,
+            translation=posed_clip.translation,
+        )
     finally:
         torch.set_num_threads(threads)
 
@@ -94,22 +105,31 @@ def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np
 def clip_motion(
     motion: Motion, body: Body, betas: np.ndarray, *, start: int, frames: int
 ) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
-    """Pose (frames+2, 72) and translation (frames+2, 3) of a clip with one more frame at either
-    end.
+    """The motion of a clip, with one more frame at either end.
 
-    Where the motion has no such frame the end frame is repeated (its flow there is 0); the pair
-    says which of the two are real. The path is settled on the ground for the shape ``betas`` (10,).
+    Where the motion has no such frame the end frame is repeated (its flow there is 0).
+
+    Args:
+        motion: at the film's frame rate, made for `body`.
+        body: the body that moves.
+        betas: (10,) the shape that is stood on the ground.
+        start: first frame of the clip in `motion`.
+        frames: how many frames the clip has.
+
+    Returns:
+        Pose (frames+2, 72), translation (frames+2, 3), and whether the first and the last of these
+        frames are real.
     """
     translation = fit_to_ground(motion.pose, motion.translation, body, betas)
-    wanted = np.arange(start - 1, start + frames + 1)
-    index = np.clip(wanted, 0, len(motion) - 1)
-    return motion.pose[index], translation[index], (wanted[0] >= 0, wanted[-1] < len(motion))
+    numbers = np.arange(start - 1, start + frames + 1)
+    index = np.clip(numbers, 0, len(motion) - 1)
+    return motion.pose[index], translation[index], (numbers[0] >= 0, numbers[-1] < len(motion))
 
 
 def pose_joints(
     body: Body, *, pose: np.ndarray, betas: np.ndarray, translation: np.ndarray
 ) -> np.ndarray:
-    """Joints (T,24,3) of a motion without its vertices; as ``mocap.bodies.skinning.skin``."""
-    rest = body.joint_regressor @ (body.template + body.shape_directions @ betas)
-    positions = chain_joints(global_rotations(pose), rest)
-    return positions + (np.asarray(translation) + rest[0])[:, None]
+    """Joints (T,24,3) of a motion without its vertices; as `mocap.bodies.skinning.skin`."""
+    rest_joints = body.joint_regressor @ (body.template + body.shape_directions @ betas)
+    positions = chain_joints(global_rotations(pose), rest_joints)
+    return positions + (np.asarray(translation) + rest_joints[0])[:, None]

@@ -1,4 +1,4 @@
-"""The quick engine: the film's scene drawn from visibility, without Blender.
+"""The engine "raster": one textured body drawn from visibility, without Blender.
 
 A body lit by harmonics needs no rays: each point's colour is its texel times the irradiance of its
 normal. What is left of a renderer is to average over the pixel as Cycles does. Cycles spreads its
@@ -14,22 +14,27 @@ edge passes through as many shades of grey as there are points.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from pathlib import Path
 
 import cv2
 import numba
 import numpy as np
 
+from mocap.bodies.mesh import Mesh
 from mocap.errors import BadInput
-from synth.scene.light import Light, SphericalHarmonics
+from synth.scene.lights.light import Light
+from synth.scene.lights.registry import LIGHTS
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.picture import Picture, pixel_box
+from synth.scene.renderer import RenderHardware
 from textures.visibility.camera import Camera
 from textures.visibility.rasterisation import NEAR
 from textures.visibility.shading import NO_SUN, surface_colour
 from textures.visibility.vertex_normals import normals_at
 
 LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (5, 1), 37: (6, 1)}
-"""Samples a pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are
+"""Samples per pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are
 nearer than 64 of them inside the body and than 16 at its edges; 17 are nearer than 64 everywhere.
 """
 
@@ -46,38 +51,61 @@ _ROUNDING = 1.0 + 1e-6
 _jit = numba.njit(cache=True, nogil=True)
 
 
-class RasterScene:
-    """What `synth.scene.blender.FilmScene` is, from visibility: the same calls, the same pictures.
+@singledispatch
+def irradiance_coefficients(light: Light) -> np.ndarray:
+    """What the raster engine shades with, nine coefficients (9,) as SURREAL's.
 
-    ``faces`` (F,3) index vertices, ``uv_faces`` (F,3) index ``uv`` (T,2), (0,0) at the bottom-left
-    of the texture image. ``samples`` per pixel: the least of `LATTICES` that has as many is taken.
-    Knows `SphericalHarmonics` only.
+    It has one function for each kind of light that the engine knows. Raises BadInput for the others,
+    which need rays.
+    """
+    classes = irradiance_coefficients.registry
+    kinds = " and ".join(repr(kind) for kind, cls in LIGHTS.items() if cls in classes)
+    raise BadInput(
+        f"light of kind {light.kind!r}: --engine raster knows {kinds} only, use --engine cycles"
+    )
+
+
+@irradiance_coefficients.register
+def _harmonics_coefficients(light: SphericalHarmonics) -> np.ndarray:
+    return np.array(light.coefficients, np.float64)
+
+
+class RasterRenderer:
+    """A `synth.scene.renderer.Renderer` from visibility, without rays.
+
+    Args:
+        mesh: what is rendered.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        samples: per pixel; the smallest of `LATTICES` that has as many is taken.
+        hardware: of no use here: one thread of the CPU and no files.
+
+    Raises:
+        BadInput: more samples than the largest lattice has.
     """
 
     version = "raster"
 
     def __init__(
         self,
+        mesh: Mesh,
         *,
-        faces: np.ndarray,
-        uv: np.ndarray,
-        uv_faces: np.ndarray,
-        vertex_count: int,
-        width: int = 320,
         height: int = 240,
+        width: int = 320,
         samples: int = 5,
+        hardware: RenderHardware | None = None,
     ):
-        enough = [count for count in LATTICES if count >= samples]
-        if samples < 1 or not enough:
+        sufficient = [count for count in LATTICES if count >= samples]
+        if samples < 1 or not sufficient:
             raise BadInput(
                 f"{samples} samples with --engine raster: expected 1 to {max(LATTICES)}; its samples "
                 "are even, and more would not show"
             )
-        self.width, self.height, self._count = width, height, vertex_count
-        self._faces = np.ascontiguousarray(faces, np.int32)
-        self._uv = np.ascontiguousarray(uv, np.float64)
-        self._uv_faces = np.ascontiguousarray(uv_faces, np.int32)
-        self._lattice = LATTICES[min(enough)]
+        self.height, self.width, self._count = height, width, len(mesh.vertices)
+        self._faces = np.ascontiguousarray(mesh.faces, np.int32)
+        self._uv = np.ascontiguousarray(mesh.uv, np.float64)
+        self._uv_faces = np.ascontiguousarray(mesh.uv_faces, np.int32)
+        self._lattice = LATTICES[min(sufficient)]
         self._weights = lattice_weights(self._lattice)
         self._texture: np.ndarray | None = None
         self._coefficients: np.ndarray | None = None
@@ -86,34 +114,28 @@ class RasterScene:
     def close(self) -> None:
         """Nothing is held."""
 
-    def __enter__(self) -> RasterScene:
+    def __enter__(self) -> RasterRenderer:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def dress(self, texture: Path | str) -> None:
-        """Wear a texture image (sRGB file). Raises BadInput when it cannot be read as an image."""
+    def set_texture(self, texture: Path | str) -> None:
+        """Texture the body with an image file (sRGB). Raises BadInput when it cannot be read."""
         image = cv2.imread(str(texture), cv2.IMREAD_COLOR)
         if image is None:
             raise BadInput(f"{texture}: not an image that can be read; expected a PNG or JPEG")
         self._texture = np.ascontiguousarray(image[..., ::-1])
 
-    def light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
-        """Light the body. ``ground`` is there to be called as `FilmScene.light`; harmonics cast no
-        shadow on it.
+    def set_light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+        """Light the body; no kind that the engine knows casts a shadow on the `ground`.
 
         Raises BadInput for a kind that needs rays.
         """
-        if not isinstance(light, SphericalHarmonics):
-            raise BadInput(
-                f"light of kind {light.kind!r}: --engine raster knows "
-                f"{SphericalHarmonics.kind!r} only, use --engine cycles"
-            )
-        self._coefficients = np.array(light.coefficients, np.float64)
+        self._coefficients = irradiance_coefficients(light)
 
-    def look(self, camera: Camera) -> None:
-        """Look through ``camera``."""
+    def set_camera(self, camera: Camera) -> None:
+        """Look through `camera`. Raises ValueError for another size of the image."""
         if (camera.width, camera.height) != (self.width, self.height):
             raise ValueError(
                 f"camera is {camera.width}x{camera.height}, the scene {self.width}x{self.height}"
@@ -121,37 +143,37 @@ class RasterScene:
         self._camera = camera
 
     def render(self, vertices: np.ndarray, *, seed: int = 0) -> Picture:
-        """The mesh at ``vertices`` (V,3) metres. ``seed`` is of no consequence: nothing is random."""
-        for what, made in (
-            ("look through a camera", self._camera),
-            ("dress the body", self._texture),
-            ("light the body", self._coefficients),
-        ):
-            if made is None:
-                raise ValueError(f"{what} before rendering")
+        """The mesh at `vertices` (V,3) metres. `seed` is of no consequence: nothing is random."""
+        camera = self._camera
+        if camera is None:
+            raise ValueError("look through a camera before rendering")
+        if self._texture is None:
+            raise ValueError("texture the body before rendering")
+        if self._coefficients is None:
+            raise ValueError("light the body before rendering")
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
         rgba = np.zeros((self.height, self.width, 4), np.float32)
-        pixels, z = self._camera.project(vertices)
-        box = pixel_box(pixels, z, self._camera)
+        pixels, z = camera.project(vertices)
+        box = pixel_box(pixels, z, camera)
         if box is None:
             return Picture(rgba, rgba[..., 3])
         left, top, right, bottom = box
         # The filter reaches over the frame's border, where covered_box has cut its margin off.
         rows, columns = bottom - top + 2, right - left + 2
         a, b = self._lattice
-        placed = _placed(pixels, left - 1.0, top - 1.0, columns, a, b)
+        image = _lattice_coordinates(pixels, left - 1.0, top - 1.0, columns, a, b)
         size = (b * columns + a * rows, a * columns + b * rows)
-        seen, nearest = _nearest_faces(placed, z, self._faces, *size)
+        face_index, nearest = _nearest_faces(image, z, self._faces, *size)
         rgba[top:bottom, left:right] = _average(
-            seen,
+            face_index,
             nearest,
-            placed,
+            image,
             z,
             self._faces,
             self._uv_faces,
             self._uv,
-            _seen_normals(seen, nearest, vertices, self._faces),
+            _visible_normals(face_index, nearest, vertices, self._faces),
             self._texture,
             self._coefficients,
             np.array(NO_SUN),
@@ -165,8 +187,9 @@ class RasterScene:
 
 
 def blackman_harris(offset: np.ndarray, width: float = FILTER_WIDTH) -> np.ndarray:
-    """Cycles' pixel filter at ``offset`` pixels from the centre, along one axis (Harris, "On the
-    use of windows for harmonic analysis", 1978); 0 from ``width`` on.
+    """Cycles' pixel filter at `offset` pixels from the centre, along one axis; 0 from `width` on.
+
+    Harris, "On the use of windows for harmonic analysis", 1978.
     """
     offset = np.asarray(offset, np.float64)
     phase = np.pi * (offset / width + 1)
@@ -176,16 +199,20 @@ def blackman_harris(offset: np.ndarray, width: float = FILTER_WIDTH) -> np.ndarr
 
 
 def lattice_weights(lattice: tuple[int, int]) -> np.ndarray:
-    """Weight along one axis of a lattice point for the pixel before, its own and the next:
-    (2 N, 3) float64, N points in a pixel.
+    """Weights along one axis of a lattice point for three pixels.
 
-    The first index is 2 N times the point's position in its pixel, which is a whole number. The
-    weights of all points for one pixel, x times y, sum to 1.
+    Args:
+        lattice: the basis (a, b), with N = a a + b b points per pixel.
+
+    Returns:
+        (2 N, 3) float64: for the pixel before the point's, the point's and the one after. The first
+        index is 2 N times the point's position in its pixel, which is a whole number. The weights of
+        all points for one pixel, x times y, sum to 1.
     """
     a, b = lattice
     count = a * a + b * b
-    place = np.arange(2 * count) / (2 * count)
-    weights = blackman_harris(place[:, None] - np.array([-0.5, 0.5, 1.5]))
+    position = np.arange(2 * count) / (2 * count)
+    weights = blackman_harris(position[:, None] - np.array([-0.5, 0.5, 1.5]))
     # The points around one pixel: every lattice point within reach of it.
     reach = range(-3 * (a + b), 3 * (a + b))
     total = 0.0
@@ -202,14 +229,14 @@ def lattice_weights(lattice: tuple[int, int]) -> np.ndarray:
 def _position(i, j, a, b, columns):
     """Where lattice point (i, j) lies in the image, in 1 / (2 N) pixels: two whole numbers.
 
-    ``columns`` is the image's width; the lattice's rows are counted from its top right corner.
+    `columns` is the image's width; the lattice's rows are counted from its top right corner.
     """
     u, v = 2 * i + 1, 2 * (j - b * columns) + 1
     return a * u - b * v, b * u + a * v
 
 
 @_jit
-def _placed(pixels, left, top, columns, a, b):
+def _lattice_coordinates(pixels, left, top, columns, a, b):
     """Pixels (V,2) as lattice coordinates: the inverse of `_position`."""
     out = np.empty_like(pixels)
     for n in range(pixels.shape[0]):
@@ -220,11 +247,13 @@ def _placed(pixels, left, top, columns, a, b):
 
 
 @_jit
-def _draw(number, a, b, c, places, inverse, box, seen, nearest):
-    """Draw the face (a, b, c) on the lattice points of ``box``: first and last row, first and last
-    column."""
-    xa, ya, xb, yb = places[a, 0], places[a, 1], places[b, 0], places[b, 1]
-    xc, yc = places[c, 0], places[c, 1]
+def _draw(number, a, b, c, image, inverse, box, face_index, nearest):
+    """Draw the face (a, b, c) on the lattice points of `box`.
+
+    `box`: first and last row, first and last column.
+    """
+    xa, ya, xb, yb = image[a, 0], image[a, 1], image[b, 0], image[b, 1]
+    xc, yc = image[c, 0], image[c, 1]
     share = 1.0 / ((xb - xa) * (yc - ya) - (yb - ya) * (xc - xa))
     # Barycentric weight of each corner and 1/z, linear in the lattice: value, step, step.
     stepa, rowa = (yb - yc) * share, (xc - xb) * share
@@ -239,24 +268,24 @@ def _draw(number, a, b, c, places, inverse, box, seen, nearest):
         wc = (x - xa) * stepc + (y - ya) * rowc
         for column in range(box[2], box[3] + 1):
             if wa >= _TOUCH and wb >= _TOUCH and wc >= _TOUCH:
-                here = wa * ia + wb * ib + wc * ic
-                if here > nearest[row, column]:
-                    nearest[row, column] = here
-                    seen[row, column] = number
+                inverse_z = wa * ia + wb * ib + wc * ic
+                if inverse_z > nearest[row, column]:
+                    nearest[row, column] = inverse_z
+                    face_index[row, column] = number
             wa += stepa
             wb += stepb
             wc += stepc
 
 
 @_jit
-def _nearest_faces(places, z, faces, height, width):
+def _nearest_faces(image, z, faces, height, width):
     """The nearest face at each lattice point and its 1/z (0: none), (H,W) int32 and float64.
 
     A face seen from behind is given as its number's complement. Points on an edge go to both faces;
     the first keeps them. Faces that turn their outside to the camera are drawn first, so that most of
     the others are found to lie behind without being drawn.
     """
-    seen = np.empty((height, width), np.int32)
+    face_index = np.empty((height, width), np.int32)
     nearest = np.zeros((height, width), np.float64)
     inverse = 1.0 / np.maximum(z, NEAR)
     waiting = np.empty((faces.shape[0], 5), np.int32)
@@ -265,8 +294,8 @@ def _nearest_faces(places, z, faces, height, width):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if z[a] <= NEAR or z[b] <= NEAR or z[c] <= NEAR:
             continue
-        xa, ya, xb, yb = places[a, 0], places[a, 1], places[b, 0], places[b, 1]
-        xc, yc = places[c, 0], places[c, 1]
+        xa, ya, xb, yb = image[a, 0], image[a, 1], image[b, 0], image[b, 1]
+        xc, yc = image[c, 0], image[c, 1]
         first_column = max(int(np.ceil(min(xa, xb, xc) - 0.5)), 0)
         last_column = min(int(np.floor(max(xa, xb, xc) - 0.5)), width - 1)
         first_row = max(int(np.ceil(min(ya, yb, yc) - 0.5)), 0)
@@ -277,7 +306,7 @@ def _nearest_faces(places, z, faces, height, width):
         area = (xb - xa) * (yc - ya) - (yb - ya) * (xc - xa)
         if area < 0.0:
             box = (first_row, last_row, first_column, last_column)
-            _draw(f, a, b, c, places, inverse, box, seen, nearest)
+            _draw(f, a, b, c, image, inverse, box, face_index, nearest)
         elif area > 0.0:
             waiting[count, 0] = f
             waiting[count, 1], waiting[count, 2] = first_row, last_row
@@ -286,34 +315,34 @@ def _nearest_faces(places, z, faces, height, width):
     for n in range(count):
         f = waiting[n, 0]
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        most = max(inverse[a], inverse[b], inverse[c]) * _ROUNDING
+        nearest_corner = max(inverse[a], inverse[b], inverse[c]) * _ROUNDING
         box = (waiting[n, 1], waiting[n, 2], waiting[n, 3], waiting[n, 4])
-        behind = True
+        hidden = True
         for row in range(box[0], box[1] + 1):
             for column in range(box[2], box[3] + 1):
-                behind = behind and most < nearest[row, column]
-        if not behind:
-            _draw(~f, a, b, c, places, inverse, box, seen, nearest)
-    return seen, nearest
+                hidden = hidden and nearest_corner < nearest[row, column]
+        if not hidden:
+            _draw(~f, a, b, c, image, inverse, box, face_index, nearest)
+    return face_index, nearest
 
 
 @_jit
-def _seen_normals(seen, nearest, vertices, faces):
+def _visible_normals(face_index, nearest, vertices, faces):
     """Normals (V,3) of the vertices of faces that are seen, the others 0."""
-    wanted = np.zeros(vertices.shape[0], np.bool_)
-    for row in range(seen.shape[0]):
-        for column in range(seen.shape[1]):
+    needed = np.zeros(vertices.shape[0], np.bool_)
+    for row in range(face_index.shape[0]):
+        for column in range(face_index.shape[1]):
             if nearest[row, column] > 0.0:
-                f = seen[row, column]
+                f = face_index[row, column]
                 f = ~f if f < 0 else f
                 for k in range(3):
-                    wanted[faces[f, k]] = True
-    return normals_at(vertices, faces, wanted)
+                    needed[faces[f, k]] = True
+    return normals_at(vertices, faces, needed)
 
 
 @_jit
 def _average(
-    seen, nearest, places, z, faces, uv_faces, uv, normals, texture, coefficients, sun,
+    face_index, nearest, image, z, faces, uv_faces, uv, normals, texture, coefficients, sun,
     a, b, weights, rows, columns,
 ):  # fmt: skip
     """Shade each lattice point and spread it over the pixels around it: (rows, columns, 4)."""
@@ -321,24 +350,24 @@ def _average(
     period = weights.shape[0]
     colour = np.empty(3, np.float64)
     corner = np.empty(3, np.float64)
-    for j in range(seen.shape[0]):
-        for i in range(seen.shape[1]):
+    for j in range(face_index.shape[0]):
+        for i in range(face_index.shape[1]):
             if nearest[j, i] == 0.0:
                 continue
             px, py = _position(i, j, a, b, columns)
             column, row = px // period, py // period
             if column < 0 or column >= columns or row < 0 or row >= rows:
                 continue
-            f, side = seen[j, i], 1.0
+            f, side = face_index[j, i], 1.0
             if f < 0:
                 f, side = ~f, -1.0
             x, y = i + 0.5, j + 0.5
             area = 0.0
             for k in range(3):
                 s, t = faces[f, (k + 1) % 3], faces[f, (k + 2) % 3]
-                corner[k] = (places[t, 0] - places[s, 0]) * (y - places[s, 1]) - (
-                    places[t, 1] - places[s, 1]
-                ) * (x - places[s, 0])
+                corner[k] = (image[t, 0] - image[s, 0]) * (y - image[s, 1]) - (
+                    image[t, 1] - image[s, 1]
+                ) * (x - image[s, 0])
                 corner[k] /= z[faces[f, k]]
                 area += corner[k]
             for k in range(3):

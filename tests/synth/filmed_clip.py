@@ -13,10 +13,10 @@ from synth.checks.clip_data import Evidence
 from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import CHANNELS
-from synth.scene.light import light_of
+from synth.scene.lights.registry import light_from_fields
 from synth.scene.picture import composite
-from synth.scene.raster import RasterScene
 from synth.scene.posed_clip import skin_clip
+from synth.scene.raster import RasterRenderer
 from tests.synth.film_clip import MadeClip, make_clip
 
 
@@ -32,22 +32,16 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
     """The clip rendered by the raster engine, encoded and decoded."""
     row, posed_clip = made.row, made.posed_clip
     vertices, joints = skin_clip(posed_clip, Skinning(body))
-    scene = RasterScene(
-        faces=body.faces,
-        uv=body.uv,
-        uv_faces=body.uv_faces,
-        vertex_count=len(body.template),
-        width=row.width,
-        height=row.height,
-        samples=10,
+    renderer = RasterRenderer(body.mesh, height=row.height, width=row.width, samples=10)
+    renderer.set_texture(noise_texture(folder / "noise.png"))
+    renderer.set_light(
+        light_from_fields({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]})
     )
-    scene.dress(noise_texture(folder / "noise.png"))
-    scene.light(light_of({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]}))
     plates = backdrops(row.background, posed_clip.cameras[1:-1], folder=None)
     frames, drawn = np.empty_like(made.frames), np.empty(made.frames.shape[:3], bool)
     for index, camera in enumerate(posed_clip.cameras[1:-1]):
-        scene.look(camera)
-        picture = scene.render(vertices[index + 1])
+        renderer.set_camera(camera)
+        picture = renderer.render(vertices[index + 1])
         frames[index] = composite(picture.rgba, plates[index])
         drawn[index] = picture.body > 0.5
     write_video(folder / "film.mp4", frames, row.fps)

@@ -17,7 +17,13 @@ K = intrinsic_matrix(600.0, (160, 120))
 
 def camera(vector=(0, 0, 0), position=(0, 0, 0)) -> Camera:
     rotation = Rotation.from_rotvec(vector).as_matrix() @ np.diag([1.0, -1.0, -1.0])
-    return Camera(K, rotation, -rotation @ np.array(position, float), 320, 240)
+    return Camera(
+        intrinsics=K,
+        rotation=rotation,
+        translation=-rotation @ np.array(position, float),
+        width=320,
+        height=240,
+    )
 
 
 def test_a_camera_that_does_not_turn_sees_one_still_picture():
@@ -60,7 +66,13 @@ def test_a_pan_to_the_right_moves_things_to_the_left(tmp_path):
     ).as_matrix()  # of the world's x to its right, -z ahead
     ahead = camera()
     assert ahead.rotation[2] @ [0, 0, -1] == pytest.approx(1.0)
-    turned = Camera(K, ahead.rotation @ right.T, np.zeros(3), 320, 240)
+    turned = Camera(
+        intrinsics=K,
+        rotation=ahead.rotation @ right.T,
+        translation=np.zeros(3),
+        width=320,
+        height=240,
+    )
     assert turned.rotation[2] @ [1, 0, 0] > 0  # it looks to the right
     first, second = backdrops({"photograph": "p.png"}, [ahead, turned], folder=tmp_path)
     where = [np.flatnonzero(frame[120, :, 0] > 128).mean() for frame in (first, second)]

@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
+from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
-from synth.scene.blender import BlenderError, FilmScene, quiet
+from synth.scene.blender import BlenderError, BlenderRenderer, quiet
 from synth.scene.blender_materials import irradiance_form
 from synth.scene.ground_truth import ground_truth
-from synth.scene.light import SphericalHarmonics, sample_light
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics, sample_coefficients
 from synth.scene.picture import composite, covered_box
+from synth.scene.renderer import RenderHardware
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import look_at
 from textures.visibility.shading import render_textured, sh_irradiance
@@ -27,7 +29,7 @@ def test_light_is_the_shading_rooms():
     normals = rng.normal(size=(500, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     for _ in range(5):
-        coefficients = sample_light(rng)
+        coefficients = sample_coefficients(rng)
         quadratic, linear = irradiance_form(coefficients)
         ours = np.einsum("ni,ij,nj->n", normals, quadratic, normals) + normals @ linear
         expected = sh_irradiance(normals, coefficients)
@@ -76,13 +78,18 @@ def asymmetric_texture(size: int = 256) -> np.ndarray:
     return np.rint(255 * np.stack([x, y, 0.3 + 0.4 * x * y], axis=-1)).astype(np.uint8)
 
 
-def strip() -> dict[str, np.ndarray]:
+def strip() -> Mesh:
     """A square facing +z, 2 m wide, its UVs upright: u to the right (+x), v up (+y)."""
-    return {
-        "vertices": np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32),
-        "faces": np.array([[0, 1, 2], [0, 2, 3]], np.int32),
-        "uv": np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32),
-    }
+    faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    return Mesh(
+        name="square",
+        uv_layout="square",
+        vertices=np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32),
+        faces=faces,
+        uv=np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32),
+        uv_faces=faces,
+        face_parts=np.ones(2, np.uint8),
+    )
 
 
 @pytest.fixture
@@ -105,18 +112,12 @@ def test_a_square_is_where_the_camera_says_upright_and_not_mirrored(texture_file
     )
     flat = np.zeros(9)
     flat[0] = 1 / 0.886227  # irradiance 1 whatever the normal
-    with FilmScene(
-        faces=square["faces"],
-        uv=square["uv"],
-        uv_faces=square["faces"],
-        vertex_count=4,
-        samples=16,
-    ) as scene:
-        scene.dress(texture_file)
-        scene.light(SphericalHarmonics(flat))
-        scene.look(camera)
-        picture = scene.render(square["vertices"])
-        again = scene.render(square["vertices"])
+    with BlenderRenderer(square, samples=16) as renderer:
+        renderer.set_texture(texture_file)
+        renderer.set_light(SphericalHarmonics(flat))
+        renderer.set_camera(camera)
+        picture = renderer.render(square.vertices)
+        again = renderer.render(square.vertices)
     assert np.array_equal(picture.rgba, again.rgba)
     assert np.array_equal(picture.body, picture.rgba[..., 3])
     # 2 m at 8 m with f = 600 are 150 px, about the principal point (150, 110).
@@ -191,20 +192,14 @@ def test_ground_truth_is_blenders(body, texture_file):
     """
     figures: dict[str, list[np.ndarray]] = {}
     speed = []
-    with FilmScene(
-        faces=body.faces,
-        uv=body.uv,
-        uv_faces=body.uv_faces,
-        vertex_count=len(body.template),
-        samples=1,
-    ) as scene:
-        scene.dress(texture_file)
-        scene.light(SphericalHarmonics(LIGHT))
+    with BlenderRenderer(body.mesh, samples=1) as renderer:
+        renderer.set_texture(texture_file)
+        renderer.set_light(SphericalHarmonics(LIGHT))
         for seed in range(20):
             vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
             truth = ground_truth(vertices, joints, body, [camera] * len(vertices))
-            scene.look(camera)
-            for name, values in parity(truth, scene.passes(vertices, body.face_parts)[1]).items():
+            renderer.set_camera(camera)
+            for name, values in parity(truth, renderer.passes(vertices)[1]).items():
                 figures.setdefault(name, []).append(values)
             flow = truth.flow_forward[0][truth.mask[0]]
             assert len(flow) > 500
@@ -234,17 +229,11 @@ def test_pictures_are_those_of_the_visibility_buffer(body, seed, texture_file):
     vertices, joints, camera = moving_body(body, np.random.default_rng(seed))
     inner = away_from_outlines(ground_truth(vertices, joints, body, [camera] * len(vertices)))
     assert inner.sum() > 500
-    with FilmScene(
-        faces=body.faces,
-        uv=body.uv,
-        uv_faces=body.uv_faces,
-        vertex_count=len(body.template),
-        samples=1,
-    ) as scene:
-        scene.dress(texture_file)
-        scene.light(SphericalHarmonics(LIGHT))
-        scene.look(camera)
-        picture = scene.render(vertices[1], point_sampled=True)
+    with BlenderRenderer(body.mesh, samples=1) as renderer:
+        renderer.set_texture(texture_file)
+        renderer.set_light(SphericalHarmonics(LIGHT))
+        renderer.set_camera(camera)
+        picture = renderer.render(vertices[1], point_sampled=True)
     background = np.full((240, 320, 3), 90, np.uint8)
     image = composite(picture.rgba, background)
     ours, _ = render_textured(
@@ -263,18 +252,17 @@ def test_pictures_are_those_of_the_visibility_buffer(body, seed, texture_file):
 @pytest.mark.slow
 def test_what_cannot_be_rendered_is_refused(body, tmp_path):
     square = strip()
-    topology = {"faces": square["faces"], "uv": square["uv"], "uv_faces": square["faces"]}
     with pytest.raises(BadInput, match="--device abacus: expected one of cpu"):
-        FilmScene(**topology, vertex_count=4, device="abacus")
+        BlenderRenderer(square, hardware=RenderHardware(device="abacus"))
     with pytest.raises(BadInput, match="--device metal: Blender finds no METAL device"):
-        FilmScene(**topology, vertex_count=4, device="metal")
+        BlenderRenderer(square, hardware=RenderHardware(device="metal"))
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not an image")
-    with FilmScene(**topology, vertex_count=4) as scene:
+    with BlenderRenderer(square) as renderer:
         with pytest.raises(BadInput, match=r"broken\.png: not an image"):
-            scene.dress(broken)
+            renderer.set_texture(broken)
         with pytest.raises(ValueError, match="camera"):
-            scene.render(square["vertices"])
+            renderer.render(square.vertices)
         camera = look_at(np.array([0, 0, 8.0]), np.zeros(3), focal=600, width=160, height=120)
         with pytest.raises(ValueError, match="160x120"):
-            scene.look(camera)
+            renderer.set_camera(camera)

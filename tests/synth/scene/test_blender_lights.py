@@ -8,16 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
+from mocap.bodies.mesh import Mesh
 from mocap.errors import BadInput
-from synth.scene.blender import FilmScene
-from synth.scene.light import AreaLamps, Environment, Lamp, SphericalHarmonics, SunSky
+from synth.scene.blender import BlenderRenderer
+from synth.scene.lights.area_lamps import AreaLamps, Lamp
+from synth.scene.lights.environment import Environment
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
+from synth.scene.lights.sun_sky import SunSky
 from textures.visibility.camera import look_at
 
 FLAT = SphericalHarmonics((1 / 0.886227, *[0.0] * 8))
 BLOCKS = ("objects", "meshes", "lights", "worlds", "images", "materials", "cameras")
 
 
-def wall_and_lid() -> dict[str, np.ndarray]:
+def wall_and_lid() -> Mesh:
     """A wall of 1 m by 1 m on the ground, facing +z, and a lid on its top edge, facing up."""
     vertices = [
         [-0.5, 0, 0],
@@ -28,7 +32,15 @@ def wall_and_lid() -> dict[str, np.ndarray]:
         [-0.5, 1, -0.5],
     ]
     faces = np.array([[0, 1, 2], [0, 2, 3], [3, 2, 4], [3, 4, 5]], np.int32)
-    return {"vertices": np.array(vertices, np.float32), "faces": faces}
+    return Mesh(
+        name="wall and lid",
+        uv_layout="none",
+        vertices=np.array(vertices, np.float32),
+        faces=faces,
+        uv=np.zeros((3, 2), np.float32),
+        uv_faces=np.zeros((4, 3), np.int32),
+        face_parts=np.ones(4, np.uint8),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +52,7 @@ def textures(tmp_path_factory):
 
 
 def environment_file(folder, *, column: float) -> str:
-    """A dim sky with a bright upright band a quarter turn wide, ``column`` in [0, 1] its middle."""
+    """A dim sky with a bright upright band a quarter turn wide, `column` in [0, 1] its middle."""
     sky = np.full((64, 128, 3), 5.0, np.float32)
     middle = int(column * 128)
     sky[:, np.arange(middle - 16, middle + 16) % 128] = 80.0
@@ -53,23 +65,19 @@ def camera():
     return look_at(np.array([0.0, 2.5, 6.0]), (0, 0.5, 0), focal=300, width=160, height=120)
 
 
-def open_scene(textures, *, samples: int = 32, floor: bool = True) -> FilmScene:
-    shape = wall_and_lid()
-    scene = FilmScene(
-        faces=shape["faces"],
-        uv=np.zeros((3, 2), np.float32),
-        uv_faces=np.zeros((4, 3), np.int32),
-        vertex_count=6,
-        width=160,
+def open_scene(textures, *, samples: int = 32, floor: bool = True) -> BlenderRenderer:
+    renderer = BlenderRenderer(
+        wall_and_lid(),
         height=120,
+        width=160,
         samples=samples,
         floor=floor,
     )
     # Two faces that share an edge of 90 degrees must not share their normals.
-    scene._mesh.polygons.foreach_set("use_smooth", np.zeros(4, bool))
-    scene.dress(textures / "white.png")
-    scene.look(camera())
-    return scene
+    renderer._mesh.polygons.foreach_set("use_smooth", np.zeros(4, bool))
+    renderer.set_texture(textures / "white.png")
+    renderer.set_camera(camera())
+    return renderer
 
 
 def at(point) -> tuple[int, int]:
@@ -80,13 +88,13 @@ def at(point) -> tuple[int, int]:
 
 @pytest.mark.slow
 def test_a_strength_is_what_a_white_surface_shows(textures):
-    vertices = wall_and_lid()["vertices"]
+    vertices = wall_and_lid().vertices
     wall, lid = at((0, 0.5, 0)), at((0, 1, -0.25))
-    with open_scene(textures, samples=256, floor=False) as scene:
+    with open_scene(textures, samples=256, floor=False) as renderer:
 
         def shown(light):
-            scene.light(light)
-            rgba = scene.render(vertices).rgba
+            renderer.set_light(light)
+            rgba = renderer.render(vertices).rgba
             return rgba[wall][:3], rgba[lid][:3]
 
         # The sun square on to the wall, no sky.
@@ -103,10 +111,10 @@ def test_a_strength_is_what_a_white_surface_shows(textures):
 @pytest.mark.slow
 def test_the_shadow_lies_behind_what_casts_it_and_touches_it(textures):
     """Sun at 45 degrees before the wall: 1 m of shadow behind it, hidden; from the left: to +x."""
-    vertices = wall_and_lid()["vertices"]
-    with open_scene(textures, samples=64) as scene:
-        scene.light(SunSky(np.pi / 4, np.pi + 0.6, 1.0, sky=0.2))  # from behind, towards us
-        picture = scene.render(vertices)
+    vertices = wall_and_lid().vertices
+    with open_scene(textures, samples=64) as renderer:
+        renderer.set_light(SunSky(np.pi / 4, np.pi + 0.6, 1.0, sky=0.2))  # from behind, towards us
+        picture = renderer.render(vertices)
         alpha, body = picture.rgba[..., 3], picture.body
         towards = np.array([-np.sin(np.pi + 0.6), 0.0, -np.cos(np.pi + 0.6)])
         assert alpha[at(0.5 * towards)] > 0.5 and body[at(0.5 * towards)] == 0
@@ -114,8 +122,8 @@ def test_the_shadow_lies_behind_what_casts_it_and_touches_it(textures):
         assert alpha[at(1.6 * towards)] < 0.1
         assert alpha[at(0.5 * towards * (-1, 0, 1) * 1.7)] < 0.2  # not its mirror image
         assert not picture.rgba[..., :3][body == 0].any()  # a shadow has no colour
-        scene.light(FLAT)
-        plain = scene.render(vertices)
+        renderer.set_light(FLAT)
+        plain = renderer.render(vertices)
     # The body's coverage is that of a picture without a floor, but for its other samples.
     assert np.abs(plain.body - body).mean() < 2e-3 and np.abs(plain.body - body).max() < 0.3
     assert (alpha >= body - 1e-5).all()
@@ -123,14 +131,14 @@ def test_the_shadow_lies_behind_what_casts_it_and_touches_it(textures):
 
 @pytest.mark.slow
 def test_an_environment_lights_from_where_it_is_turned_to(textures):
-    vertices = wall_and_lid()["vertices"]
+    vertices = wall_and_lid().vertices
     wall = at((0, 0.5, 0))
-    with open_scene(textures, floor=False, samples=64) as scene:
+    with open_scene(textures, floor=False, samples=64) as renderer:
 
         def brightness(column, turn, strength=1.0):
             file = environment_file(textures, column=column)
-            scene.light(Environment(file, turn, strength))
-            return float(scene.render(vertices).rgba[wall][0])
+            renderer.set_light(Environment(file, turn, strength))
+            return float(renderer.render(vertices).rgba[wall][0])
 
         front, back = brightness(0.5, 0.0), brightness(0.5, np.pi)
         assert front > 1.5 > 1.0 > 0.7 > back > 0.1  # scaled to a mean of 1
@@ -143,7 +151,7 @@ def test_an_environment_lights_from_where_it_is_turned_to(textures):
 
 @pytest.mark.slow
 def test_a_scene_that_was_lit_otherwise_before_gives_the_same_bytes_and_keeps_nothing(textures):
-    vertices = wall_and_lid()["vertices"]
+    vertices = wall_and_lid().vertices
     lights = [
         FLAT,
         SunSky(0.8, 1.0, 0.9),
@@ -152,20 +160,20 @@ def test_a_scene_that_was_lit_otherwise_before_gives_the_same_bytes_and_keeps_no
     ]
     fresh = []
     for light in lights:
-        with open_scene(textures, samples=4) as scene:
-            scene.light(light)
-            fresh.append(scene.render(vertices, seed=7))
-    with open_scene(textures, samples=4) as scene:
+        with open_scene(textures, samples=4) as renderer:
+            renderer.set_light(light)
+            fresh.append(renderer.render(vertices, seed=7))
+    with open_scene(textures, samples=4) as renderer:
         data = sys.modules["bpy"].data
         counts = []
         pairs = list(zip(lights, fresh, strict=True))
         for _ in range(3):
             for light, expected in (*pairs, *pairs[::-1]):
-                scene.dress(textures / "grey.png")
-                scene.light(light)
-                scene.render(vertices[:, [0, 1, 2]] + np.float32(0.1))
-                scene.dress(textures / "white.png")
-                again = scene.render(vertices, seed=7)
+                renderer.set_texture(textures / "grey.png")
+                renderer.set_light(light)
+                renderer.render(vertices[:, [0, 1, 2]] + np.float32(0.1))
+                renderer.set_texture(textures / "white.png")
+                again = renderer.render(vertices, seed=7)
                 assert np.array_equal(again.rgba, expected.rgba)
                 assert np.array_equal(again.body, expected.body)
             counts.append([len(getattr(data, name)) for name in BLOCKS])
@@ -177,7 +185,7 @@ def test_environments_that_cannot_light_are_refused_in_one_line(textures, tmp_pa
     (tmp_path / "broken.hdr").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "square.hdr"), np.ones((64, 64, 3), np.float32))
     cv2.imwrite(str(tmp_path / "black.hdr"), np.zeros((32, 64, 3), np.float32))
-    with open_scene(textures) as scene:
+    with open_scene(textures) as renderer:
         for name, message in (
             ("missing.hdr", "no such environment picture"),
             ("broken.hdr", "not a picture of 2:1"),
@@ -185,4 +193,4 @@ def test_environments_that_cannot_light_are_refused_in_one_line(textures, tmp_pa
             ("black.hdr", "mean brightness is 0"),
         ):
             with pytest.raises(BadInput, match=f"{name}.*{message}"):
-                scene.light(Environment(str(tmp_path / name)))
+                renderer.set_light(Environment(str(tmp_path / name)))

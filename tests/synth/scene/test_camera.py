@@ -25,7 +25,7 @@ MOVES = {
 
 
 def walker(steps: int, metres: float, heading: float = 0.0) -> np.ndarray:
-    """Joints (T,24,3) of somebody 1.7 m tall who walks ``metres`` in a straight line."""
+    """Joints (T,24,3) of somebody 1.7 m tall who walks `metres` in a straight line."""
     rng = np.random.default_rng(5)
     person = rng.uniform([-0.3, 0.05, -0.3], [0.3, 1.6, 0.3], (24, 3))
     way = np.linspace(0, metres, steps)[:, None, None]
@@ -57,7 +57,7 @@ def test_everything_stays_in_frame_and_the_camera_is_proper(
     placed = place_cameras(joints, view, **SIZE)
     assert len(placed.cameras) == 14
     inner = placed.cameras[1:-1]
-    low, high, nearest = flesh_boxes(joints[1:-1], *stack(inner), view, (320, 240))
+    low, high, nearest = flesh_boxes(joints[1:-1], *stack(inner), view, height=240, width=320)
     assert (low >= view.border - 1e-6).all()
     assert (high <= np.array([320, 240]) - view.border + 1e-6).all()
     assert nearest > 1.0

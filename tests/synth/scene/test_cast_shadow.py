@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from synth.scene.cast_shadow import shadow_patch
-from synth.scene.light import WAIST, AreaLamps, Lamp, SunSky, direction
+from synth.scene.lights.area_lamps import AreaLamps, Lamp
+from synth.scene.lights.light import WAIST, direction
+from synth.scene.lights.sun_sky import SunSky
 from textures.visibility.camera import look_at
 
 GROUND = np.array([0.5, 0.2, -1.0])

@@ -173,11 +173,11 @@ def test_a_camera_that_slides_gives_parallax(body):
     """Slid along its own x by s, a camera sees a point at depth z move by -f s / z, and only so."""
     cameras = [
         Camera(
-            intrinsic_matrix(400.0, (160, 120)),
-            np.diag([1.0, -1.0, -1.0]),
-            np.array([-slide, 0.2, 4.0]),
-            320,
-            240,
+            intrinsics=intrinsic_matrix(400.0, (160, 120)),
+            rotation=np.diag([1.0, -1.0, -1.0]),
+            translation=np.array([-slide, 0.2, 4.0]),
+            width=320,
+            height=240,
         )
         for slide in (-0.1, 0.0, 0.05)
     ]
@@ -306,7 +306,7 @@ def test_joints_are_visible_where_their_own_part_or_a_neighbours_is_met():
 
 
 def arm_across(body, lean):
-    """The left forearm across the trunk; the upper arm hangs down, ``lean`` radians to the back."""
+    """The left forearm across the trunk; the upper arm hangs down, `lean` radians to the back."""
     pose = np.zeros((3, 72))
     shoulder = Rotation.from_rotvec([lean, 0, 0]) * Rotation.from_rotvec([0, 0, -1.4])
     pose[:, 3 * 16 : 3 * 17] = shoulder.as_rotvec()

@@ -53,7 +53,9 @@ def test_a_repeated_frame_has_its_neighbours_camera(body, motion):
     row = make_row(body, frames=50, start=0)
     row = replace(row, view=replace(row.view, move="orbit", amount=0.5))
     posed_clip = planned_clip(row, motion, body)
-    assert len(posed_clip) == 50 and len(posed_clip.cameras) == 52 and posed_clip.ends == (False, True)
+    assert (
+        len(posed_clip) == 50 and len(posed_clip.cameras) == 52 and posed_clip.ends == (False, True)
+    )
     rotations = [camera.rotation for camera in posed_clip.cameras]
     assert np.array_equal(rotations[0], rotations[1])
     assert not np.array_equal(rotations[-1], rotations[-2])

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
-from synth.scene.blender import FilmScene
-from synth.scene.light import SphericalHarmonics, SunSky
+from synth.scene.blender import BlenderRenderer
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
+from synth.scene.lights.sun_sky import SunSky
 from synth.scene.picture import Picture
-from synth.scene.raster import LATTICES, RasterScene, blackman_harris, lattice_weights
+from synth.scene.raster import LATTICES, RasterRenderer, blackman_harris, lattice_weights
 from synth.standins.wardrobe import paint_outfit
 from textures.visibility.camera import look_at
 from textures.visibility.shading import srgb_to_linear
@@ -20,10 +22,18 @@ LIGHT = SphericalHarmonics((0.9, -0.3, 0.2, 0.1, 0.1, 0.2, -0.1, 0.3, 0.1))
 FLAT = SphericalHarmonics((1 / 0.886227, *[0.0] * 8))
 
 
-def square() -> dict[str, np.ndarray]:
+def square() -> Mesh:
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    return {"faces": faces, "uv": uv, "uv_faces": faces, "vertex_count": 4}
+    return Mesh(
+        name="square",
+        uv_layout="square",
+        vertices=corners(60, 60, 180, 180),
+        faces=faces,
+        uv=uv,
+        uv_faces=faces,
+        face_parts=np.ones(2, np.uint8),
+    )
 
 
 def corners(left: float, top: float, right: float, bottom: float) -> np.ndarray:
@@ -45,11 +55,11 @@ def white(tmp_path_factory):
     return path
 
 
-def ready(scene, texture, camera, light):
-    scene.dress(texture)
-    scene.light(light)
-    scene.look(camera)
-    return scene
+def ready(renderer, texture, camera, light):
+    renderer.set_texture(texture)
+    renderer.set_light(light)
+    renderer.set_camera(camera)
+    return renderer
 
 
 @pytest.mark.parametrize("samples", LATTICES)
@@ -57,8 +67,8 @@ def test_each_lattice_spreads_a_pixels_weight_wholly(samples, white):
     """Inside a white square under light 1 every pixel is 1, whatever the pixel's place."""
     a, b = LATTICES[samples]
     assert a * a + b * b == samples and lattice_weights((a, b)).shape == (2 * samples, 3)
-    scene = ready(RasterScene(**square(), samples=samples), white, front(), FLAT)
-    rgba = scene.render(corners(60.3, 40.7, 201.1, 180.2)).rgba
+    renderer = ready(RasterRenderer(square(), samples=samples), white, front(), FLAT)
+    rgba = renderer.render(corners(60.3, 40.7, 201.1, 180.2)).rgba
     np.testing.assert_allclose(rgba[45:175, 65:195], 1.0, atol=1e-5)
     assert rgba[..., 3].sum() == pytest.approx(140.8 * 139.5, rel=1e-3)
 
@@ -67,8 +77,8 @@ def test_each_lattice_spreads_a_pixels_weight_wholly(samples, white):
 def test_an_upright_edge_is_the_filters_integral(edge, white):
     fine = np.linspace(-1.5, 1.5, 30001)
     step = np.cumsum(blackman_harris(fine)) / blackman_harris(fine).sum()
-    scene = ready(RasterScene(**square(), samples=37), white, front(), FLAT)
-    alpha = scene.render(corners(edge, 60, 200, 180)).body[120]
+    renderer = ready(RasterRenderer(square(), samples=37), white, front(), FLAT)
+    alpha = renderer.render(corners(edge, 60, 200, 180)).body[120]
     centres = np.arange(320) + 0.5
     expected = np.interp(centres - edge, fine, step)
     near = np.abs(centres - edge) < 3
@@ -77,10 +87,10 @@ def test_an_upright_edge_is_the_filters_integral(edge, white):
 
 
 def test_a_body_that_leaves_the_frame_is_whole_at_its_border(white):
-    scene = ready(RasterScene(**square()), white, front(), FLAT)
-    rgba = scene.render(corners(-50, -50, 400, 300)).rgba
+    renderer = ready(RasterRenderer(square()), white, front(), FLAT)
+    rgba = renderer.render(corners(-50, -50, 400, 300)).rgba
     np.testing.assert_allclose(rgba, 1.0, atol=1e-5)
-    assert not scene.render(corners(500, 20, 600, 100)).rgba.any()
+    assert not renderer.render(corners(500, 20, 600, 100)).rgba.any()
 
 
 def test_the_texture_is_upright_and_not_mirrored(tmp_path):
@@ -88,8 +98,8 @@ def test_the_texture_is_upright_and_not_mirrored(tmp_path):
     image[:32, :32], image[:32, 32:] = (250, 10, 20), (10, 240, 30)  # red, green on top
     image[32:, :32] = (20, 30, 230)  # blue at the bottom left
     cv2.imwrite(str(tmp_path / "quarters.png"), image[..., ::-1])
-    scene = ready(RasterScene(**square()), tmp_path / "quarters.png", front(), FLAT)
-    rgba = scene.render(corners(80, 40, 240, 200)).rgba
+    renderer = ready(RasterRenderer(square()), tmp_path / "quarters.png", front(), FLAT)
+    rgba = renderer.render(corners(80, 40, 240, 200)).rgba
     for (row, column), colour in {
         (60, 100): (250, 10, 20),
         (60, 220): (10, 240, 30),
@@ -101,17 +111,17 @@ def test_the_texture_is_upright_and_not_mirrored(tmp_path):
 
 
 def test_what_it_cannot_do_is_refused_in_one_line(tmp_path, white):
-    scene = RasterScene(**square())
+    renderer = RasterRenderer(square())
     sun = SunSky(elevation=0.5, azimuth=0.0, strength=1.0)
     with pytest.raises(BadInput, match="'sun-sky': --engine raster knows 'sh' only, use --engine"):
-        scene.light(sun)
+        renderer.set_light(sun)
     with pytest.raises(BadInput, match="99 samples with --engine raster: expected 1 to 37"):
-        RasterScene(**square(), samples=99)
+        RasterRenderer(square(), samples=99)
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(BadInput, match=r"broken\.png: not an image"):
-        scene.dress(tmp_path / "broken.png")
+        renderer.set_texture(tmp_path / "broken.png")
     with pytest.raises(ValueError, match="look through a camera before"):
-        scene.render(corners(1, 1, 9, 9))
+        renderer.render(corners(1, 1, 9, 9))
 
 
 def person(body, seed: int):
@@ -151,20 +161,14 @@ def test_it_is_as_near_to_cycles_as_cycles_is_to_itself(body, tmp_path, seed):
     painted = paint_outfit(body, rng=np.random.default_rng(seed), size=256)
     cv2.imwrite(str(texture), painted[..., ::-1])
     vertices, camera = person(body, seed)
-    topology = {
-        "faces": body.faces,
-        "uv": body.uv,
-        "uv_faces": body.uv_faces,
-        "vertex_count": len(body.template),
-    }
-    with FilmScene(**topology, samples=64) as scene:
-        ready(scene, texture, camera, LIGHT)
-        cycles = scene.render(vertices.astype(np.float32), seed=seed)
-        other = scene.render(vertices.astype(np.float32), seed=seed + 100)
+    with BlenderRenderer(body.mesh, samples=64) as renderer:
+        ready(renderer, texture, camera, LIGHT)
+        cycles = renderer.render(vertices.astype(np.float32), seed=seed)
+        other = renderer.render(vertices.astype(np.float32), seed=seed + 100)
     itself = difference(other, cycles)
     assert itself[0] > 0 and itself[1] > 0
     for samples, colour, alpha in ((5, 0.0015, 0.035), (17, 0.001, 0.02)):
-        scene = ready(RasterScene(**topology, samples=samples), texture, camera, LIGHT)
-        ours = difference(scene.render(vertices), cycles)
+        renderer = ready(RasterRenderer(body.mesh, samples=samples), texture, camera, LIGHT)
+        ours = difference(renderer.render(vertices), cycles)
         assert ours[0] < colour and ours[1] < alpha, (samples, ours, itself)
     assert ours[0] < 1.2 * itself[0] and ours[1] < 1.2 * itself[1]

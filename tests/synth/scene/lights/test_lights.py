@@ -8,24 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mocap.errors import BadInput
-from synth.scene.light import (
-    LIGHT_KINDS,
-    AreaLamps,
-    Environment,
-    Lamp,
-    SphericalHarmonics,
-    SunSky,
-    direction,
-    draw_light,
-    light_of,
-    sample_light,
-)
+from synth.scene.lights.area_lamps import AreaLamps, Lamp
+from synth.scene.lights.environment import Environment
+from synth.scene.lights.light import direction
+from synth.scene.lights.registry import LIGHT_KINDS, draw_light, light_from_fields
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics, sample_coefficients
+from synth.scene.lights.sun_sky import SunSky
 from textures.visibility.shading import sh_irradiance
 
 
 def test_ranges_are_surreals():
     rng = np.random.default_rng(0)
-    lights = np.stack([sample_light(rng) for _ in range(4000)])
+    lights = np.stack([sample_coefficients(rng) for _ in range(4000)])
     assert lights.shape == (4000, 9)
     for column, (low, high) in enumerate([(0.5, 1.4), (-0.7, 0)] + [(-0.7, 0.7)] * 7):
         values = lights[:, column]
@@ -37,13 +31,14 @@ def test_ranges_are_surreals():
 def test_light_comes_from_above_on_average():
     rng = np.random.default_rng(1)
     up, down = sh_irradiance(
-        np.array([[0, 1, 0], [0, -1, 0]]), np.mean([sample_light(rng) for _ in range(500)], axis=0)
+        np.array([[0, 1, 0], [0, -1, 0]]),
+        np.mean([sample_coefficients(rng) for _ in range(500)], axis=0),
     )
     assert up > 1.5 * down
 
 
 def test_same_generator_same_light():
-    first, second = (sample_light(np.random.default_rng(7)) for _ in range(2))
+    first, second = (sample_coefficients(np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -78,7 +73,7 @@ lights = st.one_of(
 
 @given(lights)
 def test_fields_survive_json(light):
-    assert light_of(json.loads(json.dumps(light.to_fields()))) == light
+    assert light_from_fields(json.loads(json.dumps(light.to_fields()))) == light
 
 
 @pytest.mark.parametrize(
@@ -102,7 +97,7 @@ def test_fields_survive_json(light):
 )
 def test_fields_that_are_no_light_are_refused_in_one_line(fields, message):
     with pytest.raises(BadInput, match=message) as caught:
-        light_of(fields)
+        light_from_fields(fields)
     assert "\n" not in str(caught.value)
 
 
@@ -111,10 +106,12 @@ def test_draws_are_the_generators_and_of_their_kind():
         first, second = (
             draw_light(kind, np.random.default_rng(3), ("x.hdr", "y.exr")) for _ in range(2)
         )
-        assert first == second == light_of(first.to_fields())
+        assert first == second == light_from_fields(first.to_fields())
         assert first.kind == kind
     harmonics = draw_light("sh", np.random.default_rng(4))
-    np.testing.assert_array_equal(harmonics.coefficients, sample_light(np.random.default_rng(4)))
+    np.testing.assert_array_equal(
+        harmonics.coefficients, sample_coefficients(np.random.default_rng(4))
+    )
     with pytest.raises(BadInput, match="'environment': no files to choose from"):
         draw_light("environment", np.random.default_rng(0))
     with pytest.raises(BadInput, match="'candle': expected one of"):
