@@ -116,7 +116,11 @@ _COMPANIONS = frozenset({"turn", "walk", "run", "stand", "balance", "gesture", "
 
 
 def categorise(description: str, title: str = "") -> str:
-    """The category of a motion from its description, or from its subject's title when it says none.
+    """The category of a motion from its description, or from its subject's title where it says none.
+
+    Args:
+        description: The motion's, in CMU's free text.
+        title: What its subject's motions are about.
 
     >>> categorise("run/jog, 90-degree left turn")
     'run'
@@ -136,7 +140,7 @@ def categorise(description: str, title: str = "") -> str:
     return "mixed" if len(strong) > 2 else actions[0]
 
 
-def _actions(text: str, table: tuple = _COMPILED) -> list[str]:
+def _actions(text: str, table: tuple[tuple[str, re.Pattern[str]], ...] = _COMPILED) -> list[str]:
     """All categories that the words name, the deciding one first."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", text).lower()
     words = re.sub(r"cleaned\s*grs?", "", words)

@@ -1,4 +1,4 @@
-"""Verdicts on the motions of a library: read, retarget, judge; one motion or all of them."""
+"""Verdicts on the motions of a library: read, retarget and assess one motion or all of them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,33 @@ from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.library.motion_entry import MotionEntry
 from mocap.library.motion_library import MotionLibrary, pose_on_body, read_poses
-from mocap.library.verdict_store import Finding, VerdictStore
-from mocap.quality.assessment import Judge
+from mocap.library.verdict_cache import Finding, VerdictCache
+from mocap.quality.assessment import MotionAssessor
 from mocap.quality.verdict import Verdict
 from mocap.retargeting.capture import Capture
 
-JUDGED_FPS = 30.0  # the body's motion is judged at about this rate, the capture at its own
+ASSESSED_FPS = 30.0  # the body's motion is assessed at about this rate, the capture at its own
 
 
-def judge_motion(entry: MotionEntry, body: Body, judge: Judge | None = None) -> Verdict:
-    """The verdict on one motion. ``judge`` must be of ``body``. Raises BadInput for damaged files."""
-    judge = judge or Judge(body)
+def assess_motion(
+    entry: MotionEntry, body: Body, assessor: MotionAssessor | None = None
+) -> Verdict:
+    """The verdict on one motion.
+
+    Args:
+        entry: The motion.
+        body: The body that performs it.
+        assessor: One of the same body; without it one is made, which takes some time.
+
+    Raises:
+        BadInput: Where a file is damaged.
+    """
+    assessor = assessor or MotionAssessor(body)
     poses = read_poses(entry)
     if not isinstance(poses, Capture):
-        return judge(pose_on_body(entry, poses, body))
-    step = max(1, round(entry.fps / JUDGED_FPS))
-    return judge(pose_on_body(entry, poses, body, step=step), poses, fps=entry.fps)
+        return assessor(pose_on_body(entry, poses, body))
+    step = max(1, round(entry.fps / ASSESSED_FPS))
+    return assessor(pose_on_body(entry, poses, body, step=step), poses, fps=entry.fps)
 
 
 def check_motions(
@@ -40,10 +51,18 @@ def check_motions(
 ) -> MotionLibrary:
     """The library with a verdict on every motion; those that cannot be read join the skipped ones.
 
-    Only motions without a verdict are looked at, on ``workers`` processes (None: one a core). Each
-    verdict is kept as it is reached, so that an interrupted check goes on where it stopped.
+    Each verdict is remembered as it is reached, so that an interrupted check goes on where it
+    stopped.
+
+    Args:
+        library: Whose motions without a verdict are assessed.
+        body: The body that performs them.
+        workers: How many processes; None for one per core.
+
+    Raises:
+        BadInput: Where no motion can be read.
     """
-    findings = _judged(library, library.entries, body, workers)
+    findings = _find_all(library, library.entries, body, workers)
     entries, skipped = [], list(library.skipped)
     for entry in library.entries:
         finding = findings[entry.name]
@@ -63,12 +82,17 @@ def find_unfit(
     *,
     workers: int | None = None,
 ) -> dict[str, str]:
-    """Which of ``entries`` (of ``library``) cannot be filmed: name -> the reasons, with the file.
+    """The motions that cannot be filmed: name -> the reasons, with the file.
 
-    Motions that were not judged before are judged now, as `check_motions` does.
+    Args:
+        library: The library of the motions.
+        entries: Those of its motions to look at. Where they have no verdict they are assessed, as
+            `check_motions` does.
+        body: The body that performs them.
+        workers: How many processes; None for one per core.
     """
     unfit = {}
-    for name, finding in _judged(library, entries, body, workers).items():
+    for name, finding in _find_all(library, entries, body, workers).items():
         if finding.verdict is None:
             unfit[name] = finding.error
         elif not finding.verdict.good:
@@ -78,14 +102,14 @@ def find_unfit(
     return unfit
 
 
-def _judged(
+def _find_all(
     library: MotionLibrary, entries: Sequence[MotionEntry], body: Body, workers: int | None
 ) -> dict[str, Finding]:
-    store = VerdictStore(library.folder)
+    cache = VerdictCache(library.folder)
     findings: dict[str, Finding] = {}
     waiting = []
     for entry in entries:
-        finding = store.find(entry, look_inside=True)
+        finding = cache.find(entry, compare_content=True)
         if finding is None:
             waiting.append(entry)
         else:
@@ -96,15 +120,15 @@ def _judged(
     total = sum(entry.frames for entry in waiting)
     with tqdm(total=total, desc="judging", unit="frame", unit_scale=True, disable=None) as bar:
         for entry, finding in _findings(waiting, body, workers):
-            store.keep(entry, finding)
+            cache.add(entry, finding)
             findings[entry.name] = finding
             bar.update(entry.frames)
     return findings
 
 
-def _finding(entry: MotionEntry, body: Body, judge: Judge) -> Finding:
+def _finding(entry: MotionEntry, body: Body, assessor: MotionAssessor) -> Finding:
     try:
-        return Finding(judge_motion(entry, body, judge))
+        return Finding(assess_motion(entry, body, assessor))
     except BadInput as error:
         return Finding(None, str(error))
 
@@ -113,9 +137,9 @@ def _findings(
     entries: list[MotionEntry], body: Body, workers: int
 ) -> Iterator[tuple[MotionEntry, Finding]]:
     if workers <= 1:
-        judge = Judge(body)
+        assessor = MotionAssessor(body)
         for entry in entries:
-            yield entry, _finding(entry, body, judge)
+            yield entry, _finding(entry, body, assessor)
         return
     # Long motions first, so that no process is left alone with one at the end.
     queue = iter(sorted(entries, key=lambda entry: -entry.frames))
@@ -136,15 +160,15 @@ def _findings(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-_HELD: dict[str, tuple[Body, Judge]] = {}
+_IN_PROCESS: dict[str, tuple[Body, MotionAssessor]] = {}
 
 
 def _start(body: Body) -> None:
-    """In each process: the body, and its judge. Interrupting is the parent's business."""
+    """Prepare a process: the body and its assessor; interrupts are left to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _HELD["it"] = body, Judge(body)
+    _IN_PROCESS["body"] = body, MotionAssessor(body)
 
 
 def _work(entry: MotionEntry) -> Finding:
-    body, judge = _HELD["it"]
-    return _finding(entry, body, judge)
+    body, assessor = _IN_PROCESS["body"]
+    return _finding(entry, body, assessor)

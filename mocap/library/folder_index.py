@@ -1,4 +1,4 @@
-"""What the motion files of a folder hold, remembered between runs.
+"""The motions in the files of a folder, remembered between runs.
 
 A file is looked into once; then its size and time of change, and its skeleton's, tell whether what is
 remembered still holds. The memory is JSON in the user's cache folder, one file for each folder.
@@ -11,30 +11,30 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from mocap.files import cache_folder, atomic_write
+from mocap.files import atomic_write, cache_folder
 from mocap.readers.formats import SKELETON_SUFFIXES, SUFFIXES, find_skeleton, list_file
 from mocap.readers.motion_format import StoredMotion
 
-FORMAT = (
-    1  # Raised whenever the same file would be listed differently, so that old caches are not read.
-)
+# Raised whenever the same file would be listed differently, so that old caches are not read.
+FORMAT = 1
 _WORTH_KEEPING = 0.5  # seconds; what is looked into faster is looked into again
 _SAVE_EVERY = 10.0  # seconds, so that an interrupted run goes on where it stopped
 
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A motion file: its motions, or the ``error`` for which it cannot be used.
+    """A motion file: its motions, or the `error` for which it cannot be used.
 
-    skeleton: the .asf file of an .amc file. indices: the index files that may know its motions, the
-    nearest first, each with its time of change. stamp: of its own size and time of change and its
-    skeleton's.
+    skeleton: the .asf file of an .amc file. indices: the index files that may list its motions, the
+    nearest first, each with its time of change (ns). stamp: size and time of change of the file and
+    of its skeleton.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class ListedFile:
 
 
 def memory_path(folder: Path, kind: str) -> Path:
-    """Where what is known of a folder is kept."""
+    """The file, in the user's cache folder, that remembers one kind of thing about a folder."""
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]
     return cache_folder() / "motions" / f"{name}.{kind}"
 
@@ -62,27 +62,31 @@ def file_stamp(*paths: Path | None) -> tuple[int, ...]:
 
 
 def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedFile]:
-    """Every motion file in ``folder`` and its subfolders, in order; hidden ones are left out."""
+    """Every motion file in a folder and its subfolders, in order; hidden ones are left out.
+
+    Args:
+        folder: Where to look.
+        index_names: Names of index files, which are looked for beside the motions and above them.
+    """
     remembered = _remembered(folder)
     files = _scan(folder, index_names)
-    out, fresh = [], {}
+    out: list[ListedFile] = []
+    fresh = False
     started = saved = time.monotonic()
     with tqdm(total=len(files), desc="indexing", unit="file", delay=1, disable=None) as bar:
-        for path, skeleton, stamp, indices, error in files:
-            key = path.relative_to(folder).as_posix()
+        for file in files:
+            key = file.path.relative_to(folder).as_posix()
             record = remembered.get(key)
-            motions: tuple[StoredMotion, ...] = ()
-            if not error and record is not None and tuple(record["stamp"]) == stamp:
-                motions = tuple(StoredMotion(**m, path=path) for m in record["motions"])
-                error = record["error"]
-            elif not error:
+            if not file.error and record is not None and tuple(record["stamp"]) == file.stamp:
+                motions = tuple(StoredMotion(**m, path=file.path) for m in record["motions"])
+                file = replace(file, motions=motions, error=record["error"])
+            elif not file.error:
                 try:
-                    motions = list_file(path, skeleton)
+                    file = replace(file, motions=list_file(file.path, file.skeleton))
                 except BadInput as problem:
-                    error = str(problem)
-                fresh[key] = None
-            listed = ListedFile(path, skeleton, indices, stamp, motions, error)
-            out.append(listed)
+                    file = replace(file, error=str(problem))
+                fresh = True
+            out.append(file)
             bar.update()
             if fresh and time.monotonic() - saved > _SAVE_EVERY:
                 _remember(folder, out, remembered)
@@ -92,8 +96,8 @@ def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedF
     return out
 
 
-def _scan(folder: Path, index_names: tuple[str, ...]) -> list:
-    """(path, skeleton, stamp, indices, error) of each motion file."""
+def _scan(folder: Path, index_names: tuple[str, ...]) -> list[ListedFile]:
+    """The motion files, not looked into."""
     out = []
     folder_indices: dict[str, tuple[tuple[Path, int], ...]] = {}
     for directory, folders, names in os.walk(folder):
@@ -114,7 +118,8 @@ def _scan(folder: Path, index_names: tuple[str, ...]) -> list:
         for name in sorted(names):
             if name.startswith(".") or not name.lower().endswith(SUFFIXES):
                 continue
-            path, skeleton, error, stamp = current / name, None, "", ()
+            path, skeleton, error = current / name, None, ""
+            stamp: tuple[int, ...] = ()
             try:
                 skeleton = find_skeleton(path, skeletons)
                 stamp = file_stamp(path, skeleton)
@@ -122,12 +127,12 @@ def _scan(folder: Path, index_names: tuple[str, ...]) -> list:
                 error = str(problem)
             except OSError as problem:
                 error = f"{path}: cannot be read ({problem.strerror}); check the file"
-            out.append((path, skeleton, stamp, indices, error))
+            out.append(ListedFile(path, skeleton, indices, stamp, (), error))
     return out
 
 
-def _remembered(folder: Path) -> dict:
-    """By file, what was written by ``_remember``; nothing where it cannot be used."""
+def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
+    """By file, what was written by `_remember`; nothing where it cannot be used."""
     try:
         memory = json.loads(memory_path(folder, "json").read_text(encoding="utf-8"))
         if memory["format"] != FORMAT or memory["folder"] != str(folder.resolve()):
@@ -141,8 +146,8 @@ def _remembered(folder: Path) -> dict:
         return {}
 
 
-def _remember(folder: Path, listed: list[ListedFile], unreached: dict) -> None:
-    """Write what is known. ``others`` are files not reached yet, as they were remembered."""
+def _remember(folder: Path, listed: list[ListedFile], unreached: dict[str, dict[str, Any]]) -> None:
+    """Write what is known. `unreached` are files not listed yet, as they were remembered."""
     files = dict(unreached)
     for file in listed:
         if file.stamp:

@@ -1,8 +1,8 @@
 """A folder of motions of any kind: what is in it, and each motion as SMPL poses.
 
-Files may be Acclaim (CMU's own ``02/02.asf`` beside ``02/02_01.amc``, or all in one folder), BVH,
+Files may be Acclaim (CMU's own `02/02.asf` beside `02/02_01.amc`, or all in one folder), BVH,
 AMASS's and SURREAL's .npz, and plain SMPL arrays, in any mixture. Frame rates and descriptions that the
-files lack come from a ``motion_index.csv`` beside the motions (or above them, inside the folder), else
+files lack come from a `motion_index.csv` beside the motions (or above them, inside the folder), else
 from the facts about CMU's database that come with the package.
 """
 
@@ -23,7 +23,7 @@ from mocap.files import CMU_INDEX
 from mocap.library.categories import categorise
 from mocap.library.folder_index import ListedFile, list_folder
 from mocap.library.motion_entry import MotionEntry
-from mocap.library.verdict_store import VerdictStore
+from mocap.library.verdict_cache import VerdictCache
 from mocap.motion import Motion, resample
 from mocap.readers.formats import FORMATS, SUFFIXES
 from mocap.readers.motion_format import StoredMotion
@@ -69,10 +69,16 @@ class MotionLibrary:
         verdict: str | None = None,
         least_seconds: float = 0.0,
     ) -> MotionLibrary:
-        """The motions that are in one of ``categories``, of one of ``subjects`` (all for none of
-        them), with a ``verdict`` "good" or "bad" (None: any) and at least so long.
+        """The motions that meet all of some conditions, as a library.
 
-        Raises BadInput for a category or subject that nothing here has, naming those there are.
+        Args:
+            categories: Of one of these; none for any.
+            subjects: Of one of these; none for any.
+            verdict: "good" or "bad"; None for any, or none at all.
+            least_seconds: At least so long.
+
+        Raises:
+            BadInput: Where no motion has a category or subject, naming those that are there.
         """
         categories, subjects = list(categories), list(subjects)
         _refuse_unknown("category", categories, [e.category for e in self.entries])
@@ -97,14 +103,14 @@ class MotionLibrary:
         name_width = max([10, *(len(e.name) for e in self.entries)])
         subject_width = max([7, *(len(e.subject) for e in self.entries)])
         lines = [
-            f"{'motion':{name_width}} {'subject':{subject_width}} {'category':13} {'fps':>5} {'seconds':>8}  "
-            f"{'verdict':8} description"
+            f"{'motion':{name_width}} {'subject':{subject_width}} {'category':13} "
+            f"{'fps':>5} {'seconds':>8}  {'verdict':8} description"
         ]
         for e in self.entries:
             verdict = "-" if e.verdict is None else "good" if e.verdict.good else "bad"
             lines.append(
-                f"{e.name:{name_width}} {e.subject:{subject_width}} {e.category:13} {e.fps:5.4g} {e.seconds:8.1f}  "
-                f"{verdict:8} {e.description}"
+                f"{e.name:{name_width}} {e.subject:{subject_width}} {e.category:13} "
+                f"{e.fps:5.4g} {e.seconds:8.1f}  {verdict:8} {e.description}"
             )
             if e.verdict is not None:
                 lines += [f"{'':{name_width}}   {reason}" for reason in e.verdict.reasons]
@@ -127,12 +133,22 @@ class MotionLibrary:
 
 
 def open_motion_library(folder: Path | str, *, fps: float | None = None) -> MotionLibrary:
-    """Look through ``folder`` for motions.
+    """Look through a folder and its subfolders for motions.
 
-    What the files hold is kept in the user's cache folder, so that only files that changed since are
-    looked into again. ``fps`` is the frame rate of motions that neither their file nor an index knows;
-    without it they are skipped. Raises BadInput when nothing in the folder can be used; files that
-    cannot be used, damaged indices included, are listed in ``skipped`` with the reason.
+    What the files hold is remembered in the user's cache folder, so that only files that changed
+    since are looked into again.
+
+    Args:
+        folder: With motion files of any format.
+        fps: The frame rate of motions for which neither their file nor an index has one; without it
+            they are skipped.
+
+    Returns:
+        The motions, sorted by name; files that cannot be used, damaged indices included, are in
+        `skipped` with the reason.
+
+    Raises:
+        BadInput: Where nothing in the folder can be used.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -150,7 +166,7 @@ def open_motion_library(folder: Path | str, *, fps: float | None = None) -> Moti
             skipped.append((file.path, file.error))
         for stored in file.motions:
             try:
-                entries.append(_entry(stored, file, folder, fps))
+                entries.append(_entry(stored, file, fps))
             except BadInput as error:
                 skipped.append((file.path, str(error)))
     if not entries:
@@ -158,25 +174,32 @@ def open_motion_library(folder: Path | str, *, fps: float | None = None) -> Moti
             f"{folder}: none of {len(files)} files can be used"
             + (f"; the first: {skipped[0][1]}" if skipped else ", they hold no motion")
         )
-    entries, unreadable = VerdictStore(folder).attach(_with_unique_names(entries, folder))
+    entries, unreadable = VerdictCache(folder).attach(_with_unique_names(entries, folder))
     skipped += unreadable
     entries.sort(key=lambda entry: entry.name)
     return MotionLibrary(folder, tuple(entries), tuple(skipped))
 
 
 def load_motion(entry: MotionEntry, body: Body, fps: float | None = 30.0) -> Motion:
-    """The motion of ``entry`` on ``body`` (mean shape), at ``fps``, or at its own rate for None.
+    """The motion of an entry on a body of mean shape.
 
-    Raises BadInput when its file or skeleton is damaged.
+    Args:
+        entry: One of a library's.
+        body: The body that performs it.
+        fps: The frame rate of the result; None for the motion's own.
+
+    Raises:
+        BadInput: Where its file or skeleton is damaged.
     """
     motion = pose_on_body(entry, read_poses(entry), body)
     return motion if fps is None else resample(motion, fps)
 
 
 def read_poses(entry: MotionEntry) -> Capture | Recording:
-    """What the file of `entry` holds of it: a capture, or a recording where it holds SMPL poses.
+    """The poses of an entry as its file has them: a capture, or a recording of SMPL poses.
 
-    Raises BadInput when the file or its skeleton is damaged.
+    Raises:
+        BadInput: Where its file or skeleton is damaged.
     """
     return FORMATS[entry.format].read(
         entry.path, skeleton=entry.skeleton, member=entry.member, fps=entry.fps
@@ -186,7 +209,14 @@ def read_poses(entry: MotionEntry) -> Capture | Recording:
 def pose_on_body(
     entry: MotionEntry, poses: Capture | Recording, body: Body, *, step: int = 1
 ) -> Motion:
-    """The motion of `entry` on `body` (mean shape), from every `step`-th frame of a capture."""
+    """The motion of an entry on a body of mean shape.
+
+    Args:
+        entry: One of a library's.
+        poses: As `read_poses` gives them.
+        body: The body that performs it.
+        step: Of a capture every `step`-th frame is taken, and the frame rate is as much lower.
+    """
     if isinstance(poses, Recording):
         return replace(poses.to_motion(body), name=entry.name, fps=entry.fps)
     fps = entry.fps / step
@@ -202,12 +232,12 @@ def every_nth_frame(capture: Capture, step: int) -> Capture:
     return replace(capture, quaternions=capture.quaternions[::step], joints=joints)
 
 
-def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | None) -> MotionEntry:
-    facts = _index_row(stored, file, folder)
+def _entry(stored: StoredMotion, file: ListedFile, fps: float | None) -> MotionEntry:
+    motion_format = FORMATS[stored.format]
+    facts = _index_row(stored, file)
     rate = stored.fps
     if facts is not None:
-        first = FORMATS[stored.format].index_rate_first
-        rate = facts[0] if rate is None or first else rate
+        rate = facts[0] if rate is None or motion_format.index_rate_first else rate
         category, description = facts[1:]
     else:
         rate = rate or fps
@@ -219,37 +249,39 @@ def _entry(stored: StoredMotion, file: ListedFile, folder: Path, fps: float | No
             f"{INDEX_NAME} in its folder; add one, or give the rate with --source-fps"
         )
     return MotionEntry(
-        stored.name,
-        stored.subject,
-        stored.trial,
-        description,
-        category,
-        float(rate),
-        file.path,
-        file.skeleton,
-        stored.frames,
-        stored.format,
-        stored.name if FORMATS[stored.format].holds_many else "",
+        name=stored.name,
+        subject=stored.subject,
+        trial=stored.trial,
+        description=description,
+        category=category,
+        fps=float(rate),
+        path=file.path,
+        skeleton=file.skeleton,
+        frames=stored.frames,
+        format=stored.format,
+        member=stored.name if motion_format.holds_many else "",
     )
 
 
 def _with_unique_names(entries: list[MotionEntry], folder: Path) -> list[MotionEntry]:
-    """Entries under names of their own, fit for file names: the second of a name takes the name of
-    its folder before it, and so on upwards; what is the same even then is numbered.
+    """Entries under names that differ and are fit for file names.
+
+    The second of a name takes the name of its folder before it, and so on upwards; what is the same
+    even then is numbered.
     """
     used: set[str] = set()
     out = []
     ranks = {name: rank for rank, name in enumerate(FORMATS)}
     order = sorted(entries, key=lambda e: (ranks[e.format], e.source_in(folder)))
     for entry in order:
-        base = _fit(entry.name)
-        name, parents = base, list(entry.path.relative_to(folder).parts[:-1])
+        stem = _fit(entry.name)
+        name, parents = stem, list(entry.path.relative_to(folder).parts[:-1])
         while name in used and parents:
-            base = f"{_fit(parents.pop())}_{base}"
-            name = base
+            stem = f"{_fit(parents.pop())}_{stem}"
+            name = stem
         number = 2
         while name in used:
-            name, number = f"{base}-{number}", number + 1
+            name, number = f"{stem}-{number}", number + 1
         used.add(name)
         out.append(replace(entry, name=name))
     return out
@@ -259,13 +291,11 @@ def _fit(name: str) -> str:
     return re.sub(r"[^\w+-]+", "_", name).strip("_") or "motion"
 
 
-def _index_row(
-    stored: StoredMotion, file: ListedFile, folder: Path
-) -> tuple[float, str, str] | None:
+def _index_row(stored: StoredMotion, file: ListedFile) -> tuple[float, str, str] | None:
     """(frame rate, category, description) from the nearest index that has the motion."""
     names = (stored.name, f"{stored.subject}_{stored.trial}")
-    for index, changed in file.indices:
-        rows = _read_index(index, changed)
+    for index, modified in file.indices:
+        rows = _read_index(index, modified)
         for name in names:
             if name in rows:
                 return rows[name]
@@ -276,7 +306,7 @@ def _index_row(
 
 
 @lru_cache(maxsize=8)
-def _read_index(path: Path, changed: int) -> dict[str, tuple[float, str, str]]:
+def _read_index(path: Path, modified: int) -> dict[str, tuple[float, str, str]]:
     out = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)

@@ -1,4 +1,4 @@
-"""Which people are trained on and which are tested with: splits by subject, never by motion."""
+"""Splits for training and testing: by subject, never by motion."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ PRESETS = ("surreal", "hash")
 
 
 def surreal_split(subject: str) -> str:
-    """ "train" or "test", as in SURREAL, for a subject of CMU's ("02", "2" and "115" are numbers).
+    """The split of one of CMU's subjects in SURREAL, "train" or "test".
 
-    Raises BadInput for a subject that is no number.
+    Args:
+        subject: Its number, such as "02", "2" or "115".
+
+    Raises:
+        BadInput: Where the subject is no number.
 
     >>> surreal_split("03"), surreal_split("02")
     ('test', 'train')
@@ -39,6 +43,11 @@ def hashed_split(subject: str, *, seed: int = 0, shares: Mapping[str, float] = S
 
     So it is the same on every machine, and adding subjects moves nobody. The shares are met on
     average: of few subjects a split may get none.
+
+    Args:
+        subject: Any name.
+        seed: Another seed gives other splits.
+        shares: By split, in proportion to which subjects are distributed.
     """
     if not shares or min(shares.values()) < 0 or not sum(shares.values()) > 0:
         raise ValueError(f"shares {dict(shares)} are not positive")
@@ -54,9 +63,15 @@ def hashed_split(subject: str, *, seed: int = 0, shares: Mapping[str, float] = S
 def split_subjects(
     subjects: Iterable[str], preset: str = "surreal", *, seed: int = 0
 ) -> dict[str, str]:
-    """The split of each subject under a preset: "surreal" or "hash".
+    """The split of each subject under a preset.
 
-    Raises BadInput for another preset, and as ``surreal_split`` does.
+    Args:
+        subjects: Names.
+        preset: "surreal" (`surreal_split`) or "hash" (`hashed_split`).
+        seed: For "hash".
+
+    Raises:
+        BadInput: Where the preset is another one, and as `surreal_split` does.
     """
     if preset not in PRESETS:
         raise BadInput(f"subject split '{preset}': expected one of {', '.join(PRESETS)}")

@@ -1,9 +1,9 @@
-"""Whether a motion can be trusted: what is physically wrong with it, where, and by how much.
+"""What is physically wrong with a motion, where, and by how much.
 
 Two things are looked at. The *capture*, at its own frame rate, as its file has it: joints that flip,
 frames that are missing or held. And the *motion* that the body performs after retargeting: feet and
-floor, speeds, limbs inside each other. Retargeting mends what it can, so that what the capture got
-wrong need not show in the motion; it is counted against the motion all the same.
+floor, speeds, limbs inside each other. Retargeting mends what it can, so that what is wrong with the
+capture need not show in the motion; it counts all the same.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import replace
 from mocap.bodies.body import Body
 from mocap.motion import Motion
 from mocap.quality.defects import (
-    find_crossings,
     find_flips,
+    find_limb_collisions,
     find_root_speed,
     find_skating,
     find_speeds,
@@ -28,12 +28,8 @@ from mocap.retargeting.capture import Capture
 from mocap.retargeting.ground import chain_joints, global_rotations, soles_of
 
 
-class Judge:
-    """Judges motions of one body: ``Judge(body)(motion, capture, fps=120.0)``.
-
-    ``fps`` is the capture's; the motion may be at a lower rate, and frames are told at the capture's.
-    Without a capture (files that hold SMPL poses) the motion is taken for it.
-    """
+class MotionAssessor:
+    """Assesses motions of one body: `MotionAssessor(body)(motion, capture, fps=120.0)`."""
 
     def __init__(self, body: Body, thresholds: Thresholds = THRESHOLDS):
         self.thresholds = thresholds
@@ -43,6 +39,14 @@ class Judge:
     def __call__(
         self, motion: Motion, capture: Capture | None = None, *, fps: float | None = None
     ) -> Verdict:
+        """The verdict on one motion.
+
+        Args:
+            motion: On the assessor's body, at any frame rate.
+            capture: What it was retargeted from; without it (files that hold SMPL poses) the motion
+                itself is taken for it.
+            fps: The capture's frame rate, at which frames are counted in the verdict.
+        """
         limits = self.thresholds
         rotations = global_rotations(motion.pose)
         pelvis = motion.translation + self.soles.joints[0]
@@ -63,7 +67,7 @@ class Judge:
             *find_speeds(positions, motion.fps, limits),
             *find_sunk_feet(rotations, pelvis, self.soles, motion.fps, limits),
             *find_skating(rotations, pelvis, self.soles, motion.fps, limits),
-            *find_crossings(rotations, positions, self.capsules, motion.fps, limits),
+            *find_limb_collisions(rotations, positions, self.capsules, motion.fps, limits),
         ):
             frame = min(round(reason.frame * fps / motion.fps), len(root) - 1)
             reasons.append(replace(reason, frame=frame))

@@ -1,7 +1,6 @@
-"""One function for each thing that can be wrong with a motion; each gives the worst of it.
+"""One function for each defect that a motion can have; each gives the worst of it.
 
-Arrays in, ``Reason`` out: nothing is read and nothing is changed. Limits are in
-``mocap.quality.verdict``.
+Arrays in, `Reason` out: nothing is read and nothing is changed. Limits are in `mocap.quality.verdict`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _SLOW = {"pelvis", "spine1", "spine2", "spine3", "neck", "head"} | {
 def find_flips(rotations: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
     """Joints that turn more than a body can, each at the first frame after its worst such turn.
 
-    ``rotations`` (T, 24, 3, 3) global. Worst is the worst away from the ends, if there is one.
+    `rotations` (T, 24, 3, 3) global. Worst is the worst away from the ends, if there is one.
     """
     local = _local(rotations)
     per_frame = float(np.clip(limits.flip_speed / fps, limits.flip_least, limits.flip_most))
@@ -62,7 +61,7 @@ def find_truncation(
 ) -> list[Reason]:
     """Scraps, and frames that are missing (everything jumps) or filled in (nothing moves).
 
-    ``rotations`` (T, 24, 3, 3) global, ``root`` (T, 3) metres.
+    `rotations` (T, 24, 3, 3) global, `root` (T, 3) metres.
     """
     seconds = (len(root) - 1) / fps
     if seconds < limits.least_seconds:
@@ -79,7 +78,7 @@ def find_truncation(
         out.append(_reason("truncated", "", frame + 1, fps, value, limits.gap_joints, unit))
     shifts = np.linalg.norm(np.diff(root, axis=0), axis=1)
     held = (turns.max(axis=1) < limits.held_degrees) & (shifts < limits.held_metres)
-    if not held.all():  # a take in which nothing moves at all is static
+    if not held.all():  # a motion in which nothing moves at all is static
         length, start = max(((b - a, a) for a, b in _runs(held)), default=(0, 0))
         if length / fps >= limits.held_seconds:
             unit = "seconds held without any movement"
@@ -99,7 +98,7 @@ def find_root_speed(root: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
 
 
 def find_static(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
-    """A take in which nothing moves. ``positions`` (T, 24, 3) in the world."""
+    """A motion in which nothing moves. `positions` (T, 24, 3) in the world, metres."""
     low, high = np.percentile(positions, [5, 95], axis=0)
     ranges = np.linalg.norm(high - low, axis=-1)
     joint = int(ranges.argmax())
@@ -110,7 +109,7 @@ def find_static(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOL
 
 
 def find_speeds(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
-    """Joints faster than any person's. ``positions`` (T, 24, 3) relative to the pelvis."""
+    """Joints faster than any person's. `positions` (T, 24, 3) relative to the pelvis, metres."""
     speeds = np.linalg.norm(np.diff(positions, axis=0), axis=-1) * fps
     out = []
     for joint, name in enumerate(JOINT_NAMES):
@@ -130,7 +129,7 @@ def find_sunk_feet(
     fps: float,
     limits: Thresholds = THRESHOLDS,
 ) -> list[Reason]:
-    """Feet under the floor y = 0. ``rotations`` (T, 24, 3, 3) global, ``pelvis`` (T, 3)."""
+    """Feet under the floor y = 0. `rotations` (T, 24, 3, 3) global, `pelvis` (T, 3) metres."""
     depth = -(foot_heights(rotations, soles) + pelvis[:, 1:2])
     out = []
     for side, name in enumerate(SIDES):
@@ -152,7 +151,7 @@ def find_skating(
     fps: float,
     limits: Thresholds = THRESHOLDS,
 ) -> list[Reason]:
-    """A body of which no foot rests for much of the time in which one is on the floor."""
+    """Feet that slide for much of the time in which one of them is on the floor."""
     contact, speeds = foot_slides(rotations, pelvis, soles, fps, limits.contact_height)
     total = int(contact.any(axis=1).sum())
     if total / fps < limits.slide_contact_seconds:
@@ -179,7 +178,7 @@ def foot_slides(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Contact (T-1, 2) of each foot from a frame to the next, and its horizontal speed (T-1, 2), m/s.
 
-    A foot is on the floor where heel, ball or toe is below ``height`` in both frames; it slides as
+    A foot is on the floor where heel, ball or toe is below `height` in both frames; it slides as
     fast as the slowest of those: a rolling foot does not slide.
     """
     positions = chain_joints(rotations, soles.joints) + pelvis[:, None]
@@ -206,26 +205,26 @@ def foot_slides(
     return contact, speeds
 
 
-def find_crossings(
+def find_limb_collisions(
     rotations: np.ndarray,
     positions: np.ndarray,
     capsules: Capsules,
     fps: float,
     limits: Thresholds = THRESHOLDS,
 ) -> list[Reason]:
-    """Limbs that stay inside each other. ``positions`` (T, 24, 3) of the joints."""
+    """Limbs that stay inside each other. `positions` (T, 24, 3) of the joints, metres."""
     depths = capsules.depths(rotations, positions)
     out = []
     for pair, (first, second) in enumerate(capsules.pairs):
-        if depths[:, pair].max() <= limits.crossing_depth:
+        if depths[:, pair].max() <= limits.collision_depth:
             continue
-        worst = _worst_run(depths[:, pair], limits.crossing_depth, limits.crossing_seconds, fps)
+        worst = _worst_run(depths[:, pair], limits.collision_depth, limits.collision_seconds, fps)
         if worst is not None:
             frame, value = worst
             names = f"{capsules.names[first]} in {capsules.names[second]}"
             out.append(
                 _reason(
-                    "crossing", names, frame, fps, value, limits.crossing_depth, "of their radii"
+                    "crossing", names, frame, fps, value, limits.collision_depth, "of their radii"
                 )
             )
     return out
@@ -255,7 +254,7 @@ def _runs(mask: np.ndarray) -> Iterator[tuple[int, int]]:
 def _worst_run(
     values: np.ndarray, limit: float, seconds: float, fps: float
 ) -> tuple[int, float] | None:
-    """(frame, value) of the worst of ``values`` (T,) in runs above ``limit`` of at least ``seconds``."""
+    """(frame, value) of the worst of `values` (T,) in runs above `limit` of at least `seconds`."""
     runs = [(a, b) for a, b in _runs(values > limit) if (b - a) / fps >= seconds - 1e-9]
     if not runs:
         return None

@@ -1,4 +1,4 @@
-"""How deep limbs are inside each other, with a body reduced to capsules."""
+"""Limbs inside each other, measured on a body that is reduced to capsules."""
 
 from __future__ import annotations
 
@@ -64,14 +64,17 @@ class Capsules:
         ]
 
     def depths(self, rotations: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """(T, pairs): how far the axes of each of ``pairs`` are nearer than touching, as a share.
+        """How deep the two capsules of each of `pairs` are inside each other, (T, pairs).
 
-        0: the capsules touch or are apart; 1: their axes meet. ``rotations`` (T, 24, 3, 3) global,
-        ``positions`` (T, 24, 3) of the joints.
+        0: the capsules touch or are apart; 1: their axes meet.
+
+        Args:
+            rotations: (T, 24, 3, 3) global.
+            positions: (T, 24, 3) of the joints, metres.
         """
-        turned, placed = rotations[:, self.joints], positions[:, self.joints]
-        starts = placed + np.einsum("tnij,nj->tni", turned, self.starts)
-        ends = placed + np.einsum("tnij,nj->tni", turned, self.ends)
+        turned, origins = rotations[:, self.joints], positions[:, self.joints]
+        starts = origins + np.einsum("tnij,nj->tni", turned, self.starts)
+        ends = origins + np.einsum("tnij,nj->tni", turned, self.ends)
         first, second = (list(side) for side in zip(*self.pairs, strict=True))
         apart = segment_distances(
             starts[:, first], ends[:, first], starts[:, second], ends[:, second]
@@ -103,10 +106,10 @@ def segment_distances(
 def _radius(skin: np.ndarray, start: np.ndarray, end: np.ndarray, percentile: float) -> float:
     """Distance of the skin (N, 3) from the axis, away from the ends, where joints are thicker."""
     length = float(np.linalg.norm(end - start))
-    way = (end - start) / length
-    axial = (skin - start) @ way
+    axis = (end - start) / length
+    axial = (skin - start) @ axis
     middle = (axial > 0.15 * length) & (axial < 0.85 * length)
-    out = skin[middle] - start - axial[middle, None] * way
+    out = skin[middle] - start - axial[middle, None] * axis
     return float(np.percentile(np.linalg.norm(out, axis=1), percentile))
 
 

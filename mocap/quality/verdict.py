@@ -1,4 +1,4 @@
-"""What a verdict on a motion says, and every limit on which it rests."""
+"""The verdict on a motion, and every limit on which it rests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 DEFECTS = ("flip", "truncated", "static", "speed", "floor", "skating", "crossing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Every limit of a verdict, in one place. Degrees, metres, seconds.
 
@@ -43,8 +43,8 @@ class Thresholds:
     # Shorter than this is a scrap; the shortest motions of CMU are 0.6 s.
     least_seconds: float = 0.5
 
-    # No joint wanders farther than this in the whole take (5th to 95th percentile): a calibration
-    # pose. People told to stand still sway by 2 to 4 cm at the hands; idle ones move 10 and more.
+    # No joint wanders farther than this in the whole motion (5th to 95th percentile): a calibration
+    # pose. People who are to stand still sway by 2 to 4 cm at the hands; idle ones move 10 and more.
     static_range: float = 0.05
 
     # Metres a second. The root: sprinters reach 12.4, nobody in a capture volume half of it; falls
@@ -73,8 +73,8 @@ class Thresholds:
     # Limbs inside each other: share of the sum of their radii by which their axes come nearer than
     # touching (1: the axes meet), for so long. Arms against flesh reach 0.55. Measured: good 0.3 s
     # (02_07, a swordsman who crosses his arms, on a body with other arms than his).
-    crossing_depth: float = 0.7
-    crossing_seconds: float = 0.5
+    collision_depth: float = 0.7
+    collision_seconds: float = 0.5
 
     # Within this of either end a defect costs at most two frames of a film: noted, not held against
     # the motion (CMU's 16_15 begins with two frames in which an arm is turned round).
@@ -86,10 +86,10 @@ THRESHOLDS = Thresholds()
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is wrong: the worst frame of it, and the limit that it broke.
+    """One defect of a motion: the worst frame of it, and the limit that it exceeds.
 
-    defect: one of ``DEFECTS``; joint: what it was seen on, "" for the whole body; frame: from 0, at
-    the file's own rate; seconds: the same as time; value, limit: in ``unit``.
+    defect: one of `DEFECTS`; joint: which joint or limb has it, "" for the whole body; frame: from 0,
+    at the file's own rate; seconds: the same as time; value, limit: in `unit`.
     """
 
     defect: str
@@ -110,8 +110,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Good without ``reasons``. ``notes`` are defects at the very ends, which cost no more than two
-    frames of a film.
+    """Whether a motion is good, which it is without `reasons`.
+
+    `notes` are defects at the very ends, which cost no more than two frames of a film.
     """
 
     reasons: tuple[Reason, ...]
@@ -119,6 +120,7 @@ class Verdict:
 
     @property
     def good(self) -> bool:
+        """Whether nothing is wrong with the motion but at its very ends."""
         return not self.reasons
 
     def to_json(self) -> dict[str, Any]:
@@ -127,5 +129,5 @@ class Verdict:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Verdict:
-        """The verdict that ``to_json`` gave. Raises KeyError or TypeError for anything else."""
+        """The verdict that `to_json` gave. Raises KeyError or TypeError for anything else."""
         return cls(*(tuple(Reason(**r) for r in fields[key]) for key in ("reasons", "notes")))

@@ -214,7 +214,9 @@ def _perform(frames, parents, before, after, steps, reach, shift, position, firs
         for j in range(len(first)):
             q = product(load(bone_rotations, 0, first[j]), load(after, 0, first[j]))
             if second[j] >= 0:
-                q = midpoint(q, product(load(bone_rotations, 0, second[j]), load(after, 0, second[j])))
+                q = midpoint(
+                    q, product(load(bone_rotations, 0, second[j]), load(after, 0, second[j]))
+                )
             store(turns, t, j, q)
         for i in range(len(ends)):
             for axis in range(3):

@@ -27,12 +27,19 @@ _RATES = (5.0, 1000.0)
 
 
 def bvh_motion(path: Path | str, body: Body, *, fps: float | None = None) -> Motion:
-    """The motion in a BVH file on ``body`` (mean shape), without an added rest frame.
+    """The motion in a BVH file on a body of mean shape, without an added rest frame.
 
-    ``fps`` overrides the frame rate; else a motion of CMU's on a skeleton of CMU's or cgspeed's has
-    the rate of CMU's index (their headers say 120 for all), others what their header says. What was
-    inferred, mended or dropped is logged. Raises BadInput when the file cannot be understood, when a
-    bone cannot be placed, or when no frame rate is known.
+    What was inferred, mended or dropped is logged.
+
+    Args:
+        path: A .bvh file.
+        body: The body that performs the motion.
+        fps: The frame rate. Without it a motion of CMU's on a skeleton of CMU's or cgspeed's has
+            the rate of CMU's index (their headers say 120 for all), others what their header says.
+
+    Raises:
+        BadInput: Where the file cannot be understood, a bone cannot be placed, or no frame rate is
+            known.
     """
     path = Path(path)
     capture, rate = bvh_capture(read_bvh(path), fps=fps)
@@ -45,7 +52,7 @@ def bvh_motion(path: Path | str, body: Body, *, fps: float | None = None) -> Mot
 
 
 def bvh_capture(motion: BvhMotion, *, fps: float | None = None) -> tuple[Capture, float]:
-    """The capture in a BVH file and its frame rate; errors as ``bvh_motion``."""
+    """The capture in a BVH file and its frame rate; arguments and errors as of `bvh_motion`."""
     names = set(motion.names)
     acclaim = names >= set(CMU_BONES) - {"lhipjoint", "rhipjoint"}
     cmu_skeleton = acclaim or is_motionbuilder(motion) or is_daz(motion)
@@ -70,7 +77,16 @@ def cmu_name(path: Path) -> str | None:
 def frame_rate(
     motion: BvhMotion, *, cmu_skeleton: bool, fps: float | None = None
 ) -> tuple[float, tuple[str, ...]]:
-    """Frames a second and what to say of them; `cmu_skeleton`: on a skeleton in which CMU's data comes."""
+    """The frame rate of a motion, and notes on it for the user.
+
+    Args:
+        motion: The file.
+        cmu_skeleton: Whether its skeleton is one in which CMU's data comes.
+        fps: The rate to use whatever the file says.
+
+    Raises:
+        BadInput: Where no rate from 5 to 1000 is known.
+    """
     stated = 1 / motion.frame_time if motion.frame_time > 0 else float("nan")
     name = cmu_name(motion.path)
     if fps is not None:

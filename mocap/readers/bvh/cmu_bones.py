@@ -1,4 +1,4 @@
-"""BVH files whose joints are CMU's own bones: cgspeed's MotionBuilder files, and files in CMU's names."""
+"""BVH files whose joints are CMU's own bones: cgspeed's MotionBuilder files, files in CMU's names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from mocap.errors import BadInput
 from mocap.readers.bvh.parser import BvhMotion, bvh_kinematics
 from mocap.readers.bvh.rest_frames import is_rest_frame, limb_directions
-from mocap.readers.bvh.skeleton import MOTIONBUILDER, is_motionbuilder, metres_a_unit
+from mocap.readers.bvh.skeleton import MOTIONBUILDER, is_motionbuilder, metres_per_unit
 from mocap.retargeting.capture import CMU_BONES, SIDES, Capture, cmu_capture
 from mocap.retargeting.skeleton import ordered_rotation
 from mocap.rotations import unit
@@ -32,7 +32,15 @@ _CMU_FRAMES = {
 
 
 def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
-    """Files whose joints are CMU's bones, with CMU's rest pose or with its bones' own frames."""
+    """The capture in a file whose joints are CMU's bones, in CMU's rest pose or its bones' frames.
+
+    Args:
+        motion: The file.
+        notes: For the user, to which the capture's notes are added.
+
+    Raises:
+        BadInput: Where the arms at rest point along neither of these poses' axes.
+    """
     joints = motion.index
     if is_motionbuilder(motion):
         of_bone = {bone: joints[joint] for joint, bone in MOTIONBUILDER.items()}
@@ -74,8 +82,12 @@ def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
         ends[f"{side}hipjoint"] = positions[:, of_bone[f"{side}femur"]]
         turned[f"{side}hipjoint"] = turned["root"]
     rest_ends = _rest_ends(motion, of_bone, frames, reach)
-    legs = [np.linalg.norm(motion.offsets[of_bone[s + b]]) for s in "lr" for b in ("tibia", "foot")]
-    unit_size, unit_note = metres_a_unit(motion, sum(legs) / 2)
+    legs = [
+        float(np.linalg.norm(motion.offsets[of_bone[side + bone]]))
+        for side in "lr"
+        for bone in ("tibia", "foot")
+    ]
+    unit_size, unit_note = metres_per_unit(motion, sum(legs) / 2)
     unused = sorted(set(motion.names) - {motion.names[i] for i in of_bone.values()})
     if unused:
         notes += (f"dropped, SMPL has no such joints: {', '.join(unused)}",)
@@ -130,7 +142,7 @@ _CMU_LIMBS = {
 def _with_lost_bones(
     motion: BvhMotion, of_bone: dict[str, int]
 ) -> tuple[BvhMotion, tuple[str, ...]]:
-    """cgspeed's MotionBuilder files lost the bones that branch at their end; give those back.
+    """A MotionBuilder file of cgspeed's with the bones that branch at their end, which it lost.
 
     The chest's length is the upper back's (in CMU's skeletons they are equal to 2%), the second half of
     the forearm is half as long as the first (in CMU's, exactly).
@@ -160,13 +172,18 @@ def _cmu_frames() -> dict[str, np.ndarray]:
     return out
 
 
-def _rest_ends(motion: BvhMotion, of_bone: dict, frames: dict, reach: dict) -> dict:
+def _rest_ends(
+    motion: BvhMotion,
+    of_bone: dict[str, int],
+    frames: dict[str, np.ndarray],
+    reach: dict[str, np.ndarray],
+) -> dict[str, np.ndarray]:
     """Where bones end in CMU's rest pose, the file's units, the root at the origin."""
     starts = {of_bone["root"]: np.zeros(3)}
-    bone_at = {joint: bone for bone, joint in of_bone.items()}
+    bone_of = {joint: bone for bone, joint in of_bone.items()}
     for joint, parent in enumerate(motion.parents):
         if parent >= 0:
-            frame = frames.get(bone_at.get(parent, ""), np.eye(3))
+            frame = frames.get(bone_of.get(parent, ""), np.eye(3))
             starts[joint] = starts[parent] + frame @ motion.offsets[joint]
     ends = {
         bone: starts[joint] + frames.get(bone, np.eye(3)) @ reach[bone]

@@ -1,6 +1,8 @@
-"""BVH files on other skeletons, placed by their joints' names; cgspeed's Daz figure is one of them."""
+"""BVH files on other skeletons, read by their joints' names; cgspeed's Daz figure is one of them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -10,7 +12,7 @@ from mocap.errors import BadInput
 from mocap.quaternions import matrices_to_quaternions
 from mocap.readers.bvh.parser import BvhMotion, chain, local_motion
 from mocap.readers.bvh.rest_frames import bleeds, is_rest_frame, limb_directions, mend_start
-from mocap.readers.bvh.skeleton import PlacedJoints, is_daz, metres_a_unit
+from mocap.readers.bvh.skeleton import PlacedJoints, is_daz, metres_per_unit
 from mocap.retargeting.capture import CHILD, SIDES, Capture
 from mocap.retargeting.skeleton import ordered_rotation
 from mocap.rotations import halfway, shortest_arc, unit
@@ -50,7 +52,18 @@ _CMU_REST = {
 
 
 def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ...]) -> Capture:
-    """Skeletons placed by name: their zero pose, or an added rest frame, is brought to CMU's rest."""
+    """The capture in a file on any skeleton whose joints have been found by name.
+
+    Its zero pose, or an added rest frame, is brought to the common rest pose.
+
+    Args:
+        motion: The file.
+        placed: Its joints.
+        notes: For the user, to which the capture's notes are added.
+
+    Raises:
+        BadInput: Where hips, trunk or legs have no length, or left and right contradict each other.
+    """
     limbs, daz = placed.limbs, is_daz(motion)
     local, offsets = local_motion(motion)
     rotations, positions = chain(motion.parents, local, offsets)
@@ -65,7 +78,7 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
         if not daz:
             reference, reference_turn = positions[0], rotations[0]
         local, offsets = local[1:], offsets[1:]
-        directions = {name: way[1:] for name, way in directions.items()}
+        directions = {name: direction[1:] for name, direction in directions.items()}
         if bleeds(directions):
             mend_start(local)
             notes += ("the rest pose bled into the first 7 frames: mended from those after",)
@@ -74,30 +87,30 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     turned = world @ rotations @ np.swapaxes(reference_turn, -1, -2) @ axes
     positions = positions @ world.T
 
-    def way(start: str, stop: str) -> np.ndarray:
+    def rest_direction(start: str, stop: str) -> np.ndarray:
         return unit(axes.T @ (reference[limbs[stop]] - reference[limbs[start]]))
 
     joints = np.empty((len(turned), len(JOINT_NAMES), 3, 3))
     trunk = [turned[:, joint] for joint in (placed.pelvis, *placed.trunk)]
     for k, name in enumerate(("pelvis", "spine1", "spine2", "spine3")):
         joints[:, JOINT_NAMES.index(name)] = _rotation_along(trunk, k / 3)
-    neck = [turned[:, joint] for joint in placed.neck]
-    neck = neck or [halfway(trunk[-1], turned[:, placed.head])]
-    joints[:, JOINT_NAMES.index("neck")] = _rotation_along(neck, 0.5)
+    necks = [turned[:, joint] for joint in placed.neck]
+    necks = necks or [halfway(trunk[-1], turned[:, placed.head])]
+    joints[:, JOINT_NAMES.index("neck")] = _rotation_along(necks, 0.5)
     joints[:, JOINT_NAMES.index("head")] = turned[:, placed.head]
     for side in SIDES:
         before = JOINT_NAMES.index("spine3")
         for joint in ("hip", "knee", "ankle", "foot"):
-            before = _take(joints, turned, limbs, f"{side}_{joint}", before)
+            before = _fill_joint(joints, turned, limbs, f"{side}_{joint}", before)
         before = JOINT_NAMES.index("spine3")
         for joint in ("collar", "shoulder", "elbow", "wrist", "hand"):
-            before = _take(joints, turned, limbs, f"{side}_{joint}", before)
+            before = _fill_joint(joints, turned, limbs, f"{side}_{joint}", before)
     rest_directions = {}
     for side in SIDES:
         for joint, child in CHILD.items():
             start, stop = f"{side}_{joint}", f"{side}_{child}"
             if start in limbs and stop in limbs:
-                rest_directions[start] = way(start, stop)
+                rest_directions[start] = rest_direction(start, stop)
         elbow = limbs[f"{side}_elbow"]
         if f"{side}_wrist" not in limbs:
             tip = reference_turn[elbow] @ motion.ends[elbow]
@@ -125,7 +138,7 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
             for a, b in (("hip", "knee"), ("knee", "ankle"))
         ]
     )
-    size, unit_note = metres_a_unit(motion, 2 * leg)
+    size, unit_note = metres_per_unit(motion, 2 * leg)
     if placed.unused:
         notes += (f"dropped, SMPL has no such joints: {', '.join(placed.unused)}",)
     out = {
@@ -140,19 +153,25 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
         for side in SIDES:
             out[f"{side}_hip"] = out[f"{side}_hip"] + _DAZ_HIPS * joints[:, 0, :, 1]
     return Capture(
-        matrices_to_quaternions(joints), rest_directions, out, float(2 * leg * size), (*notes, unit_note)
+        matrices_to_quaternions(joints),
+        rest_directions,
+        out,
+        float(2 * leg * size),
+        (*notes, unit_note),
     )
 
 
-def _take(joints: np.ndarray, turned: np.ndarray, limbs: dict, name: str, before: int) -> int:
-    """Fill SMPL's joint ``name``; where the file lacks it, it goes with the joint before."""
+def _fill_joint(
+    joints: np.ndarray, turned: np.ndarray, limbs: Mapping[str, int], name: str, before: int
+) -> int:
+    """Fill SMPL's joint `name`, with the joint before where the file lacks it; its index."""
     j = JOINT_NAMES.index(name)
     joints[:, j] = turned[:, limbs[name]] if name in limbs else joints[:, before]
     return j
 
 
 def _add_tips(
-    out: dict,
+    out: dict[str, np.ndarray],
     motion: BvhMotion,
     rotations: np.ndarray,
     placed: PlacedJoints,
@@ -209,8 +228,8 @@ def _upright(zero: np.ndarray, positions: np.ndarray, placed: PlacedJoints) -> n
     longest from hips to head over the motion.
     """
     hips = [placed.limbs["left_hip"], placed.limbs["right_hip"]]
-    at_zero = unit(zero[placed.head] - zero[hips].mean(axis=0))
-    if at_zero[1] > 0.8:
+    zero_trunk = unit(zero[placed.head] - zero[hips].mean(axis=0))
+    if zero_trunk[1] > 0.8:
         return np.eye(3)
     mean = unit(positions[:, placed.head] - positions[:, hips].mean(axis=1)).mean(axis=0)
     axis = int(np.abs(mean).argmax())
@@ -218,7 +237,7 @@ def _upright(zero: np.ndarray, positions: np.ndarray, placed: PlacedJoints) -> n
 
 
 def _figure_axes(reference: np.ndarray, placed: PlacedJoints, motion: BvhMotion) -> np.ndarray:
-    """The figure's left, up and ahead in its reference pose, as columns; CMU's rest pose has x, y, z."""
+    """The figure's left, up and ahead in its reference pose, as columns (x, y, z in CMU's)."""
     leftward, upward = (
         reference[placed.limbs["left_hip"]] - reference[placed.limbs["right_hip"]],
         reference[placed.head]
@@ -243,8 +262,8 @@ def _figure_axes(reference: np.ndarray, placed: PlacedJoints, motion: BvhMotion)
     return axes
 
 
-def _snapped(way: np.ndarray, degrees: float) -> np.ndarray:
+def _snapped(direction: np.ndarray, degrees: float) -> np.ndarray:
     """The coordinate axis nearest to a direction, if it is within some degrees."""
-    axis = int(np.abs(way).argmax())
-    near = np.eye(3)[axis] * np.sign(way[axis])
-    return near if near @ way > np.cos(np.radians(degrees)) else way
+    axis = int(np.abs(direction).argmax())
+    near = np.eye(3)[axis] * np.sign(direction[axis])
+    return near if near @ direction > np.cos(np.radians(degrees)) else direction

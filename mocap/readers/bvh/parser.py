@@ -1,8 +1,7 @@
 """BVH files: a tree of joints with offsets, and its channels frame by frame.
 
 The format states neither units nor axes nor what its zero pose looks like, and its frame time is often
-wrong; ``mocap.readers.bvh.skeleton`` judges those by looking at the skeleton. Here is only what is
-written.
+wrong; `mocap.readers.bvh.skeleton` infers those from the skeleton. Here is only what is written.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from mocap.retargeting.skeleton import axis_rotations
 
 CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
 _CHANNEL = {name.lower(): name for name in CHANNELS}
-_MOST_JOINTS = 1000
-_MOST_PLACES = 20_000_000  # frames times joints: an hour of 50 joints at 120 a second
-_MOST_BYTES = 1 << 30
+_MAX_JOINTS = 1000
+_MAX_POSITIONS = 20_000_000  # frames times joints: an hour of 50 joints at 120 a second
+_MAX_BYTES = 1 << 30
 _BULK = 1 << 16  # bytes from which compiled reading is worth its start
 
 
@@ -28,10 +27,10 @@ _BULK = 1 << 16  # bytes from which compiled reading is worth its start
 class BvhMotion:
     """A BVH file as it is written: the file's own units of length, radians.
 
-    names: joints, parents first; parents (J,) indices, -1 for the root. offsets: (J, 3) float64 from
+    names: joints, parents first. parents: (J,) indices, -1 for the root. offsets: (J, 3) float64 from
     the parent's joint. ends: (J, 3) offset of each joint's first End Site, nan where it has none.
     channels: per joint the channel names in the file's order. values: (T, C) float64, angles in radians,
-    columns joint by joint. frame_time: seconds as the header says, or nan. path: the file.
+    columns joint by joint. frame_time: seconds per frame as the header says, or nan. path: the file.
     """
 
     names: tuple[str, ...]
@@ -52,7 +51,11 @@ class BvhMotion:
 
 
 def read_bvh(path: Path | str) -> BvhMotion:
-    """Read a BVH file. Raises BadInput with file, line and reason when it cannot be understood."""
+    """Read a BVH file as it is written.
+
+    Raises:
+        BadInput: With file, line and reason, where the file cannot be understood.
+    """
     path = Path(path)
     return _Reader(path, _text(path)).motion()
 
@@ -60,8 +63,15 @@ def read_bvh(path: Path | str) -> BvhMotion:
 def read_bvh_start(path: Path | str, frames: int = 2) -> tuple[BvhMotion, int]:
     """The first frames of a BVH file, and how many it holds, an added rest frame included.
 
-    The numbers between the first frames and the last are not looked at. Raises BadInput as ``read_bvh``
-    does, which is asked where the number of rows is not the header's or the last one is cut short.
+    The numbers between the first frames and the last are not looked at, unless the number of rows is
+    not the header's or the last one is cut short: then the whole file is read.
+
+    Args:
+        path: A .bvh file.
+        frames: How many of its first frames to read.
+
+    Raises:
+        BadInput: As `read_bvh` does.
     """
     path = Path(path)
     reader = _Reader(path, _text(path))
@@ -79,9 +89,9 @@ def read_bvh_start(path: Path | str, frames: int = 2) -> tuple[BvhMotion, int]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise BadInput(
-                f"{path}: found {path.stat().st_size} bytes, expected at most {_MOST_BYTES}; "
+                f"{path}: found {path.stat().st_size} bytes, expected at most {_MAX_BYTES}; "
                 "cut the motion into parts"
             )
         return path.read_text(encoding="latin-1")
@@ -167,8 +177,8 @@ class _Reader:
             raise self.fail(number, f"'{key} {name}'", "nothing but an OFFSET in an End Site")
         if name in self.names:
             raise self.fail(number, f"a second joint '{name}'", "one of each name")
-        if len(self.names) >= _MOST_JOINTS:
-            raise self.fail(number, f"joint {_MOST_JOINTS + 1}", f"at most {_MOST_JOINTS} joints")
+        if len(self.names) >= _MAX_JOINTS:
+            raise self.fail(number, f"joint {_MAX_JOINTS + 1}", f"at most {_MAX_JOINTS} joints")
         self.names.append(name)
         self.parents.append(open_joints[-1] if open_joints else -1)
         self.offsets.append(None)
@@ -216,17 +226,20 @@ class _Reader:
         time = re.compile(r"\s*Frame[ \t]+Time[ \t]*:[ \t]*(\S*)[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
         match = frames.match(self.text, start)
         digits = match.group(1) if match else ""
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) > 0):
+        if match is None or not (
+            digits.isascii() and digits.isdigit() and len(digits) < 10 and int(digits) > 0
+        ):
             actual = f"'Frames: {_short(digits)}'" if match else "something else"
             raise self.fail(self.motion_line + 1, actual, "'Frames:' and how many, more than none")
         self.count = int(digits)
         match_time = time.match(self.text, match.end())
+        seconds = match_time.group(1) if match_time else "nan"
         try:
-            self.frame_time = float(match_time.group(1)) if match_time else np.nan
+            self.frame_time = float(seconds)
         except ValueError:
             raise self.fail(
                 self.motion_line + 2,
-                f"'Frame Time: {_short(match_time.group(1))}'",
+                f"'Frame Time: {_short(seconds)}'",
                 "'Frame Time:' and seconds",
             ) from None
         if not (np.isfinite(self.frame_time) and self.frame_time > 0):
@@ -238,10 +251,10 @@ class _Reader:
         width = len(columns)
         if not width:
             raise BadInput(f"{self.path}: no joint has CHANNELS, expected some; nothing moves here")
-        if self.count * len(self.names) > _MOST_PLACES:
+        if self.count * len(self.names) > _MAX_POSITIONS:
             raise BadInput(
                 f"{self.path}: found {self.count} frames of {len(self.names)} joints, expected at most "
-                f"{_MOST_PLACES // len(self.names)}; cut the motion into parts"
+                f"{_MAX_POSITIONS // len(self.names)}; cut the motion into parts"
             )
         values = self._numbers(width)
         turning = np.array([name.endswith("rotation") for name in columns])
@@ -317,9 +330,9 @@ def bvh_kinematics(motion: BvhMotion) -> tuple[np.ndarray, np.ndarray]:
 
 
 def local_motion(motion: BvhMotion) -> tuple[np.ndarray, np.ndarray]:
-    """Each joint's rotation (T, J, 3, 3) and place (T, J, 3), seen from its parent.
+    """Each joint's rotation (T, J, 3, 3) and offset (T, J, 3) from its parent, in the parent's frame.
 
-    Channels are applied as listed: ``Zrotation Xrotation Yrotation`` is Rz Rx Ry on column vectors.
+    Channels are applied as listed: `Zrotation Xrotation Yrotation` is Rz Rx Ry on column vectors.
     The root is where its position channels say. On other joints they are added to the offset, or stand
     for it where they hold nearly the same numbers (some writers repeat it).
     """
@@ -353,7 +366,7 @@ def local_motion(motion: BvhMotion) -> tuple[np.ndarray, np.ndarray]:
 def chain(
     parents: tuple[int, ...], rotations: np.ndarray, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Global rotations (T, J, 3, 3) and positions (T, J, 3) of what ``local_motion`` gives."""
+    """Global rotations (T, J, 3, 3) and positions (T, J, 3) of what `local_motion` gives."""
     turned, positions = rotations.copy(), offsets.copy()
     for joint, parent in enumerate(parents):
         if parent >= 0:

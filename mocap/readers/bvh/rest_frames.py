@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
@@ -9,7 +11,7 @@ from mocap.retargeting.capture import CHILD, SIDES
 from mocap.rotations import unit
 
 
-def limb_directions(positions: np.ndarray, limbs: dict[str, int]) -> dict[str, np.ndarray]:
+def limb_directions(positions: np.ndarray, limbs: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Directions (T, 3) of thighs, shins, upper arms and forearms, and of the hips to the left."""
     out = {}
     for side in SIDES:
@@ -28,13 +30,13 @@ def is_rest_frame(pelvis: np.ndarray, directions: dict[str, np.ndarray]) -> bool
     if len(pelvis) < 2 or not np.all((entries < 1e-3) | (entries > 1 - 1e-3)):
         return False
     thighs = unit(directions["left_hip"][0] + directions["right_hip"][0])
-    for name, way in directions.items():
+    for name, direction in directions.items():
         if name == "hips":
             continue
         side, _, joint = name.partition("_")
         ahead = directions["hips"][0] * (1 if side == "left" else -1)
         expected = ahead if joint in ("shoulder", "elbow") else thighs
-        if way[0] @ expected < np.cos(np.radians(30.0)):
+        if direction[0] @ expected < np.cos(np.radians(30.0)):
             return False
     first, _ = _steps(directions)
     return bool(first[0] > np.radians(3.0))

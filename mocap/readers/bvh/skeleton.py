@@ -1,4 +1,4 @@
-"""Which joint of a BVH skeleton is which of SMPL's, and how long its unit is.
+"""The joints of a BVH skeleton by SMPL's names, and the length of its unit.
 
 Two skeletons are CMU's own bones under other names (cgspeed's MotionBuilder files; files with the
 Acclaim names). All others, cgspeed's Daz figure among them, are placed by their joints' names and by
@@ -7,9 +7,11 @@ the tree they form: the pelvis is where the legs meet, the chest where the arms 
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -79,6 +81,8 @@ _WORDS = {
     ),
 }
 _LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
+# (side, SMPL's joint) -> (rank of the word, index) of the joints so called.
+_NamedJoints: TypeAlias = dict[tuple[str, str], list[tuple[int, int]]]
 _PARTS = frozenset(word for words in _WORDS.values() for word in words)
 
 
@@ -100,18 +104,23 @@ class PlacedJoints:
 
 
 def is_motionbuilder(motion: BvhMotion) -> bool:
+    """Whether the joints are those of cgspeed's MotionBuilder files."""
     return set(motion.names) >= set(MOTIONBUILDER) | {"LHipJoint", "RHipJoint"}
 
 
 def is_daz(motion: BvhMotion) -> bool:
+    """Whether the joints are those of cgspeed's files for the Daz figure."""
     return set(motion.names) >= DAZ
 
 
 def unit_of_length(leg: float) -> tuple[float, str]:
-    """Metres a unit, and how that is known, from a leg (hip to knee to ankle) in the file's units.
+    """The file's unit of length in metres, and a note for the user on how it was inferred.
 
     The unit is the one of those in use that makes the leg a person's; no two of them do. Where none
     does the leg is taken to be 0.83 m.
+
+    Args:
+        leg: From hip to knee to ankle, in the file's units.
     """
     for size, name in _KNOWN_UNITS:
         if _LEGS[0] <= leg * size <= _LEGS[1]:
@@ -120,8 +129,8 @@ def unit_of_length(leg: float) -> tuple[float, str]:
     return size, f"a leg of {leg:.4g} is in no usual unit, taken to be {_USUAL_LEG} m"
 
 
-def metres_a_unit(motion: BvhMotion, leg: float) -> tuple[float, str]:
-    """``unit_of_length`` of a leg, or BadInput where it has no length."""
+def metres_per_unit(motion: BvhMotion, leg: float) -> tuple[float, str]:
+    """The `unit_of_length` of a leg. Raises BadInput where the leg has no length."""
     if not (np.isfinite(leg) and leg > 1e-9):
         raise BadInput(
             f"{motion.path}: the legs have no length, expected OFFSETs of a person; "
@@ -131,7 +140,11 @@ def metres_a_unit(motion: BvhMotion, leg: float) -> tuple[float, str]:
 
 
 def place_joints(motion: BvhMotion) -> PlacedJoints:
-    """Find SMPL's joints by name and by the tree. Raises BadInput naming those not found."""
+    """Find SMPL's joints by name and by the tree.
+
+    Raises:
+        BadInput: With the names of the joints that cannot be found.
+    """
     tree = _Tree(motion)
     named = _by_name(motion)
     limbs: dict[str, int] = {}
@@ -174,6 +187,8 @@ def place_joints(motion: BvhMotion) -> PlacedJoints:
 
 
 class _Tree:
+    """The tree that a skeleton's joints form."""
+
     def __init__(self, motion: BvhMotion):
         self.parents = motion.parents
         self.children: list[list[int]] = [[] for _ in motion.parents]
@@ -196,16 +211,16 @@ class _Tree:
         return joint != top and top in self.ancestors(joint)
 
     def path(self, top: int, joint: int) -> list[int]:
-        """From below ``top`` down to ``joint``; nothing if it does not hang there."""
-        way = self.ancestors(joint)
-        return way[: way.index(top)][::-1] if top in way else []
+        """From below `top` down to `joint`; nothing if it does not descend from `top`."""
+        chain = self.ancestors(joint)
+        return chain[: chain.index(top)][::-1] if top in chain else []
 
-    def common_ancestor(self, one: int, other: int) -> int:
-        way = set(self.ancestors(other))
-        return next((joint for joint in self.ancestors(one) if joint in way), -1)
+    def common_ancestor(self, first: int, second: int) -> int:
+        ancestors = set(self.ancestors(second))
+        return next((joint for joint in self.ancestors(first) if joint in ancestors), -1)
 
     def main_child(self, joint: int) -> int | None:
-        """The child that the limb goes on with: the one with most below it."""
+        """The child with which the limb continues: the one with most joints below it."""
         return max(self.children[joint], key=lambda child: self.size[child], default=None)
 
 
@@ -216,9 +231,9 @@ def words_of(name: str) -> list[str]:
     return [piece.lower() for piece in pieces]
 
 
-def _by_name(motion: BvhMotion) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """(side, SMPL's joint) -> (rank of the word, index) of the joints so called."""
-    out: dict[tuple[str, str], list[tuple[int, int]]] = {}
+def _by_name(motion: BvhMotion) -> _NamedJoints:
+    """The joints by side and SMPL's name, the most usual word first."""
+    out: _NamedJoints = {}
     for i, name in enumerate(motion.names):
         side, word = side_and_part(name)
         if not side:
@@ -235,13 +250,12 @@ def side_and_part(name: str) -> tuple[str, str]:
     side = ""
     sides = {"left": "left", "l": "left", "lft": "left", "right": "right", "r": "right"}
     sides["rgt"] = "right"
-    remaining = []
+    remaining: list[str] = []
     for word in words:
         if not side and word in sides:
             side = sides[word]
-            remaining = (
-                [] if remaining and not "".join(remaining).isalpha() else remaining
-            )  # "Bip01 L Thigh"
+            if remaining and not "".join(remaining).isalpha():  # "Bip01 L Thigh"
+                remaining = []
         else:
             remaining.append(word)
     if not side and words:
@@ -263,21 +277,21 @@ def side_and_part(name: str) -> tuple[str, str]:
     return side, joint_word
 
 
-def _limb(tree: _Tree, named: Mapping, side: str, chain: tuple[str, ...]) -> dict[str, int]:
+def _limb(tree: _Tree, named: _NamedJoints, side: str, chain: tuple[str, ...]) -> dict[str, int]:
     """The three joints of a limb: by name, each under the one before; gaps filled along the tree."""
     first, second, third = ([i for _, i in named.get((side, joint), [])][:8] for joint in chain)
-    best: tuple = ()
-    for a in first or [None]:
-        for b in second or [None]:
-            for c in third or [None]:
-                filled = _filled(tree, a, b, c)
-                if filled is None or len(set(filled)) != 3:
-                    continue
-                got = (sum(x is not None for x in (a, b, c)),)
-                if not best or got > best[0]:
-                    best = (got, filled)
-    if best and best[0][0] >= 1:
-        return {f"{side}_{joint}": i for joint, i in zip(chain, best[1], strict=True)}
+    best: tuple[int, ...] = ()
+    most_named = 0
+    options: list[Sequence[int | None]] = [joints or [None] for joints in (first, second, third)]
+    for a, b, c in itertools.product(*options):
+        filled = _filled(tree, a, b, c)
+        if filled is None or len(set(filled)) != 3:
+            continue
+        count = sum(joint is not None for joint in (a, b, c))
+        if count > most_named:
+            best, most_named = filled, count
+    if best:
+        return {f"{side}_{joint}": i for joint, i in zip(chain, best, strict=True)}
     if chain[0] == "shoulder" and first and second:  # an arm that ends at the elbow's end site
         for a in first:
             for b in second:
@@ -305,12 +319,13 @@ def _head(motion: BvhMotion, tree: _Tree, chest: int) -> int:
         if "head" in words_of(motion.names[i]):
             return i
     for i in candidates:
-        if "neck" in words_of(motion.names[i]) and tree.children[i]:
-            return tree.main_child(i)
+        child = tree.main_child(i)
+        if "neck" in words_of(motion.names[i]) and child is not None:
+            return child
     return -1
 
 
-def _add_ends(tree: _Tree, named: Mapping, limbs: dict[str, int], chest: int) -> None:
+def _add_ends(tree: _Tree, named: _NamedJoints, limbs: dict[str, int], chest: int) -> None:
     """Collars, the bases of the toes and the hands, where the file has them."""
     for side in SIDES:
         path = tree.path(chest, limbs[f"{side}_shoulder"])[:-1]

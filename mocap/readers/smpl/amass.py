@@ -1,6 +1,6 @@
-"""AMASS (Mahmood et al., 2019): motion capture as SMPL-H or SMPL-X poses, one .npz a motion.
+"""AMASS (Mahmood et al., 2019): motion capture as SMPL-H or SMPL-X poses, one .npz per motion.
 
-Arrays ``poses`` (T, 156) or (T, 165), ``trans`` (T, 3), ``betas``, ``gender`` and the frame rate under
+Arrays `poses` (T, 156) or (T, 165), `trans` (T, 3), `betas`, `gender` and the frame rate under
 one of two spellings. The world is z up with the floor at z = 0. Soft-tissue parameters, markers and
 labels are not looked at.
 """
@@ -29,7 +29,11 @@ _MOST_BETAS = 400
 
 
 def list_amass(path: Path | str) -> StoredMotion:
-    """Name, frames and frame rate of an AMASS file, its poses not decoded. Raises BadInput."""
+    """The motion of an AMASS file, its poses not decoded.
+
+    Raises:
+        BadInput: With file and array, where one is missing or damaged.
+    """
     path = Path(path)
     with ArrayFile(path) as arrays:
         frames, _ = pose_frames(arrays, _poses(arrays))
@@ -38,11 +42,13 @@ def list_amass(path: Path | str) -> StoredMotion:
 
 
 def read_amass(path: Path | str) -> Recording:
-    """An AMASS motion. The body's 22 joints are taken; fingers, jaw and eyes are left at rest.
+    """The motion of an AMASS file. The body's 22 joints are read; fingers, jaw and eyes stay at rest.
 
-    Raises BadInput naming file and array. Arrays of Python objects are never decoded: where the poses,
-    the translation or the rate are such, the file is refused; where only the gender or the betas are,
-    they stay None.
+    Arrays of Python objects are never decoded: where the poses, the translation or the rate are such,
+    the file is refused; where only the gender or the betas are, they stay None.
+
+    Raises:
+        BadInput: With file and array, where one is missing or damaged.
     """
     path = Path(path)
     with ArrayFile(path) as arrays:

@@ -1,8 +1,8 @@
 """Plain SMPL poses: a .npz with poses, path and frame rate, or a .npy with poses alone.
 
-A .npz holds ``poses`` (or ``pose``; (T, 72), (T, 24, 3), or SMPL-H's and SMPL-X's numbers), perhaps
-``trans`` (or ``translation``, ``transl``) (T, 3) in metres and ``fps`` (or ``frame_rate``,
-``framerate``). Without a path the body stays in its place. The frame rate is never guessed.
+A .npz holds `poses` (or `pose`; (T, 72), (T, 24, 3), or SMPL-H's and SMPL-X's numbers), perhaps
+`trans` (or `translation`, `transl`) (T, 3) in metres and `fps` (or `frame_rate`,
+`framerate`). Without a path the body stays in its place. The frame rate is never guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mocap.parsing.array_files import ArrayFile
 from mocap.readers.motion_format import MotionFormat, StoredMotion
 from mocap.readers.smpl.recording import (
     Recording,
-    no_rate,
+    missing_rate,
     pose_frames,
     read_pose,
     read_rate,
@@ -32,7 +32,11 @@ _MIN_SHARE, _MIN_COSINE = 0.9, 0.9
 
 
 def list_smpl_arrays(path: Path | str) -> StoredMotion:
-    """Name, frames and, where the file says it, frame rate; no pose is decoded. Raises BadInput."""
+    """The motion of a file of plain SMPL poses, which are not decoded.
+
+    Raises:
+        BadInput: With file and array, where one is missing or damaged.
+    """
     path = Path(path)
     with ArrayFile(path) as arrays:
         frames, _ = pose_frames(arrays, _poses(arrays))
@@ -43,17 +47,23 @@ def list_smpl_arrays(path: Path | str) -> StoredMotion:
 def read_smpl_poses(
     path: Path | str, *, fps: float | None = None, up_axis: str | None = None
 ) -> Recording:
-    """Plain SMPL poses. ``fps`` is used where the file has no rate; with neither, BadInput.
+    """The motion of a file of plain SMPL poses.
 
-    ``up`` is the world's up axis, "y" or "z". By default it is y, and poses whose trunks point along
-    another axis nearly all the time are refused: name the axis, or turn the poses.
+    Args:
+        path: A .npz or .npy file.
+        fps: The frame rate where the file has none.
+        up_axis: The world's, "y" or "z". Without it the axis is y, and poses whose trunks point along
+            another axis nearly all the time are refused: name the axis, or turn the poses.
+
+    Raises:
+        BadInput: With file and array, where one is missing or damaged, or no frame rate is known.
     """
     path = Path(path)
     with ArrayFile(path) as arrays:
         poses = _poses(arrays)
         rate = _rate(arrays) or fps
         if rate is None:
-            raise no_rate(path, path.stem)
+            raise missing_rate(path, path.stem)
         pose, dropped = read_pose(arrays, poses)
         paths = [name for name in TRANSLATIONS if name in arrays]
         if paths:

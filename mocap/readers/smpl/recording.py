@@ -27,7 +27,7 @@ from mocap.retargeting.ground import (
     standing_feet,
 )
 
-MOST_FRAMES = 500_000  # more than an hour at 120 frames a second
+MAX_FRAMES = 500_000  # more than an hour at 120 frames a second
 _BODY_COLUMNS = 66  # pelvis and 21 body joints: the same in SMPL, SMPL-H and SMPL-X
 _LAYOUTS = {
     72: (),
@@ -38,10 +38,8 @@ _LARGEST_ANGLE = 1e3  # radians
 _LARGEST_DISTANCE = 1e5  # metres
 _LEGS = (0.8, 1.25)  # plausible ratios of two people's legs
 _SAME_LEGS = 0.05  # feet roll while they stand: the ratio is known no better
-_TRAVEL = (
-    0.05  # metres (root mean square) the pelvis must move over standing feet to tell the ratio
-)
-# Turns z up, the floor's plane x and y, into y up: x stays, z becomes y, y becomes -z.
+_TRAVEL = 0.05  # metres (RMS) the pelvis must move over standing feet to tell the ratio
+# Rotates z up, the floor's plane x and y, into y up: x stays, z becomes y, y becomes -z.
 _TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
 
 
@@ -51,7 +49,7 @@ class Recording:
 
     pose (T, 72) float32, radians; translation (T, 3) float32, metres, as in SMPL added to a pelvis at
     its rest position; `up_axis` names the world's up axis, "y" or "z". gender and betas describe the
-    recorded person and are information only; ``dropped`` says what the file held that SMPL's 24
+    recorded person and are information only; `dropped` says what the file held that SMPL's 24
     joints cannot express.
     """
 
@@ -68,20 +66,24 @@ class Recording:
     dropped: tuple[str, ...] = ()
 
     def to_motion(self, body: Body, *, fit_path: bool = True) -> Motion:
-        """The motion on ``body``, mean shape, in our world (y up).
+        """The motion on a body of mean shape, in our world (y up).
 
         The rest position of the recorded pelvis is taken to be the body's own: exact for the body
-        that was recorded, a few centimetres' constant shift for another. With `fit_path` the path is
-        scaled to the body's legs, as the standing feet show it, and shifted so that they stand on
-        y = 0; jumps and steps keep their heights. Without, it is the recorded one.
+        that was recorded, a few centimetres' constant shift for another.
+
+        Args:
+            body: The body that performs the motion.
+            fit_path: Whether the path is scaled to the body's legs, as the standing feet show it, and
+                shifted so that they stand on y = 0; jumps and steps keep their heights. Otherwise it
+                is the recorded one.
         """
-        turn = _TO_Y_UP[self.up_axis]
+        to_y_up = _TO_Y_UP[self.up_axis]
         pose = self.pose.copy()
         if self.up_axis != "y":
-            root = Rotation.from_matrix(turn) * Rotation.from_rotvec(self.pose[:, :3])
+            root = Rotation.from_matrix(to_y_up) * Rotation.from_rotvec(self.pose[:, :3])
             pose[:, :3] = root.as_rotvec()
         rest_pelvis = body.rest_joints[0].astype(np.float64)
-        translation = (self.translation.astype(np.float64) + rest_pelvis) @ turn.T - rest_pelvis
+        translation = (self.translation.astype(np.float64) + rest_pelvis) @ to_y_up.T - rest_pelvis
         if fit_path:
             translation = _fit_path(pose, translation, body, self.fps)
         return Motion(
@@ -137,7 +139,7 @@ def _leg_ratio(pelvis: np.ndarray, toes: np.ndarray, standing: np.ndarray) -> fl
 
 
 def pose_frames(arrays: ArrayFile, name: str) -> tuple[int, int]:
-    """(frames, numbers a frame) that an array of poses claims. Raises BadInput for other shapes."""
+    """(frames, numbers per frame) that an array of poses claims. Raises BadInput for other shapes."""
     header = arrays.header(name)
     shape = header.shape
     width = int(np.prod(shape[1:], dtype=object)) if shape else 0
@@ -149,9 +151,9 @@ def pose_frames(arrays: ArrayFile, name: str) -> tuple[int, int]:
             "poses (frames, 72) of SMPL, (frames, 156) of SMPL-H or (frames, 165) of SMPL-X",
             "save the axis-angle poses in one of these shapes",
         )
-    if shape[0] > MOST_FRAMES:
+    if shape[0] > MAX_FRAMES:
         advice = "cut the motion into shorter ones"
-        raise arrays.fail(name, f"{shape[0]} frames", f"at most {MOST_FRAMES}", advice)
+        raise arrays.fail(name, f"{shape[0]} frames", f"at most {MAX_FRAMES}", advice)
     return shape[0], width
 
 
@@ -175,7 +177,7 @@ def read_translation(arrays: ArrayFile, name: str, frames: int) -> np.ndarray:
 
 
 def read_rate(arrays: ArrayFile, name: str) -> float:
-    """A frame rate: one number, 1 to 1000 a second."""
+    """A frame rate: one number, 1 to 1000 frames per second."""
     header = arrays.header(name)
     if header.dtype.kind not in "fiu" or int(np.prod(header.shape, dtype=object)) != 1:
         actual = f"{header.dtype} values of shape {header.shape}"
@@ -203,9 +205,10 @@ def _bounded(
 
 
 def subject_and_trial(path: Path, name: str) -> tuple[str, str]:
-    """Who and which take: folder "01" with "01_02" is ("01", "02"); "3" with "walk" ("3", "walk").
+    """The subject and the trial of a motion, from its folder and its name.
 
-    Files without a folder of their own fall back on their name before the last underscore.
+    Folder "01" with "01_02" is ("01", "02"); "3" with "walk" ("3", "walk"). Files without a folder of
+    their own fall back on their name before the last underscore.
     """
     folder = path.parent.name
     if folder and name.startswith(f"{folder}_"):
@@ -216,8 +219,8 @@ def subject_and_trial(path: Path, name: str) -> tuple[str, str]:
     return (folder, name) if folder else (subject or name, trial or name)
 
 
-def no_rate(path: Path, name: str) -> BadInput:
-    """The error for poses whose frame rate nothing tells."""
+def missing_rate(path: Path, name: str) -> BadInput:
+    """The error for poses without a frame rate, to be raised."""
     return BadInput(
         f"{path}: '{name}' has no frame rate, expected one in the file (fps); save it there, or give "
         "the rate with --source-fps"

@@ -1,8 +1,8 @@
-"""SURREAL's ``smpl_data.npz`` (Varol et al., 2017): CMU's motions as SMPL poses, in one archive.
+"""SURREAL's `smpl_data.npz` (Varol et al., 2017): CMU's motions as SMPL poses, in one archive.
 
-For every sequence it holds ``pose_<sequence>`` (T, 72) and ``trans_<sequence>`` (T, 3), beside body
-shapes and a regressor that are not looked at. The archive has 2.5 GB; only the members asked for are
-read. The world is z up. SURREAL takes every fourth frame of each sequence to make 30 frames a second
+For every sequence it holds `pose_<sequence>` (T, 72) and `trans_<sequence>` (T, 3), beside body
+shapes and a regressor that are not looked at. The archive has 2.5 GB; only the members that are needed
+are read. The world is z up. SURREAL takes every fourth frame of each sequence to make 30 frames a second
 of CMU's 120; its author confirms (github.com/gulvarol/surreal, issue 31) that the sequences CMU
 recorded at 60 are in there at 60, so the rate is CMU's own for sequences that CMU's database names.
 """
@@ -32,9 +32,10 @@ _SEQUENCE = re.compile(r"(?:ung_)?(\d+)_(\w+)")
 
 
 def list_surreal(path: Path | str) -> tuple[StoredMotion, ...]:
-    """The sequences of the archive by name, with frames and rates; no pose is decoded.
+    """The sequences of SURREAL's archive, sorted by name; no pose is decoded.
 
-    A damaged member raises BadInput, naming it.
+    Raises:
+        BadInput: With the member's name, where one is damaged.
     """
     path = Path(path)
     with ArrayFile(path) as arrays:
@@ -50,14 +51,19 @@ def list_surreal(path: Path | str) -> tuple[StoredMotion, ...]:
 
 
 def read_surreal(path: Path | str, name: str) -> Recording:
-    """One sequence of the archive, by name. Raises BadInput naming file and array."""
+    """One sequence of SURREAL's archive, by name.
+
+    Raises:
+        BadInput: With file and array, where there is no such sequence or it is damaged.
+    """
     path = Path(path)
     with ArrayFile(path) as arrays:
         available = sequences(arrays)
         if name not in available:
             raise BadInput(
                 f"{path}: no sequence '{name}' among {len(available)}, expected arrays pose_{name} and "
-                f"trans_{name}; choose one that is there, for example {', '.join(available[:3]) or 'none'}"
+                f"trans_{name}; choose one that is there, for example "
+                f"{', '.join(available[:3]) or 'none'}"
             )
         pose, dropped = read_pose(arrays, _POSE + name)
         translation = read_translation(arrays, _TRANSLATION + name, len(pose))

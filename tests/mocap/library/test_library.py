@@ -14,7 +14,7 @@ import pytest
 
 from mocap.errors import BadInput
 from mocap.files import CMU_INDEX
-from mocap.library import checking, folder_index, verdict_store
+from mocap.library import checking, folder_index, verdict_cache
 from mocap.library.checking import check_motions, find_unfit
 from mocap.library.motion_library import load_motion, open_motion_library
 from tests.mocap import motion_files as made
@@ -63,13 +63,13 @@ def listed(monkeypatch) -> list[str]:
 def judged(monkeypatch) -> list[str]:
     """Names of the motions that are judged, in order."""
     seen: list[str] = []
-    really = checking.judge_motion
+    really = checking.assess_motion
 
-    def judge_motion(entry, body, judge=None):
+    def assess_motion(entry, body, judge=None):
         seen.append(entry.name)
         return really(entry, body, judge)
 
-    monkeypatch.setattr(checking, "judge_motion", judge_motion)
+    monkeypatch.setattr(checking, "assess_motion", assess_motion)
     return seen
 
 
@@ -282,23 +282,23 @@ def test_touched_files_keep_their_verdict_and_changed_ones_lose_it(tmp_path, bod
 
 def test_verdicts_under_other_limits_do_not_count(tmp_path, body, monkeypatch):
     check_motions(open_motion_library(people(tmp_path)), body, workers=1)
-    monkeypatch.setattr(verdict_store, "JUDGED", verdict_store.JUDGED + 1)
+    monkeypatch.setattr(verdict_cache, "VERDICT_VERSION", verdict_cache.VERDICT_VERSION + 1)
     assert [entry.verdict for entry in open_motion_library(tmp_path).entries] == [None, None]
 
 
 def test_an_interrupted_check_goes_on_where_it_stopped(tmp_path, body, judged, monkeypatch):
     people(tmp_path)
-    recording = checking.judge_motion
+    recording = checking.assess_motion
 
     def interrupted(entry, body, judge=None):
         if entry.name == "80_02":
             raise KeyboardInterrupt
         return recording(entry, body, judge)
 
-    monkeypatch.setattr(checking, "judge_motion", interrupted)
+    monkeypatch.setattr(checking, "assess_motion", interrupted)
     with pytest.raises(KeyboardInterrupt):
         check_motions(open_motion_library(tmp_path), body, workers=1)
-    monkeypatch.setattr(checking, "judge_motion", recording)
+    monkeypatch.setattr(checking, "assess_motion", recording)
     assert len(check_motions(open_motion_library(tmp_path), body, workers=1)) == 2
     assert judged == ["80_01", "80_02"]
 

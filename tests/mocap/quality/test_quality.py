@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from mocap.bodies.body import JOINT_NAMES
 from mocap.library.motion_library import every_nth_frame
 from mocap.motion import Motion
-from mocap.quality.assessment import Judge
+from mocap.quality.assessment import MotionAssessor
 from mocap.quality.defects import (
     find_flips,
     find_skating,
@@ -38,8 +38,8 @@ TIPS = [J[f"{side}_{name}"] for side in ("left", "right") for name in ("hand", "
 
 
 @pytest.fixture(scope="module")
-def judge(body) -> Judge:
-    return Judge(body)
+def judge(body) -> MotionAssessor:
+    return MotionAssessor(body)
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,9 @@ def test_cmu_bvh_files_keep_every_bone_of_the_acclaim_file(shared_data):
     # The Acclaim file has lost the left arm in its first frames, and of the limbs' rotations the BVH
     # file's writer kept every fourth frame and bent lines between them.
     whole = slice(20, None, 4)
-    np.testing.assert_allclose(bvh.rotation_matrices[whole], acclaim.rotation_matrices[whole], atol=2e-3)
+    np.testing.assert_allclose(
+        bvh.rotation_matrices[whole], acclaim.rotation_matrices[whole], atol=2e-3
+    )
     for name, way in acclaim.rest_directions.items():
         np.testing.assert_allclose(bvh.rest_directions[name], way, atol=2e-3)
     for name, place in acclaim.joints.items():

@@ -1,7 +1,7 @@
-"""Verdicts that were reached, remembered between runs: one line each, as soon as it is reached.
+"""Verdicts on motions, remembered between runs: one line each, written as soon as it is reached.
 
 A verdict holds for a file's content, a frame rate and the limits. Size and time of change tell that a
-file is the one that was judged; where they differ, its content does.
+file is the one that was assessed; where they differ, its content does.
 """
 
 from __future__ import annotations
@@ -17,47 +17,53 @@ from mocap.library.folder_index import file_stamp, memory_path
 from mocap.library.motion_entry import MotionEntry
 from mocap.quality.verdict import THRESHOLDS, Verdict
 
-JUDGED = (
-    1  # Raised whenever a motion would be retargeted or judged differently under the same limits.
-)
+# Raised whenever a motion would be retargeted or assessed differently under the same limits.
+VERDICT_VERSION = 1
+# The digest of the limits has some under their first names, so that verdicts reached then still hold.
+_FIRST_NAMES = {"collision_depth": "crossing_depth", "collision_seconds": "crossing_seconds"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict, or the ``error`` for which a motion could not be judged."""
+    """A verdict, or the `error` for which a motion could not be assessed."""
 
     verdict: Verdict | None
     error: str = ""
 
 
-class VerdictStore:
-    """The findings on a folder's motions, in the user's cache folder."""
+class VerdictCache:
+    """The findings on the motions of a folder, in the user's cache folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.path = memory_path(folder, "verdicts.jsonl")
-        limits = json.dumps([JUDGED, asdict(THRESHOLDS)])
+        values = {_FIRST_NAMES.get(name, name): value for name, value in asdict(THRESHOLDS).items()}
+        limits = json.dumps([VERDICT_VERSION, values])
         self.limits = hashlib.sha256(limits.encode()).hexdigest()[:16]
         self._stamps: dict[tuple, tuple[int, ...]] = {}
         self._digests: dict[tuple, str] = {}
         self._rows = self._read()
 
-    def find(self, entry: MotionEntry, *, look_inside: bool = False) -> Finding | None:
-        """What is known of a motion. With ``look_inside`` a file that was only touched, copied or
-        moved in time is recognised by its content, which has to be read for that.
+    def find(self, entry: MotionEntry, *, compare_content: bool = False) -> Finding | None:
+        """The finding on a motion, None where there is none that still holds.
+
+        Args:
+            entry: A motion of the folder.
+            compare_content: Whether to recognise a file of another time of change by its content,
+                which has to be read for that.
         """
         row = self._rows.get(entry.source_in(self.folder))
         if row is None or row["fps"] != entry.fps:
             return None
         if tuple(row["stamp"]) != self._stamp(entry):
-            if not look_inside or row["digest"] != self._digest(entry):
+            if not compare_content or row["digest"] != self._digest(entry):
                 return None
             self._append({**row, "stamp": self._stamp(entry)})
         verdict = row["verdict"]
         return Finding(verdict and Verdict.from_json(verdict), row["error"])
 
-    def keep(self, entry: MotionEntry, finding: Finding) -> None:
-        """Remember a finding."""
+    def add(self, entry: MotionEntry, finding: Finding) -> None:
+        """Remember the finding on a motion of the folder."""
         self._append(
             {
                 "source": entry.source_in(self.folder),
@@ -73,14 +79,16 @@ class VerdictStore:
     def attach(
         self, entries: Iterable[MotionEntry]
     ) -> tuple[list[MotionEntry], list[tuple[Path, str]]]:
-        """The entries with the verdicts that are known, and those known to be unreadable with why."""
+        """The entries with the verdicts that hold, and (path, error) of those that cannot be read."""
         out, unreadable = [], []
         for entry in entries:
             finding = self.find(entry)
-            if finding is not None and finding.verdict is None:
+            if finding is None:
+                out.append(replace(entry, verdict=None))
+            elif finding.verdict is None:
                 unreadable.append((entry.path, finding.error))
             else:
-                out.append(replace(entry, verdict=finding and finding.verdict))
+                out.append(replace(entry, verdict=finding.verdict))
         return out, unreadable
 
     def _stamp(self, entry: MotionEntry) -> tuple[int, ...]:
