@@ -1,4 +1,8 @@
-"""Seventeen actions for the mannequin: five gaits, and twelve that are done on the spot."""
+"""Seventeen actions for the mannequin: five gaits, and twelve on the spot.
+
+An action turns a context (skeleton, manner, frame times) into the mannequin's targets; a new one is
+a function and a line of `ACTIONS`.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,7 @@ from synth.standins.mannequin import MotionTargets, leg_length
 
 
 def wave(s: ActionContext) -> MotionTargets:
+    """Wave with the leading hand."""
     m, p = s.manner, standing_targets(s)
     wide = 27.0 * m.size
     upper = ((0.85, 0.2, 0.35), (0.9, -0.3, 0.4), (0.7, 0.7, 0.25))[m.variant]
@@ -44,6 +49,7 @@ def wave(s: ActionContext) -> MotionTargets:
 
 
 def clap(s: ActionContext) -> MotionTargets:
+    """Clap both hands."""
     m, p = s.manner, standing_targets(s)
     height = (-0.75, -0.45, 0.55)[m.variant]
     wide = 0.3 if m.variant == 2 else 0.0
@@ -55,6 +61,7 @@ def clap(s: ActionContext) -> MotionTargets:
 
 
 def punch(s: ActionContext) -> MotionTargets:
+    """Box: both fists, one fist or hooks."""
     m, p = s.manner, standing_targets(s, width=0.3, stagger=0.32)
     p.hips[:, 1] -= 0.05
     blow: Arm = ((-0.12, 0.05, 1.0), (0.3, 0.9, 0.3), 8.0)
@@ -80,6 +87,7 @@ def punch(s: ActionContext) -> MotionTargets:
 
 
 def throw(s: ActionContext) -> MotionTargets:
+    """Throw overarm or underarm."""
     m, p = s.manner, standing_targets(s, width=0.24, stagger=0.0)
     side, sign = m.lead, 1.0 if m.lead == "left" else -1.0
     if m.variant == 1:  # underarm
@@ -111,6 +119,7 @@ def throw(s: ActionContext) -> MotionTargets:
 
 
 def kick(s: ActionContext) -> MotionTargets:
+    """Kick forward with the leading leg."""
     m, p = s.manner, standing_targets(s, width=0.2)
     side, sign = m.lead, 1.0 if m.lead == "left" else -1.0
     leg = leg_length(s.skeleton)
@@ -137,23 +146,25 @@ def kick(s: ActionContext) -> MotionTargets:
 
 
 def squat(s: ActionContext) -> MotionTargets:
+    """Squat with both feet on the ground."""
     m, p = s.manner, standing_targets(s, width=0.34)
     deep = 0.4 * m.size * leg_length(s.skeleton)
     keys, period = (0.42, 0.55, 0.95, 1.0), 1.9
-    down = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
-    p.hips[:, 1] -= deep * down
-    p.hips[:, 2] -= 0.14 * m.size * down
-    p.spine[:, 0] += np.radians(24.0) * down
-    p.neck[:, 0] -= np.radians(18.0) * down
+    depth = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    p.hips[:, 1] -= deep * depth
+    p.hips[:, 2] -= 0.14 * m.size * depth
+    p.spine[:, 0] += np.radians(24.0) * depth
+    p.neck[:, 0] -= np.radians(18.0) * depth
     for side in SIDES:
         p.yaw[side] *= 1.8
         front = (FORWARD, GUARD, HANG)[m.variant]
         times, arms = repeat_keys(s, period, HANG, keys, (front, front, HANG, HANG))
         p.arms[side] = ease_arm(s.times, times, arms, side)
-    return replace(p, pelvis=lean_pelvis(s, np.radians(26.0) * m.size * down))
+    return replace(p, pelvis=lean_pelvis(s, np.radians(26.0) * m.size * depth))
 
 
 def lunge(s: ActionContext) -> MotionTargets:
+    """Step far forward and sink, side after side."""
     m, p = s.manner, standing_targets(s, width=0.2)
     far = 0.72 * m.size * leg_length(s.skeleton)
     period = 3.4
@@ -168,8 +179,8 @@ def lunge(s: ActionContext) -> MotionTargets:
         p.balls[side][:, 2] += far * gone[side]
         p.balls[side][:, 1] += 0.13 * arch(gone[side])
         p.pitch[rear] += np.radians(52.0) * gone[side] ** 2
-    down = gone["left"] + gone["right"]
-    shift, sink = 0.52 * far * down, down**2
+    depth = gone["left"] + gone["right"]
+    shift, sink = 0.52 * far * depth, depth**2
     p.hips[:, 2] += shift
     p.hips[:, 1] -= 0.27 * m.size * leg_length(s.skeleton) * sink
     hips: Arm = ((0.75, -0.75, -0.25), (-0.9, -0.1, 0.6), 88.0)
@@ -180,57 +191,59 @@ def lunge(s: ActionContext) -> MotionTargets:
 
 
 def jump(s: ActionContext) -> MotionTargets:
+    """Jump with both feet."""
     m, p = s.manner, standing_targets(s, width=0.22)
     high = 0.26 * m.size
     air = 2 * np.sqrt(2 * high / 9.81)
     far = (0.0, 0.55, 0.0)[m.variant] * m.size
     period = (1.7 + air) / min(m.tempo, 1.1)
     start = 0.25 + 0.35 * m.phase
-    part = s.times - start
-    number = np.floor(part / (period))
-    local = np.where(part < 0, 0.0, part - number * period)
+    elapsed = s.times - start
+    number = np.floor(elapsed / (period))
+    local = np.where(elapsed < 0, 0.0, elapsed - number * period)
     number = np.maximum(number, 0.0)
-    crouch_at, off = 0.5, 0.78
-    land = off + air
-    keys = [0.0, crouch_at, off, land, land + 0.2, land + 0.65, 99.0]
+    crouch, takeoff = 0.5, 0.78
+    landing = takeoff + air
+    keys = [0.0, crouch, takeoff, landing, landing + 0.2, landing + 0.65, 99.0]
     bend = ease(local, keys, [0.0, 1.0, 0.05, 0.05, 0.85, 0.0, 0.0])
-    flying = (local > off) & (local < land)
-    since = np.clip(local - off, 0, air)
-    height = np.where(flying, 0.5 * 9.81 * since * (air - since), 0.0)
+    flying = (local > takeoff) & (local < landing)
+    airborne = np.clip(local - takeoff, 0, air)
+    height = np.where(flying, 0.5 * 9.81 * airborne * (air - airborne), 0.0)
     height = gaussian_filter1d(height, 2.5, mode="nearest")  # feet leave the ground over 20 ms
-    ahead = far * (number + np.clip((local - off) / air, 0, 1))
+    ahead = far * (number + np.clip((local - takeoff) / air, 0, 1))
     p.hips[:, 1] += height - 0.27 * bend
     p.hips[:, 2] += ahead - 0.08 * np.maximum(bend, 0)
-    tuck = (0.0, 0.1, 0.2)[m.variant] * np.sin(np.pi * since / air) * flying
+    tuck = (0.0, 0.1, 0.2)[m.variant] * np.sin(np.pi * airborne / air) * flying
     raised = ease(
         local,
-        [0, crouch_at, off - 0.06, off + 0.1, land - 0.08, land, 99],
+        [0, crouch, takeoff - 0.06, takeoff + 0.1, landing - 0.08, landing, 99],
         [0, 0, 0.5, 1, 0.3, 0, 0],
     )
     for side in SIDES:
         p.balls[side][:, 1] += height + tuck
-        p.balls[side][:, 2] += ahead + 0.1 * np.sin(np.pi * since / air) * flying * (far > 0)
+        p.balls[side][:, 2] += ahead + 0.1 * np.sin(np.pi * airborne / air) * flying * (far > 0)
         p.pitch[side] += np.radians(48.0) * raised
         back: Arm = ((0.25, -0.7, -0.75), (0.0, -0.3, 0.7), 20.0)
-        up = OVERHEAD if m.variant != 1 else FORWARD
+        swing = OVERHEAD if m.variant != 1 else FORWARD
         cycles = int(np.ceil(m.seconds / (period))) + 1
         times, arms = [0.0], [HANG]
         for k in range(cycles):
-            at = start + k * period
+            begin = start + k * period
             times += [
-                at + 0.05,
-                at + crouch_at - 0.1,
-                at + off + 0.1,
-                at + land + 0.1,
-                at + land + 0.6,
+                begin + 0.05,
+                begin + crouch - 0.1,
+                begin + takeoff + 0.1,
+                begin + landing + 0.1,
+                begin + landing + 0.6,
             ]
-            arms += [HANG, back, up, FORWARD, HANG]
+            arms += [HANG, back, swing, FORWARD, HANG]
         p.arms[side] = ease_arm(s.times, times, arms, side)
     p.spine[:, 0] += np.radians(22.0) * np.maximum(bend, 0)
     return replace(p, pelvis=lean_pelvis(s, np.radians(24.0) * np.maximum(bend, 0)))
 
 
 def jumping_jack(s: ActionContext) -> MotionTargets:
+    """Hop with feet apart and arms up, and back."""
     m, p = s.manner, standing_targets(s, width=0.16)
     period = 1.0
     keys = (0.5, 1.0)
@@ -252,23 +265,25 @@ def jumping_jack(s: ActionContext) -> MotionTargets:
 
 
 def bow(s: ActionContext) -> MotionTargets:
+    """Bow and rise."""
     m, p = s.manner, standing_targets(s, width=0.16)
     keys, period = (0.4, 0.56, 0.95, 1.0), 2.4
-    down = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    bent = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
     depth = (48.0, 70.0, 32.0)[m.variant] * m.size
-    p.spine[:, 0] += np.radians(0.55 * depth) * down
-    p.neck[:, 0] += np.radians(14.0) * down
-    p.hips[:, 2] -= 0.0022 * depth * down
+    p.spine[:, 0] += np.radians(0.55 * depth) * bent
+    p.neck[:, 0] += np.radians(14.0) * bent
+    p.hips[:, 2] -= 0.0022 * depth * bent
     for side in SIDES:
         low: Arm = ((0.12, -1.0, 0.4), (-0.2, 0.3, 1.0), 12.0)
         if m.variant == 1 and side == m.lead:
             low = ((0.35, -0.75, 0.45), (-1.0, 0.05, 0.15), 95.0)  # hand on the belly
         times, arms = repeat_keys(s, period, HANG, keys, (low, low, HANG, HANG))
         p.arms[side] = ease_arm(s.times, times, arms, side)
-    return replace(p, pelvis=lean_pelvis(s, np.radians(0.5 * depth) * down))
+    return replace(p, pelvis=lean_pelvis(s, np.radians(0.5 * depth) * bent))
 
 
 def stretch(s: ActionContext) -> MotionTargets:
+    """Bend or turn the trunk to both sides."""
     m, p = s.manner, standing_targets(s, width=0.32)
     keys, period = (0.22, 0.38, 0.5, 0.72, 0.88, 1.0), 3.4
     side_bend = np.radians(np.array([26.0, 26.0, 0.0, -26.0, -26.0, 0.0]) * m.size)
@@ -284,16 +299,17 @@ def stretch(s: ActionContext) -> MotionTargets:
 
 
 def pick_up(s: ActionContext) -> MotionTargets:
+    """Bend, pick something up and rise."""
     m, p = s.manner, standing_targets(s, width=0.3)
     keys, period = (0.34, 0.46, 0.78, 1.0), 2.8
-    down = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
+    bent = ease_cycles(s, period, keys, [1.0, 1.0, 0.0, 0.0], 0.0)
     held = ease_cycles(s, period, keys, [0.0, 0.3, 1.0, 0.0], 0.0)
     knees = (0.45, 0.22, 0.36)[m.variant] * leg_length(s.skeleton)
     trunk = np.radians((52.0, 92.0, 70.0)[m.variant])
-    p.hips[:, 1] -= knees * down
-    p.hips[:, 2] -= 0.12 * down
-    p.spine[:, 0] += 0.5 * trunk * down
-    p.neck[:, 0] += np.radians(12.0) * down
+    p.hips[:, 1] -= knees * bent
+    p.hips[:, 2] -= 0.12 * bent
+    p.spine[:, 0] += 0.5 * trunk * bent
+    p.neck[:, 0] += np.radians(12.0) * bent
     reach: Arm = ((0.08, 0.25 - np.cos(trunk), 0.3 + np.sin(trunk)), (-0.25, 0.4, 1.0), 10.0)
     carry: Arm = ((0.15, -0.9, 0.35), (-0.35, 0.35, 1.0), 70.0 + 20 * float(held.max()))
     for side in SIDES:
@@ -301,12 +317,12 @@ def pick_up(s: ActionContext) -> MotionTargets:
         poses = (reach, reach, carry, HANG) if used else (HANG,) * 4
         times, arms = repeat_keys(s, period, HANG, keys, poses)
         p.arms[side] = ease_arm(s.times, times, arms, side)
-    return replace(p, pelvis=lean_pelvis(s, 0.5 * trunk * down))
+    return replace(p, pelvis=lean_pelvis(s, 0.5 * trunk * bent))
 
 
 @dataclass(frozen=True)
 class Action:
-    """A category, how it is performed, and what an index says of its three variants."""
+    """A category, how it moves the mannequin, and what an index says of its three variants."""
 
     category: str
     animate: Callable[[ActionContext], MotionTargets]

@@ -1,13 +1,13 @@
-"""What the mannequin's actions are written with: manners, key poses, easing, cycles, unrest.
+"""Key poses of the mannequin's actions, easing between them, cycles, manners and unrest.
 
-Directions of arms are (outwards, up, forward) in the chest's frame; angles are in degrees where they
-are written down. Key poses are joined by minimum-jerk curves.
+Directions of arms are (outwards, up, forward) in the chest's frame; angles of key poses are in degrees. Key poses are joined by minimum-jerk curves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -17,13 +17,16 @@ from mocap.retargeting.ground import SIDES
 from mocap.retargeting.skeleton import Skeleton, axis_rotations
 from synth.standins.mannequin import (
     FPS,
+    ArmTargets,
     MotionTargets,
     arm_rotation,
     sole_height,
     standing_height,
 )
 
-Arm = tuple[Sequence[float], Sequence[float], float]  # upper arm, where the elbow bends to, degrees
+Arm = tuple[Sequence[float], Sequence[float], float]  # upper arm, direction of the bend, degrees
+Pose = TypeVar("Pose")
+Values = float | Sequence[float] | np.ndarray
 
 HANG: Arm = ((0.14, -1.0, 0.03), (-0.15, 0.1, 1.0), 14.0)
 GUARD: Arm = ((0.25, -0.9, 0.3), (-0.45, 0.75, 0.5), 118.0)
@@ -32,9 +35,13 @@ OVERHEAD: Arm = ((0.3, 1.0, 0.05), (-0.6, 0.4, 0.3), 18.0)
 SIDEWAYS: Arm = ((1.0, 0.05, 0.0), (0.0, 0.4, 0.8), 10.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manner:
-    """How an action is done. tempo, size: 1 is usual; lead: the side that acts; variant: 0, 1 or 2."""
+    """How an action is carried out.
+
+    `tempo`, `size` and `unrest` are 1 as a rule; `lead` is the side that acts, `left` or `right`;
+    `variant` is 0, 1 or 2; `phase` in [0, 1) shifts the start.
+    """
 
     seconds: float
     tempo: float
@@ -56,46 +63,87 @@ class ActionContext:
 
     @property
     def other(self) -> str:
+        """The side that does not lead."""
         return "right" if self.manner.lead == "left" else "left"
 
-    def constant(self, value) -> np.ndarray:
+    def constant(self, value: float | Sequence[float] | np.ndarray) -> np.ndarray:
+        """A value (...) at every frame, (T, ...) float64."""
         value = np.asarray(value, dtype=float)
         return np.broadcast_to(value, (len(self.times), *value.shape)).copy()
 
 
 def action_context(skeleton: Skeleton, manner: Manner, rng: np.random.Generator) -> ActionContext:
+    """Prepare an action of `manner.seconds` at the mannequin's frame rate."""
     return ActionContext(skeleton, manner, np.arange(round(manner.seconds * FPS)) / FPS, rng)
 
 
-def ease(times: np.ndarray, keys: Sequence[float], values) -> np.ndarray:
-    """Values (K, ...) at `keys` (K,) joined by minimum-jerk curves, at `times` (T,)."""
+def ease(
+    times: np.ndarray, keys: Sequence[float], values: Sequence[Values] | np.ndarray
+) -> np.ndarray:
+    """Join key values by minimum-jerk curves.
+
+    Args:
+        times: Times (T,) of the result, seconds.
+        keys: Times (K,) of the key values, ascending.
+        values: Key values (K, ...).
+
+    Returns:
+        Values (T, ...) float64; before the first and after the last key they stay.
+    """
     values = np.asarray(values, dtype=float)
-    place, part = _ease_position(times, keys)
-    part = part.reshape(-1, *[1] * (values.ndim - 1))
-    return values[place] * (1 - part) + values[place + 1] * part
+    interval, share = _ease_position(times, keys)
+    share = share.reshape(-1, *[1] * (values.ndim - 1))
+    return values[interval] * (1 - share) + values[interval + 1] * share
 
 
 def _ease_position(times: np.ndarray, keys: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    keys = np.asarray(keys, dtype=float)
-    place = np.clip(np.searchsorted(keys, times, side="right") - 1, 0, len(keys) - 2)
-    part = np.clip((times - keys[place]) / (keys[place + 1] - keys[place]), 0, 1)
-    return place, part**3 * (10 - 15 * part + 6 * part**2)
+    """The interval between keys of each time, and the eased share of it that is over."""
+    key_times = np.asarray(keys, dtype=float)
+    interval = np.clip(np.searchsorted(key_times, times, side="right") - 1, 0, len(key_times) - 2)
+    duration = key_times[interval + 1] - key_times[interval]
+    share = np.clip((times - key_times[interval]) / duration, 0, 1)
+    return interval, share**3 * (10 - 15 * share + 6 * share**2)
 
 
-def ease_arm(times: np.ndarray, keys: Sequence[float], arms: Sequence[Arm], side: str):
-    """Upper arm (T, 3, 3), elbow and twist (T,) through key poses."""
-    rotations = np.stack([arm_rotation(upper, towards, side) for upper, towards, _ in arms])
-    place, part = _ease_position(times, keys)
-    turns = Slerp(np.arange(len(keys)), Rotation.from_matrix(rotations))(place + part)
+def ease_arm(
+    times: np.ndarray, keys: Sequence[float], arms: Sequence[Arm], side: str
+) -> ArmTargets:
+    """Move an arm through key poses.
+
+    Args:
+        times: Times (T,) of the result, seconds.
+        keys: Times (K,) of the key poses, ascending.
+        arms: The K key poses.
+        side: `left` or `right`.
+
+    Returns:
+        Upper arm (T, 3, 3) in the chest's frame, elbow (T,) and forearm twist (T,), radians.
+    """
+    rotations = np.stack([arm_rotation(upper, bend, side) for upper, bend, _ in arms])
+    interval, share = _ease_position(times, keys)
+    upper_arm = Slerp(np.arange(len(keys)), Rotation.from_matrix(rotations))(interval + share)
     elbow = ease(times, keys, np.radians([degrees for *_, degrees in arms]))
-    return turns.as_matrix(), elbow, np.zeros(len(times))
+    return upper_arm.as_matrix(), elbow, np.zeros(len(times))
 
 
-def repeat_keys(s: ActionContext, period: float, rest, keys: Sequence[float], poses: Sequence):
-    """Key times and poses: at rest, then `poses` at the parts `keys` of every period."""
+def repeat_keys(
+    s: ActionContext, period: float, idle: Pose, keys: Sequence[float], poses: Sequence[Pose]
+) -> tuple[list[float], list[Pose]]:
+    """Repeat key poses for as long as the action lasts.
+
+    Args:
+        s: Manner and frame times.
+        period: Seconds per repetition, at tempo 1.
+        idle: Pose before the first repetition.
+        keys: Shares (K,) of a period at which the key poses are reached, ascending.
+        poses: The K key poses.
+
+    Returns:
+        Times in seconds and poses.
+    """
     m = s.manner
     period, start = period / m.tempo, 0.25 + 0.35 * m.phase
-    times, out = [0.0, start], [rest, rest]
+    times, out = [0.0, start], [idle, idle]
     k = 0
     while start + (k + 1) * period < m.seconds + period:
         for key, pose in zip(keys, poses):
@@ -108,7 +156,16 @@ def repeat_keys(s: ActionContext, period: float, rest, keys: Sequence[float], po
 def standing_targets(
     s: ActionContext, *, width: float = 0.2, stagger: float = 0.0
 ) -> MotionTargets:
-    """Standing at ease; `stagger` puts the leading foot that far ahead, metres."""
+    """Targets of someone who stands at ease.
+
+    Args:
+        s: Skeleton, manner and frame times.
+        width: Metres between the feet.
+        stagger: Metres by which the leading foot is ahead.
+
+    Returns:
+        Targets, with arrays that an action may change.
+    """
     balls, yaw = {}, {}
     ground = sole_height(s.skeleton)
     for side in SIDES:
@@ -132,7 +189,7 @@ def standing_targets(
 
 
 def add_unrest(s: ActionContext, p: MotionTargets) -> MotionTargets:
-    """Small slow wandering of trunk, head and arms, so that nobody stands like a statue."""
+    """Add small slow wandering of trunk, head and arms, so that nobody stands like a statue."""
 
     def wander(shape: tuple[int, ...], size: float) -> np.ndarray:
         noise = s.rng.normal(size=(len(s.times), *shape))
@@ -154,23 +211,52 @@ def add_unrest(s: ActionContext, p: MotionTargets) -> MotionTargets:
 
 
 def lean_pelvis(s: ActionContext, forward: np.ndarray | float) -> np.ndarray:
-    """Pelvis rotations (T, 3, 3) tipped `forward` radians."""
+    """Pelvis rotations (T, 3, 3) that lean `forward` radians, one number or (T,)."""
     return axis_rotations(np.broadcast_to(forward, s.times.shape), "X")
 
 
-def ease_cycles(s: ActionContext, period: float, keys: Sequence[float], values, rest):
-    """`values` at the parts `keys` of each period, eased, from `rest`."""
-    times, out = repeat_keys(s, period, rest, keys, list(values))
+def ease_cycles(
+    s: ActionContext,
+    period: float,
+    keys: Sequence[float],
+    values: Sequence[Values] | np.ndarray,
+    idle: Values,
+) -> np.ndarray:
+    """Repeat key values, joined by minimum-jerk curves.
+
+    Args:
+        s: Manner and frame times.
+        period: Seconds per repetition, at tempo 1.
+        keys: Shares (K,) of a period at which the values are reached, ascending.
+        values: Key values (K, ...).
+        idle: Value (...) before the first repetition.
+
+    Returns:
+        Values (T, ...) float64.
+    """
+    times, out = repeat_keys(s, period, idle, keys, list(values))
     return ease(s.times, times, out)
 
 
 def arch(gone: np.ndarray) -> np.ndarray:
-    """Height (T,) of 0 to 1 of a foot on its way, from the part `gone` (T,) of that way."""
+    """Height (T,) of 0 to 1 of a foot on its way, from the share `gone` (T,) of that way."""
     return 4 * gone * (1 - gone)
 
 
-def ease_arm_cycles(s: ActionContext, period: float, keys: Sequence[float], **arms: Sequence[Arm]):
-    """Arms through key poses each period, from hanging; `arms` by side."""
+def ease_arm_cycles(
+    s: ActionContext, period: float, keys: Sequence[float], **arms: Sequence[Arm]
+) -> dict[str, ArmTargets]:
+    """Move arms through repeated key poses, from hanging.
+
+    Args:
+        s: Manner and frame times.
+        period: Seconds per repetition, at tempo 1.
+        keys: Shares (K,) of a period at which the poses are reached, ascending.
+        **arms: The K key poses by side.
+
+    Returns:
+        Targets of the arms by side, as `ease_arm` gives them.
+    """
     out = {}
     for side, poses in arms.items():
         times, all_poses = repeat_keys(s, period, HANG, keys, poses)

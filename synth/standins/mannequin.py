@@ -103,7 +103,10 @@ def mannequin_skeleton(proportions: Proportions, name: str) -> Skeleton:
     )
 
 
-@dataclass
+ArmTargets = tuple[np.ndarray, np.ndarray, np.ndarray]  # upper arm, elbow, forearm twist
+
+
+@dataclass(kw_only=True)
 class MotionTargets:
     """Where a mannequin is to be at `times` (T,) seconds. World: y up, it starts facing +z.
 
@@ -118,7 +121,7 @@ class MotionTargets:
     pelvis: np.ndarray
     spine: np.ndarray
     neck: np.ndarray
-    arms: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+    arms: dict[str, ArmTargets]
     balls: dict[str, np.ndarray]
     yaw: dict[str, np.ndarray]
     pitch: dict[str, np.ndarray]
