@@ -5,28 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from mocap.bodies.body import Body
-from synth.checks.flow_checks import FlowSteps, flow_steps
-from synth.checks.joint_checks import seen_from
-from synth.checks.surface_checks import SurfaceSamples, surface_samples
+from synth.checks.flow_figures import FlowSteps, flow_steps
+from synth.checks.joint_figures import camera_points
+from synth.checks.surface_figures import SurfaceSamples, surface_samples
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
 from synth.scene.posed_clip import PosedClip
 
+T = TypeVar("T")
 
-@dataclass(frozen=True)
-class Evidence:
+_WORDS = {
+    "planned": "row in plan.jsonl",
+    "mask": "channel that tells the body",
+    "samples": "uv",
+    "surface": "uv",
+    "steps": "flow of two frames",
+    "rate": "film",
+    "frames": "film",
+    "silhouettes": "outline by the renderer, known while rendering only",
+    "plates": "background to compare with",
+    "recomputed": "ground truth computed again",
+}
+"""What `missing_data` calls a field, where that is not its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipData:
     """A clip of T frames as its files hold it, and what it should agree with; None: not to be had.
 
-    ``truth`` as read (``parts`` None where not stored). ``vertices`` (T+2,V,3) and ``joints``
-    (T+2,24,3): the ``body`` in the `posed_clip`. ``frames`` (T,H,W,3) uint8 and ``rate``: the film,
-    decoded. ``rendered`` (T,H,W,3) uint8 and ``drawn`` (T,H,W) bool, while the clip is made: the
-    pictures that went into the film, and where they show more body than background. ``plates``: T
-    backgrounds (H,W,3). ``recomputed``: the ground truth of `posed_clip`. ``planned``: the clip's row in the
-    folder's plan.
+    row: the clip's row of the plan, as the clip holds it.
+    posed_clip: its poses and cameras.
+    truth: the ground truth as read (`parts` None where not stored).
+    body: the body that is posed.
+    vertices: (T+2,V,3), and joints: (T+2,24,3): the body in `posed_clip`.
+    frames: (T,H,W,3) uint8, and rate: the film, decoded.
+    rendered: (T,H,W,3) uint8, while the clip is made: the pictures that went into the film.
+    silhouettes: (T,H,W) bool, while the clip is made: where they show more body than background.
+    plates: T backgrounds (H,W,3).
+    recomputed: the ground truth of `posed_clip`.
+    planned: the clip's row in the folder's plan.
     """
 
     row: PlanRow
@@ -38,27 +60,28 @@ class Evidence:
     frames: np.ndarray | None = None
     rate: float | None = None
     rendered: np.ndarray | None = None
-    drawn: np.ndarray | None = None
+    silhouettes: np.ndarray | None = None
     plates: Sequence[np.ndarray] | None = None
     recomputed: GroundTruth | None = None
     planned: PlanRow | None = None
 
     def with_film(
-        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, drawn: np.ndarray
-    ) -> Evidence:
+        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, silhouettes: np.ndarray
+    ) -> ClipData:
         """The same and what became of the film; what was derived already is kept."""
-        whole = replace(self, frames=frames, rate=rate, rendered=rendered, drawn=drawn)
-        given = {field.name for field in fields(self)}
-        whole.__dict__.update({k: v for k, v in vars(self).items() if k not in given})
+        whole = replace(self, frames=frames, rate=rate, rendered=rendered, silhouettes=silhouettes)
+        names = {field.name for field in fields(self)}
+        whole.__dict__.update({k: v for k, v in vars(self).items() if k not in names})
         return whole
 
-    def has(self, name: str) -> bool:
+    def provides(self, name: str) -> bool:
         """Whether something of that name, here or in the ground truth, is to be had."""
-        own = hasattr(type(self), name) or name in self.__dataclass_fields__
-        return getattr(self if own else self.truth, name) is not None
+        is_field = hasattr(type(self), name) or name in self.__dataclass_fields__
+        return getattr(self if is_field else self.truth, name) is not None
 
     @property
     def size(self) -> tuple[int, int]:
+        """Width and height of the film, in pixels."""
         return self.row.width, self.row.height
 
     @cached_property
@@ -78,7 +101,7 @@ class Evidence:
 
     def in_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (T,N,3) in camera space."""
-        return seen_from(points, self.rotations, self.translations)
+        return camera_points(points, self.rotations, self.translations)
 
     @cached_property
     def mask(self) -> np.ndarray | None:
@@ -106,20 +129,20 @@ class Evidence:
         """The samples on the posed body, in camera space, (N,3)."""
         if self.samples is None:
             return None
-        world = self.samples.at(self.vertices, self.body.faces, step=1)
+        world = self.samples.positions(self.vertices, self.body.faces, step=1)
         frame = self.samples.frame
-        turned = np.einsum("nij,nj->ni", self.rotations[frame], world)
-        return turned + self.translations[frame]
+        rotated = np.einsum("nij,nj->ni", self.rotations[frame], world)
+        return rotated + self.translations[frame]
 
     @cached_property
     def surface(self) -> np.ndarray | None:
-        """(T,H,W,3) float32: the place on the template that each pixel shows, metres, NaN beside it."""
-        if self.samples is None:
+        """(T,H,W,3) float32: the point of the template that each pixel shows, metres, NaN beside it."""
+        if self.samples is None or self.truth.face is None:
             return None
         out = np.full((*self.truth.face.shape, 3), np.nan, np.float32)
         corners = self.body.template[self.body.faces[self.samples.face]]
-        at = (self.samples.frame, self.samples.row, self.samples.column)
-        out[at] = np.einsum("nk,nkd->nd", self.samples.barycentric, corners)
+        pixels = (self.samples.frame, self.samples.row, self.samples.column)
+        out[pixels] = np.einsum("nk,nkd->nd", self.samples.barycentric, corners)
         return out
 
     @cached_property
@@ -129,3 +152,21 @@ class Evidence:
         if forward is None or self.mask is None or len(forward) < 2:
             return None
         return flow_steps(self.mask, forward, self.truth.occlusion_forward)
+
+    @property
+    def film_matches(self) -> bool:
+        """Whether the film has the frames that the channels have; where not, the check "film" says so."""
+        return self.mask is None or required(self.frames).shape[:3] == self.mask.shape
+
+
+def required(value: T | None) -> T:
+    """`value`, which the `needs` of a check have made sure of. Raises ValueError for None."""
+    if value is None:
+        raise ValueError("a check looks at what is not among its needs")
+    return value
+
+
+def missing_data(names: Sequence[str]) -> str:
+    """The fields that are not to be had, in words: "no uv, no film"."""
+    words = dict.fromkeys(_WORDS.get(name, name.replace("_", " ")) for name in names)
+    return f"no {', no '.join(words)}"

@@ -11,45 +11,46 @@ from typing import Any
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
-from synth.checks.clip_checks import Outcome
+from synth.checks.check import CheckResult
 
 VERSION = 1  # raised whenever a check or a limit changes
 SUFFIX = "_check.json"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The outcome of every check, by name."""
+class ClipResults:
+    """The result of every check of a clip, by name."""
 
-    outcomes: Mapping[str, Outcome]
+    results: Mapping[str, CheckResult]
 
     @property
     def good(self) -> bool:
+        """Whether nothing is wrong."""
         return not self.findings
 
     @property
     def findings(self) -> tuple[str, ...]:
         """Everything that is wrong, each with its figure."""
-        return tuple(text for outcome in self.outcomes.values() for text in outcome.findings)
+        return tuple(text for result in self.results.values() for text in result.findings)
 
     @property
     def figures(self) -> dict[str, float]:
         """The figures of all checks."""
         out: dict[str, float] = {}
-        for outcome in self.outcomes.values():
-            out |= outcome.figures
+        for result in self.results.values():
+            out |= result.figures
         return out
 
     def to_fields(self) -> dict[str, Any]:
         """As plain data: the same clip, the same fields. Figures to six digits."""
-        checks = {}
-        for name, outcome in self.outcomes.items():
-            if outcome.not_run:
-                checks[name] = {"not_run": outcome.not_run}
+        checks: dict[str, dict[str, Any]] = {}
+        for name, result in self.results.items():
+            if result.not_run:
+                checks[name] = {"not_run": result.not_run}
                 continue
             checks[name] = {
-                "good": not outcome.findings,
-                "figures": {key: _short(value) for key, value in outcome.figures.items()},
+                "good": not result.findings,
+                "figures": {key: _short(value) for key, value in result.figures.items()},
             }
         return {
             "version": VERSION,
@@ -59,14 +60,14 @@ class Verdict:
         }
 
 
-def write_verdict(path: Path, verdict: Verdict) -> None:
-    """Write the verdict as JSON, whole."""
+def write_clip_results(path: Path, results: ClipResults) -> None:
+    """Write the results as JSON, whole."""
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(verdict.to_fields(), indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(results.to_fields(), indent=1) + "\n", encoding="utf-8")
 
 
-def read_verdict(stem: Path | str) -> dict[str, Any]:
-    """The fields of a clip's verdict. Raises BadInput where there is none, or no readable one."""
+def read_clip_results(stem: Path | str) -> dict[str, Any]:
+    """The fields of a clip's results. Raises BadInput where there are none that can be read."""
     path = Path(f"{stem}{SUFFIX}")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))

@@ -41,20 +41,18 @@ FLOW_CYCLE = Check(
     ),
     figures=(
         # good: 0.021, from 25 m
-        Figure(
-            "flow_cycle_median_px", "forward and backward flow disagree by", "px", limit=0.1
-        ),
+        Figure("flow_cycle_median_px", "forward and backward flow disagree by", "px", limit=0.1),
         # good: 0.0017
-        Figure(
-            "flow_cycle_off", "points that backward flow does not lead back", "%", limit=0.1
-        ),
+        Figure("flow_cycle_off", "points that backward flow does not lead back", "%", limit=0.1),
     ),
 )
 
 FLOW_PARTS = Check(
     name="flow_parts",
     needs=("steps", "parts"),
-    measure=lambda data: flow_figures.part_figures(required(data.steps), required(data.truth.parts)),
+    measure=lambda data: flow_figures.part_figures(
+        required(data.steps), required(data.truth.parts)
+    ),
     figures=(
         # good: 0.044, at 15 frames per second
         Figure(

@@ -38,9 +38,7 @@ def _joint_depth(data: ClipData) -> dict[str, float]:
     """Depth before visible joints."""
     z = data.in_camera(data.truth.joints3d)[..., 2]
     depth, visible = required(data.truth.depth), required(data.truth.joints_visible)
-    return surface_figures.joint_depth_figures(
-        depth, data.truth.joints2d, z, visible, flesh=_FLESH
-    )
+    return surface_figures.joint_depth_figures(depth, data.truth.joints2d, z, visible, flesh=_FLESH)
 
 
 JOINTS2D = Check(
@@ -84,10 +82,8 @@ JOINT_FLAGS = Check(
     needs=("joints_inside", "joints_visible"),
     measure=_flags,
     figures=(
-        Figure("inside_wrong", "joints whose inside flag is wrong", "%", limit=0),
-        Figure(
-            "visible_outside", "joints said to be visible outside of the image", "%", limit=0
-        ),
+        Figure("inside_wrong", "joints whose inside flag is wrong", "%", limit=0.0),
+        Figure("visible_outside", "joints said to be visible outside of the image", "%", limit=0.0),
     ),
 )
 
@@ -96,8 +92,8 @@ FRAMING = Check(
     needs=("joints_inside",),
     measure=_framing,
     figures=(  # both of a framed clip
-        Figure("joints_outside", "joints that leave the image", "%", limit=0),
-        Figure("frames_without_body", "frames that show no body", "%", limit=0),
+        Figure("joints_outside", "joints that leave the image", "%", limit=0.0),
+        Figure("frames_without_body", "frames that show no body", "%", limit=0.0),
     ),
 )
 

@@ -1,136 +1,89 @@
-"""Figures that tell whether a clip's film shows what its labels say, frame by frame.
-
-Every function is pure. T frames of H x W pixels; pictures are RGB uint8, differences in levels of 255.
-"""
+"""Checks of a clip's film against its labels and the pictures that went into it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import cv2
-import numpy as np
-
-from synth.checks.flow_checks import inner_pixels
-
-_REACH = 5  # pixels by which the mask is shifted to see whether it would fit better there
-_SCRAP = 200  # pixels of body below which its outline is most of it
-_LOOKED_AT = 12  # frames of a clip, evenly spread
+from synth.checks import picture_figures
+from synth.checks.check import Check, Figure
+from synth.checks.clip_data import ClipData, required
 
 
-def silhouette_figures(drawn: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """How far what the renderer has ``drawn``, (T,H,W) bool, and the mask are the same.
-
-    Their intersection over union, and the pixels in which they differ for each pixel of the mask's
-    outline, which does not depend on how large the person is: about how many pixels one lies beside
-    the other. Over the clip, and in the worst frame of those that show more than a scrap of the body.
-    """
-    both, either, outline = (
-        np.array(counts, np.float64) for counts in zip(*map(_overlap, drawn, mask))
+def _film(data: ClipData) -> dict[str, float]:
+    """The decoded film against the row and the pictures that went into it."""
+    frames = required(data.frames)
+    shape = (data.row.frames, data.row.height, data.row.width)
+    figures = picture_figures.film_figures(
+        frames, required(data.rate), shape=shape, fps=data.row.fps
     )
-    if not either.any():
-        return {}
-    outline = np.maximum(outline, 1)
-    off = (either - both) / outline
-    figures = {
-        "silhouette_iou": float(both.sum() / either.sum()),
-        "silhouette_off": float((either - both).sum() / outline.sum()),
-    }
-    if (whole := either >= _SCRAP).any():
-        figures["silhouette_worst_off"] = float(off[whole].max())
+    if data.rendered is not None:
+        figures |= picture_figures.compression_figures(frames, data.rendered)
     return figures
 
 
-def _overlap(drawn: np.ndarray, mask: np.ndarray) -> tuple[int, int, int]:
-    """Pixels that two (H,W) share, that one of them has, and those of the mask's outline."""
-    outline = mask & ~inner_pixels(mask[None])[0]
-    return (
-        np.count_nonzero(drawn & mask),
-        np.count_nonzero(drawn | mask),
-        np.count_nonzero(outline),
+def _plate(data: ClipData) -> dict[str, float]:
+    """The film against its backgrounds; nothing where it has other frames than the channels."""
+    if not data.film_matches:
+        return {}
+    return picture_figures.plate_figures(
+        required(data.frames), required(data.plates), required(data.mask)
     )
 
 
-def film_figures(
-    frames: np.ndarray, rate: float, *, shape: tuple[int, ...], fps: float
-) -> dict[str, float]:
-    """What the decoded film (T,H,W,3) lacks or has beyond the planned ``shape`` (frames, height, width):
-    frames, pixels of its size, frames a second."""
-    height, width = frames.shape[1:3]
-    return {
-        "film_frames_off": float(abs(len(frames) - shape[0])),
-        "film_size_off": float(max(abs(height - shape[1]), abs(width - shape[2]))),
-        "film_fps_off": abs(rate - fps),
-    }
+FILM = Check(
+    name="film",
+    needs=("frames", "rate"),
+    measure=_film,
+    figures=(
+        Figure("film_frames_off", "frames that the film has too few or too many", limit=0.0),
+        Figure("film_size_off", "the film's size differs from the planned one by", "px", limit=0.0),
+        # 29.97 is no fraction of small numbers; good: 0
+        Figure("film_fps_off", "the film's frames a second differ from the planned by", limit=0.01),
+        # good: 3.9, H.264 at crf 23
+        Figure("film_levels", "the film is off the pictures that went in by", "levels", limit=12.0),
+        # good: 0
+        Figure(
+            "film_fits_otherwise",
+            "the film fits the pictures better with red for blue, mirrored or a frame off, by",
+            "levels",
+            limit=0.1,
+        ),
+    ),
+)
 
+SILHOUETTE = Check(
+    name="silhouette",
+    needs=("silhouettes", "mask"),
+    measure=lambda data: picture_figures.silhouette_figures(
+        required(data.silhouettes), required(data.mask)
+    ),
+    figures=(
+        Figure("silhouette_iou", "overlap of picture and mask", "%", worst="least"),
+        # good: 0.09, at 25 m; of Cycles 0.076; shifted by 1 px, 9 clips: 0.27 to 0.8
+        Figure(
+            "silhouette_off",
+            "picture and mask differ, for each pixel of outline, by",
+            "px",
+            limit=0.2,
+        ),
+        # good: 0.135, at 25 m; of Cycles 0.106
+        Figure("silhouette_worst_off", "the same in the worst frame", "px", limit=0.25),
+    ),
+)
 
-def compression_figures(frames: np.ndarray, rendered: np.ndarray) -> dict[str, float]:
-    """Mean difference of the film from the pictures that went into it, both (T,H,W,3) uint8; and by how
-    many levels it would be less, on some frames, with red for blue, mirrored, or one frame earlier or
-    later (0: it is least as it should be)."""
-    if frames.shape != rendered.shape:
-        return {"film_levels": float("inf")}
-    error = _differences(frames, rendered)
-    some = _evenly(len(frames))
-    shown, meant, own = np.ascontiguousarray(frames[some]), rendered[some], error[some]
-    swapped = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in shown]
-    mirrored = [cv2.flip(frame, 1) for frame in shown]
-    gains = [(own - _differences(other, meant)).mean() for other in (swapped, mirrored)]
-    if len(frames) > 1:
-        early, late = some[some < len(frames) - 1], some[some > 0]
-        gains.append((error[early] - _differences(frames[early], rendered[early + 1])).mean())
-        gains.append((error[late] - _differences(frames[late], rendered[late - 1])).mean())
-    return {
-        "film_levels": float(error.mean()),
-        "film_fits_otherwise": max(0.0, *(float(gain) for gain in gains)),
-    }
-
-
-def plate_figures(
-    frames: np.ndarray, plates: Sequence[np.ndarray], mask: np.ndarray
-) -> dict[str, float]:
-    """Whether what stands before the plate stands where the mask is.
-
-    ``frames`` (T,H,W,3), ``plates`` T of (H,W,3) (or one object T times), mask (T,H,W). The mean
-    difference from the plate on the mask over that beside it (``plate_contrast``, a person in the
-    colours of the plate is near 1); and by how much the difference on the mask would be greater, in
-    parts of it, were the mask elsewhere: a few pixels to a side, mirrored or upside down.
-    """
-    count = len(frames)
-    shown = [index for index in _evenly(count) if mask[index].any()]
-    if not shown:
-        return {}
-    on, beside = 0.0, 0.0
-    elsewhere: dict[str, float] = {}
-    for index in shown:
-        off = np.abs(frames[index].astype(np.int16) - plates[index]).mean(axis=-1)
-        total = max(float(mask[index].sum()), 1.0)
-        on += off[mask[index]].sum() / total
-        beside += off[~mask[index]].mean()
-        for name, other in _elsewhere(mask, index).items():
-            elsewhere[name] = elsewhere.get(name, 0.0) + off[other].sum() / total
-    better = max(elsewhere.values()) / max(on, 1e-6) - 1
-    return {
-        "plate_contrast": float(on / max(beside, 1e-6)),
-        "plate_fits_elsewhere": float(max(better, 0.0)),
-    }
-
-
-def _evenly(count: int) -> np.ndarray:
-    """At most ``_LOOKED_AT`` of ``count`` frames, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, _LOOKED_AT)).round().astype(int))
-
-
-def _elsewhere(mask: np.ndarray, index: int) -> dict[str, np.ndarray]:
-    """The mask of a frame where it should not be. All have its number of pixels, or fewer."""
-    own = mask[index]
-    places = {"mirrored": own[:, ::-1], "upside down": own[::-1]}
-    for name, axis, way in (("left", 1, -1), ("right", 1, 1), ("above", 0, -1), ("below", 0, 1)):
-        places[name] = np.roll(own, way * _REACH, axis=axis)
-    return places
-
-
-def _differences(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean absolute difference of each frame, (T,)."""
-    size = max(first[0].size, 1)
-    pairs = zip(map(np.ascontiguousarray, first), map(np.ascontiguousarray, second))
-    return np.array([cv2.norm(a, b, cv2.NORM_L1) / size for a, b in pairs])
+PLATE = Check(
+    name="plate",
+    needs=("frames", "plates", "mask"),
+    measure=_plate,
+    figures=(
+        # good: 0
+        Figure(
+            "plate_fits_elsewhere", "the person fits the mask elsewhere better by", "%", limit=0.02
+        ),
+        # good: 7.5
+        Figure(
+            "plate_contrast",
+            "difference from the background, mask to rest",
+            worst="least",
+            limit=1.5,
+        ),
+    ),
+)

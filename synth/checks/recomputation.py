@@ -1,4 +1,4 @@
-"""Channels of published clips, computed again from their ``_info.mat`` and the body.
+"""Channels of published clips, computed again from their `_info.mat` and the body.
 
 Pose, shape and cameras lie in it to the last bit, so the files are those that were rendered, byte for
 byte; neither Blender nor the motions are needed. A film set can be kept as mp4 and info alone.
@@ -21,23 +21,23 @@ from mocap.errors import BadInput
 from synth.clips.channel_files import channel_files, write_channels
 from synth.clips.clip import find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import read_info, row_of, posed_clip_of
+from synth.clips.clip_info import posed_clip_of, read_info, row_of
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from synth.scene.posed_clip import skin_clip
-from synth.workers.pool import Attempt, Failure, work_through
+from synth.workers.pool import Attempt, Failure, Report, work_through
 from synth.workers.processes import ProcessPool
 from synth.workers.scratch import process_folder
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecomputationSettings:
-    """Clips of ``folder`` into files beside them or, with the same names, in ``out``.
+    """Clips of `folder` into files beside them or, with the same names, in `out`.
 
-    ``layout`` None takes each clip's own. ``partial`` is where files lie until they are whole. Files
-    that are there stay as they are, unless ``overwrite``.
+    `layout` None takes each clip's own. `partial` is where files lie until they are whole. Files
+    that are there stay as they are, unless `overwrite`.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class RecomputationSummary:
 
     clips: int
     already: int
-    made: int
+    computed: int
     failures: tuple[Failure, ...]
 
 
@@ -71,27 +71,42 @@ def recompute(
     overwrite: bool = False,
     report: Callable[[str], None] = print,
 ) -> RecomputationSummary:
-    """Compute ``channels`` of the clips in ``folder`` again, in ``workers`` processes (None: a core
-    each).
+    """Compute channels of published clips again, from their information and the body.
 
-    Interrupted, the same call goes on. Raises BadInput for unknown channels or layout, no clips, and
-    where not one can be computed.
+    Interrupted, the same call goes on.
+
+    Args:
+        folder: a film folder.
+        channels: names of channels, of `synth.scene.ground_truth.CHANNELS`.
+        layout: of the files; None: each clip's own.
+        out: where the files go, with the same names; None: beside the clips.
+        clips: so many of the clips, evenly spread; None: all.
+        workers: processes; None: one per core.
+        bodies: the bodies that the clips were made with; None: the free body.
+        overwrite: write files anew that exist.
+        report: called with a line per failed clip.
+
+    Returns:
+        Numbers of clips, and the failures.
+
+    Raises:
+        BadInput: unknown channels or layout, no clips, or not one that can be computed.
     """
     folder = Path(folder)
     _check_request(channels, layout, workers)
     stems = find_clips(folder, clips)
     target = folder if out is None else Path(out)
-    made = already = 0
+    computed = already = 0
     with (
         process_folder(target, ".partial-") as partial,
         tqdm(total=len(stems), unit="clip", desc="ground truth") as bar,
     ):
 
         def on_attempt(attempt: Attempt) -> None:
-            nonlocal made, already
+            nonlocal computed, already
             if attempt.reason is None:
-                computed = bool(attempt.result)
-                made, already = made + computed, already + (not computed)
+                written = bool(attempt.result)
+                computed, already = computed + written, already + (not written)
                 bar.update()
 
         settings = RecomputationSettings(
@@ -103,14 +118,14 @@ def recompute(
             bodies=bodies or BodySource(),
             overwrite=overwrite,
         )
-        outcome = work_through(
+        result = work_through(
             stems,
             ProcessPool(open_recomputation, settings, not_retried=(BadInput,)),
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
             on_attempt=on_attempt,
         )
-    failures = sorted(outcome.failures, key=lambda failure: failure.task)
+    failures = sorted(result.failures, key=lambda failure: failure.task)
     for failure in failures:
         report(f"failed: {failure.task}: {failure.reason}")
     if len(failures) == len(stems):
@@ -118,14 +133,14 @@ def recompute(
             f"none of {len(stems)} clips could be computed; the first, {failures[0].task}: "
             f"{failures[0].reason}"
         )
-    return RecomputationSummary(len(stems), already, made, tuple(failures))
+    return RecomputationSummary(len(stems), already, computed, tuple(failures))
 
 
 @contextmanager
 def open_recomputation(
     settings: RecomputationSettings,
-) -> Iterator[Callable[[str, Callable[[int], None]], bool]]:
-    """For a worker process: gives ``work(stem, progress)``, True where files were written."""
+) -> Iterator[Callable[[str, Report], bool]]:
+    """For a worker process: gives `work(stem, progress)`, True where files were written."""
     torch.set_num_threads(1)  # the same bytes however many workers share the machine
     bodies = FilmBodies(settings.bodies)
     yield lambda stem, progress: recompute_clip(stem, settings, bodies)
@@ -151,8 +166,8 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
             "in another layout"
         )
     suffixes = channel_files(settings.channels, layout)
-    there = all(Path(f"{target}{suffix}").is_file() for suffix in suffixes)
-    if there and not settings.overwrite:
+    complete = all(Path(f"{target}{suffix}").is_file() for suffix in suffixes)
+    if complete and not settings.overwrite:
         return False
     body, skinning = bodies.of_clip(row.gender, info, source)
     vertices, joints = skin_clip(posed_clip, skinning)
@@ -180,8 +195,8 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
 def _check_request(channels: Sequence[str], layout: str | None, workers: int | None) -> None:
     unknown = [name for name in channels if name not in CHANNELS]
     if unknown or not channels:
-        found = ", ".join(unknown) or "none"
-        raise BadInput(f"--channels: {found}, expected some of {', '.join(CHANNELS)}")
+        names = ", ".join(unknown) or "none"
+        raise BadInput(f"--channels: {names}, expected some of {', '.join(CHANNELS)}")
     if layout is not None and layout not in LAYOUTS:
         raise BadInput(f"--layout {layout}: expected {' or '.join(LAYOUTS)}")
     if workers is not None and workers < 1:

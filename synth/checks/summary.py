@@ -1,4 +1,4 @@
-"""What the inspection of a folder of clips found, as a table and as plain data."""
+"""What the inspection of a folder of clips candidates, as a table and as plain data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synth.checks.clip_checks import CHECKS, Check, Figure, Outcome
+from synth.checks.check import Check, CheckResult, Figure
+from synth.checks.clip_checks import CHECKS
 from synth.checks.inspection import Inspection
-from synth.checks.limits import LIMITS
 
 
 @dataclass(frozen=True)
@@ -21,37 +21,37 @@ class Worst:
 
 
 def worst_of(inspections: Sequence[Inspection], figure: Figure, check: Check) -> Worst | None:
-    """None where no clip has the figure."""
-    found = [
-        Worst(inspection.verdict.outcomes[check.name].figures[figure.name], inspection.stem)
+    """The worst of a figure over the clips; None where no clip has it."""
+    candidates = [
+        Worst(inspection.results.results[check.name].figures[figure.name], inspection.stem)
         for inspection in inspections
-        if inspection.verdict is not None
-        and figure.name in inspection.verdict.outcomes.get(check.name, Outcome()).figures
+        if inspection.results is not None
+        and figure.name in inspection.results.results.get(check.name, CheckResult()).figures
     ]
-    if not found:
+    if not candidates:
         return None
     order = (lambda w: -w.value) if figure.worst == "least" else (lambda w: w.value)
-    return max(found, key=lambda w: (math.isnan(w.value), order(w)))
+    return max(candidates, key=lambda w: (math.isnan(w.value), order(w)))
 
 
 def summary_fields(inspections: Sequence[Inspection]) -> dict[str, Any]:
     """Everything, for programs: counts, bad clips with reasons, missing files, worst figures."""
     checks: dict[str, Any] = {}
     for check in CHECKS:
-        outcomes = _outcomes(inspections, check)
+        results = _results_of(inspections, check)
         figures = {}
         for figure in check.figures:
             if (worst := worst_of(inspections, figure, check)) is not None:
                 value = worst.value if math.isfinite(worst.value) else str(worst.value)
                 figures[figure.name] = {
                     "worst": value,
-                    "limit": getattr(LIMITS, figure.name, None),
+                    "limit": figure.limit,
                     "clip": worst.stem,
                 }
         checks[check.name] = {
-            "run": sum(not outcome.not_run for outcome in outcomes),
-            "bad": sum(bool(outcome.findings) for outcome in outcomes),
-            "not_run": sorted({outcome.not_run for outcome in outcomes if outcome.not_run}),
+            "run": sum(not result.not_run for result in results),
+            "bad": sum(bool(result.findings) for result in results),
+            "not_run": sorted({result.not_run for result in results if result.not_run}),
             "figures": figures,
         }
     return {
@@ -63,16 +63,19 @@ def summary_fields(inspections: Sequence[Inspection]) -> dict[str, Any]:
 
 
 def summary_table(inspections: Sequence[Inspection]) -> str:
-    """A line for each figure of each check: on how many clips it was measured, its worst value, its
-    limit, how many clips it makes bad, and the worst clip."""
+    """A line per figure of each check.
+
+    On how many clips it was measured, its worst value, its limit, how many clips it makes bad, and the
+    worst clip.
+    """
     rows = [("check", "clips", "bad", "figure", "worst", "limit", "clip")]
     idle = []
     for check in CHECKS:
-        outcomes = _outcomes(inspections, check)
-        run = sum(not outcome.not_run for outcome in outcomes)
-        bad = sum(bool(outcome.findings) for outcome in outcomes)
+        results = _results_of(inspections, check)
+        run = sum(not result.not_run for result in results)
+        bad = sum(bool(result.findings) for result in results)
         if not run:
-            reasons = sorted({outcome.not_run for outcome in outcomes})
+            reasons = sorted({result.not_run for result in results})
             idle.append(f"not run: {check.name} ({'; '.join(reasons) or 'no clip could be read'})")
             continue
         head = (check.name, str(run), str(bad))
@@ -80,12 +83,10 @@ def summary_table(inspections: Sequence[Inspection]) -> str:
             worst = worst_of(inspections, figure, check)
             if worst is None:
                 continue
-            limit = getattr(LIMITS, figure.name, None)
-            bound = (
-                "" if limit is None else f"{'>=' if figure.worst == 'least' else '<='} {limit:g}"
-            )
-            where = worst.stem if worst.value else ""  # a 0 is everybody's
-            rows.append((*head, figure.name, f"{worst.value:.3g}", bound, where))
+            sign = ">=" if figure.worst == "least" else "<="
+            bound = "" if figure.limit is None else f"{sign} {figure.limit:g}"
+            stem = worst.stem if worst.value else ""  # a 0 is everybody's
+            rows.append((*head, figure.name, f"{worst.value:.3g}", bound, stem))
             head = ("", "", "")
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -94,9 +95,9 @@ def summary_table(inspections: Sequence[Inspection]) -> str:
     return "\n".join([*lines, *idle])
 
 
-def _outcomes(inspections: Sequence[Inspection], check: Check) -> list[Outcome]:
+def _results_of(inspections: Sequence[Inspection], check: Check) -> list[CheckResult]:
     return [
-        inspection.verdict.outcomes[check.name]
+        inspection.results.results[check.name]
         for inspection in inspections
-        if inspection.verdict is not None and check.name in inspection.verdict.outcomes
+        if inspection.results is not None and check.name in inspection.results.results
     ]

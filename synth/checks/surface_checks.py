@@ -1,274 +1,149 @@
-"""Figures that tell whether a clip's dense channels belong to one surface, and that to the body.
-
-Every function is pure. T frames of H x W pixels, metres; shares are of pixels on the body unless
-something else is said.
-"""
+"""Checks of a clip's dense channels and tracks against the body's surface."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numba
 import numpy as np
 
-from mocap.bodies.body import PARENTS
-from synth.clips.mask_rows import MaskRows, disagreements
-
-_SMOOTH_STEP = 0.03  # metres between neighbouring pixels beyond which a depth gradient is an edge
-_SLACK = 0.02  # metres that depth may change between the centres of neighbouring pixels and a point
-_UV_MARGIN = 0.02  # of a face's side; float32 and the compact layout's rounding
-_SMALLEST_UV = 1e-6  # area of a face in the texture below which its UVs tell no place on it
+from synth.checks import joint_figures, surface_figures
+from synth.checks.check import Check, Figure
+from synth.checks.clip_data import ClipData, required
+from synth.clips.mask_rows import mask_rows
 
 
-_njit = numba.njit(cache=True, nogil=True)
+def _support(data: ClipData) -> dict[str, float]:
+    """Where channels hold something, against the mask."""
+    truth = data.truth
+    on_body = {}
+    if truth.depth is not None:
+        on_body["depth"] = np.isfinite(truth.depth)
+    if truth.normals is not None:
+        on_body["normals"] = truth.normals
+    if truth.face is not None:
+        on_body["face"] = truth.face >= 0
+    names = ("flow_forward", "flow_backward", "occlusion_forward", "occlusion_backward")
+    may_be_0 = {name: values for name in names if (values := getattr(truth, name)) is not None}
+    mask = mask_rows(required(data.mask))
+    figures = surface_figures.support_figures(mask, **on_body)
+    return figures | surface_figures.beside_mask_figures(mask, **may_be_0)
 
 
-def kin_of_joints() -> np.ndarray:
-    """(24 joints, 25 parts) bool: the part is the joint's own, its parent's or a child's."""
-    kin = np.zeros((len(PARENTS), len(PARENTS) + 1), bool)
-    for joint, parent in enumerate(PARENTS):
-        kin[joint, joint + 1] = True
-        if parent >= 0:
-            kin[joint, parent + 1] = kin[parent, joint + 1] = True
-    return kin
-
-
-def joint_pixels(pixels: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Frame, row, column and number of the ``chosen`` (T,N) of ``pixels`` (T,N,2), in the image."""
-    frame, number = np.nonzero(chosen)
-    column, row = np.floor(pixels[frame, number]).astype(int).T
-    return frame, row, column, number
-
-
-def joint_part_figures(
-    parts: np.ndarray, pixels: np.ndarray, visible: np.ndarray
-) -> dict[str, float]:
-    """Share of visible joints (T,24) about whose pixel only other limbs are labelled.
-
-    Parts (T,H,W), joints' ``pixels`` (T,24,2). Left taken for right, a mirrored label image and one of
-    another frame all show here.
-    """
-    if not visible.any():
-        return {}
-    frame, row, column, joint = joint_pixels(pixels, visible)
-    kin = kin_of_joints()[joint, _around(parts, frame, row, column)]
-    return {"joint_on_other_limb": float((~kin.any(axis=0)).mean())}
-
-
-def joint_depth_figures(
-    depth: np.ndarray, pixels: np.ndarray, z: np.ndarray, visible: np.ndarray, *, flesh: float
-) -> dict[str, float]:
-    """Share of visible joints (T,24) about whose pixel there is no surface before the joint, or only one
-    that is more than ``flesh`` metres before it. Depth (T,H,W), the joints' ``z`` (T,24)."""
-    if not visible.any():
-        return {}
-    frame, row, column, joint = joint_pixels(pixels, visible)
-    before = z[frame, joint] - _around(depth, frame, row, column)
-    fits = ((before > -_SLACK) & (before < flesh)).any(axis=0)
-    return {"joint_off_surface": float((~fits).mean())}
-
-
-def support_figures(mask: MaskRows, **channels: np.ndarray) -> dict[str, float]:
-    """The largest share, over the channels given, of pixels that a channel takes for body and the
-    mask does not, or the other way round; in parts of the mask.
-
-    A channel holds something, True or not 0, on the body: (T,H,W) or (T,H,W,C).
-    """
-    wrong = [sum(disagreements(channel, mask)) / mask.area for channel in channels.values()]
-    return {"support_wrong": max(wrong)} if wrong else {}
-
-
-def beside_mask_figures(mask: MaskRows, **channels: np.ndarray) -> dict[str, float]:
-    """As ``support_figures`` for channels that may be 0 on the body: flow and its occlusion."""
-    wrong = [disagreements(channel, mask)[1] / mask.area for channel in channels.values()]
-    return {"beside_mask": max(wrong)} if wrong else {}
-
-
-def face_figures(face: np.ndarray, parts: np.ndarray, face_parts: np.ndarray) -> dict[str, float]:
-    """Share of pixels whose part is not that of their face: ``face`` and ``parts`` (T,H,W)."""
-    known = (face >= -1) & (face < len(face_parts))
-    expected = np.where(face >= 0, face_parts[np.where(known, face, 0)], 0)
-    wrong = (~known | (expected != parts)).sum()
-    return {"part_of_other_face": float(wrong) / max(1, int((parts > 0).sum()))}
-
-
-@dataclass(frozen=True)
-class SurfaceSamples:
-    """The surface points that UV and face maps name: ``frame``, ``row``, ``column``, ``face`` (N,) and
-    ``barycentric`` (N,3) in the face. Faces too small in the texture to tell a place are left out.
-    """
-
-    frame: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
-    face: np.ndarray
-    barycentric: np.ndarray
-
-    def at(self, vertices: np.ndarray, faces: np.ndarray, *, step: int = 0) -> np.ndarray:
-        """Where the points are ``step`` frames later, (N,3) float64; ``vertices`` (T,V,3)."""
-        corners = vertices[self.frame[:, None] + step, faces[self.face]]
-        return np.einsum("nk,nkd->nd", self.barycentric, corners)
-
-
-def surface_samples(
-    uv: np.ndarray, face: np.ndarray, atlas: np.ndarray, atlas_faces: np.ndarray
-) -> SurfaceSamples:
-    """Samples of ``uv`` (T,H,W,2) and ``face`` (T,H,W), with the body's UVs (M,2) and UV faces (F,3)."""
-    frame, row, column = np.nonzero((face >= 0) & (face < len(atlas_faces)))
-    number = face[frame, row, column]
-    corner = atlas[atlas_faces].astype(np.float64)  # (F,3,2)
-    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    told = np.abs(area[number]) > 2 * _SMALLEST_UV
-    frame, row, column, number = frame[told], row[told], column[told], number[told]
-    place = uv[frame, row, column] - corner[number, 0]
-    a, b, whole = first[number], second[number], area[number]
-    beta = (place[:, 0] * b[:, 1] - place[:, 1] * b[:, 0]) / whole
-    gamma = (a[:, 0] * place[:, 1] - a[:, 1] * place[:, 0]) / whole
-    barycentric = np.stack([1 - beta - gamma, beta, gamma], axis=1)
-    return SurfaceSamples(frame, row, column, number, barycentric)
-
-
-def uv_figures(samples: SurfaceSamples) -> dict[str, float]:
-    """Share of samples whose UV lies outside of their face in the texture."""
-    if not len(samples.frame):
-        return {}
-    outside = (samples.barycentric < -_UV_MARGIN).any(axis=1)
-    return {"uv_off_face": float(outside.mean())}
-
-
-def surface_figures(
-    samples: SurfaceSamples,
-    points: np.ndarray,
-    intrinsics: np.ndarray,
-    depth: np.ndarray | None,
-) -> dict[str, float]:
-    """How far the body's own points (N,3), in camera space, are from the pixels that show them (pixels)
-    and from their ``depth`` (T,H,W; metres): the 99th percentile."""
-    if not len(samples.frame):
-        return {}
-    homogeneous = np.einsum("nij,nj->ni", intrinsics[samples.frame], points)
-    pixels = homogeneous[:, :2] / homogeneous[:, 2:]
-    off = pixels - np.stack([samples.column + 0.5, samples.row + 0.5], axis=1)
-    figures = {"surface_px": float(np.percentile(np.hypot(off[:, 0], off[:, 1]), 99))}
-    if depth is not None:
-        stored = depth[samples.frame, samples.row, samples.column]
-        wrong = np.abs(np.where(np.isfinite(stored), stored, 1e3) - points[:, 2])
-        figures["surface_depth_m"] = float(np.percentile(wrong, 99))
+def _tracks(data: ClipData) -> dict[str, float]:
+    """Tracks against the body, their projection and the depth there."""
+    truth = data.truth
+    tracks2d, tracks3d = required(truth.tracks2d), required(truth.tracks3d)
+    visible = required(truth.tracks_visible)
+    points = data.in_camera(tracks3d)
+    corners = data.vertices[1:-1][:, data.body.faces[truth.track_faces]].astype(np.float64)
+    barycentric = required(truth.track_barycentric)
+    on_body = np.einsum("nk,tnkd->tnd", barycentric, corners)
+    figures = joint_figures.projection_figures(
+        tracks2d, points, data.intrinsics, name="tracks2d_px"
+    )
+    figures |= joint_figures.distance_figures(tracks3d, on_body, name="tracks3d_m")
+    figures["tracks_visible"] = float(visible.mean())
+    if truth.depth is not None:
+        figures |= surface_figures.track_depth_figures(
+            tracks2d, points[..., 2], visible, truth.depth
+        )
     return figures
 
 
-@_njit
-def _normal_figures(normals, unproject):
-    """Pixels that hold a normal, those that look away, and the largest error of a length."""
-    count, away, worst = 0, 0, 0.0
-    for t in range(normals.shape[0]):
-        k = unproject[t]
-        for row in range(normals.shape[1]):
-            for column in range(normals.shape[2]):
-                x = np.float64(normals[t, row, column, 0])
-                y = np.float64(normals[t, row, column, 1])
-                z = np.float64(normals[t, row, column, 2])
-                if x == 0 and y == 0 and z == 0:
-                    continue
-                u, v = column + 0.5, row + 0.5
-                ray_x = k[0, 0] * u + k[0, 1] * v + k[0, 2]
-                ray_y = k[1, 0] * u + k[1, 1] * v + k[1, 2]
-                ray_z = k[2, 0] * u + k[2, 1] * v + k[2, 2]
-                along = x * ray_x + y * ray_y + z * ray_z
-                count += 1
-                away += along > 0.1 * np.sqrt(ray_x * ray_x + ray_y * ray_y + ray_z * ray_z)
-                off = abs(np.sqrt(x * x + y * y + z * z) - 1.0)
-                if not off <= worst:  # NaN is the worst
-                    worst = off
-    return count, away, worst
+SUPPORT = Check(
+    name="support",
+    needs=("mask",),
+    measure=_support,
+    figures=(
+        Figure(
+            "support_wrong",
+            "pixels that are body in one channel and not in another",
+            "%",
+            limit=0.0,
+        ),
+        Figure("beside_mask", "pixels with flow or occlusion beside the body", "%", limit=0.0),
+    ),
+)
 
+FACE_PARTS = Check(
+    name="face_parts",
+    needs=("face", "parts"),
+    measure=lambda data: surface_figures.face_figures(
+        required(data.truth.face), required(data.truth.parts), data.body.face_parts
+    ),
+    figures=(
+        Figure("part_of_other_face", "pixels whose part is not their face's", "%", limit=0.0),
+    ),
+)
 
-def normal_figures(normals: np.ndarray, intrinsics: np.ndarray) -> dict[str, float]:
-    """Share of normals (T,H,W,3) that look away from the camera by more than 6 degrees; and by how much
-    the length of one differs from 1 at most."""
-    unproject = np.linalg.inv(intrinsics)
-    count, away, worst = _normal_figures(np.ascontiguousarray(normals), unproject)
-    if not count:
-        return {}
-    return {"normals_away": away / count, "normals_length": float(worst)}
+UV = Check(
+    name="uv",
+    needs=("samples",),
+    measure=lambda data: surface_figures.uv_figures(required(data.samples)),
+    figures=(
+        # good: 6e-5, compact; texture upside down: 0.9
+        Figure("uv_off_face", "pixels whose UV lies outside of their face", "%", limit=0.01),
+    ),
+)
 
+SURFACE = Check(
+    name="surface",
+    needs=("samples",),
+    measure=lambda data: surface_figures.surface_figures(
+        required(data.samples), required(data.sample_points), data.intrinsics, data.truth.depth
+    ),
+    figures=(
+        # good: 2e-5, compact 0.0095
+        Figure(
+            "surface_px", "the body's points are off the pixels that show them by", "px", limit=0.1
+        ),
+        # good: 7e-7, compact 1.7e-4
+        Figure("surface_depth_m", "depth is off the body's surface by", "m", limit=0.002),
+    ),
+)
 
-@_njit
-def _slope_cosines(normals, depth, unproject, step):
-    """Cosine between the normal and the depth map's where neighbours on all sides are within ``step``."""
-    frames, height, width = depth.shape
-    out = np.empty(depth.size, np.float64)
-    across, down = np.empty(3), np.empty(3)
-    count = 0
-    for t in range(frames):
-        k = unproject[t]
-        for row in range(1, height - 1):
-            for column in range(1, width - 1):
-                before = np.float64(depth[t, row, column - 1])
-                behind = np.float64(depth[t, row, column + 1])
-                if not abs(behind - before) < step:  # inf - inf, too: the background
-                    continue
-                above = np.float64(depth[t, row - 1, column])
-                below = np.float64(depth[t, row + 1, column])
-                if not abs(below - above) < step:
-                    continue
-                u, v = column + 0.5, row + 0.5
-                for d in range(3):
-                    ray = k[d, 0] * u + k[d, 1] * v + k[d, 2]
-                    across[d] = (ray + k[d, 0]) * behind - (ray - k[d, 0]) * before
-                    down[d] = (ray + k[d, 1]) * below - (ray - k[d, 1]) * above
-                x = down[1] * across[2] - down[2] * across[1]  # towards the camera
-                y = down[2] * across[0] - down[0] * across[2]
-                z = down[0] * across[1] - down[1] * across[0]
-                length = np.sqrt(x * x + y * y + z * z)
-                n = normals[t, row, column]
-                out[count] = (x * n[0] + y * n[1] + z * n[2]) / length
-                count += 1
-    return out[:count]
+NORMALS = Check(
+    name="normals",
+    needs=("normals",),
+    measure=lambda data: surface_figures.normal_figures(
+        required(data.truth.normals), data.intrinsics
+    ),
+    figures=(
+        # good: 0.0014, smooth normals that lean past an outline
+        Figure("normals_away", "normals that look away from the camera", "%", limit=0.02),
+        # good: 5e-8
+        Figure("normals_length", "the length of a normal differs from 1 by", limit=0.001),
+    ),
+)
 
+NORMAL_SLOPES = Check(
+    name="normal_slopes",
+    needs=("normals", "depth"),
+    measure=lambda data: surface_figures.normal_slope_figures(
+        required(data.truth.normals), required(data.truth.depth), data.intrinsics
+    ),
+    figures=(
+        # good: 4.3, from 25 m; from 8 m 1.9
+        Figure(
+            "normals_slope_degrees", "normals are off the depth's slope by", "degrees", limit=8.0
+        ),
+    ),
+)
 
-def normal_slope_figures(
-    normals: np.ndarray, depth: np.ndarray, intrinsics: np.ndarray
-) -> dict[str, float]:
-    """Median angle in degrees between the normals (T,H,W,3) and those of the depth map (T,H,W), where
-    that is smooth."""
-    unproject = np.linalg.inv(intrinsics)
-    channels = np.ascontiguousarray(normals), np.ascontiguousarray(depth)
-    cosine = _slope_cosines(*channels, unproject, _SMOOTH_STEP)
-    if not len(cosine):
-        return {}
-    return {
-        "normals_slope_degrees": float(np.degrees(np.arccos(np.clip(np.median(cosine), -1, 1))))
-    }
-
-
-def track_depth_figures(
-    pixels: np.ndarray, z: np.ndarray, visible: np.ndarray, depth: np.ndarray
-) -> dict[str, float]:
-    """Share of visible tracks (T,N) whose ``z`` is not among the depths (T,H,W) about their pixel."""
-    if not visible.any():
-        return {}
-    frame, row, column, number = joint_pixels(pixels, visible)
-    around = _around(depth, frame, row, column)
-    nearest = around.min(axis=0)
-    farthest = np.where(np.isfinite(around), around, -np.inf).max(axis=0)
-    own = z[frame, number]
-    fits = (own > nearest - _SLACK) & (own < farthest + _SLACK)
-    return {"tracks_off_surface": float((~fits).mean())}
-
-
-def _around(
-    values: np.ndarray, frame: np.ndarray, row: np.ndarray, column: np.ndarray
-) -> np.ndarray:
-    """``values`` (T,H,W) of the nine pixels around and at each place: (9,N)."""
-    height, width = values.shape[1:3]
-    steps = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
-    return np.stack(
-        [
-            values[
-                frame, np.clip(row + down, 0, height - 1), np.clip(column + across, 0, width - 1)
-            ]
-            for down, across in steps
-        ]
-    )
+TRACKS = Check(
+    name="tracks",
+    needs=("tracks2d",),
+    measure=_tracks,
+    figures=(
+        # good: 2e-5, compact 0.013
+        Figure("tracks2d_px", "tracks2D are off the projected tracks3D by", "px", limit=0.05),
+        # good: 9e-8, compact 1.1e-4
+        Figure("tracks3d_m", "tracks3D are off their place on the body by", "m", limit=0.001),
+        # good: 0.063, limbs narrower than a pixel's neighbourhood
+        Figure(
+            "tracks_off_surface",
+            "visible tracks that are not at the depth there",
+            "%",
+            limit=0.15,
+        ),
+        Figure("tracks_visible", "tracks that are visible", "%", worst="least"),
+    ),
+)

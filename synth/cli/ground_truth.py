@@ -64,7 +64,7 @@ def ground_truth(
         report=lambda line: click.echo(line, err=True),
     )
     click.echo(
-        f"{summary.made} clips computed, {summary.already} already there, "
+        f"{summary.computed} clips computed, {summary.already} already there, "
         f"{len(summary.failures)} failed: {out or folder}"
     )
     if summary.failures:

@@ -25,9 +25,10 @@ from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning
 from mocap.library.motion_library import MotionEntry, load_motion
 from mocap.motion import Motion
-from synth.checks.clip_checks import CheckFailed, Outcome, run_checks
-from synth.checks.clip_data import Evidence
-from synth.checks.clip_results import SUFFIX, Verdict, write_verdict
+from synth.checks.check import CheckFailed, CheckResult
+from synth.checks.clip_checks import run_checks
+from synth.checks.clip_data import ClipData
+from synth.checks.clip_results import SUFFIX, ClipResults, write_clip_results
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
 from synth.clips.clip_info import info_fields, planned_clip, write_info
@@ -152,20 +153,20 @@ class ClipRenderer:
                     )
                 finally:
                     encoder.finish()
-                evidence, outcomes = labelling.result()
+                data, results = labelling.result()
                 frames, rate = encoding.result()
-            evidence = evidence.with_film(
-                frames=frames, rate=rate, rendered=encoder.frames, drawn=silhouettes
+            data = data.with_film(
+                frames=frames, rate=rate, rendered=encoder.frames, silhouettes=silhouettes
             )
-            verdict = Verdict(run_checks(evidence, known=outcomes))
-            _demand_good(verdict)
-            write_verdict(Path(f"{stem}{SUFFIX}"), verdict)
+            clip_results = ClipResults(run_checks(data, earlier=results))
+            _require_good(clip_results)
+            write_clip_results(Path(f"{stem}{SUFFIX}"), clip_results)
             size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
                 publish(folder, settings.out, row)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return RenderedClip(time.perf_counter() - began, render_seconds, size, verdict.figures)
+        return RenderedClip(time.perf_counter() - began, render_seconds, size, clip_results.figures)
 
     def _body(self, gender: str) -> tuple[Body, Skinning]:
         if gender not in self._bodies:
@@ -263,7 +264,7 @@ def _write_labels(
     joints: np.ndarray,
     stem: Path,
     versions: dict[str, str],
-) -> tuple[Evidence, dict[str, Outcome]]:
+) -> tuple[ClipData, dict[str, CheckResult]]:
     """Compute, check and write the ground truth and the information of a clip.
 
     Returns the data of the checks, without the film, and what the checks found in it.
@@ -277,16 +278,16 @@ def _write_labels(
         tracks=row.tracks,
         seed=row.seed,
     )
-    evidence = Evidence(
+    data = ClipData(
         row=row, posed_clip=posed_clip, truth=truth, body=body, vertices=vertices, joints=joints
     )
-    outcomes = run_checks(evidence)
-    _demand_good(Verdict(outcomes))
+    results = run_checks(data)
+    _require_good(ClipResults(results))
     write_channels(stem, truth, row.channels, row.layout)
     write_info(f"{stem}_info.mat", info_fields(row, truth, posed_clip, versions=versions))
-    return evidence, outcomes
+    return data, results
 
 
-def _demand_good(verdict: Verdict) -> None:
-    if not verdict.good:
-        raise CheckFailed("; ".join(verdict.findings))
+def _require_good(results: ClipResults) -> None:
+    if not results.good:
+        raise CheckFailed("; ".join(results.findings))

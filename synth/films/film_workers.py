@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
-from synth.checks.clip_checks import CheckFailed
+from synth.checks.check import CheckFailed
 from synth.films.clip_renderer import RenderedClip, RenderSettings, open_clip_renderer
 from synth.films.disk import no_room
 from synth.films.inputs import FilmInputs

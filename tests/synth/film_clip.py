@@ -19,7 +19,7 @@ from synth.scene.posed_clip import PosedClip, pose_joints, skin_clip
 
 @dataclass
 class MadeClip:
-    """A row and what belongs to it; ``frames`` shows the parts in grey over a gradient."""
+    """A row and what belongs to it; `frames` shows the parts in grey over a gradient."""
 
     row: PlanRow
     posed_clip: PosedClip
@@ -29,7 +29,7 @@ class MadeClip:
     body_build: str
 
     def write(self, folder) -> None:
-        from synth.checks.clip_results import SUFFIX, Verdict, write_verdict
+        from synth.checks.clip_results import SUFFIX, ClipResults, write_clip_results
         from synth.clips.clip import write_clip
 
         write_clip(
@@ -44,7 +44,7 @@ class MadeClip:
                 "body_build": self.body_build,
             },
         )
-        write_verdict(folder / f"{Path(self.row.stem).name}{SUFFIX}", Verdict({}))
+        write_clip_results(folder / f"{Path(self.row.stem).name}{SUFFIX}", ClipResults({}))
 
 
 def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:
@@ -89,7 +89,7 @@ def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:
 def make_clip(
     body: Body, *, frames: int = 6, step: tuple[float, float, float] = (0.0, 0.0, 0.04), **changes
 ) -> MadeClip:
-    """Somebody who moves by ``step`` metres a frame, swinging arms and legs; ``changes``
+    """Somebody who moves by `step` metres a frame, swinging arms and legs; `changes`
     of the row's fields."""
     row = make_row(body, frames=frames, **changes)
     time = np.arange(-1, frames + 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
-from synth.checks.clip_data import Evidence
+from synth.checks.clip_data import ClipData
 from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import CHANNELS
@@ -28,7 +28,7 @@ def noise_texture(path: Path, *, size: int = 256) -> Path:
     return path
 
 
-def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
+def film(made: MadeClip, body: Body, folder: Path) -> ClipData:
     """The clip rendered by the raster engine, encoded and decoded."""
     row, posed_clip = made.row, made.posed_clip
     vertices, joints = skin_clip(posed_clip, Skinning(body))
@@ -38,14 +38,14 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
         light_from_fields({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]})
     )
     plates = backdrops(row.background, posed_clip.cameras[1:-1], folder=None)
-    frames, drawn = np.empty_like(made.frames), np.empty(made.frames.shape[:3], bool)
+    frames, silhouettes = np.empty_like(made.frames), np.empty(made.frames.shape[:3], bool)
     for index, camera in enumerate(posed_clip.cameras[1:-1]):
         renderer.set_camera(camera)
         picture = renderer.render(vertices[index + 1])
         frames[index] = composite(picture.rgba, plates[index])
-        drawn[index] = picture.body > 0.5
+        silhouettes[index] = picture.body > 0.5
     write_video(folder / "film.mp4", frames, row.fps)
-    return Evidence(
+    return ClipData(
         row=row,
         posed_clip=posed_clip,
         truth=made.truth,
@@ -55,14 +55,14 @@ def film(made: MadeClip, body: Body, folder: Path) -> Evidence:
         frames=read_video(folder / "film.mp4"),
         rate=frame_rate(folder / "film.mp4"),
         rendered=frames,
-        drawn=drawn,
+        silhouettes=silhouettes,
         plates=plates,
         recomputed=made.truth,
         planned=row,
     )
 
 
-def filmed_clip(body: Body, folder: Path, **changes) -> Evidence:
+def filmed_clip(body: Body, folder: Path, **changes) -> ClipData:
     """Somebody who leaps past the camera, with every channel."""
     changes = {"step": (0.05, 0.03, 0.02), "channels": CHANNELS, "tracks": 200, **changes}
     return film(make_clip(body, **changes), body, folder)

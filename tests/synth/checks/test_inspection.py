@@ -14,9 +14,9 @@ import scipy.io
 from mocap.bodies.loading import BodySource
 from mocap.errors import BadInput
 from synth import cli
-from synth.checks.clip_data import Evidence
-from synth.checks.clip_results import SUFFIX, Verdict, read_verdict, write_verdict
-from synth.checks.inspection import Inspection, InspectionSettings, Suspect, inspect_clip
+from synth.checks.clip_data import ClipData
+from synth.checks.clip_results import SUFFIX, ClipResults, read_clip_results, write_clip_results
+from synth.checks.inspection import Inspection, InspectionSettings, InspectionTask, inspect_clip
 from synth.checks.summary import summary_fields, summary_table
 from synth.clips.clip import find_clips, publish
 from synth.clips.clip_bodies import FilmBodies
@@ -30,8 +30,8 @@ from tests.synth.filmed_clip import film
 @pytest.fixture(scope="module")
 def made(body, tmp_path_factory) -> MadeClip:
     made = make_clip(body, frames=4, step=(0.05, 0.03, 0.02), channels=CHANNELS, tracks=60)
-    evidence: Evidence = film(made, body, tmp_path_factory.mktemp("film"))
-    return replace(made, frames=evidence.rendered)
+    data: ClipData = film(made, body, tmp_path_factory.mktemp("film"))
+    return replace(made, frames=data.rendered)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def published(made: MadeClip, folder: Path) -> Path:
 def look(
     out: Path, row: PlanRow, bodies: FilmBodies, *, planned: PlanRow | None = None
 ) -> Inspection:
-    settings = InspectionSettings(out, BodySource(), None, planned=True)
-    return inspect_clip(Suspect(row.stem, planned or row), settings, bodies)
+    settings = InspectionSettings(folder=out, bodies=BodySource(), backgrounds=None, planned=True)
+    return inspect_clip(InspectionTask(row.stem, planned or row), settings, bodies)
 
 
 @pytest.mark.parametrize("layout", ["surreal", "compact"])
@@ -63,7 +63,7 @@ def test_a_good_clip_of_either_layout_is_good(made, tmp_path, bodies, layout):
     made = replace(made, row=replace(made.row, layout=layout))
     found = look(published(made, tmp_path), made.row, bodies)
     assert (found.wrong, found.missing) == ((), ())
-    assert [name for name, o in found.verdict.outcomes.items() if o.not_run] == ["silhouette"]
+    assert [name for name, o in found.results.results.items() if o.not_run] == ["silhouette"]
 
 
 def rewrite(path: Path, change) -> None:
@@ -134,8 +134,8 @@ def test_a_clip_of_another_plan(made, out, bodies):
     other = replace(made.row, texture="0002.png")
     found = look(out, made.row, bodies, planned=other)
     assert any("another row than the plan's" in reason for reason in found.wrong)
-    settings = InspectionSettings(out, BodySource(), None, planned=True)
-    found = inspect_clip(Suspect(made.row.stem, None), settings, bodies)
+    settings = InspectionSettings(folder=out, bodies=BodySource(), backgrounds=None, planned=True)
+    found = inspect_clip(InspectionTask(made.row.stem, None), settings, bodies)
     assert any("not in the folder's plan.jsonl" in reason for reason in found.wrong)
 
 
@@ -163,22 +163,22 @@ def test_what_was_taken_away_is_missing_and_the_rest_is_checked(made, out, bodie
         "segm.mat",
         "uv.mat",
     ]
-    assert found.verdict.outcomes["uv"].not_run == "no uv"
-    assert found.verdict.outcomes["recomputation"].figures["other_values"] == 0
+    assert found.results.results["uv"].not_run == "no uv"
+    assert found.results.results["recomputation"].figures["other_values"] == 0
 
 
 def test_verdicts_are_written_and_read(made, out, bodies, tmp_path):
-    verdict = look(out, made.row, bodies).verdict
-    write_verdict(tmp_path / "a_check.json", verdict)
-    fields = read_verdict(tmp_path / "a")
+    results = look(out, made.row, bodies).results
+    write_clip_results(tmp_path / "a_check.json", results)
+    fields = read_clip_results(tmp_path / "a")
     assert fields["good"] and fields["findings"] == [] and fields["version"] == 1
     assert fields["checks"]["joints2d"]["figures"]["joints2d_px"] < 1e-3
     assert "not_run" in fields["checks"]["silhouette"]
-    write_verdict(tmp_path / "b_check.json", look(out, made.row, bodies).verdict)
+    write_clip_results(tmp_path / "b_check.json", look(out, made.row, bodies).results)
     assert (tmp_path / "a_check.json").read_bytes() == (tmp_path / "b_check.json").read_bytes()
     (tmp_path / "c_check.json").write_text("{}")
     with pytest.raises(BadInput, match=r"c_check\.json: no verdict that can be read"):
-        read_verdict(tmp_path / "c")
+        read_clip_results(tmp_path / "c")
 
 
 def test_the_table_shows_the_worst_and_who_has_it(made, out, bodies):
@@ -192,7 +192,7 @@ def test_the_table_shows_the_worst_and_who_has_it(made, out, bodies):
     assert fields["clips"] == 3 and set(fields["bad"]) == {"another", "third"}
     assert fields["checks"]["joints2d"]["figures"]["joints2d_px"]["clip"] == "another"
     json.dumps(fields, allow_nan=False)
-    assert Verdict({}).good
+    assert ClipResults({}).good
 
 
 def test_clips_are_found_in_order_or_evenly_spread(tmp_path):
@@ -207,7 +207,7 @@ def test_clips_are_found_in_order_or_evenly_spread(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="empty: no clip in it"):
         find_clips(tmp_path / "empty")
-    with pytest.raises(BadInput, match="--clips 0"):
+    with pytest.raises(BadInput, match="--count-clips 0"):
         find_clips(tmp_path, 0)
 
 

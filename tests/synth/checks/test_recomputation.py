@@ -107,7 +107,7 @@ def test_damaged_information_is_named(made, bodies, tmp_path):
         ({"channels": []}, "--channels: none, expected"),
         ({"layout": "small"}, "--layout small: expected surreal or compact"),
         ({"workers": 0}, "--workers 0"),
-        ({"clips": 0}, "--clips 0"),
+        ({"clips": 0}, "--count-clips 0"),
         ({"folder": "nowhere"}, "nowhere: no such folder"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_set_is_slimmed_and_filled_again_without_blender(made, tmp_path):
         "from synth.cli import check, ground_truth\n"
         "if __name__ == '__main__':\n"
         f"    summary = recompute(Path({str(out)!r}), {list(CHANNELS)!r}, workers=1)\n"
-        "    assert (summary.made, summary.already, summary.failures) == (1, 0, ()), summary\n"
+        "    assert (summary.computed, summary.already, summary.failures) == (1, 0, ()), summary\n"
         "    assert 'bpy' not in sys.modules\n"
     )
     script = tmp_path / "fill.py"

@@ -13,8 +13,8 @@ import pytest
 from mocap.errors import BadInput
 from mocap.readers.acclaim.asf_amc import write_amc, write_asf
 from synth import cli
-from synth.checks.clip_checks import CheckFailed
-from synth.checks.clip_results import read_verdict
+from synth.checks.check import CheckFailed
+from synth.checks.clip_results import read_clip_results
 from synth.clips.clip import read_clip
 from synth.films import clip_renderer
 from synth.films.clip_renderer import RenderSettings
@@ -98,7 +98,9 @@ def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
     one = film(motions, textures, tmp_path / "one", workers=1)
     two = film(motions, textures, tmp_path / "two", workers=2)
     assert (
-        (one.rendered, one.already, one.failures) == (two.rendered, two.already, two.failures) == (3, 0, ())
+        (one.rendered, one.already, one.failures)
+        == (two.rendered, two.already, two.failures)
+        == (3, 0, ())
     )
     first, second = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert list(first) == list(second)
@@ -150,7 +152,10 @@ def run(monkeypatch, capsys, *arguments, command="render-videos") -> tuple[int, 
         (("--textures", "{tmp}/broken"), "{tmp}/broken: no texture of its library can be read"),
         (("--backgrounds", "{tmp}/empty"), "{tmp}/empty: no readable photograph"),
         (("--device", "abacus"), "Invalid value for '--device': abacus: expected cpu, cuda"),
-        (("--channels", "depth,albedo"), "Invalid value for '--channels': albedo: expected some of depth"),
+        (
+            ("--channels", "depth,albedo"),
+            "Invalid value for '--channels': albedo: expected some of depth",
+        ),
         (("--count-clips", "0"), "Invalid value for '--count-clips': 0 is not in the range x>=1."),
         (("--frames", "1"), "Invalid value for '--frames': 1 is not in the range x>=2."),
         (("--fps", "0"), "Invalid value for '--fps': 0.0 is not in the range 0<x<=1000."),
@@ -249,5 +254,5 @@ def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_
     monkeypatch.undo()
     with clip_renderer.open_clip_renderer(settings) as film_row:
         film_row(row, lambda frames: None)
-    verdict = read_verdict(tmp_path / "out" / row.stem)
+    verdict = read_clip_results(tmp_path / "out" / row.stem)
     assert verdict["good"] and verdict["checks"]["silhouette"]["figures"]["silhouette_iou"] > 0.93

@@ -69,7 +69,7 @@ def assert_same(out: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "running",
+    "options",
     [RunOptions(workers=2), RunOptions(workers=4), RunOptions(workers=2, ray="local")],
     ids=["2 workers", "4 workers", "Ray"],
 )
