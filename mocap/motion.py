@@ -12,10 +12,16 @@ from scipy.spatial.transform import Rotation, Slerp
 class Motion:
     """A person moving, on the mean shape of the body it was made for.
 
-    pose: (T, 72) float32, SMPL's axis-angle numbers, radians; the first three turn the pelvis.
-    translation: (T, 3) float32, metres; as in SMPL the pelvis is at its rest position plus this.
-    fps: frames a second. World: y up, the floor is y = 0.
-    name, subject, trial: e.g. "02_01", "02", "01"; source: the file it was read from.
+    World: metres, y up, the floor is y = 0.
+
+    Attributes:
+        pose: (T, 72) float32, SMPL's axis-angle vectors, radians; the first turns the pelvis.
+        translation: (T, 3) float32, metres; as in SMPL the pelvis is at its rest position plus this.
+        fps: frames per second.
+        subject: e.g. "02".
+        trial: e.g. "01".
+        name: e.g. "02_01".
+        source: the file it was read from.
     """
 
     pose: np.ndarray
@@ -47,8 +53,11 @@ class Motion:
 def resample(motion: Motion, fps: float = 30.0) -> Motion:
     """The motion at another frame rate, from the same first frame and never past the last.
 
-    Where ``fps`` divides the motion's rate the frames are taken as they are; elsewhere rotations are
+    Where `fps` divides the motion's rate the frames are taken as they are; elsewhere rotations are
     interpolated along the arc and translations along the line.
+
+    Raises:
+        ValueError: where `fps` is not positive.
     """
     if not fps > 0:
         raise ValueError(f"frame rate {fps} is not positive")
@@ -78,7 +87,11 @@ def resample(motion: Motion, fps: float = 30.0) -> Motion:
 
 
 def window(motion: Motion, start: int, length: int) -> Motion:
-    """``length`` frames from frame ``start``. Raises ValueError where the motion does not hold them."""
+    """A piece of a motion: `length` frames from frame `start`.
+
+    Raises:
+        ValueError: where the motion does not hold them.
+    """
     if start < 0 or length < 1 or start + length > len(motion):
         raise ValueError(
             f"{motion.name}: frames {start} to {start + length - 1} asked of {len(motion)} frames"

@@ -1,7 +1,7 @@
 """Rotations as unit quaternions (x, y, z, w), compiled: the arithmetic under capture and retargeting.
 
-Order as scipy's. The functions on tuples of floats are for other compiled code, into which they melt;
-those on arrays are for everybody. ``product(p, q)`` turns by q first.
+Order as scipy's. The functions on tuples of floats are for other compiled code, which inlines them;
+those on arrays are for everybody. `product(p, q)` turns by q first.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ARC = _arc_series()
 
 @numba.njit(**INLINED)
 def load(array, t, j):
-    """Quaternion ``array[t, j]`` of (T, J, 4)."""
+    """Quaternion `array[t, j]` of (T, J, 4)."""
     return array[t, j, 0], array[t, j, 1], array[t, j, 2], array[t, j, 3]
 
 
@@ -49,7 +49,7 @@ def store(array, t, j, q):
 
 @numba.njit(**INLINED)
 def vector(array, i):
-    """Vector ``array[i]`` of (N, 3)."""
+    """Vector `array[i]` of (N, 3)."""
     return array[i, 0], array[i, 1], array[i, 2]
 
 
@@ -129,7 +129,7 @@ def rotation_vector(q):
 
 @numba.njit(**INLINED)
 def from_vector(v):
-    """The turn about ``v`` by its length."""
+    """The turn about `v` by its length."""
     angle = math.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
     f = math.sin(angle / 2) / angle if angle > 1e-9 else 0.5
     return v[0] * f, v[1] * f, v[2] * f, math.cos(angle / 2)
@@ -137,14 +137,14 @@ def from_vector(v):
 
 @numba.njit(**INLINED)
 def slerp(p, q, share):
-    """At a share of the least arc from ``p`` to ``q``."""
+    """At a share of the least arc from `p` to `q`."""
     v = rotation_vector(product(inverse(p), q))
     return product(p, from_vector((share * v[0], share * v[1], share * v[2])))
 
 
 @numba.njit(**INLINED)
 def midpoint(p, q):
-    """In the middle of the least arc from ``p`` to ``q``."""
+    """In the middle of the least arc from `p` to `q`."""
     x, y, z, w = q
     if p[0] * x + p[1] * y + p[2] * z + p[3] * w < 0:
         x, y, z, w = -x, -y, -z, -w
@@ -153,9 +153,9 @@ def midpoint(p, q):
 
 @numba.njit(**INLINED)
 def arc(start, end):
-    """The least turn from the direction of ``start`` to that of ``end``, vectors of any length.
+    """The least turn from the direction of `start` to that of `end`, vectors of any length.
 
-    Opposite directions have no least arc; an axis across ``start`` is then taken.
+    Opposite directions have no least arc; an axis across `start` is then taken.
     """
     a, b, c = start
     x, y, z = end
@@ -221,7 +221,7 @@ def quaternions_to_matrices(quaternions):
 
 @numba.njit(**COMPILED)
 def arcs(starts, ends):
-    """Least turns (N, 4) from vectors ``starts`` (N, 3) to ``ends`` (N, 3)."""
+    """Least rotations (N, 4) from vectors `starts` (N, 3) to `ends` (N, 3)."""
     out = np.empty((len(starts), 1, 4))
     for i in range(len(starts)):
         store(out, i, 0, arc(vector(starts, i), vector(ends, i)))
@@ -230,7 +230,7 @@ def arcs(starts, ends):
 
 @numba.njit(**COMPILED)
 def rotated_by(quaternions, rotations):
-    """Quaternions (T, J, 4), each turned first by its joint's own of ``rotations`` (J, 4)."""
+    """Quaternions (T, J, 4), each turned first by its joint's own of `rotations` (J, 4)."""
     out = np.empty(quaternions.shape)
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -241,7 +241,7 @@ def rotated_by(quaternions, rotations):
 
 @numba.njit(**COMPILED)
 def midpoints(first, second):
-    """In the middle of the arcs from ``first`` (T, 4) to ``second`` (T, 4)."""
+    """In the middle of the arcs from `first` (T, 4) to `second` (T, 4)."""
     out = np.empty((len(first), 1, 4))
     for t in range(len(first)):
         p = first[t, 0], first[t, 1], first[t, 2], first[t, 3]

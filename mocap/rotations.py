@@ -12,9 +12,9 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def shortest_arc(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Rotations (..., 3, 3) that turn the directions ``start`` (..., 3) onto ``end`` by the least angle.
+    """Rotations (..., 3, 3) that turn the directions `start` (..., 3) onto `end` by the least angle.
 
-    Opposite directions have no least arc; any axis across ``start`` is then taken.
+    Opposite directions have no least arc; any axis across `start` is then taken.
     """
     start, end = np.broadcast_arrays(unit(np.asarray(start, float)), unit(np.asarray(end, float)))
     axis = np.cross(start, end)
@@ -27,7 +27,7 @@ def shortest_arc(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def halfway(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rotations (T, 3, 3) halfway along the arc from ``first`` to ``second`` (T, 3, 3)."""
+    """Rotations (T, 3, 3) halfway along the arc from `first` to `second` (T, 3, 3)."""
     step = Rotation.from_matrix(np.swapaxes(first, -1, -2) @ second).as_rotvec()
     return first @ Rotation.from_rotvec(step / 2).as_matrix()
 

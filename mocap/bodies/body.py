@@ -87,14 +87,16 @@ class Body:
 
     Frame: right-handed, metres, y up; the template faces +z and its left arm points to +x.
 
-    mesh: faces, UVs and parts (SURREAL's 1..24) and the template, the mean shape in the T-pose.
-    build: which edition of it: what is filmed with one does not fit another, whatever the name.
-    shape_directions: (V, 3, 10) float32, metres per unit of beta; betas ~ N(0, 1) span the population.
-    joint_regressor: (24, V) float32; joints = joint_regressor @ shaped vertices.
-    weights: (V, 24) float32 skinning weights; rows sum to 1.
-    pose_directions: (V, 3, 207) float32 pose-dependent corrections (SMPL's posedirs), or None where the
-        body has none, as the free body.
-    notes: what of its source the body does not hold, in words.
+    Attributes:
+        mesh: faces, UVs and parts (SURREAL's 1..24) and the template, the mean shape in the T-pose.
+        shape_directions: (V, 3, 10) float32, metres per unit of beta; betas ~ N(0, 1) span the
+            population.
+        joint_regressor: (24, V) float32; joints = joint_regressor @ shaped vertices.
+        weights: (V, 24) float32 skinning weights; rows sum to 1.
+        pose_directions: (V, 3, 207) float32 pose-dependent corrections (SMPL's posedirs), or None where
+            the body has none, as the free body.
+        notes: what of its source the body does not hold, in words.
+        build: which edition of it: what is filmed with one does not fit another, whatever the name.
     """
 
     mesh: Mesh
@@ -157,9 +159,14 @@ class Body:
 
 
 def parts_of_faces(faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """SURREAL part of each face: the joint with the largest summed weight over its corners.
+    """SURREAL's part of each face: the joint with the largest summed weight over its corners.
 
-    faces (F, 3) int, weights (V, 24) float -> (F,) uint8 in 1..24.
+    Args:
+        faces: (F, 3) vertex indices.
+        weights: (V, 24) skinning weights.
+
+    Returns:
+        (F,) uint8 in 1..24.
     """
     return (weights[faces].sum(axis=1).argmax(axis=1) + 1).astype(np.uint8)
 

@@ -10,14 +10,19 @@ minute each, then cached.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS, Body, head_and_hands, parts_of_faces
 from mocap.bodies.mesh import HAND, HEAD, Mesh
 from mocap.errors import BadInput
-from mocap.files import cache_folder, atomic_write
+from mocap.files import atomic_write, cache_folder
+
+if TYPE_CHECKING:
+    import torch
 
 UV_LAYOUT = "anny-1"
 BUILD = 3  # Raised whenever the numbers below change, so that old caches are not read.
@@ -86,10 +91,36 @@ _CACHED = (
 """Arrays of the cached .npz, by the names that a `Body` has for them."""
 
 
+class AnnyModel(Protocol):
+    """What is used of the Anny package's model."""
+
+    dtype: torch.dtype
+    bone_labels: Sequence[str]
+    template_vertices: torch.Tensor
+    template_bone_heads: torch.Tensor
+    bone_heads_blendshapes: torch.Tensor
+    vertex_bone_indices: torch.Tensor
+    vertex_bone_weights: torch.Tensor
+    faces: torch.Tensor
+    texture_coordinates: torch.Tensor
+    face_texture_coordinate_indices: torch.Tensor
+
+    def get_phenotype_blendshape_coefficients(self, **phenotypes: torch.Tensor) -> torch.Tensor:
+        """Coefficients (N, K) of the blend shapes of N people."""
+
+    def get_rest_vertices(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Vertices (N, V, 3) in Anny's rest pose."""
+
+
 def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Body:
     """Read the free body from the cache, building it first where it is not there yet.
 
-    gender: "neutral", "female" or "male"; raises BadInput for anything else.
+    Args:
+        cache: folder of the cached body, `cache_folder()` by default.
+        gender: "neutral", "female" or "male".
+
+    Raises:
+        BadInput: for any other gender.
     """
     if gender not in GENDERS:
         raise BadInput(f"no free body of gender {gender!r}; choose one of {', '.join(GENDERS)}")
@@ -252,8 +283,8 @@ def _principal_shapes(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sample_adults(
-    model: object, count: int, *, gender: str = "neutral", seed: int = 20190616
-) -> dict[str, object]:
+    model: AnnyModel, count: int, *, gender: str = "neutral", seed: int = 20190616
+) -> dict[str, torch.Tensor]:
     """Anny's phenotypes (each (count,) float tensor) of adults of its own shape distribution."""
     import torch
     from anny.shape_distribution import SimpleShapeDistribution
@@ -278,7 +309,7 @@ def sample_adults(
 
 
 def _rest_shapes(
-    model: object, phenotypes: dict[str, object]
+    model: AnnyModel, phenotypes: dict[str, torch.Tensor]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rest vertices (N, V, 3), joints (N, 24, 3), palm normals (N, 2, 3) of phenotypes, y up."""
     import torch
@@ -302,7 +333,7 @@ def _rest_shapes(
     return _smpl_axes(vertices), joints, np.stack(palms, axis=1)
 
 
-def anny_model() -> object:
+def anny_model() -> AnnyModel:
     """The installed Anny model that the free body is made of (its first use takes about a minute)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -314,7 +345,7 @@ def anny_model() -> object:
         return Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
 
 
-def merged_weights(model: object) -> np.ndarray:
+def merged_weights(model: AnnyModel) -> np.ndarray:
     """Anny's skinning weights with its bones merged into SMPL's joints, (V, 24) float64."""
     joint_of = np.array([joint_of_bone(label) for label in model.bone_labels])
     bones = model.vertex_bone_indices.numpy()
@@ -324,9 +355,13 @@ def merged_weights(model: object) -> np.ndarray:
     return weights / weights.sum(1, keepdims=True)
 
 
-def t_pose_of(model: object, phenotypes: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
-    """Rest joints (N, 24, 3) of phenotypes and each joint's global rotation (N, 24, 3, 3) from Anny's
-    rest pose into the free body's T-pose. World axes: y up.
+def t_pose_of(
+    model: AnnyModel, phenotypes: dict[str, torch.Tensor]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rest joints of phenotypes, and what takes Anny's rest pose into the free body's T-pose.
+
+    Returns:
+        Joints (N, 24, 3) and each joint's global rotation (N, 24, 3, 3). World axes: y up.
     """
     _, heads, palms = _rest_shapes(model, phenotypes)
     return heads, _t_pose_rotations(heads, palms)
@@ -346,11 +381,11 @@ def stable_diagonals(
     # Split along a-c: (a, b, c), (c, d, a).
     split_ac = (second[:, 0] == first[:, 2]) & (second[:, 2] == first[:, 0])
     for k in np.flatnonzero(split_ac):
-        a, b, c, d = vertices[[*faces[k], faces[k + 1, 1]]].astype(np.float64)
+        a, b, c, d = vertices[np.append(faces[k], faces[k + 1, 1])].astype(np.float64)
         shorter, longer = np.linalg.norm(a - c), np.linalg.norm(b - d)
         if abs(shorter - longer) < 1e-9 * longer:
             for corners in (faces, uv_faces):
-                a, b, c, d = *corners[k], corners[k + 1, 1]
+                a, b, c, d = np.append(corners[k], corners[k + 1, 1])
                 corners[k], corners[k + 1] = (a, b, d), (d, b, c)
     return faces, uv_faces
 

@@ -16,10 +16,16 @@ from mocap.errors import BadInput
 def load_body(
     source: str | Path | None = None, *, uv: str | Path | None = None, gender: str | None = None
 ) -> Body:
-    """The free body of a gender (default neutral), or SMPL, SMPL-H or SMPL-X from the file `source`.
+    """The free body, or SMPL, SMPL-H or SMPL-X from the user's file.
 
-    uv: the .obj with the UVs of `source`. Raises BadInput for a file that cannot be used, and where
-    `uv` comes without a file or `gender` with one.
+    Args:
+        source: the model file (.npz or .pkl); None for the free body.
+        uv: the .obj with the UVs of `source`.
+        gender: of the free body, "neutral" by default.
+
+    Raises:
+        BadInput: for a file that cannot be used, and where `uv` comes without a file or `gender` with
+            one.
     """
     if source is None:
         if uv is not None:
@@ -36,21 +42,38 @@ def load_body(
 
 @dataclass(frozen=True)
 class BodySource:
-    """Where bodies come from: the free body for None, else the user's model ``file`` (and the .obj with
-    its UVs), which then stands for every gender."""
+    """Where bodies come from: the free body, or the user's own model file.
+
+    Attributes:
+        file: the model file, which then stands for every gender; None for the free body.
+        uv: the .obj with the file's UVs.
+    """
 
     file: Path | None = None
     uv: Path | None = None
 
     def load(self, gender: str) -> Body:
-        """The body for a row's gender. Raises BadInput for a file that cannot be used."""
+        """The body for a row's gender.
+
+        Raises:
+            BadInput: for a file that cannot be used.
+        """
         if self.file is None:
             return load_body(gender=gender)
         return load_body(self.file, uv=self.uv)
 
 
 def heights(body: Body, *, beta: int, values: tuple[float, ...]) -> tuple[float, ...]:
-    """Height in metres of the T-posed body with one beta (from 0) at each value, the others at 0."""
+    """Heights of the T-posed body along one shape direction.
+
+    Args:
+        body: the body.
+        beta: which of the shape directions.
+        values: of that beta; the others are 0.
+
+    Returns:
+        Metres, one for each value.
+    """
     y, direction = body.template[:, 1], body.shape_directions[:, 1, beta]
     return tuple(float(np.ptp(y + value * direction)) for value in values)
 

@@ -18,14 +18,15 @@ class Mesh:
     Frame: right-handed, metres, y up; the template faces +z and its left side points to +x. A mesh has
     no skeleton; a `Body` has a mesh, and so may anything else that moves vertices.
 
-    name: what the mesh is of ("free", "smpl:basicModel_f", ...), for messages.
-    uv_layout: name of the UV layout; textures carry it and are refused on another.
-    vertices: (V, 3) float32, the template.
-    faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
-    uv: (T, 2) float32, (0, 0) at the bottom-left of the texture image.
-    uv_faces: (F, 3) int32 indices into `uv`.
-    face_parts: (F,) uint8 part labels from 1; 0 is background.
-    face_groups: (F,) bool masks by name, such as "head" and "hand".
+    Attributes:
+        name: what the mesh is of ("free", "smpl:basicModel_f", ...), for messages.
+        uv_layout: name of the UV layout; textures carry it and are refused on another.
+        vertices: (V, 3) float32, the template.
+        faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
+        uv: (T, 2) float32, (0, 0) at the bottom-left of the texture image.
+        uv_faces: (F, 3) int32 indices into `uv`.
+        face_parts: (F,) uint8 part labels from 1; 0 is background.
+        face_groups: (F,) bool masks by name, such as "head" and "hand".
     """
 
     name: str

@@ -25,7 +25,7 @@ def rotation_matrices(axis_angle: torch.Tensor) -> torch.Tensor:
 
 
 def _levels() -> list[tuple[list[int], list[int]]]:
-    """Joints by their depth below the pelvis, each with its parent's place in the level above."""
+    """Joints by their depth below the pelvis, each with its parent's index in the level above."""
     levels = [([0], [0])]
     while True:
         previous = levels[-1][0]
@@ -48,13 +48,20 @@ class Skinning(torch.nn.Module):
     is one matrix product or runs over long rows.
     """
 
+    template: torch.Tensor
+    rest_joints: torch.Tensor
+    joint_directions: torch.Tensor
+    _directions: torch.Tensor
+    _template: torch.Tensor
+    _weights: torch.Tensor
+
     def __init__(self, body: Body) -> None:
         super().__init__()
         regressor = torch.from_numpy(body.joint_regressor)
         template = torch.from_numpy(body.template)
         directions = torch.from_numpy(body.shape_directions)
         self.register_buffer("template", template)
-        # Joints are linear in the betas: regress once, not once a body.
+        # Joints are linear in the betas: regress once, not once per body.
         self.register_buffer("rest_joints", regressor @ template)
         joint_directions = torch.einsum("jv,vkb->jkb", regressor, directions)
         self.register_buffer("joint_directions", joint_directions)
@@ -71,9 +78,14 @@ class Skinning(torch.nn.Module):
     def joint_transforms(
         self, rotations: torch.Tensor, rest_joints: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Chain the joints. rotations (B, 24, 3, 3) relative to the parent, rest (B, 24, 3) joints.
+        """Chain the joints from the pelvis outwards.
 
-        Returns global rotations (B, 24, 3, 3) and joint positions (B, 24, 3).
+        Args:
+            rotations: (B, 24, 3, 3) relative to the parent.
+            rest_joints: (B, 24, 3) metres, in the T-pose.
+
+        Returns:
+            Global rotations (B, 24, 3, 3) and joint positions (B, 24, 3).
         """
         offsets = torch.cat(
             [rest_joints[:, :1], rest_joints[:, 1:] - rest_joints[:, PARENTS[1:]]], 1
@@ -92,9 +104,8 @@ class Skinning(torch.nn.Module):
     def shaped(self, betas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """T-posed vertices (B, V, 3) and joints (B, 24, 3) of betas (B, 10)."""
         vertices = torch.addmm(self._template, betas, self._directions[: self.shapes])
-        return vertices.view(len(betas), 3, -1).transpose(1, 2).contiguous(), self._shaped_joints(
-            betas
-        )
+        vertices = vertices.view(len(betas), 3, -1).transpose(1, 2).contiguous()
+        return vertices, self._shaped_joints(betas)
 
     def _shaped_joints(self, betas: torch.Tensor) -> torch.Tensor:
         flat = betas @ self.joint_directions.reshape(72, -1).T
@@ -103,10 +114,17 @@ class Skinning(torch.nn.Module):
     def forward(
         self, pose: torch.Tensor, betas: torch.Tensor, translation: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """pose (B, 72) axis-angle radians, betas (B, 10), translation (B, 3) metres.
+        """Pose shaped bodies.
 
-        Returns vertices (B, V, 3) and joints (B, 24, 3) in world metres. As in SMPL, the pelvis lands
-        on its rest position plus the translation.
+        As in SMPL, the pelvis lands on its rest position plus the translation.
+
+        Args:
+            pose: (B, 72) axis-angle vectors, radians.
+            betas: (B, 10).
+            translation: (B, 3) metres.
+
+        Returns:
+            Vertices (B, V, 3) and joints (B, 24, 3) in world metres.
         """
         rest_joints = self._shaped_joints(betas)
         rotations = rotation_matrices(pose.view(len(pose), 24, 3))
@@ -119,14 +137,12 @@ class Skinning(torch.nn.Module):
         offsets = joints - (global_rotations @ rest_joints.unsqueeze(-1)).squeeze(-1)
         transforms = torch.cat([global_rotations, offsets.unsqueeze(-1)], -1).permute(0, 3, 2, 1)
         shaped = torch.addmm(self._template, coefficients, self._directions)
-        chunk = len(pose) if pose.is_cuda else _CHUNK
-        vertices = [
-            self._blended(*chunk_inputs)
-            for chunk_inputs in zip(
-                shaped.split(chunk), transforms.split(chunk), translation.split(chunk)
-            )
+        size = len(pose) if pose.is_cuda else _CHUNK
+        chunks = [
+            self._blended(*inputs)
+            for inputs in zip(shaped.split(size), transforms.split(size), translation.split(size))
         ]
-        vertices = vertices[0] if len(vertices) == 1 else torch.cat(vertices)
+        vertices = chunks[0] if len(chunks) == 1 else torch.cat(chunks)
         return vertices, joints + translation.unsqueeze(1)
 
     def _blended(
@@ -145,9 +161,16 @@ class Skinning(torch.nn.Module):
 def skin(
     skinning: Skinning, *, pose: np.ndarray, betas: np.ndarray, translation: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Arrays in, arrays out: pose (T, 72), betas (10,) or (T, 10), translation (T, 3).
+    """Pose a body over frames: arrays in, arrays out.
 
-    Returns vertices (T, V, 3) and joints (T, 24, 3), float32, world metres.
+    Args:
+        skinning: of the body.
+        pose: (T, 72) axis-angle vectors, radians.
+        betas: (10,) or (T, 10).
+        translation: (T, 3) metres.
+
+    Returns:
+        Vertices (T, V, 3) and joints (T, 24, 3), float32, world metres.
     """
     frames = len(pose)
     device = skinning.template.device

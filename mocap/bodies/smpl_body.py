@@ -31,7 +31,13 @@ _MAX_CORNERS = 8
 
 @dataclass(frozen=True)
 class UvMesh:
-    """UVs of an .obj: uv (T, 2) float32; polygons: for each its corners (vertex, uv), from 0."""
+    """UVs of an .obj.
+
+    Attributes:
+        path: of the .obj.
+        uv: (T, 2) float32.
+        polygons: for each its corners (vertex, uv), counted from 0.
+    """
 
     path: Path
     uv: np.ndarray
@@ -85,9 +91,18 @@ def _vertex_index(word: str, count: int) -> int:
 
 
 def uv_of_faces(mesh: UvMesh, faces: np.ndarray, model: str | Path) -> np.ndarray:
-    """uv_faces (F, 3) int32 of a model's own triangles (F, 3), which are cut from the polygons.
+    """UV indices of a model's own triangles, which are cut from the .obj's polygons.
 
-    Raises BadInput where a triangle lies in no polygon: then the .obj is of another mesh.
+    Args:
+        mesh: the .obj.
+        faces: (F, 3) the model's triangles.
+        model: names the model in the message.
+
+    Returns:
+        uv_faces (F, 3) int32.
+
+    Raises:
+        BadInput: where a triangle lies in no polygon: then the .obj is of another mesh.
     """
     polygon_corners = {
         frozenset(vertex for vertex, _ in three): dict(three)
@@ -117,9 +132,13 @@ def _release_digest(model: SmplFile) -> str:
 def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
     """SMPL, SMPL-H or SMPL-X from the user's model file, with UVs from the .obj published beside it.
 
-    Without `uv` the file's own UVs are taken (SMPL-X has some), else the body has none and its layout
-    is "none", which no texture fits. Raises BadInput where a file is missing or unreadable, or where
-    the two have different meshes.
+    Args:
+        path: the model file.
+        uv: the .obj; without it the file's own UVs are taken (SMPL-X has some), else the body has none
+            and its layout is "none", which no texture fits.
+
+    Raises:
+        BadInput: where a file is missing or unreadable, or where the two have different meshes.
     """
     model = read_smpl_file(path)
     notes = []

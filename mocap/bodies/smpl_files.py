@@ -45,13 +45,21 @@ HIERARCHIES: dict[str, tuple[int, ...]] = {
 """Parent of each joint of each model; SMPL-X has jaw and eyes before its hands."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SmplFile:
     """What a model file holds, checked, float32 and int32.
 
-    path; kind: "SMPL", "SMPL-H" or "SMPL-X" (24, 52 or 55 joints J); template (V, 3); shape_directions
-    (V, 3, N), N at least 10; pose_directions (V, 3, 9 (J - 1)); joint_regressor (J, V); weights (V, J);
-    faces (F, 3); uv (T, 2) and uv_faces (F, 3), or None where the file has none.
+    Attributes:
+        path: of the file.
+        kind: "SMPL", "SMPL-H" or "SMPL-X" (24, 52 or 55 joints J).
+        template: (V, 3).
+        shape_directions: (V, 3, N), N at least 10.
+        pose_directions: (V, 3, 9 (J - 1)).
+        joint_regressor: (J, V).
+        weights: (V, J).
+        faces: (F, 3).
+        uv: (T, 2), or None where the file has none.
+        uv_faces: (F, 3), or None where the file has none.
     """
 
     path: Path

@@ -71,14 +71,17 @@ CMU_BONES = tuple(sorted({bone for bones in BONES.values() for bone in bones} | 
 class Capture:
     """What was recorded, T frames.
 
-    turns: (T, 24, 4) float64 unit quaternions (x, y, z, w), the rotations of SMPL's segments away from
-    the common rest pose, in the world; ``turned`` gives them as matrices. rest: unit vectors (3,) in the
-    rest pose: of limb bones by the joint they begin at ("left_hip" to the knee, and so on), and
-    "trunk", from between the hips to between the shoulders.
-    places: (T, 3) float64 metres, the joints that have a counterpart among SMPL's: always hips, knees,
-    ankles, feet (the bases of the toes), shoulders, elbows, wrists and head, where the source has them
-    neck and hands. leg_length: hip to knee to ankle, mean of both sides, metres.
-    notes: what was inferred, mended or dropped, for the user.
+    Attributes:
+        quaternions: (T, 24, 4) float64 unit quaternions (x, y, z, w), the rotations of SMPL's segments
+            away from the common rest pose, in the world; `rotation_matrices` gives them as matrices.
+        rest_directions: unit vectors (3,) in the rest pose: of limb bones by the joint they begin at
+            ("left_hip" to the knee, and so on), and "trunk", from between the hips to between the
+            shoulders.
+        joints: (T, 3) float64 metres, positions of the joints that have a counterpart among SMPL's:
+            always hips, knees, ankles, feet (the bases of the toes), shoulders, elbows, wrists and head,
+            where the source has them neck and hands.
+        leg_length: hip to knee to ankle, mean of both sides, metres.
+        notes: what was inferred, mended or dropped, for the user.
     """
 
     quaternions: np.ndarray
@@ -96,7 +99,7 @@ class Capture:
         return quaternions_to_matrices(self.quaternions)
 
     def pair(self, joint: str) -> np.ndarray:
-        """Places (T, 2, 3) of the left and the right ``joint``."""
+        """Positions (T, 2, 3) of the left and the right `joint`, metres."""
         return np.stack([self.joints[f"{side}_{joint}"] for side in SIDES], axis=1)
 
 
@@ -109,18 +112,20 @@ def cmu_capture(
 ) -> Capture:
     """The capture of a skeleton with CMU's bones, given by name.
 
-    ``rotations`` (T, 3, 3) away from CMU's rest pose, ``ends`` (T, 3) where bones end, metres,
-    ``directions`` (3,) at rest, ``rest_ends`` (3,) where bones end at rest.
+    Args:
+        rotations: (T, 3, 3) away from CMU's rest pose.
+        ends: (T, 3) where bones end, metres.
+        directions: (3,) of the bones in the rest pose.
+        rest_ends: (3,) where bones end in the rest pose, metres.
+        notes: for the user.
     """
-    quaternions = {
+    bones = {
         bone: matrices_to_quaternions(matrices[:, None])[:, 0]
         for bone, matrices in rotations.items()
     }
     segments = [
-        quaternions[bones[0]]
-        if len(bones) == 1
-        else midpoints(quaternions[bones[0]], quaternions[bones[1]])
-        for bones in (BONES[name] for name in JOINT_NAMES)
+        bones[names[0]] if len(names) == 1 else midpoints(bones[names[0]], bones[names[1]])
+        for names in (BONES[joint] for joint in JOINT_NAMES)
     ]
     rest_directions, leg_length = rest_measures(directions, rest_ends)
     joints = {joint: ends[bone] for joint, bone in ENDS.items()}
@@ -130,7 +135,12 @@ def cmu_capture(
 def rest_measures(
     directions: Mapping[str, np.ndarray], ends: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], float]:
-    """A capture's ``rest_directions`` and ``leg_length``, of CMU's bones' directions and ends (3,) at rest."""
+    """A capture's `rest_directions` and `leg_length` from CMU's bones in the rest pose.
+
+    Args:
+        directions: (3,) by bone.
+        ends: (3,) by bone, metres.
+    """
     rest_directions = {
         f"{side}_{joint}": directions[BONES[f"{side}_{joint}"][0]]
         for side in SIDES

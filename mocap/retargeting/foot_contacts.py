@@ -28,7 +28,7 @@ _LOWEST, _NEAR = 0.05, 0.05  # of the frames; metres
 
 @numba.njit(**COMPILED)
 def smoothed(rows, sigma, reach):
-    """Rows (K, T) under a Gaussian of ``sigma`` frames, cut ``reach`` frames from its middle.
+    """Rows (K, T) under a Gaussian of `sigma` frames, cut `reach` frames from its middle.
 
     Past the ends the first and the last value go on.
     """
@@ -52,7 +52,7 @@ def smoothed(rows, sigma, reach):
 
 @numba.njit(**COMPILED)
 def speeds(joints, fps):
-    """Speeds (T, N) in metres a second of joints (T, N, 3), T > 2.
+    """Speeds (T, N) in metres per second of joints (T, N, 3), T > 2.
 
     Paths are smoothed over some hundredths of a second, for converted captures tremble.
     """
@@ -98,7 +98,7 @@ def near_ground(joints):
 
 @numba.njit(**COMPILED)
 def smooth_envelope(values, reach):
-    """Values (T,), none below 0, made smooth over ``reach`` frames, nowhere much below themselves."""
+    """Values (T,), none below 0, made smooth over `reach` frames, nowhere much below themselves."""
     count = len(values)
     envelope = np.zeros((1, count))
     positive = False
@@ -127,7 +127,7 @@ def _runs(marked):
 
 @numba.njit(**COMPILED)
 def _fade(values, runs, ramp):
-    """Let values (T, 3), known in ``runs``, fade out over ``ramp`` frames beside each, in place."""
+    """Let values (T, 3), known in `runs`, fade out over `ramp` frames beside each, in place."""
     count = len(values)
     for r in range(len(runs)):
         start, stop = runs[r]
@@ -143,9 +143,9 @@ def _fade(values, runs, ramp):
 
 @numba.njit(**COMPILED)
 def hold_positions(positions, track, bearing, ramp):
-    """Move a track (T, 3) in place so that another stays where it is in each run of ``bearing`` (T,).
+    """Move positions (T, 3) in place so that `track` (T, 3) stays still in each run of `bearing` (T,).
 
-    The horizontal place becomes the run's median. Runs in which it wanders by more than 6 cm are left
+    The horizontal position becomes the run's median. Runs in which it wanders by more than 6 cm are left
     alone: it slides.
     """
     shift, runs, held = np.zeros(track.shape), _runs(bearing), 0
@@ -189,9 +189,9 @@ def _mean_quaternion(quaternions, joint, start, stop):
 
 @numba.njit(**COMPILED)
 def hold_rotations(quaternions, ankle, foot, standing, ramp):
-    """Bring an ankle's turns to their mean in each run of ``standing`` (T,), the foot following, in place.
+    """Bring an ankle's rotations to their mean in each run of `standing` (T,) frames, in place.
 
-    ``quaternions`` (T, 24, 4) global.
+    The foot follows. `quaternions` (T, 24, 4) global.
     """
     vectors, runs = np.zeros((len(quaternions), 3)), _runs(standing)
     for r in range(len(runs)):

@@ -21,14 +21,17 @@ from mocap.rotations import axis_angle_to_matrices
 SIDES = ("left", "right")
 _MEAN_SOLES: dict[int, tuple[ref, Soles]] = {}  # of the bodies alive, by their id
 _FLOOR_PERCENTILE = 10.0
-_STANDING_SPEED, _TREADING_SPEED = 0.25, 0.4  # metres a second
+_STANDING_SPEED, _TREADING_SPEED = 0.25, 0.4  # metres per second
 
 
 @dataclass(frozen=True)
 class Soles:
-    """What of a shaped body is needed to place it: joints (24, 3) and the feet's hull vertices.
+    """What of a shaped body is needed to place it: its joints and the hulls of its feet.
 
-    ``feet`` holds, for left and right, T-posed vertices (N, 3) and their skinning weights (N, 24).
+    Attributes:
+        joints: (24, 3) float64 metres, in the T-pose.
+        feet: for left and right, T-posed vertices (N, 3) of the foot's hull and their skinning weights
+            (N, 24).
     """
 
     joints: np.ndarray
@@ -36,7 +39,7 @@ class Soles:
 
     @cached_property
     def terms(self) -> SoleTerms:
-        """The feet, laid out for ``mocap.retargeting.sole_heights``."""
+        """The feet, laid out for `mocap.retargeting.sole_heights`."""
         return sole_terms(self.joints, self.feet)
 
     def leg_length(self) -> float:
@@ -44,7 +47,7 @@ class Soles:
         total = 0.0
         for side, (vertices, _) in zip(SIDES, self.feet, strict=True):
             hip, knee, ankle = (self.joint(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
-            total += np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)
+            total += float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee))
             total += ankle[1] - vertices[:, 1].min()
         return float(total / 2)
 
@@ -53,7 +56,7 @@ class Soles:
 
 
 def soles_of(body: Body, betas: np.ndarray | None = None) -> Soles:
-    """The soles and joints of a body with shape ``betas`` (10,), the mean shape by default."""
+    """The soles and joints of a body with shape `betas` (10,), the mean shape by default."""
     cached = _MEAN_SOLES.get(id(body)) if betas is None else None
     if cached is not None and cached[0]() is body:
         return cached[1]
@@ -76,7 +79,7 @@ def soles_of(body: Body, betas: np.ndarray | None = None) -> Soles:
 
 
 def chain_joints(rotations: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """Positions (T, 24, 3) of joints from global ``rotations`` (T, 24, 3, 3), the pelvis at 0."""
+    """Positions (T, 24, 3) of joints from global `rotations` (T, 24, 3, 3), the pelvis at 0."""
     positions = np.zeros((len(rotations), len(PARENTS), 3))
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
@@ -102,18 +105,18 @@ def foot_heights(rotations: np.ndarray, soles: Soles) -> np.ndarray:
 def standing_feet(ankles: np.ndarray, toes: np.ndarray, fps: float) -> np.ndarray:
     """Frames (T, 2) in which each foot rests flat on the ground: still, and as low as feet get.
 
-    ``ankles``, ``toes`` (T, 2, 3): ankles and toe bases of the left and right foot.
+    `ankles`, `toes` (T, 2, 3): ankles and toe bases of the left and right foot.
     """
     return contacts(ankles, toes, fps)[0]
 
 
 def treading_feet(toes: np.ndarray, fps: float) -> np.ndarray:
-    """Frames (T, 2) in which the balls of the feet ``toes`` (T, 2, 3) bear: the heels may be up."""
+    """Frames (T, 2) in which the balls of the feet `toes` (T, 2, 3) bear: the heels may be up."""
     return contacts(toes, toes, fps)[1]
 
 
 def contacts(ankles: np.ndarray, toes: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """``standing_feet`` and ``treading_feet`` at once."""
+    """`standing_feet` and `treading_feet` at once."""
     if len(toes) < 3:
         no_contact = np.zeros(toes.shape[:2], dtype=bool)
         return no_contact, no_contact.copy()
@@ -127,8 +130,11 @@ def contacts(ankles: np.ndarray, toes: np.ndarray, fps: float) -> tuple[np.ndarr
 def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:
     """What to add to heights so that standing feet are at 0.
 
-    ``lowest`` (T, 2) is the lowest point of each foot, ``standing`` (T, 2) whether it rests flat. In
-    motions without such frames (runs) the lowest tenth of the frames is taken instead.
+    In motions without standing feet (runs) the lowest tenth of the frames is taken instead.
+
+    Args:
+        lowest: (T, 2) metres, the lowest point of each foot.
+        standing: (T, 2) bool, whether the foot rests flat.
     """
     if standing.sum() >= 10:
         return -float(np.median(lowest[standing]))
@@ -138,11 +144,19 @@ def floor_offset(lowest: np.ndarray, standing: np.ndarray) -> float:
 def fit_to_ground(
     pose: np.ndarray, translation: np.ndarray, body: Body, betas: np.ndarray
 ) -> np.ndarray:
-    """Translation (T, 3) that lets a body of shape ``betas`` walk a motion made for the mean shape.
+    """The translation that lets a body of another shape walk a motion made for the mean shape.
 
     The path is scaled with the legs, and where the mean shape's feet are at the floor (y = 0) the new
-    feet are. ``pose`` (T, 72), ``translation`` (T, 3) as in ``Motion``; float32. The mean shape's own
-    translation comes back unchanged.
+    feet are. The mean shape's own translation comes back unchanged.
+
+    Args:
+        pose: (T, 72) axis-angle vectors, as in `Motion`.
+        translation: (T, 3) metres, as in `Motion`.
+        body: the body that the motion was made for.
+        betas: (10,) of the new shape.
+
+    Returns:
+        (T, 3) float32, metres.
     """
     mean, shaped = soles_of(body), soles_of(body, betas)
     scale = shaped.leg_length() / mean.leg_length()
@@ -159,10 +173,19 @@ def fit_to_ground(
 def bent_leg(
     hip: np.ndarray, ankle: np.ndarray, forward: np.ndarray, thigh: float, shin: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Knees and ankles (T, 3) of legs of given lengths from ``hip`` (T, 3) towards ``ankle`` (T, 3).
+    """Knees and ankles of legs of given lengths that reach from hips towards ankles.
 
-    The knee lies on the side of ``forward`` (T, 3). Where the ankle is out of reach the leg is
-    stretched towards it, never quite straight.
+    Where the ankle is out of reach the leg is stretched towards it, never quite straight.
+
+    Args:
+        hip: (T, 3) metres.
+        ankle: (T, 3) metres, where the ankle is to be.
+        forward: (T, 3) directions; the knee lies on their side.
+        thigh: metres.
+        shin: metres.
+
+    Returns:
+        Knees (T, 3) and ankles (T, 3).
     """
     arrays = (np.ascontiguousarray(a, dtype=np.float64) for a in (hip, ankle, forward))
     return bent_legs(*arrays, thigh, shin)

@@ -1,6 +1,6 @@
-"""Legs of global joint turns (T, 24, 4): reaching for ankles, mended where a capture turned them round.
+"""Legs of global joint quaternions (T, 24, 4): reaching for ankles, and mending flipped thighs.
 
-Compiled; ``joints`` are the body's (24, 3) in the T-pose, ``legs`` (2, 4) the numbers of hip, knee,
+Compiled; `joints` are the body's (24, 3) in the T-pose, `legs` (2, 4) the numbers of hip, knee,
 ankle and foot, left and right.
 """
 
@@ -39,7 +39,7 @@ def _dot(a, b):
 
 @numba.njit(**INLINED)
 def _bend_leg(offset, forward, thigh, shin):
-    """Knee and ankle from the hip; see ``mocap.retargeting.ground.bent_leg``."""
+    """Knee and ankle from the hip; see `mocap.retargeting.ground.bent_leg`."""
     distance = math.sqrt(_dot(offset, offset))
     f = 1 / max(distance, 1e-9)
     direction = offset[0] * f, offset[1] * f, offset[2] * f
@@ -62,7 +62,7 @@ def _bend_leg(offset, forward, thigh, shin):
 
 @numba.njit(**COMPILED)
 def bent_legs(hips, ankles, forward, thigh, shin):
-    """Knees and ankles; see ``mocap.retargeting.ground.bent_leg``."""
+    """Knees and ankles; see `mocap.retargeting.ground.bent_leg`."""
     knees, reached_ankles = np.empty(hips.shape), np.empty(hips.shape)
     for t in range(len(hips)):
         offset = _difference(vector(ankles, t), vector(hips, t))
@@ -74,9 +74,9 @@ def bent_legs(hips, ankles, forward, thigh, shin):
 
 @numba.njit(**COMPILED)
 def reach_ankles(quaternions, joints, legs, pelvis, targets):
-    """Turn thighs and shins by the least so that the ankles arrive at ``targets`` (T, 2, 3), in place.
+    """Turn thighs and shins by the least so that the ankles arrive at `targets` (T, 2, 3), in place.
 
-    ``pelvis`` (T, 3) is where the pelvis joint is.
+    `pelvis` (T, 3) is where the pelvis joint is.
     """
     for side in range(2):
         hip, knee, ankle = legs[side, 0], legs[side, 1], legs[side, 2]
@@ -104,7 +104,7 @@ def reach_ankles(quaternions, joints, legs, pelvis, targets):
 def place_pelvis(quaternions, joints, legs, hips, ankles, scale):
     """Pelvis (T, 3), and ankles (T, 2, 3) at the body's scale, as much further apart as its hips are.
 
-    ``hips`` and ``ankles`` (T, 2, 3) are captured ones; the middle of the body's hips is at theirs.
+    `hips` and `ankles` (T, 2, 3) are captured ones; the middle of the body's hips is at theirs.
     """
     pelvis, targets = np.empty((len(quaternions), 3)), np.empty(hips.shape)
     left, right = vector(joints, legs[0, 0]), vector(joints, legs[1, 0])
@@ -128,7 +128,7 @@ def place_pelvis(quaternions, joints, legs, hips, ankles, scale):
 
 @numba.njit(**COMPILED)
 def ball_positions(quaternions, ankle, offset, targets):
-    """Where the ball of a foot is, ``offset`` (3,) from an ankle at ``targets`` (T, 3)."""
+    """Where the ball of a foot is, `offset` (3,) from an ankle at `targets` (T, 3)."""
     out = np.empty((len(quaternions), 3))
     for t in range(len(quaternions)):
         x, y, z = rotate(load(quaternions, t, ankle), (offset[0], offset[1], offset[2]))
@@ -164,9 +164,9 @@ def knees_point_back(quaternions, joints, leg):
 
 @numba.njit(**COMPILED)
 def bridge(quaternions, leg, bad):
-    """Turn a leg in ``bad`` frames (T,) from how it is before to how it is after, in place.
+    """Turn a leg in `bad` frames (T,) from how it is before to how it is after, in place.
 
-    Each joint's turn from the one above goes along the arc; at the ends of the motion it stays.
+    Each joint's rotation from its parent goes along the arc; at the ends of the motion it stays.
     """
     parents = (0, leg[0], leg[1], leg[2])
     count = len(quaternions)
@@ -207,7 +207,7 @@ def nod_angles(quaternions, chest, head):
 
 @numba.njit(**COMPILED)
 def rotate_joint(quaternions, joint, rotation):
-    """Turn a joint by ``rotation`` (4,) in its own axes, in place."""
+    """Turn a joint by `rotation` (4,) in its own axes, in place."""
     q = rotation[0], rotation[1], rotation[2], rotation[3]
     for t in range(len(quaternions)):
         store(quaternions, t, joint, product(load(quaternions, t, joint), q))
@@ -215,7 +215,7 @@ def rotate_joint(quaternions, joint, rotation):
 
 @numba.njit(**COMPILED)
 def axis_angle_pose(quaternions, parents):
-    """SMPL pose (T, 72) float32 of global turns (T, 24, 4)."""
+    """SMPL pose (T, 72) float32 of global quaternions (T, 24, 4)."""
     count, number = quaternions.shape[:2]
     out = np.empty((count, 3 * number), np.float32)
     local, factors = np.empty((3, number)), np.empty(number)

@@ -69,9 +69,17 @@ _PARENTS = np.array(PARENTS)
 
 
 def retarget(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """SMPL pose (T, 72) and translation (T, 3), float32, of ``body`` (mean shape) for a capture.
+    """A capture's motion on a body of the mean shape.
 
     World axes, facing and timing are the source's; lengths are scaled by the ratio of the legs.
+
+    Args:
+        capture: what was recorded, T frames.
+        body: whose lengths the motion is made for.
+        fps: frames per second of the capture.
+
+    Returns:
+        SMPL pose (T, 72), radians, and translation (T, 3), metres, float32.
     """
     soles = soles_of(body)
     quaternions = rotated_by(
@@ -207,7 +215,7 @@ def _hold_foot(
 ) -> None:
     """Keep a foot from sliding, in place: all of it while it stands, its ball while that bears.
 
-    ``target`` (T, 3) is where the ankle is to be.
+    `target` (T, 3) is where the ankle is to be.
     """
     _, _, ankle, foot = leg
     ramp = max(1.0, _FADE * fps)

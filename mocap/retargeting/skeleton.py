@@ -1,9 +1,9 @@
 """A skeleton of rigid bones and its forward kinematics, as motion capture files describe it.
 
-Every bone has a rest direction in world axes, a length, and a frame of its own (``axis``) in which
+Every bone has a rest direction in world axes, a length, and a frame of its own (`axis`) in which
 its angles are counted. With C the rotation of that frame and M the product of the bone's angles, in
-the order that ``axis_order`` names ("XYZ": first about x, then y, then z), the bone turns by
-``C M C^-1`` relative to its parent, so that all rotations are the identity in the rest pose.
+the order that `axis_order` names ("XYZ": first about x, then y, then z), the bone turns by
+`C M C^-1` relative to its parent, so that all rotations are the identity in the rest pose.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ CMU_LENGTH = 0.45
 
 @dataclass(frozen=True)
 class Bone:
-    """One bone in the rest pose: ``direction`` a unit vector in world axes, ``length`` in metres.
+    """One bone in the rest pose.
 
-    ``axis`` (3,) are the angles (radians) of the bone's own frame, applied in ``axis_order``;
-    ``dofs`` are its channels in the order in which an .amc file lists them;
-    ``limits`` holds a pair (lowest, highest) per channel, radians, or nothing.
+    Attributes:
+        name: of the bone.
+        direction: unit vector in world axes.
+        length: metres.
+        axis: angles (3,) of the bone's own frame, radians, applied in `axis_order`.
+        axis_order: letters of the axes, e.g. "XYZ".
+        dofs: its channels in the order in which an .amc file lists them.
+        limits: a pair (lowest, highest) per channel, radians, or nothing.
     """
 
     name: str
@@ -39,8 +44,13 @@ class Bone:
 class Skeleton:
     """Bones in an order where parents come first; bone 0 is the root and has no length.
 
-    ``parents`` gives each bone's parent (-1 for the root); ``length_unit`` is the file's ``length``
-    (one unit is 0.0254 / length_unit metres); ``root_position`` is where the root rests, in metres.
+    Attributes:
+        bones: all of them.
+        parents: each bone's parent (-1 for the root).
+        name: of the skeleton.
+        length_unit: the file's `length` (one unit is 0.0254 / length_unit metres).
+        root_position: where the root rests, metres.
+        degrees: whether the file counts angles in degrees.
     """
 
     bones: tuple[Bone, ...]
@@ -69,12 +79,12 @@ class Skeleton:
 
     @cached_property
     def columns(self) -> dict[tuple[str, str], int]:
-        """Column of a frames array by bone name and channel, e.g. ``columns["lfemur", "rx"]``."""
+        """Column of a frames array by bone name and channel, e.g. `columns["lfemur", "rx"]`."""
         return {(self.bones[i].name, dof): c for c, (i, dof) in enumerate(self.channels)}
 
 
 def axis_rotations(angles: np.ndarray, axis: str) -> np.ndarray:
-    """Right-handed rotations (..., 3, 3) by ``angles`` (...) radians about axis "X", "Y" or "Z"."""
+    """Right-handed rotations (..., 3, 3) by `angles` (...) radians about axis "X", "Y" or "Z"."""
     angles = np.asarray(angles, dtype=np.float64)
     c, s = np.cos(angles), np.sin(angles)
     i = "XYZ".index(axis)
@@ -89,7 +99,7 @@ def axis_rotations(angles: np.ndarray, axis: str) -> np.ndarray:
 
 
 def ordered_rotation(angles: np.ndarray, order: str) -> np.ndarray:
-    """Rotations (..., 3, 3) by ``angles`` (..., 3) about x, y, z, applied in ``order``."""
+    """Rotations (..., 3, 3) by `angles` (..., 3) about x, y, z, applied in `order`."""
     angles = np.asarray(angles, dtype=np.float64)
     out = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
     for letter in order:
@@ -98,11 +108,18 @@ def ordered_rotation(angles: np.ndarray, order: str) -> np.ndarray:
 
 
 def forward_kinematics(skeleton: Skeleton, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Global bone rotations (T, B, 3, 3), identity at rest, and bone ends (T, B, 3) in metres.
+    """Global rotations and ends of the bones over frames.
 
-    ``frames`` (T, C) holds radians and metres in the columns ``skeleton.channels``. A bone starts
-    where its parent ends; the end of the root is the root's position. Bones keep their lengths and
-    stay in their sockets: the channels tx, ty, tz and l of bones other than the root are left out.
+    A bone starts where its parent ends; the end of the root is the root's position. Bones keep their
+    lengths and stay in their sockets: the channels tx, ty, tz and l of bones other than the root are
+    left out.
+
+    Args:
+        skeleton: of B bones.
+        frames: (T, C) radians and metres in the columns `skeleton.channels`.
+
+    Returns:
+        Rotations (T, B, 3, 3), identity in the rest pose, and bone ends (T, B, 3) in metres.
     """
     frames = np.asarray(frames, dtype=np.float64)
     count, total = len(frames), len(skeleton.bones)

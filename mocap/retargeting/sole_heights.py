@@ -33,10 +33,15 @@ _LANES = 16  # the number of points is made a multiple of it
 class SoleTerms(NamedTuple):
     """Soles, laid out for these sums.
 
-    chain: (K,) joints needed, parents first; parents, offsets: (24,), (24, 3) metres from the parent.
-    joints: (2, J) those that move each foot. spans: (2, J, 3) unsigned, the points that each moves at
-    all, the first and how many, and where its rows (4, moved) begin in ``shares``: weight times rest
-    offset, and weight. points: how many, for each foot.
+    Attributes:
+        chain: (K,) joints needed, parents first.
+        parents: (24,) parent of each joint.
+        offsets: (24, 3) metres from the parent.
+        joints: (2, J) those that move each foot.
+        spans: (2, J, 3) unsigned, the points that each moves at all, the first and how many, and where
+            its rows (4, moved) begin in `shares`.
+        shares: weight times rest offset, and weight.
+        points: how many, for each foot.
     """
 
     chain: np.ndarray
@@ -49,7 +54,7 @@ class SoleTerms(NamedTuple):
 
 
 def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ...]) -> SoleTerms:
-    """Of rest ``joints`` (24, 3) and, for each foot, points (N, 3) and weights (N, 24)."""
+    """Of rest `joints` (24, 3) and, for each foot, points (N, 3) and weights (N, 24)."""
     moving = [np.flatnonzero(weights.max(axis=0) > 1e-3) for _, weights in feet]
     widest = max(map(len, moving))
     points = -(-max(len(vertices) for vertices, _ in feet) // _LANES) * _LANES
@@ -83,7 +88,7 @@ def sole_terms(joints: np.ndarray, feet: tuple[tuple[np.ndarray, np.ndarray], ..
 
 @numba.njit(**INLINED)
 def _levels(rows, terms, levels):
-    """Heights of the needed joints above the pelvis joint into ``levels`` (24,), of rows (24, 3)."""
+    """Heights of the needed joints above the pelvis joint into `levels` (24,), of rows (24, 3)."""
     levels[0] = 0.0
     for joint in terms.chain[1:]:
         p = terms.parents[joint]
@@ -128,7 +133,7 @@ def _lowest_point(rows, levels, terms, side, heights):
 
 @numba.njit(**COMPILED)
 def up_rows(quaternions):
-    """Second rows (T, 24, 3) of the rotation matrices of ``quaternions`` (T, 24, 4)."""
+    """Second rows (T, 24, 3) of the rotation matrices of `quaternions` (T, 24, 4)."""
     out = np.empty((*quaternions.shape[:2], 3))
     for t in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -138,7 +143,7 @@ def up_rows(quaternions):
 
 @numba.njit(**COMPILED)
 def median_up(quaternions, joint, chosen):
-    """The world's up (3,) in a joint's own axes, medians over the ``chosen`` frames (T,)."""
+    """The world's up (3,) in a joint's own axes, medians over the `chosen` frames (T,)."""
     rows, number = np.empty((3, len(quaternions))), 0
     for t in range(len(quaternions)):
         if chosen[t]:
@@ -154,7 +159,7 @@ def median_up(quaternions, joint, chosen):
 
 @numba.njit(**COMPILED)
 def lowest_points(rows, terms):
-    """Height (T, 2) of each foot's lowest point above the pelvis joint, of ``up_rows`` (T, 24, 3)."""
+    """Height (T, 2) of each foot's lowest point above the pelvis joint, of `up_rows` (T, 24, 3)."""
     out = np.empty((len(rows), len(terms.joints)))
     levels, heights = np.empty(rows.shape[1]), np.empty(terms.points)
     for t in range(len(rows)):
@@ -166,7 +171,7 @@ def lowest_points(rows, terms):
 
 @numba.njit(**INLINED)
 def _fill_frame(quaternions, t, terms, rows, levels):
-    """The needed joints' ``rows`` (24, 3) and ``levels`` (24,) of one frame."""
+    """The needed joints' `rows` (24, 3) and `levels` (24,) of one frame."""
     for joint in terms.chain:
         rows[joint, 0], rows[joint, 1], rows[joint, 2] = vertical_row(load(quaternions, t, joint))
     _levels(rows, terms, levels)
@@ -174,7 +179,7 @@ def _fill_frame(quaternions, t, terms, rows, levels):
 
 @numba.njit(**INLINED)
 def _raise_toes(quaternions, t, joint, ankle, foot, angle):
-    """Raise the toes by ``angle`` about the side axis of ``joint``, the foot following."""
+    """Raise the toes by `angle` about the side axis of `joint`, the foot following."""
     bent = product(load(quaternions, t, joint), about_x(-angle))
     if joint == ankle:
         relative = product(inverse(load(quaternions, t, ankle)), load(quaternions, t, foot))
@@ -186,10 +191,11 @@ def _raise_toes(quaternions, t, joint, ankle, foot, angle):
 def bend_off_floor(quaternions, pelvis, lowest, terms, side, ankle, foot, reach):
     """Bend first toes, then the ankle, upwards where a foot would sink into the floor, in place.
 
-    ``quaternions`` (T, 24, 4) global, ``pelvis`` (T, 3) metres, ``lowest`` (T, 2) metres of each foot's lowest
-    point above the pelvis, kept up to date; ``reach`` frames over which bends are spread. A capture's
+    `quaternions` (T, 24, 4) global, `pelvis` (T, 3) metres, `lowest` (T, 2) metres of each foot's lowest
+    point above the pelvis, kept up to date; `reach` frames over which bends are spread. A capture's
     toes often reach below the ground when the heel rises; real ones bend, until they are level, never
-    past it: heels do not. Of the bends that help as much as any the least is taken; the rest is left.
+    past it: heels do not. Of the bends that help as much as any the least is taken; what a bend cannot
+    mend stays.
     """
     rows, levels = np.empty((quaternions.shape[1], 3)), np.empty(quaternions.shape[1])
     trial, heights = np.empty((1, *quaternions.shape[1:])), np.empty(len(_BENDS))

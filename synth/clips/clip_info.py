@@ -1,6 +1,6 @@
-"""``_info.mat``: SURREAL's fields, and all that a clip's ground truth can be computed from again.
+"""`_info.mat`: SURREAL's fields, and all that a clip's ground truth can be computed from again.
 
-What each field means is said in ``synth.clips.conventions``.
+What each field means is said in `synth.clips.conventions`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def info_fields(
     *,
     versions: dict[str, str],
 ) -> dict[str, Any]:
-    """The variables of a clip's ``_info.mat``. Poses and cameras keep every bit."""
+    """The variables of a clip's `_info.mat`. Poses and cameras keep every bit."""
     count = len(posed_clip)
     inner, ends = slice(1, -1), slice(None, None, count + 1)
 
@@ -120,12 +120,12 @@ def info_fields(
 
 
 def write_info(path: Path | str, fields: dict[str, Any]) -> None:
-    """Write ``info_fields`` as a MAT file; the same fields, the same bytes."""
+    """Write `info_fields` as a MAT file; the same fields, the same bytes."""
     write_mat(path, fields)
 
 
 def read_info(stem: Path | str) -> dict[str, Any]:
-    """The variables of a clip's ``_info.mat``, arrays as they lie there.
+    """The variables of a clip's `_info.mat`, arrays as they lie there.
 
     Raises BadInput when it is missing, damaged or not of a clip of ours.
     """
@@ -149,7 +149,7 @@ def row_of(info: dict[str, Any]) -> PlanRow:
 
 
 def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
-    """The take of a plan's row: ``motion`` at the row's frame rate, made for ``body``."""
+    """The take of a plan's row: `motion` at the row's frame rate, made for `body`."""
     return pose_clip(
         motion,
         body,
@@ -172,7 +172,13 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
 
     width, height = (int(n) for n in info["image_size"][0])
     cameras = tuple(
-        Camera(intrinsics, rotation, translation, width, height)
+        Camera(
+            intrinsics=intrinsics,
+            rotation=rotation,
+            translation=translation,
+            width=width,
+            height=height,
+        )
         for intrinsics, rotation, translation in zip(whole("K"), whole("R"), whole("t"))
     )
     yaw, distance = (float(n) for n in info["placement"][0])

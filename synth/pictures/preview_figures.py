@@ -29,13 +29,16 @@ _SHIFT = 4  # fractional bits of drawn positions
 
 
 def side_texture(body: Body, size: int = 256) -> np.ndarray:
-    """RGB uint8 (S, S, 3): left limbs orange, right limbs blue, a chest lighter than the back, and a
-    head with skin and eyes in front and hair behind. For any UV layout."""
+    """RGB uint8 (S, S, 3) that tells a body's sides apart, for any UV layout.
+
+    Left limbs are orange, right limbs blue, the chest is lighter than the back, and the head has skin and
+    eyes in front and hair behind.
+    """
     texels = atlas(body.mesh, size)
     covered = texels.covered
     outward = vertex_normals(body.template, body.faces)
     ahead = interpolate(texels, body.faces, outward)[..., 2]
-    place = interpolate(texels, body.faces, body.template)
+    position = interpolate(texels, body.faces, body.template)
     parts = np.where(covered, body.face_parts[texels.face], 0)
     colours = np.array([(0, 0, 0), *(_part_colour(name) for name in PART_NAMES)], np.uint8)
     texture = colours[parts]
@@ -45,11 +48,11 @@ def side_texture(body: Body, size: int = 256) -> np.ndarray:
     head = parts == PART_NAMES.index("head") + 1
     texture[head] = _HAIR
     if head.any():
-        low, high = np.percentile(place[head][:, 1], (1, 99))
-        height = (place[..., 1] - low) / (high - low)
+        low, high = np.percentile(position[head][:, 1], (1, 99))
+        height = (position[..., 1] - low) / (high - low)
         face = head & (ahead > 0.25) & (height < 0.75)
         texture[face] = _SKIN
-        breadth = np.abs(place[..., 0]) / np.abs(place[head][:, 0]).max()
+        breadth = np.abs(position[..., 0]) / np.abs(position[head][:, 0]).max()
         eyes = (np.abs(breadth - 0.42) < 0.2) & (np.abs(height - 0.5) < 0.05)
         texture[face & eyes] = INK
     return fill_gutters(texture, covered)
@@ -74,15 +77,15 @@ class PosedBody:
         darken(image, mask)
 
     def draw(self, image: np.ndarray, camera: Camera) -> np.ndarray:
-        part, window = _window(camera, self.vertices)
-        image[part], _ = render_textured(
+        pixels, window = _window(camera, self.vertices)
+        image[pixels], _ = render_textured(
             visibility(self.vertices, self.body.faces, window),
             self.body.mesh,
             self.vertices,
             self.texture,
             position=camera.position,
             coefficients=_LIGHT,
-            background=image[part],
+            background=image[pixels],
         )
         return image
 
@@ -95,12 +98,18 @@ def _window(camera: Camera, vertices: np.ndarray) -> tuple[tuple[slice, slice], 
     right, bottom = np.clip(np.ceil(pixels.max(axis=0)), (left + 1, top + 1), size).astype(int)
     intrinsics = camera.intrinsics.copy()
     intrinsics[:2, 2] -= left, top
-    own = Camera(intrinsics, camera.rotation, camera.translation, right - left, bottom - top)
-    return (slice(top, bottom), slice(left, right)), own
+    window = Camera(
+        intrinsics=intrinsics,
+        rotation=camera.rotation,
+        translation=camera.translation,
+        width=right - left,
+        height=bottom - top,
+    )
+    return (slice(top, bottom), slice(left, right)), window
 
 
 def bodies(motion: Motion, body: Body, texture: np.ndarray | None) -> Iterator[PosedBody]:
-    """The mean shape of ``body``, frame by frame; in the colours of `side_texture` without another."""
+    """The mean shape of `body`, frame by frame; in the colours of `side_texture` without another."""
     from mocap.bodies.skinning import (  # torch is for bodies only: sticks need not wait
         Skinning,
         skin,
@@ -109,11 +118,11 @@ def bodies(motion: Motion, body: Body, texture: np.ndarray | None) -> Iterator[P
     texture = side_texture(body) if texture is None else texture
     skinning = Skinning(body)
     for start in range(0, len(motion), _BATCH):
-        part = slice(start, start + _BATCH)
-        pose, translation = motion.pose[part], motion.translation[part]
+        batch = slice(start, start + _BATCH)
+        pose, translation = motion.pose[batch], motion.translation[batch]
         vertices, _ = skin(skinning, pose=pose, betas=np.zeros(10), translation=translation)
-        for own in vertices:
-            yield PosedBody(body, texture, own)
+        for frame_vertices in vertices:
+            yield PosedBody(body, texture, frame_vertices)
 
 
 @dataclass(frozen=True)
@@ -124,7 +133,7 @@ class Stick:
     nose: np.ndarray
 
     def bones(self) -> list[tuple[np.ndarray, np.ndarray, float, tuple[int, int, int]]]:
-        """(from, to, thickness in metres, colour)."""
+        """Lines to draw: (from, to, thickness in metres, colour) of each."""
         out = []
         for joint, parent in enumerate(PARENTS):
             if parent >= 0:
@@ -154,7 +163,7 @@ class Stick:
 
 def sticks(joints: np.ndarray, noses: np.ndarray) -> Iterator[Stick]:
     """Stick figures of joints (T, 24, 3) with noses (T, 3)."""
-    return (Stick(own, nose) for own, nose in zip(joints, noses, strict=True))
+    return (Stick(points, nose) for points, nose in zip(joints, noses, strict=True))
 
 
 def draw_line(
@@ -165,7 +174,7 @@ def draw_line(
     thick: float,
     colour: tuple[int, ...],
 ) -> None:
-    """A line between two world points, ``thick`` metres wide; not drawn behind the camera."""
+    """A line between two world points, `thick` metres wide; not drawn behind the camera."""
     pixels, z = camera.project(np.stack([start, end]))
     if z.min() < 0.1:
         return

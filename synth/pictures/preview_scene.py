@@ -29,7 +29,7 @@ _SHADE = 0.62
 def headings(joints: np.ndarray) -> np.ndarray:
     """Where the person's front points on the floor, (T, 2) x and z, longer where it is surer.
 
-    ``joints`` (T, 24, 3) world metres. From the lines through hips and shoulders.
+    `joints` (T, 24, 3) world metres. From the lines through hips and shoulders.
     """
 
     def across(name: str) -> np.ndarray:
@@ -54,10 +54,10 @@ def camera_path(
 ) -> list[Camera]:
     """A camera for each frame, all at one distance, that sees the whole body in every frame.
 
-    ``joints`` (T, 24, 3) world metres, ``flesh`` (24,) metres of body around each; ``view`` one of
-    VIEWS: "front", "side" and "three-quarter" keep
-    their direction, given by where the person faces on the whole, and stand still where the motion
-    stays about its place; "follow" goes along and turns with the person.
+    `joints` (T, 24, 3) world metres, `flesh` (24,) metres of body around each; `view` one of
+    VIEWS: "front", "side" and "three-quarter" keep their direction, given by where the person faces on
+    the whole, and stand still where the motion stays about its place; "follow" goes along and turns
+    with the person.
     """
     facing = headings(joints)
     if view == "follow":
@@ -70,23 +70,31 @@ def camera_path(
     rotations = _looking(yaw)
     low, high = joints.min(axis=1), joints.max(axis=1)
     tracked = _smooth((low + high) / 2, _TRACKING * fps)
-    still = np.broadcast_to((low.min(axis=0) + high.max(axis=0)) / 2, tracked.shape)
+    midpoint = np.broadcast_to((low.min(axis=0) + high.max(axis=0)) / 2, tracked.shape)
     wide = np.array([width, height]) * _ROOM / (2 * _FOCAL * height)  # tangents of the half angles
     target, distance = tracked, _distance(joints, flesh, tracked, rotations, wide)
     if view != "follow":
-        standing = _distance(joints, flesh, still, rotations, wide)
+        standing = _distance(joints, flesh, midpoint, rotations, wide)
         if standing <= _STANDING_COSTS * distance:
-            target, distance = still, standing
+            target, distance = midpoint, standing
     intrinsics = intrinsic_matrix(_FOCAL * height, (width / 2, height / 2))
     cameras = []
     for rotation, point in zip(rotations, target, strict=True):
         position = point - distance * rotation[2]
-        cameras.append(Camera(intrinsics, rotation, -rotation @ position, width, height))
+        cameras.append(
+            Camera(
+                intrinsics=intrinsics,
+                rotation=rotation,
+                translation=-rotation @ position,
+                width=width,
+                height=height,
+            )
+        )
     return cameras
 
 
 def _looking(yaw: np.ndarray) -> np.ndarray:
-    """Rotations (T, 3, 3) of cameras that stand at ``yaw`` (0: +z, pi/2: +x), pitched down a little."""
+    """Rotations (T, 3, 3) of cameras that stand at `yaw` (0: +z, pi/2: +x), pitched down a little."""
     sine, cosine = np.sin(yaw), np.cos(yaw)
     zero = np.zeros_like(sine)
     right = np.stack([cosine, zero, -sine], axis=1)
@@ -102,9 +110,11 @@ def _distance(
     wide: np.ndarray,
 ) -> float:
     """Least distance from the targets (T, 3) at which the body is inside every frame."""
-    seen = np.einsum("tij,tnj->tni", rotations, joints - target[:, None])
+    in_camera = np.einsum("tij,tnj->tni", rotations, joints - target[:, None])
     # A ball of radius r at (x, z) is inside the edge of tangent w when |x| + r sqrt(1 + w^2) <= w z.
-    needed = (np.abs(seen[..., :2]) + flesh[:, None] * np.sqrt(1 + wide**2)) / wide - seen[..., 2:]
+    needed = (
+        np.abs(in_camera[..., :2]) + flesh[:, None] * np.sqrt(1 + wide**2)
+    ) / wide - in_camera[..., 2:]
     return float(max(needed.max(), 2.0))
 
 
@@ -114,10 +124,10 @@ def _smooth(values: np.ndarray, frames: float) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _cover(distance, width):
-    """Share of a pixel ``width`` metres wide, ``distance`` from the nearest grid line, on that line."""
-    half = 0.5 * width
-    over = min(LINE, distance + half) - max(-LINE, distance - half)
-    return max(over, 0.0) / max(width, 1e-9)
+    """Share of a pixel `width` metres wide, `distance` from the nearest grid line, on that line."""
+    half_width = 0.5 * width
+    overlap = min(LINE, distance + half_width) - max(-LINE, distance - half_width)
+    return max(overlap, 0.0) / max(width, 1e-9)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -179,46 +189,46 @@ def floor_picture(camera: Camera) -> np.ndarray:
 def on_floor(points: np.ndarray) -> np.ndarray:
     """Where the shadows of points (..., 3) fall on the floor, float64; below it, the points' own."""
     points = np.asarray(points, dtype=np.float64)
-    up = np.maximum(points[..., 1:2], 0.0)
-    shadow = points - up * (SUN / SUN[1])
+    height_above = np.maximum(points[..., 1:2], 0.0)
+    shadow = points - height_above * (SUN / SUN[1])
     shadow[..., 1] = 0.0
     return shadow
 
 
 @numba.njit(cache=True, nogil=True)
 def fill_mesh(pixels, z, faces, mask):
-    """Set ``mask`` (H, W) uint8 to 255 at pixel centres inside any face: the outline, no depth."""
+    """Set `mask` (H, W) uint8 to 255 at pixel centres inside any face: the outline, no depth."""
     height, width = mask.shape
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if z[a] <= NEAR or z[b] <= NEAR or z[c] <= NEAR:
             continue
-        ax, ay, bx, by = pixels[a, 0], pixels[a, 1], pixels[b, 0], pixels[b, 1]
-        cx, cy = pixels[c, 0], pixels[c, 1]
-        if (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) <= 0.0:
+        a_x, a_y, b_x, b_y = pixels[a, 0], pixels[a, 1], pixels[b, 0], pixels[b, 1]
+        c_x, c_y = pixels[c, 0], pixels[c, 1]
+        if (b_x - a_x) * (c_y - a_y) - (b_y - a_y) * (c_x - a_x) <= 0.0:
             continue  # of a closed surface the faces turned this way cover the outline
-        top, bottom = min(ay, by, cy), max(ay, by, cy)
+        top, bottom = min(a_y, b_y, c_y), max(a_y, b_y, c_y)
         first, last = max(int(np.ceil(top - 0.5)), 0), min(int(np.floor(bottom - 0.5)), height - 1)
-        left, right = min(ax, bx, cx), max(ax, bx, cx)
+        left, right = min(a_x, b_x, c_x), max(a_x, b_x, c_x)
         start, stop = max(int(np.ceil(left - 0.5)), 0), min(int(np.floor(right - 0.5)), width - 1)
         for i in range(first, last + 1):
             y = i + 0.5
             for j in range(start, stop + 1):
                 x = j + 0.5
                 if (
-                    (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0.0
-                    and (cx - bx) * (y - by) - (cy - by) * (x - bx) >= 0.0
-                    and (ax - cx) * (y - cy) - (ay - cy) * (x - cx) >= 0.0
+                    (b_x - a_x) * (y - a_y) - (b_y - a_y) * (x - a_x) >= 0.0
+                    and (c_x - b_x) * (y - b_y) - (c_y - b_y) * (x - b_x) >= 0.0
+                    and (a_x - c_x) * (y - c_y) - (a_y - c_y) * (x - c_x) >= 0.0
                 ):
                     mask[i, j] = 255
 
 
 def darken(image: np.ndarray, mask: np.ndarray) -> None:
-    """Lay a shadow on ``image`` in place; ``mask`` uint8, 255 in the shadow, may be smaller."""
+    """Lay a shadow on `image` in place; `mask` uint8, 255 in the shadow, may be smaller."""
     height, width = image.shape[:2]
     if mask.shape != (height, width):
         mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
     x, y, w, h = cv2.boundingRect(mask)
-    part = (slice(y, y + h), slice(x, x + w))
-    shade = 256 - np.round((1 - _SHADE) / 255 * 256 * mask[part]).astype(np.uint16)
-    image[part] = (image[part] * shade[..., None]) >> 8
+    box = (slice(y, y + h), slice(x, x + w))
+    shade = 256 - np.round((1 - _SHADE) / 255 * 256 * mask[box]).astype(np.uint16)
+    image[box] = (image[box] * shade[..., None]) >> 8

@@ -1,4 +1,4 @@
-"""Rendered pedestrians of whom everything is known, in memory and in Market-1501's layout.
+"""Rendered pedestrians with their ground truth, in memory and in Market-1501's layout.
 
 A crop is visibility, a texture under daylight, a painted background and a camera's defects; no
 Blender. `sample_pedestrians` serves training, `write_pedestrians` writes the stand-in for
@@ -26,12 +26,12 @@ from synth.standins.photography import (
     CROP_WIDTH,
     BackgroundWindows,
     CameraStyle,
-    develop,
+    darken_ground,
+    degrade_image,
     frame_person,
     sample_camera_style,
     sample_daylight,
     sample_occluder,
-    shadow,
 )
 from synth.standins.poses import sample_poses, turn_pelvis
 from synth.standins.wardrobe import paint_texture, prepare_body_texels, sample_outfit
@@ -45,16 +45,16 @@ from textures.visibility.shading import linear_to_srgb, radiance
 SUPERSAMPLING = 3  # odd, so that the middle sample lies on the crop's pixel centre
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pedestrians:
     """B rendered crops and the truth about them.
 
-    image (B,128,64,3) uint8 RGB. mask (B,128,64) bool: the person's visible pixels (occluders cut
-    out). uv (B,128,64,2) float32, 0 outside the mask. parts (B,128,64) uint8, 0 outside. texture (B,)
-    int32 index into the textures given; style (B,) int32 index into the camera styles given, -1 where
-    each crop drew its own. pose (B,72), betas (B,10), translation (B,3), joints (B,24,3) float32,
-    world metres. intrinsics (B,3,3), rotation (B,3,3), camera_translation (B,3) float64. light
-    (B,9), sun (B,3) float32.
+    `image` (B,128,64,3) uint8 RGB. `mask` (B,128,64) bool: the person's visible pixels (occluders
+    cut out). `uv` (B,128,64,2) float32, 0 outside the mask. `parts` (B,128,64) uint8, 0 outside.
+    `texture` (B,) int32 index into the textures; `style` (B,) int32 index into the camera styles,
+    -1 where each crop has its own. `pose` (B,72), `betas` (B,10), `translation` (B,3), `joints`
+    (B,24,3) float32, world metres. `intrinsics` (B,3,3), `rotation` (B,3,3), `camera_translation`
+    (B,3) float64. `light` (B,9), `sun` (B,3) float32.
     """
 
     image: np.ndarray
@@ -87,7 +87,7 @@ class Pedestrians:
         )
 
     def joint_pixels(self) -> np.ndarray:
-        """Where the joints are in the crops, (B,24,2) float32."""
+        """Pixels (B,24,2) float32 of the joints in the crops."""
         cameras = [self.camera(n) for n in range(len(self))]
         pixels = [camera.project(joints)[0] for camera, joints in zip(cameras, self.joints)]
         return np.stack(pixels).astype(np.float32)
@@ -107,37 +107,48 @@ def sample_pedestrians(
     occluded: float = 0.1,
     misplaced: bool = False,
 ) -> Pedestrians:
-    """`count` crops of people wearing `textures` ((S,S,3) uint8 sRGB each), from `rng` alone.
+    """Render crops of people, with their ground truth.
 
-    `texture` (count,) chooses which (default: at random), `betas` (count,10) their shapes
-    (default: N(0,1)), `styles` are the cameras (default: a new one a crop) and `style` (count,)
-    which of them takes each crop. `occluded` is the share with something in front. `misplaced`
-    cuts the people badly, as a detector's false boxes do.
+    Args:
+        body: Body of the people.
+        skinning: Skinning of the same body.
+        rng: Source of everything that is not determined by another argument.
+        count: Number of crops.
+        textures: Textures (S,S,3) uint8 sRGB.
+        texture: Index (count,) of each crop's texture; random by default.
+        betas: Shapes (count,10); normally distributed by default.
+        styles: Cameras; by default a new one per crop.
+        style: Index (count,) of each crop's camera; random by default.
+        occluded: Share of the crops with something in front.
+        misplaced: Cut the people badly, as a detector's false boxes do.
+
+    Returns:
+        The crops.
     """
     if texture is None:
         texture = rng.integers(len(textures), size=count)
     if betas is None:
         betas = rng.normal(size=(count, 10)).clip(-2.5, 2.5)
-    if styles and style is None:
-        style = rng.integers(len(styles), size=count)
+    if style is None:
+        style = rng.integers(len(styles), size=count) if styles else np.full(count, -1)
     pose = turn_pelvis(sample_poses(rng, count), rng.uniform(-np.pi, np.pi, count))
     translation = np.zeros((count, 3), dtype=np.float32)
     vertices, joints = skin(skinning, pose=pose, betas=betas, translation=translation)
     translation[:, 1] = -vertices[..., 1].min(axis=1)  # stand on the ground
     vertices += translation[:, None]
     joints += translation[:, None]
-    backdrop = BackgroundWindows(rng)
+    backgrounds = BackgroundWindows(rng)
     crops = []
     for n in range(count):
-        chosen = styles[style[n]] if styles else sample_camera_style(rng)
+        camera_style = styles[style[n]] if styles else sample_camera_style(rng)
         crops.append(
             _crop(
                 rng,
                 body,
                 vertices[n],
                 textures[texture[n]],
-                chosen,
-                backdrop.next(),
+                camera_style,
+                backgrounds.next(),
                 occluded=rng.random() < occluded,
                 misplaced=misplaced,
             )
@@ -181,22 +192,22 @@ def _crop(
     alpha = cv2.resize(fine.covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
     feet, _ = camera.project(vertices[vertices[:, 1] < 0.06])
-    image = shadow(background, feet, rng)
+    image = darken_ground(background, feet, rng)
     encoded = linear_to_srgb(colour / np.maximum(alpha, 1e-6)[..., None])
     image += (encoded.astype(np.float32) - image) * alpha[..., None]
     middle = SUPERSAMPLING // 2
-    seen = VisibilityBuffer(
+    visible = VisibilityBuffer(
         face=fine.face[middle::SUPERSAMPLING, middle::SUPERSAMPLING].copy(),
         barycentric=fine.barycentric[middle::SUPERSAMPLING, middle::SUPERSAMPLING].copy(),
     )
     if occluded:
-        paint, opacity = sample_occluder(rng)
-        image += (paint - image) * opacity[..., None]
-        seen.face[opacity > 0.5] = -1
+        occluder, opacity = sample_occluder(rng)
+        image += (occluder - image) * opacity[..., None]
+        visible.face[opacity > 0.5] = -1
     return {
-        "image": develop(rng, image, style),
-        "mask": seen.covered,
-        "uv": texel_map(seen, body.mesh),
+        "image": degrade_image(rng, image, style),
+        "mask": visible.covered,
+        "uv": texel_map(visible, body.mesh),
         "parts": parts(seen, body.face_parts),
         "intrinsics": camera.intrinsics,
         "rotation": camera.rotation,
@@ -206,9 +217,12 @@ def _crop(
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MarketSize:
-    """How large a stand-in for Market-1501 is. The real one: 751 and 750 identities, 32,217 crops."""
+    """How large a stand-in for Market-1501 is.
+
+    The real one has 751 identities to train on, 750 to test on, and 32,217 crops.
+    """
 
     train_identities: int = 48
     test_identities: int = 24
@@ -236,12 +250,25 @@ def write_pedestrians(
     size: MarketSize = MarketSize(),
     progress: bool = True,
 ) -> dict[str, int]:
-    """Write a stand-in for Market-1501 to the new folder `out`; returns crops by split.
+    """Write a stand-in for Market-1501.
 
     The folder appears whole or not at all, and the same seed and size give the same bytes. A folder
-    that already holds the same stand-in is left as it is. `truth/<split>.npz` (train, query, gallery)
-    has, per crop: name, identity, camera, texture, mask and the arrays of `Pedestrians` that are not
-    images. Raises BadInput when `out` holds something else, or for sizes that make no data set.
+    that already holds the same stand-in is left as it is. `truth/<split>.npz` (train, query,
+    gallery) has, per crop: name, identity, camera, texture, mask and the arrays of `Pedestrians`
+    that are not images.
+
+    Args:
+        out: New folder.
+        body: Body of the pedestrians.
+        seed: Seed of everything.
+        size: How large the stand-in is.
+        progress: Show a progress bar.
+
+    Returns:
+        Number of crops by split.
+
+    Raises:
+        BadInput: When `out` holds something else, or for sizes that make no data set.
     """
     out = Path(out)
     if size.train_identities < 2 or size.test_identities < 2 or size.images_per_camera < 1:
@@ -252,9 +279,9 @@ def write_pedestrians(
     settings = {"kind": "pedestrians", "seed": seed, "body": body.name, **vars(size)}
     marker = out / "standins.json"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = json.loads(marker.read_text()) if marker.is_file() else {}
-        if {key: found.get(key) for key in settings} == settings:
-            return found["crops"]
+        written = json.loads(marker.read_text()) if marker.is_file() else {}
+        if {key: written.get(key) for key in settings} == settings:
+            return written["crops"]
         raise BadInput(
             f"{out}: already holds something else; remove it or give another folder for the stand-in"
         )
@@ -274,7 +301,7 @@ class _MarketWriter:
     def __init__(self, folder: Path, body: Body, seed: int, size: MarketSize) -> None:
         self.folder, self.body, self.seed, self.size = folder, body, seed, size
         self.skinning = Skinning(body)
-        self.model = prepare_body_texels(body, size.texture_size)
+        self.texels = prepare_body_texels(body, size.texture_size)
         rng = np.random.default_rng([seed, 0])
         self.styles = [sample_camera_style(rng) for _ in range(CAMERAS)]
         count = size.train_identities + size.test_identities
@@ -284,6 +311,7 @@ class _MarketWriter:
         self.entries: list[TextureEntry] = []
 
     def write(self, progress: bool) -> dict[str, int]:
+        """Write everything; returns the number of crops by split."""
         for name in SPLIT_FOLDERS.values():
             (self.folder / name).mkdir()
         for name in ("true_textures", "truth"):
@@ -291,18 +319,18 @@ class _MarketWriter:
         for identity in tqdm(
             range(1, self.count + 1), desc="pedestrians", unit="person", disable=not progress
         ):
-            self._person(identity)
-        self._others(0, self.size.distractors, "distractor")
-        self._others(-1, self.size.junk, "junk")
+            self._write_person(identity)
+        self._write_unlabelled(0, self.size.distractors, "distractor")
+        self._write_unlabelled(-1, self.size.junk, "junk")
         write_manifest(self.folder / "true_textures", self.entries)
         for split, rows in self.truth.items():
             arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
             np.savez_compressed(self.folder / "truth" / f"{split}.npz", **arrays)
         return {split: len(rows) for split, rows in self.truth.items()}
 
-    def _person(self, identity: int) -> None:
+    def _write_person(self, identity: int) -> None:
         rng = np.random.default_rng([self.seed, 1, identity])
-        texture = paint_texture(self.model, sample_outfit(rng))
+        texture = paint_texture(self.texels, sample_outfit(rng))
         name = f"{identity:04d}.png"
         write_texture(self.folder / "true_textures" / name, texture)
         cameras = np.sort(rng.permutation(CAMERAS)[: rng.integers(2, CAMERAS + 1)])
@@ -333,11 +361,11 @@ class _MarketWriter:
             )
         )
 
-    def _others(self, identity: int, count: int, kind: str) -> None:
+    def _write_unlabelled(self, identity: int, count: int, kind: str) -> None:
         """Distractors (0: other people, well framed) and junk (-1: badly cut boxes)."""
         rng = np.random.default_rng([self.seed, 2 if identity else 3])
-        for start in range(0, count, 4):  # four crops a passer-by
-            texture = paint_texture(self.model, sample_outfit(rng))
+        for start in range(0, count, 4):  # four crops per passer-by
+            texture = paint_texture(self.texels, sample_outfit(rng))
             style = rng.integers(CAMERAS, size=min(4, count - start))
             people = self._sample(rng, style, texture, misplaced=kind == "junk")
             for n in range(len(style)):

@@ -1,4 +1,4 @@
-"""How a surveillance camera sees and degrades a pedestrian: viewpoints, colour, blur, noise, JPEG."""
+"""Photographs of surveillance cameras: viewpoints, daylight, occluders, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from textures.visibility.camera import Camera, intrinsic_matrix, look_at
 from textures.visibility.shading import to_bytes
 
 CROP_WIDTH, CROP_HEIGHT = 64, 128
+_OPAQUE = (1.0,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CameraStyle:
     """One fixed camera: where it hangs and how it renders colour.
 
@@ -38,10 +39,13 @@ class CameraStyle:
 def sample_camera_style(rng: np.random.Generator) -> CameraStyle:
     """Draw a camera as campuses have them: 1.6 to 4.5 m high, each with its own colours."""
     gain = rng.uniform(0.8, 1.15)
+    height = float(rng.uniform(1.6, 4.5))
+    distance = (float(rng.uniform(3.5, 7)), float(rng.uniform(8, 16)))
+    red, green, blue = (float(c) for c in gain * rng.normal(1, 0.05, 3))
     return CameraStyle(
-        height=float(rng.uniform(1.6, 4.5)),
-        distance=(float(rng.uniform(3.5, 7)), float(rng.uniform(8, 16))),
-        cast=tuple(float(c) for c in gain * rng.normal(1, 0.05, 3)),
+        height=height,
+        distance=distance,
+        cast=(red, green, blue),
         gamma=float(rng.uniform(0.85, 1.2)),
         saturation=float(rng.uniform(0.7, 1.1)),
         haze=float(max(0.0, rng.normal(0.02, 0.03))),
@@ -59,6 +63,7 @@ class BackgroundWindows:
         self.painted: list[np.ndarray] = []
 
     def next(self) -> np.ndarray:
+        """A background (128,64,3) uint8 RGB."""
         rng = self.rng
         if len(self.painted) < 4 or rng.random() < 0.2:
             self.painted.append(paint_background(rng, width=160, height=192))
@@ -77,15 +82,23 @@ class BackgroundWindows:
 def frame_person(
     rng: np.random.Generator, vertices: np.ndarray, style: CameraStyle, *, misplaced: bool = False
 ) -> Camera:
-    """The camera of a detector's 64x128 crop around a person whose `vertices` (V,3) stand on y = 0.
+    """Draw the camera of a detector's crop of 128x64 pixels around a person.
 
-    Most people fill 80 to 97 % of the height, some less, a few are cut; `misplaced` cuts most of
-    them, as a detector's false boxes do.
+    Most people fill 80 to 97 % of the height, some less, a few are cut.
+
+    Args:
+        rng: Source of distance, roll and framing.
+        vertices: Vertices (V,3) of the person, who stands on y = 0, metres.
+        style: The camera.
+        misplaced: Cut the person badly, as a detector's false boxes do.
+
+    Returns:
+        The camera of the crop.
     """
     distance = rng.uniform(*style.distance)
     vertices = vertices[::4]  # enough for a box
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
-    position = (middle[0], style.height, middle[2] + distance)
+    position = np.array([middle[0], style.height, middle[2] + distance])
     view = look_at(
         position,
         middle,
@@ -120,10 +133,14 @@ def frame_person(
 
 
 def sample_daylight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Spherical-harmonics coefficients (9,) float32 and a sun (3,) float32, zero when overcast.
+    """Draw daylight: SURREAL's distribution with half its contrast, and at times a sun.
 
-    SURREAL's distribution with half its contrast, so that cloth keeps its colour as it does
-    outdoors.
+    Args:
+        rng: Source of the light.
+
+    Returns:
+        Spherical-harmonics coefficients (9,) float32, and the direction to the sun times its
+        strength (3,) float32, zero when overcast.
     """
     light = sample_coefficients(rng)
     light[0] = 0.75 + 0.45 * light[0] / 1.4
@@ -137,20 +154,29 @@ def sample_daylight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return light, sun.astype(np.float32)
 
 
-def shadow(background: np.ndarray, feet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`background` darkened on the ground about the `feet` (N,2) pixels, float32 in [0, 1]."""
+def darken_ground(background: np.ndarray, feet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Darken the ground about a person's feet.
+
+    Args:
+        background: Image (H,W,3) uint8.
+        feet: Pixels (N,2) of the feet's vertices.
+        rng: Source of the shadow's size and strength.
+
+    Returns:
+        Image (H,W,3) float32 in [0, 1].
+    """
     image = background.astype(np.float32) / 255
     centre = feet.mean(axis=0)
     spread = max(float(np.ptp(feet[:, 0])) / 2 + 4, 5.0)
     axes = (round(spread), max(2, round(spread * rng.uniform(0.15, 0.3))))
-    shade = np.zeros(image.shape[:2], dtype=np.float32)
-    cv2.ellipse(shade, tuple(centre.round().astype(int).tolist()), axes, 0, 0, 360, 1.0, -1)
+    shade: np.ndarray = np.zeros(image.shape[:2], dtype=np.float32)
+    cv2.ellipse(shade, tuple(centre.round().astype(int).tolist()), axes, 0, 0, 360, _OPAQUE, -1)
     shade = cv2.GaussianBlur(shade, (0, 0), 2.0)
     return image * (1 - rng.uniform(0.2, 0.6) * shade)[..., None]
 
 
 def sample_occluder(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Something in front: colour (H,W,3) float32 sRGB and opacity (H,W) float32."""
+    """Draw something in front: colour (H,W,3) float32 sRGB and opacity (H,W) float32."""
     shape = (CROP_HEIGHT, CROP_WIDTH)
     opacity = np.zeros(shape, dtype=np.float32)
     colour = rng.uniform(0.05, 0.7) * rng.dirichlet((6, 6, 6)) * 3
@@ -158,29 +184,38 @@ def sample_occluder(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     side = rng.choice([0, CROP_WIDTH])
     if kind == 0:  # a pole
         x = rng.integers(0, CROP_WIDTH)
-        cv2.line(opacity, (int(x), 0), (int(x), CROP_HEIGHT), 1.0, int(rng.integers(2, 7)))
+        cv2.line(opacity, (int(x), 0), (int(x), CROP_HEIGHT), _OPAQUE, int(rng.integers(2, 7)))
     elif kind == 1:  # a wall, a car or a bush that hides the legs
         top = int(rng.uniform(0.62, 0.95) * CROP_HEIGHT)
         left, right = sorted(rng.integers(-20, CROP_WIDTH + 20, size=2).tolist())
-        cv2.rectangle(opacity, (left, top), (right + 15, CROP_HEIGHT), 1.0, -1)
+        cv2.rectangle(opacity, (left, top), (right + 15, CROP_HEIGHT), _OPAQUE, -1)
     elif kind == 2:  # somebody's shoulder and arm at the border
         axes = (int(rng.uniform(6, 20)), int(rng.uniform(30, 70)))
         centre = (int(side), int(rng.uniform(50, CROP_HEIGHT + 20)))
-        cv2.ellipse(opacity, centre, axes, rng.normal(0, 8), 0, 360, 1.0, -1, cv2.LINE_AA)
+        cv2.ellipse(opacity, centre, axes, rng.normal(0, 8), 0, 360, _OPAQUE, -1, cv2.LINE_AA)
     else:  # a bicycle's wheel and bar
         radius = int(rng.uniform(12, 24))
         centre = (int(side + rng.normal(0, 10)), CROP_HEIGHT - radius)
-        cv2.circle(opacity, centre, radius, 1.0, 2, cv2.LINE_AA)
+        cv2.circle(opacity, centre, radius, _OPAQUE, 2, cv2.LINE_AA)
         end = (int(centre[0] + rng.normal(0, 25)), centre[1] - int(rng.uniform(15, 40)))
-        cv2.line(opacity, centre, end, 1.0, 2, cv2.LINE_AA)
+        cv2.line(opacity, centre, end, _OPAQUE, 2, cv2.LINE_AA)
     texture = 1 + 0.15 * cv2.resize(
         rng.standard_normal((16, 8)).astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC
     )
     return (colour * texture[..., None]).astype(np.float32), opacity
 
 
-def develop(rng: np.random.Generator, image: np.ndarray, style: CameraStyle) -> np.ndarray:
-    """What `style`'s camera delivers of `image` (H,W,3) float32 sRGB: RGB uint8, through JPEG."""
+def degrade_image(rng: np.random.Generator, image: np.ndarray, style: CameraStyle) -> np.ndarray:
+    """Degrade an image as a camera does: colour, haze, blur, noise and JPEG.
+
+    Args:
+        rng: Source of exposure, blur, noise and quality.
+        image: Image (H,W,3) float32 sRGB in [0, 1].
+        style: The camera.
+
+    Returns:
+        Image (H,W,3) uint8 RGB.
+    """
     grey = image @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     image = grey[..., None] + style.saturation * (image - grey[..., None])
     image = np.clip(image * np.array(style.cast, dtype=np.float32), 0, 1) ** style.gamma

@@ -2,11 +2,11 @@
 
 A dense head draws, at a quarter of the crop's size, where each joint is and which part each pixel
 belongs to; a second head regresses 24 rotations (6-D, Zhou et al. 2019), 10 betas and a camera from
-the last features and the joints found.
+the last features and those joints.
 
 Frame. The crop's camera stands at the world's origin and looks along -z with y up (R =
 diag(1,-1,-1), t = 0), so a body with zero pose, put in front of it, stands upright and faces it.
-The camera is a pinhole with a focal length of ``focal`` pixels on the network's input, as
+The camera is a pinhole with a focal length of `focal` pixels on the network's input, as
 pedestrian crops carry no camera: scale s (pixels a metre at the pelvis) and the pelvis' pixel (u,
 v) fix where the body stands, z = focal / s. On a crop of another size or aspect the two focal
 lengths follow.
@@ -15,7 +15,8 @@ lengths follow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ from torch import nn
 from torch.nn import functional
 
 from mocap.bodies.skinning import Skinning
-from textures.reid.pcb import ResNet
+from textures.checkpoints import load_network
+from textures.reid.resnet import ResNet
 from textures.visibility.camera import Camera
 
 JOINTS = 24
@@ -32,14 +34,18 @@ FACING = np.diag([1.0, -1.0, -1.0])
 MEAN_SCALE = 62.0  # pixels a metre on a crop 128 pixels high: a person of 1.7 m is 105 pixels tall
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BodyFitConfig:
-    """The shape of a body-fit network. ``focal`` is in pixels of the network's input."""
+    """The shape of a body-fit network.
+
+    `channels` are those of the trunk's first convolution; `height`, `width` and `focal` are pixels of
+    the network's input.
+    """
 
     depth: int = 18
-    width: int = 32
+    channels: int = 32
     height: int = 128
-    image_width: int = 64
+    width: int = 64
     focal: float = 500.0
     features: int = 64
     hidden: int = 512
@@ -65,14 +71,16 @@ class Estimate(NamedTuple):
 
 
 class BodyFitNetwork(nn.Module):
-    """``forward`` takes (B,3,H,W) RGB in [-1,1] and gives an Estimate."""
+    """`forward` takes (B,3,H,W) RGB in [-1,1] and gives an Estimate."""
 
     def __init__(self, config: BodyFitConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = ResNet(depth=config.depth, width=config.width, last_stride=1)
+        self.trunk = ResNet(depth=config.depth, channels=config.channels, last_stride=1)
         c = config.features
-        self.lateral = nn.ModuleList(nn.Conv2d(channels, c, 1) for channels in self.trunk.channels)
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(channels, c, 1) for channels in self.trunk.stage_channels
+        )
         self.smooth = nn.Sequential(
             nn.Conv2d(c, c, 3, padding=1, bias=False),
             nn.BatchNorm2d(c),
@@ -83,39 +91,41 @@ class BodyFitNetwork(nn.Module):
         )
         self.draw = nn.Conv2d(c, JOINTS + PARTS, 1)
         self.gather = nn.Sequential(
-            nn.Conv2d(self.trunk.channels[-1], c, 1, bias=False),
+            nn.Conv2d(self.trunk.stage_channels[-1], c, 1, bias=False),
             nn.BatchNorm2d(c),
             nn.ReLU(inplace=True),
         )
-        cells = (config.height // 16) * (config.image_width // 16)
-        self.regress = nn.Sequential(
+        cells = (config.height // 16) * (config.width // 16)
+        layers = [
             nn.Linear(c * cells + 3 * JOINTS, config.hidden),
             nn.ReLU(inplace=True),
             nn.Dropout(0.1),
             nn.Linear(config.hidden, config.hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(config.hidden, JOINTS * 6 + 10 + 3),
-        )
-        self.seen = nn.Linear(config.hidden, JOINTS)
-        nn.init.normal_(self.regress[-1].weight, std=0.002)
+        ]
+        numbers = nn.Linear(config.hidden, JOINTS * 6 + 10 + 3)
+        self.regress = nn.Sequential(*layers, numbers)
+        # Whether each joint is inside the crop; "seen" is its name in shipped weights.
+        self.add_module("seen", nn.Linear(config.hidden, JOINTS))
+        nn.init.normal_(numbers.weight, std=0.002)
         with torch.no_grad():
             upright = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]).repeat(JOINTS)
-            self.regress[-1].bias.copy_(torch.cat([upright, torch.zeros(13)]))
+            numbers.bias.copy_(torch.cat([upright, torch.zeros(13)]))
 
     def forward(self, images: torch.Tensor) -> Estimate:
-        size = (self.config.height, self.config.image_width)
+        size = (self.config.height, self.config.width)
         if images.shape[-2:] != size:
             images = functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
         stages = self.trunk(images * 2)
         x = self.lateral[3](stages[3])
-        for lateral, stage in zip(self.lateral[2::-1], stages[2::-1]):
+        for lateral, stage in zip(list(self.lateral)[2::-1], stages[2::-1]):
             if x.shape[-2:] != stage.shape[-2:]:
                 x = functional.interpolate(
                     x, size=stage.shape[-2:], mode="bilinear", align_corners=False
                 )
             x = x + lateral(stage)
-        drawn = self.draw(self.smooth(x)).float()
-        heat = drawn[:, :JOINTS].flatten(2).softmax(-1).view_as(drawn[:, :JOINTS])
+        maps = self.draw(self.smooth(x)).float()
+        heat = maps[:, :JOINTS].flatten(2).softmax(-1).view_as(maps[:, :JOINTS])
         pixels = _expected_pixels(heat, stride=4)
         peak = heat.flatten(2).amax(-1)
         features = self.gather(stages[3]).flatten(1).float()
@@ -137,9 +147,9 @@ class BodyFitNetwork(nn.Module):
             numbers[:, JOINTS * 6 : JOINTS * 6 + 10],
             camera,
             pixels,
-            self.seen(hidden).float().sigmoid(),
-            drawn[:, :JOINTS],
-            drawn[:, JOINTS:],
+            self.get_submodule("seen")(hidden).float().sigmoid(),
+            maps[:, :JOINTS],
+            maps[:, JOINTS:],
         )
 
 
@@ -154,7 +164,7 @@ def rotations_from_6d(numbers: torch.Tensor) -> torch.Tensor:
 def pelvis_position(camera: torch.Tensor, config: BodyFitConfig) -> torch.Tensor:
     """(B,3) pelvis in camera coordinates, metres, from (u, v, log scale) on the network's input."""
     z = config.focal * torch.exp(-camera[:, 2])
-    centre = camera.new_tensor([config.image_width / 2, config.height / 2])
+    centre = camera.new_tensor([config.width / 2, config.height / 2])
     xy = (camera[:, :2] - centre) * (z / config.focal)[:, None]
     return torch.cat([xy, z[:, None]], dim=1)
 
@@ -166,38 +176,41 @@ def fitted_joints(
     camera: torch.Tensor,
     config: BodyFitConfig,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Joints relative to the pelvis in the world's axes (B,24,3) metres, and on the network's
-    input (B,24,2) pixels.
+    """Joints of estimated bodies.
+
+    Returns:
+        (B,24,3) metres, relative to the pelvis in the world's axes; and (B,24,2) pixels of the
+        network's input.
     """
-    rest = skinning.rest_joints + torch.einsum("jkb,nb->njk", skinning.joint_directions, betas)
-    _, joints = skinning.joint_transforms(rotations, rest)
+    rest_joints = skinning.rest_joints + torch.einsum(
+        "jkb,nb->njk", skinning.joint_directions, betas
+    )
+    _, joints = skinning.joint_transforms(rotations, rest_joints)
     relative = joints - joints[:, :1]
     return relative, project(relative, camera, config)
 
 
 def project(relative: torch.Tensor, camera: torch.Tensor, config: BodyFitConfig) -> torch.Tensor:
-    """Points (B,P,3) relative to the pelvis, world's axes, to pixels (B,P,2) of the network's
-    input.
-    """
+    """Points (B,P,3) relative to the pelvis, world's axes, as pixels (B,P,2) of the input."""
     facing = relative.new_tensor([1.0, -1.0, -1.0])
     points = relative * facing + pelvis_position(camera, config)[:, None]
-    centre = camera.new_tensor([config.image_width / 2, config.height / 2])
+    centre = camera.new_tensor([config.width / 2, config.height / 2])
     return points[..., :2] / points[..., 2:].clamp(min=0.1) * config.focal + centre
 
 
 def crop_camera(config: BodyFitConfig, height: int, width: int) -> Camera:
     """The camera of the module's docstring on a crop of this size."""
-    x, y = width / config.image_width, height / config.height
+    x, y = width / config.width, height / config.height
     intrinsics = np.array(
         [[config.focal * x, 0, width / 2], [0, config.focal * y, height / 2], [0, 0, 1]]
     )
-    return Camera(intrinsics, FACING, np.zeros(3), width, height)
+    return Camera(
+        intrinsics=intrinsics, rotation=FACING, translation=np.zeros(3), width=width, height=height
+    )
 
 
 def crop_tensor(image: np.ndarray, height: int, width: int) -> torch.Tensor:
-    """(h,w,3) uint8 RGB to (1,3,height,width) in [-1,1]; areas are averaged when the crop is
-    larger.
-    """
+    """A crop (h,w,3) uint8 RGB as (1,3,height,width) in [-1,1]; a larger one is averaged."""
     x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
     if x.shape[-2:] == (height, width):
         return x
@@ -215,10 +228,20 @@ def axis_angle(rotations: np.ndarray) -> np.ndarray:
 
 
 def _expected_pixels(heat: torch.Tensor, *, stride: int) -> torch.Tensor:
-    """(B,J,2) mean position (x, y) in pixels of (B,J,h,w) heat maps that sum to one; cell centres
-    at (i + 0.5) * stride.
+    """Mean position (B,J,2) in pixels of heat maps (B,J,h,w) that sum to one.
+
+    Cell centres are at (i + 0.5) * stride.
     """
     height, width = heat.shape[-2:]
     x = (torch.arange(width, device=heat.device) + 0.5) * stride
     y = (torch.arange(height, device=heat.device) + 0.5) * stride
     return torch.stack([(heat.sum(2) * x).sum(-1), (heat.sum(3) * y).sum(-1)], dim=-1)
+
+
+def load_body_fit(
+    path: Path | None = None, *, device: str = "cpu"
+) -> tuple[BodyFitNetwork, dict[str, Any]]:
+    """A trained body-fit network and its card; the shipped one when no path is given."""
+    return load_network(
+        path, "body-fit", lambda **fields: BodyFitConfig(**fields), BodyFitNetwork, device=device
+    )

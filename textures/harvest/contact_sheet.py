@@ -16,7 +16,7 @@ GREY = 208
 
 
 def standing_pose(turn: float = 0.0) -> np.ndarray:
-    """(72,) axis-angle: standing with the arms down, turned by ``turn`` radians about the vertical."""
+    """(72,) axis-angle: standing with the arms down, turned by `turn` radians about the vertical."""
     pose = np.zeros((24, 3), np.float32)
     pose[0, 1] = turn
     pose[JOINT_NAMES.index("left_shoulder"), 2] = -1.25
@@ -34,8 +34,9 @@ def turned_views(
     height: int = 256,
     width: int = 128,
 ) -> list[np.ndarray]:
-    """RGB pictures of the standing body under a soft light, turned by each angle (0: facing the
-    camera).
+    """RGB pictures of the standing body under a soft light, turned by each angle.
+
+    At 0 degrees it faces the camera.
     """
     betas = np.zeros(10, np.float32) if betas is None else betas
     poses = np.stack([standing_pose(np.deg2rad(d)) for d in degrees])
@@ -49,7 +50,7 @@ def turned_views(
         width=width,
         height=height,
     )
-    return [lit_body(body, each, texture, camera) for each in vertices]
+    return [lit_body(body, posed, texture, camera) for posed in vertices]
 
 
 def lit_body(
@@ -59,8 +60,9 @@ def lit_body(
     camera: Camera,
     background: np.ndarray | None = None,
 ) -> np.ndarray:
-    """RGB uint8 picture of a posed, textured body under the sheet's soft light, two samples a pixel
-    side.
+    """RGB uint8 picture of a posed, textured body under the sheet's soft light.
+
+    Each pixel has two samples along its side.
     """
     large = camera.scaled(2)
     if background is None:
@@ -89,17 +91,18 @@ def sheet_row(
     *,
     height: int = 256,
 ) -> np.ndarray:
-    """crop | texture | body at the fitted pose over the dimmed crop | turned 0, 90, 180, 270
-    degrees.
+    """One crop's row of a contact sheet.
+
+    Crop, texture, body at the fitted pose over the dimmed crop, and turned by 0, 90, 180, 270 degrees.
     """
     width = max(1, round(crop.shape[1] * height / crop.shape[0]))
     large = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
     scaled = Camera(
-        np.diag([width / camera.width, height / camera.height, 1.0]) @ camera.intrinsics,
-        camera.rotation,
-        camera.translation,
-        width,
-        height,
+        intrinsics=np.diag([width / camera.width, height / camera.height, 1.0]) @ camera.intrinsics,
+        rotation=camera.rotation,
+        translation=camera.translation,
+        width=width,
+        height=height,
     )
     dimmed = (0.35 * large + 0.65 * GREY).astype(np.uint8)
     fitted = lit_body(body, vertices, texture, scaled, dimmed)
@@ -109,19 +112,19 @@ def sheet_row(
 
 
 def stacked(rows: list[np.ndarray], columns: int = 1) -> np.ndarray:
-    """Rows under one another, in ``columns`` columns, with thin lines between."""
+    """Rows under one another, in `columns` columns, with thin lines between."""
     width = max(row.shape[1] for row in rows)
     cells = [
         cv2.copyMakeBorder(r, 0, 4, 0, width - r.shape[1] + 8, 0, value=(255,) * 3) for r in rows
     ]
     while len(cells) % columns:
         cells.append(np.full_like(cells[0], 255))
-    per = len(cells) // columns
-    return np.hstack([np.vstack(cells[k * per : (k + 1) * per]) for k in range(columns)])
+    length = len(cells) // columns
+    return np.hstack([np.vstack(cells[k * length : (k + 1) * length]) for k in range(columns)])
 
 
 def _padded(image: np.ndarray, width: int) -> np.ndarray:
-    """The picture in the middle of at least ``width`` columns."""
+    """The picture in the middle of at least `width` columns."""
     missing = max(0, width - image.shape[1])
     return cv2.copyMakeBorder(
         image, 0, 0, missing // 2, missing - missing // 2, cv2.BORDER_CONSTANT, value=(GREY,) * 3

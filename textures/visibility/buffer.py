@@ -3,7 +3,7 @@
 A z-buffer over triangles, sampled exactly at pixel centres (column + 0.5, row + 0.5): no anti-
 aliasing contaminates a label. Depth, normals, parts, flow and texel maps are array arithmetic on
 the face and the barycentric position that each pixel sees. Both sides of a face are visible, the
-nearest surface wins, as in Blender. Faces with a vertex nearer than ``NEAR`` metres are dropped.
+nearest surface wins, as in Blender. Faces with a vertex nearer than `NEAR` metres are dropped.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from textures.visibility.vertex_normals import vertex_normals
 
 @dataclass(frozen=True)
 class VisibilityBuffer:
-    """``face`` (H,W) int32, -1 on background; ``barycentric`` (H,W,3) float32, perspective-correct.
+    """The surface point that each pixel sees: `sum_k barycentric[k] * vertices[faces[face, k]]`.
 
-    The surface point of a pixel is ``sum_k barycentric[k] * vertices[faces[face, k]]``.
+    Attributes:
+        face: (H,W) int32 number of the face, -1 on background.
+        barycentric: (H,W,3) float32, perspective-correct, 0 on background.
     """
 
     face: np.ndarray
@@ -34,7 +36,16 @@ class VisibilityBuffer:
 
 
 def visibility(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> VisibilityBuffer:
-    """What each pixel of ``camera`` sees of the mesh ``vertices`` (V,3) metres, ``faces`` (F,3)."""
+    """What each pixel of a camera sees of a mesh.
+
+    Args:
+        vertices: (V,3) float, metres, in the world.
+        faces: (F,3) integer vertex indices.
+        camera: its image has H x W pixels.
+
+    Returns:
+        Face and barycentric position of the nearest surface at each pixel centre.
+    """
     pixels, z = camera.project(vertices)
     face, weights = rasterise(pixels, z, _integers(faces), camera.height, camera.width)
     return VisibilityBuffer(face=face, barycentric=weights)
@@ -43,10 +54,16 @@ def visibility(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Visib
 def interpolate(
     buffer: VisibilityBuffer, faces: np.ndarray, values: np.ndarray, *, background: float = 0.0
 ) -> np.ndarray:
-    """Vertex values (V,) or (V,C) at each pixel's surface point: (H,W) or (H,W,C).
+    """Vertex values at each pixel's surface point.
 
-    For a texture atlas or UVs pass the faces that index them. The dtype stays; integers become
-    float32.
+    Args:
+        buffer: what each pixel sees.
+        faces: (F,3) indices into `values`: of UVs the faces that index them (`Mesh.uv_faces`).
+        values: (V,) or (V,C).
+        background: the value where no surface is.
+
+    Returns:
+        (H,W) or (H,W,C) of the values' dtype; integers become float32.
     """
     values = np.asarray(values)
     if not np.issubdtype(values.dtype, np.floating):
@@ -88,7 +105,7 @@ def normals(
 
 
 def parts(buffer: VisibilityBuffer, face_parts: np.ndarray) -> np.ndarray:
-    """Part labels (H,W) uint8 from ``face_parts`` (F,) 1..24; 0 is background."""
+    """Part labels (H,W) uint8 from `face_parts` (F,) 1..24; 0 is background."""
     out = np.zeros(buffer.face.shape, dtype=np.uint8)
     covered = buffer.covered
     out[covered] = face_parts[buffer.face[covered]]
@@ -104,10 +121,17 @@ def pixel_centres(height: int, width: int) -> np.ndarray:
 def flow(
     buffer: VisibilityBuffer, faces: np.ndarray, other_vertices: np.ndarray, other_camera: Camera
 ) -> np.ndarray:
-    """Where each pixel's surface point moves to: (dx, dy) pixels, y down, (H,W,2) float32.
+    """Where each pixel's surface point moves to in another frame.
 
-    ``other_vertices`` (V,3) and ``other_camera`` are the next frame's for forward flow, the
-    previous frame's for backward flow. Background is 0.
+    Args:
+        buffer: what each pixel sees in this frame.
+        faces: (F,3) vertex indices.
+        other_vertices: (V,3) metres, of the next frame for forward flow, of the previous one for
+            backward flow.
+        other_camera: the camera of that frame.
+
+    Returns:
+        (dx, dy) pixels, y down, (H,W,2) float32, 0 on background.
     """
     out = np.zeros((*buffer.face.shape, 2), dtype=np.float32)
     covered = buffer.covered
@@ -126,10 +150,20 @@ def flow_occlusion(
     *,
     tolerance: float = 0.005,
 ) -> np.ndarray:
-    """True where a pixel's surface point is not seen in the other frame, (H,W) bool.
+    """Whether each pixel's surface point is hidden in another frame.
 
     A point is occluded when, at the very position it moves to, another surface is nearer by more
-    than ``tolerance`` metres, or when it leaves the image. Background is False.
+    than the tolerance, or when it leaves the image.
+
+    Args:
+        buffer: what each pixel sees in this frame.
+        faces: (F,3) vertex indices.
+        other_vertices: (V,3) metres, of the other frame.
+        other_camera: the camera of that frame.
+        tolerance: metres.
+
+    Returns:
+        (H,W) bool, False on background.
     """
     covered = buffer.covered
     other_vertices = np.asarray(other_vertices, dtype=np.float64)
@@ -181,7 +215,7 @@ def _integers(faces: np.ndarray) -> np.ndarray:
 def _surface(
     buffer: VisibilityBuffer, covered: np.ndarray, faces: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
-    """``values`` (V,...) at the surface points of the covered pixels, (N,...)."""
+    """`values` (V,...) at the surface points of the covered pixels, (N,...)."""
     corners = values[faces[buffer.face[covered]]]
     weights = buffer.barycentric[covered].astype(values.dtype)
     return np.einsum("nk,nk...->n...", weights, corners)

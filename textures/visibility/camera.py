@@ -1,7 +1,7 @@
 """The pinhole camera shared by visibility, the films and the pedestrian crops.
 
 Conventions: metres; world right-handed, y up; camera x right, y down, z forward (OpenCV);
-``X_cam = R X + t`` with det R = +1; ``pixel = K X_cam / z``. The image's top-left corner is
+`X_cam = R X + t` with det R = +1; `pixel = K X_cam / z`. The image's top-left corner is
 (0, 0), so the first pixel's centre is (0.5, 0.5).
 """
 
@@ -30,19 +30,27 @@ def _project(points, rotation, translation, intrinsics, pixels, z):
             pixels[n, 1] = fy * y / distance + cy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
-    """A pinhole camera: ``intrinsics`` (3,3), ``rotation`` (3,3), ``translation`` (3,) float64.
+    """A pinhole camera.
 
-    ``width`` and ``height`` are in pixels. Raises ValueError when the rotation is not one (a
-    reflection mirrors every image, which no shape check would notice).
+    Attributes:
+        intrinsics: K (3,3) float64, upper triangular, pixels.
+        rotation: R (3,3) float64, from world to camera axes.
+        translation: t (3,) float64, metres.
+        height: of the image, pixels.
+        width: of the image, pixels.
+
+    Raises:
+        ValueError: when the rotation is not one (a reflection mirrors every image, which no shape
+            check would notice), or where a shape is wrong.
     """
 
     intrinsics: np.ndarray
     rotation: np.ndarray
     translation: np.ndarray
-    width: int
     height: int
+    width: int
 
     def __post_init__(self) -> None:
         for name, shape in (("intrinsics", (3, 3)), ("rotation", (3, 3)), ("translation", (3,))):
@@ -78,9 +86,14 @@ class Camera:
         return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """World points (N, 3) to pixels (N, 2) and planar depths z (N,), float64.
+        """World points in the image.
 
-        A point in the camera's own plane (z = 0) has NaN pixels.
+        Args:
+            points: (N, 3) float, metres, in the world.
+
+        Returns:
+            Pixels (N, 2) as (x, y) and planar depths z (N,) in metres, both float64. A point in the
+            camera's own plane (z = 0) has NaN pixels.
         """
         points = np.asarray(points)
         pixels, z = np.empty((len(points), 2)), np.empty(len(points))
@@ -88,17 +101,23 @@ class Camera:
         return pixels, z
 
     def scaled(self, factor: float) -> Camera:
-        """The same view on an image ``factor`` times as large (used for supersampling)."""
-        width, height = self.width * factor, self.height * factor
-        if not (float(width).is_integer() and float(height).is_integer()):
+        """The same view on an image `factor` times as large (used for supersampling)."""
+        height, width = self.height * factor, self.width * factor
+        if not (float(height).is_integer() and float(width).is_integer()):
             raise ValueError(f"{factor} times {self.width}x{self.height} is not a whole image size")
         intrinsics = self.intrinsics.copy()
         intrinsics[:2] *= factor
-        return Camera(intrinsics, self.rotation, self.translation, int(width), int(height))
+        return Camera(
+            intrinsics=intrinsics,
+            rotation=self.rotation,
+            translation=self.translation,
+            width=int(width),
+            height=int(height),
+        )
 
 
 def intrinsic_matrix(focal: float, principal: tuple[float, float]) -> np.ndarray:
-    """K (3,3) of a camera with square pixels; ``focal`` and ``principal`` (x, y) in pixels."""
+    """K (3,3) of a camera with square pixels; `focal` and `principal` (x, y) in pixels."""
     return np.array([[focal, 0.0, principal[0]], [0.0, focal, principal[1]], [0.0, 0.0, 1.0]])
 
 
@@ -107,21 +126,31 @@ def look_at(
     target: np.ndarray,
     *,
     focal: float,
-    width: int,
     height: int,
+    width: int,
     principal: tuple[float, float] | None = None,
     up_axis: tuple[float, float, float] = (0.0, 1.0, 0.0),
     roll: float = 0.0,
 ) -> Camera:
-    """A camera at ``position`` with ``target`` on its axis and ``up_axis`` towards the top of the image.
+    """A camera that looks from one point at another.
 
-    ``focal`` and ``principal`` (default: the image's middle) are in pixels; ``roll`` in radians
-    turns the camera clockwise about its axis. Raises ValueError when the view is along ``up_axis``.
+    Args:
+        position: (3,) of the camera, metres.
+        target: (3,) metres, on the camera's axis.
+        focal: focal length, pixels.
+        height: of the image, pixels.
+        width: of the image, pixels.
+        principal: principal point (x, y), pixels; the image's middle by default.
+        up_axis: (3,) direction towards the top of the image.
+        roll: radians by which the camera is turned clockwise about its axis.
+
+    Raises:
+        ValueError: when the view is along `up_axis`.
     """
     position = np.asarray(position, dtype=np.float64)
     forward = np.asarray(target, dtype=np.float64) - position
     right = np.cross(forward, np.asarray(up_axis, dtype=np.float64))
-    if np.linalg.norm(right) < 1e-9 * max(1.0, np.linalg.norm(forward)):
+    if np.linalg.norm(right) < 1e-9 * max(1.0, float(np.linalg.norm(forward))):
         raise ValueError("cannot look along the up direction, or at the camera's own position")
     forward /= np.linalg.norm(forward)
     right /= np.linalg.norm(right)
@@ -133,5 +162,9 @@ def look_at(
     if principal is None:
         principal = (width / 2, height / 2)
     return Camera(
-        intrinsic_matrix(focal, principal), rotation, -rotation @ position, int(width), int(height)
+        intrinsics=intrinsic_matrix(focal, principal),
+        rotation=rotation,
+        translation=-rotation @ position,
+        width=int(width),
+        height=int(height),
     )

@@ -1,8 +1,8 @@
-"""A mesh before a camera, projected once and asked often: the quick way to all ground truth.
+"""A mesh before a camera, projected once and looked up often: the quick way to all ground truth.
 
-The functions give what those of `textures.visibility.buffer` of the same meaning give, but visit only the
-pixels that show the mesh and make no array of the image's size but the one they write. A shot
-serves as its own frame and as the other frame of both its neighbours.
+The functions give what those of `textures.visibility.buffer` of the same meaning give, but visit only
+the pixels that show the mesh and make no array of the image's size but the one they write. A projected
+mesh serves in the frame of its own time and as the other frame of both its neighbours.
 """
 
 from __future__ import annotations
@@ -30,8 +30,14 @@ _SLACK = 1e-6  # metres; far above any rounding of a depth, far below any tolera
 
 @dataclass(frozen=True)
 class ProjectedMesh:
-    """``vertices`` (V,3) metres, ``faces`` (F,3) int32 and ``camera``; ``image`` (V,4) float64 is
-    the vertices' column, row, planar z and 1/z."""
+    """A mesh and where a camera sees its vertices.
+
+    Attributes:
+        vertices: (V,3) metres, in the world.
+        faces: (F,3) int32.
+        camera: the camera.
+        image: (V,4) float64, the vertices' column, row, planar z and 1/z.
+    """
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -45,8 +51,14 @@ class ProjectedMesh:
 
 @dataclass(frozen=True)
 class VisiblePixels:
-    """The N pixels that show the mesh, row by row: ``row``, ``column``, ``face`` (N,) int32 and
-    ``barycentric`` (N,3) float32, perspective-correct."""
+    """The N pixels that show the mesh, row by row.
+
+    Attributes:
+        row: (N,) int32.
+        column: (N,) int32.
+        face: (N,) int32.
+        barycentric: (N,3) float32, perspective-correct.
+    """
 
     row: np.ndarray
     column: np.ndarray
@@ -56,14 +68,14 @@ class VisiblePixels:
 
 @dataclass(frozen=True)
 class ImagePoints:
-    """Points in an image: ``pixels`` (N,2) and planar ``z`` (N,) metres, float64."""
+    """Points in an image: `pixels` (N,2) and planar `z` (N,) metres, float64."""
 
     pixels: np.ndarray
     z: np.ndarray
 
 
 def project_mesh(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> ProjectedMesh:
-    """Project ``vertices`` (V,3) of the mesh with ``faces`` (F,3) int32."""
+    """Project `vertices` (V,3) of the mesh with `faces` (F,3) int32."""
     vertices = np.ascontiguousarray(vertices)
     if vertices.dtype not in (np.float32, np.float64):
         vertices = vertices.astype(np.float64)
@@ -72,14 +84,14 @@ def project_mesh(vertices: np.ndarray, faces: np.ndarray, camera: Camera) -> Pro
 
 
 def visible_pixels(projected: ProjectedMesh) -> VisiblePixels:
-    """What the pixels of the shot see, as `visibility.visibility`."""
+    """What the camera's pixels see of the mesh, as `visibility.visibility`."""
     camera = projected.camera
     face = nearest_faces(projected.image, projected.faces, camera.height, camera.width)
     return VisiblePixels(*visible_positions(projected.image, projected.faces, face))
 
 
 def write_depth(visible: VisiblePixels, projected: ProjectedMesh, out: np.ndarray) -> None:
-    """Planar depth in metres into ``out`` (H,W) float32, as `visibility.depth`."""
+    """Planar depth in metres into `out` (H,W) float32, as `visibility.depth`."""
     _depth(
         visible.row,
         visible.column,
@@ -92,7 +104,7 @@ def write_depth(visible: VisiblePixels, projected: ProjectedMesh, out: np.ndarra
 
 
 def write_normals(visible: VisiblePixels, projected: ProjectedMesh, out: np.ndarray) -> None:
-    """Unit normals in camera space into ``out`` (H,W,3) float32, as `visibility.normals`."""
+    """Unit normals in camera space into `out` (H,W,3) float32, as `visibility.normals`."""
     _normals(
         visible.row,
         visible.column,
@@ -109,29 +121,31 @@ def write_normals(visible: VisiblePixels, projected: ProjectedMesh, out: np.ndar
 def write_values(
     visible: VisiblePixels, faces: np.ndarray, values: np.ndarray, out: np.ndarray
 ) -> None:
-    """Vertex ``values`` (V,C) that ``faces`` (F,3) index, as UVs, into ``out`` (H,W,C) float32."""
+    """Vertex `values` (V,C) that `faces` (F,3) index, as UVs, into `out` (H,W,C) float32."""
     _values(visible.row, visible.column, visible.face, visible.barycentric, faces, values, out)
 
 
 def projected_points(visible: VisiblePixels, other: ProjectedMesh) -> ImagePoints:
-    """Where the pixels' surface points are in another shot of the same mesh."""
+    """Where the pixels' surface points are in another projection of the same mesh."""
     points = _points(visible.face, visible.barycentric, other.faces, other.vertices)
     return ImagePoints(*other.camera.project(points))
 
 
 def write_flow(visible: VisiblePixels, points: ImagePoints, out: np.ndarray) -> None:
-    """The way (dx, dy) from each pixel's centre to where its point is `projected_points`, into ``out``
-    (H,W,2) float32, as `visibility.flow`."""
+    """The flow (dx, dy) into `out` (H,W,2) float32, as `visibility.flow`.
+
+    It leads from each pixel's centre to where its point is in the other frame (`projected_points`).
+    """
     _flow(visible.row, visible.column, points.pixels, out)
 
 
 def occluding_faces(
     projected: ProjectedMesh, groups: Sequence[ImagePoints], *, tolerance: float
 ) -> list[np.ndarray]:
-    """What hides points from a shot: for each group of points (N,) int32.
+    """Which faces hide points from the camera: for each group of points (N,) int32.
 
     The number is that of the first face at the very position of the point, where it is nearer than
-    the point by more than ``tolerance`` metres; -1 where there is none such: the point is seen;
+    the point by more than `tolerance` metres; -1 where there is none such: the point is seen;
     OUTSIDE where the point is not in the image or not more than NEAR before the camera. A point at
     depth inf is hidden by whatever its ray meets first. This is the rule of
     `visibility.flow_occlusion`, and all groups together are one pass over the mesh.

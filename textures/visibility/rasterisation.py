@@ -1,9 +1,9 @@
 """The compiled half of visibility: triangles against pixel centres and against positions.
 
-Kernels take the vertices as ``image`` (V,4) float64: column, row (pixels), planar z (metres) and
+Kernels take the vertices as `image` (V,4) float64: column, row (pixels), planar z (metres) and
 1/z, see `image_vertices`. A pixel centre or a position belongs to a triangle by the top-left rule,
 so two faces that share an edge never both claim it and never both leave it out. Faces with a vertex
-nearer than ``NEAR`` metres are dropped. Of two surfaces at the same depth the face with the lower
+nearer than `NEAR` metres are dropped. Of two surfaces at the same depth the face with the lower
 number wins, whatever the order in which they are met.
 """
 
@@ -21,7 +21,7 @@ _ROUNDING = 1.0 + 1e-9
 
 @_njit
 def image_vertices(pixels, z):
-    """(V,4) float64 rows of column, row, z, 1/z from ``pixels`` (V,2) and ``z`` (V,)."""
+    """(V,4) float64 rows of column, row, z, 1/z from `pixels` (V,2) and `z` (V,)."""
     image = np.empty((z.shape[0], 4), np.float64)
     for v in range(z.shape[0]):
         image[v, 0], image[v, 1], image[v, 2] = pixels[v, 0], pixels[v, 1], z[v]
@@ -33,7 +33,7 @@ def image_vertices(pixels, z):
 def _edge_line(a, b, image):
     """An edge a -> b as (x0, y0, dx, dy, whether it owns the points on it).
 
-    The signed area of (a, b, point) is ``dx * (y - y0) - dy * (x - x0)``. The vertex numbers choose
+    The signed area of (a, b, point) is `dx * (y - y0) - dy * (x - x0)`. The vertex numbers choose
     the end that (x0, y0) is, so that both faces of an edge find the same number with opposite sign
     and no rounding error loses a point on it or counts it twice. Ownership is the top-left rule for
     positive area in a y-down image.
@@ -66,7 +66,7 @@ def _extent(a, b, c, image):
 
 @_njit
 def _centres(low, high, size):
-    """First and last pixel whose centre lies in [low, high], of ``size`` pixels."""
+    """First and last pixel whose centre lies in [low, high], of `size` pixels."""
     first = int(np.ceil(max(low, 0.0) - 0.5))
     last = int(np.floor(min(high, float(size)) - 0.5))
     return max(first, 0), min(last, size - 1)
@@ -74,7 +74,7 @@ def _centres(low, high, size):
 
 @_njit
 def _draw(f, a, b, c, area, image, rows, columns, visible, nearest):
-    """Draw face ``f``, turned to positive ``area``, on the pixels of ``rows`` and ``columns``."""
+    """Draw face `f`, turned to positive `area`, on the pixels of `rows` and `columns`."""
     xa, ya, dxa, dya, owns_a = _edge_line(b, c, image)
     xb, yb, dxb, dyb, owns_b = _edge_line(c, a, image)
     xc, yc, dxc, dyc, owns_c = _edge_line(a, b, image)
@@ -163,8 +163,10 @@ def _position_in_face(a, b, c, image, x, y):
 
 @_njit
 def visible_positions(image, faces, visible):
-    """The covered pixels of ``visible`` (H,W), row by row: row, column, face (N,) int32 and barycentric
-    position (N,3) float32."""
+    """The covered pixels of `visible` (H,W), row by row.
+
+    Returns row, column, face (N,) int32 and barycentric position (N,3) float32.
+    """
     height, width = visible.shape
     count = 0
     for row in range(height):
@@ -190,7 +192,7 @@ def visible_positions(image, faces, visible):
 def rasterise(pixels, z, faces, height, width):
     """Nearest face and barycentric position at every pixel centre.
 
-    ``pixels`` (V,2) and ``z`` (V,) float64 are projected vertices; equal ``z`` gives affine weights
+    `pixels` (V,2) and `z` (V,) float64 are projected vertices; equal `z` gives affine weights
     (as for a texture atlas). Returns face (H,W) int32 and barycentric (H,W,3) float32.
     """
     image = image_vertices(pixels, z)
@@ -216,7 +218,7 @@ OUTSIDE = -2  # in place of a face: the position is not in the image
 def surfaces_before(image, faces, positions, limits, height, width):
     """The first surface at each position of the image, of those that come before its limit.
 
-    ``positions`` (N,2) float64 pixels, ``limits`` (N,) float64 metres; inf asks for any surface.
+    `positions` (N,2) float64 pixels, `limits` (N,) float64 metres; inf asks for any surface.
     Returns face (N,) int32, -1 where there is none and OUTSIDE for a position outside the image, and
     its 1/z (N,) float64, else 0. Faces that lie beyond every limit of a pixel are passed over unseen,
     and that is nearly all of them where the limits are close before the surface. (A face that

@@ -65,9 +65,9 @@ def srgb_byte(value):
 def surface_colour(
     f, weights, side, faces, uv_faces, uv, normals, texture, scale, coefficients, sun, out
 ):
-    """Linear colour (3,) of the point ``weights`` (3,) of face ``f``, into ``out``.
+    """Linear colour (3,) of the point `weights` (3,) of face `f`, into `out`.
 
-    ``side`` is -1 where the face is seen from behind, else 1; ``scale`` takes the texture to [0,
+    `side` is -1 where the face is seen from behind, else 1; `scale` takes the texture to [0,
     1]; the rest as in `radiance`.
     """
     u = v = x = y = z = 0.0
@@ -94,7 +94,7 @@ def surface_colour(
 def _shade(
     face, barycentric, faces, uv_faces, uv, normals, facing, texture, scale, coefficients, sun, out
 ):
-    """Linear colour of each covered pixel, into ``out`` (H,W,3)."""
+    """Linear colour of each covered pixel, into `out` (H,W,3)."""
     colour = np.empty(3, np.float64)
     for i in range(face.shape[0]):
         for j in range(face.shape[1]):
@@ -178,11 +178,19 @@ def radiance(
     coefficients: np.ndarray,
     sun: np.ndarray | tuple[float, float, float] = NO_SUN,
 ) -> np.ndarray:
-    """Linear colour of the mesh at each pixel, (H,W,3) float32, 0 on background.
+    """Linear colour of the mesh at each pixel.
 
-    ``texture`` (S,S,3) RGB, uint8 or float in [0, 1], sRGB-encoded. ``position`` (3,) of the camera
-    in the world turns the normals of faces seen from behind. ``sun`` (3,): direction towards a
-    directional light times its strength (0: none).
+    Args:
+        buffer: what each pixel sees.
+        mesh: faces and UVs.
+        vertices: (V,3) metres, in the world.
+        texture: (S,S,3) RGB, uint8 or float in [0, 1], sRGB-encoded.
+        position: (3,) of the camera in the world, which turns the normals of faces seen from behind.
+        coefficients: (9,) spherical harmonics of the light.
+        sun: (3,) direction towards a directional light times its strength (0: none).
+
+    Returns:
+        (H,W,3) float32, 0 on background.
     """
     vertices = np.ascontiguousarray(vertices, dtype=np.float64)
     out = np.zeros((*buffer.face.shape, 3), dtype=np.float32)
@@ -214,10 +222,20 @@ def render_textured(
     background: np.ndarray,
     sun: np.ndarray | tuple[float, float, float] = NO_SUN,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The textured, lit mesh over ``background`` (H,W,3) uint8.
+    """The textured, lit mesh over a background, one sample per pixel.
 
-    Returns RGB uint8 (H,W,3) and mask (H,W) bool. One sample a pixel, so the
-    mask is exactly the buffer's. Other arguments as in `radiance`.
+    Args:
+        buffer: what each pixel sees.
+        mesh: faces and UVs.
+        vertices: (V,3) metres, in the world.
+        texture: (S,S,3) RGB, uint8 or float in [0, 1], sRGB-encoded.
+        position: (3,) of the camera in the world.
+        coefficients: (9,) spherical harmonics of the light.
+        background: (H,W,3) RGB uint8.
+        sun: (3,) direction towards a directional light times its strength (0: none).
+
+    Returns:
+        RGB uint8 (H,W,3) and mask (H,W) bool, which is exactly the buffer's.
     """
     colour = radiance(
         buffer,
@@ -235,10 +253,15 @@ def render_textured(
 
 
 def composite_srgb(colour: np.ndarray, alpha: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Linear ``colour`` (H,W,3) times ``alpha`` (H,W) over ``background`` (H,W,3), RGB uint8.
+    """Blend a rendered picture over a photograph as sRGB values; the films blend in linear light.
 
-    ``colour`` is premultiplied. It is encoded before blending, as a picture laid over a photograph;
-    the films blend in linear light.
+    Args:
+        colour: (H,W,3) linear RGB, premultiplied by `alpha`; it is encoded before blending.
+        alpha: (H,W) in [0, 1].
+        background: (H,W,3) RGB uint8.
+
+    Returns:
+        (H,W,3) RGB uint8.
     """
     alpha = alpha[..., None].astype(np.float32)
     encoded = linear_to_srgb(colour / np.maximum(alpha, 1e-6))

@@ -1,6 +1,6 @@
-"""Points fixed on a body's surface: what dense point tracks follow.
+"""Points fixed on a mesh's surface: what dense point tracks follow.
 
-A point is a face and a barycentric position in it, so it moves with the body and is exact in every
+A point is a face and a barycentric position in it, so it moves with the mesh and is exact in every
 frame.
 """
 
@@ -13,13 +13,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SurfacePoints:
-    """``faces`` (N,) int32, ``barycentric`` (N,3) float32, which sums to 1 but for rounding."""
+    """N points by face and position in it.
+
+    Attributes:
+        faces: (N,) int32.
+        barycentric: (N,3) float32, which sums to 1 but for rounding.
+    """
 
     faces: np.ndarray
     barycentric: np.ndarray
 
     def positions(self, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Where the points are on the mesh ``vertices`` (V,3), ``faces`` (F,3): (N,3) float64."""
+        """Where the points are on the mesh `vertices` (V,3), `faces` (F,3): (N,3) float64."""
         corners = np.asarray(vertices, dtype=np.float64)[faces[self.faces]]
         return np.einsum("nk,nkd->nd", self.barycentric.astype(np.float64), corners)
 
@@ -27,9 +32,16 @@ class SurfacePoints:
 def draw_surface_points(
     vertices: np.ndarray, faces: np.ndarray, count: int, rng: np.random.Generator
 ) -> SurfacePoints:
-    """``count`` points spread evenly over the area of the mesh ``vertices`` (V,3), ``faces`` (F,3).
+    """Draw points that are spread evenly over the area of a mesh.
 
-    Raises ValueError for a mesh without area or a negative count.
+    Args:
+        vertices: (V,3) metres.
+        faces: (F,3) vertex indices.
+        count: how many points.
+        rng: what draws them.
+
+    Raises:
+        ValueError: for a mesh without area or a negative count.
     """
     if count < 0:
         raise ValueError(f"{count} surface points: expected 0 or more")

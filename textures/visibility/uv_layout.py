@@ -8,7 +8,7 @@ and v against the rows. Texel (row i, column j) of an S-texel image has its cent
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numba
@@ -20,7 +20,10 @@ from mocap.errors import BadInput
 from textures.visibility.buffer import VisibilityBuffer, interpolate
 from textures.visibility.rasterisation import rasterise
 
-Coordinates = TypeVar("Positions")
+if TYPE_CHECKING:
+    import torch
+
+Coordinates = TypeVar("Coordinates", np.ndarray, "torch.Tensor")
 
 
 def texel_positions(uv: np.ndarray, size: int) -> np.ndarray:
@@ -30,7 +33,7 @@ def texel_positions(uv: np.ndarray, size: int) -> np.ndarray:
 
 
 def grid_positions(uv: Coordinates) -> Coordinates:
-    """UVs (..., 2) as `torch.nn.functional.grid_sample` wants them with ``align_corners=False``.
+    """UVs (..., 2) as `torch.nn.functional.grid_sample` wants them with `align_corners=False`.
 
     Takes and gives a numpy array or a torch tensor. grid_sample does not repeat; UVs within [0, 1]
     need not.
@@ -42,7 +45,7 @@ def grid_positions(uv: Coordinates) -> Coordinates:
 
 @numba.njit(cache=True, nogil=True)
 def bilinear(texture, u, v, out):
-    """Bilinear value of ``texture`` (S,S,C) at UV (u, v) into ``out`` (C,); it repeats."""
+    """Bilinear value of `texture` (S,S,C) at UV (u, v) into `out` (C,); it repeats."""
     height, width, channels = texture.shape
     x = u * width - 0.5
     y = (1.0 - v) * height - 0.5
@@ -69,10 +72,17 @@ def _sample(texture, uv, out):
 
 
 def sample_texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Bilinear lookup of ``texture`` (S,S,C), any dtype, at UVs (..., 2): (..., C) float32.
+    """Bilinear lookup of a texture, as Blender's "Linear" interpolation with "Repeat" extension.
 
-    As Blender's "Linear" interpolation with "Repeat" extension. The values are interpolated as
-    stored: of an 8-bit sRGB texture in sRGB, which is also what Cycles does.
+    The values are interpolated as stored: of an 8-bit sRGB texture in sRGB, which is also what Cycles
+    does.
+
+    Args:
+        texture: (S,S,C) of any dtype.
+        uv: (..., 2).
+
+    Returns:
+        (..., C) float32.
     """
     uv = np.asarray(uv, dtype=np.float64)
     flat = np.ascontiguousarray(uv.reshape(-1, 2))
@@ -82,10 +92,16 @@ def sample_texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
 
 
 def atlas(mesh: Mesh, size: int) -> VisibilityBuffer:
-    """The surface point of each texel of a ``size`` x ``size`` texture (face -1: no surface there).
+    """The surface point of each texel of a texture.
 
-    Use with `visibility.interpolate`: ``interpolate(atlas(mesh, 256), mesh.faces, mesh.vertices)``
-    is each texel's position on the template (of a body: T-posed).
+    Args:
+        mesh: its UVs say where each face lies in the texture.
+        size: the texture has size x size texels.
+
+    Returns:
+        Face and barycentric position of each texel, face -1 where no surface is. For instance,
+        `interpolate(atlas(mesh, 256), mesh.faces, mesh.vertices)` is each texel's position on the
+        template (a body's is T-posed).
     """
     positions = texel_positions(np.asarray(mesh.uv, dtype=np.float64), size)
     faces = np.ascontiguousarray(mesh.uv_faces, dtype=np.int32)
@@ -103,7 +119,12 @@ class TexelMasks:
 
 
 def texel_masks(mesh: Mesh, size: int) -> TexelMasks:
-    """Masks of the texels that lie on the mesh, on its head and on its hands."""
+    """Masks of the texels that lie on the mesh, on its head and on its hands.
+
+    Args:
+        mesh: its face groups "head" and "hand" are looked at; a mesh may lack them.
+        size: the texture has size x size texels.
+    """
     return masks_of_atlas(atlas(mesh, size), mesh)
 
 
@@ -118,12 +139,18 @@ def masks_of_atlas(texels: VisibilityBuffer, mesh: Mesh) -> TexelMasks:
 
 
 def mirrored_texels(mesh: Mesh, size: int) -> np.ndarray:
-    """Each texel's twin on the other side of the mesh, (S,S) int64.
+    """Each texel's twin on the other side of the mesh.
 
-    The numbers are row * S + column, -1 where no surface is. The twin is the texel whose point on the
-    template (of a body: T-posed) is nearest to the mirror image (left for
-    right) of this texel's point. ``texture.reshape(S * S, -1)[twins]`` is the texture of the mirrored
-    person, wherever ``twins >= 0``.
+    The twin is the texel whose point on the template (a body's is T-posed) is nearest to the mirror image
+    (left for right) of this texel's point. `texture.reshape(S * S, -1)[twins]` is the texture of the
+    mirrored person, wherever `twins >= 0`.
+
+    Args:
+        mesh: its template's left side points to +x.
+        size: S, of the texture in texels.
+
+    Returns:
+        (S,S) int64 numbers, row * S + column, -1 where no surface is.
     """
     texels = atlas(mesh, size)
     covered = texels.covered
@@ -136,9 +163,16 @@ def mirrored_texels(mesh: Mesh, size: int) -> np.ndarray:
 
 
 def fill_gutters(texture: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """``texture`` (S,S,...) with each uncovered texel given its nearest covered one's value.
+    """A texture in which each uncovered texel has its nearest covered one's value.
 
     Without it, bilinear lookup bleeds the background into the seams between UV islands.
+
+    Args:
+        texture: (S,S,...).
+        covered: (S,S) bool.
+
+    Raises:
+        ValueError: where no texel is covered.
     """
     if not covered.any():
         raise ValueError("no texel is covered")
@@ -152,9 +186,15 @@ def fill_gutters(texture: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
 
 def check_layout(texture_layout: str, mesh: Mesh, texture: str = "texture") -> None:
-    """Raise BadInput when a texture of one UV layout is to be put on a mesh of another.
+    """Refuse a texture of one UV layout on a mesh of another.
 
-    ``texture`` names the texture in the message (its file).
+    Args:
+        texture_layout: the texture's UV layout.
+        mesh: what the texture is to be put on.
+        texture: names the texture in the message (its file).
+
+    Raises:
+        BadInput: where the layouts differ.
     """
     if texture_layout != mesh.uv_layout:
         raise BadInput(

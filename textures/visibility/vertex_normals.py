@@ -20,7 +20,7 @@ def _arccos(x):
 
 @_njit
 def normals_at(vertices, faces, selected):
-    """Unit normals (V,3) float64 of the vertices that are ``selected`` (V,) bool, the others 0.
+    """Unit normals (V,3) float64 of the vertices that are `selected` (V,) bool, the others 0.
 
     A wanted vertex gets the same bits whichever others are wanted.
     """

@@ -235,7 +235,15 @@ def test_any_take_comes_back_to_the_last_bit(made, tmp_path_factory, seed, frame
         intrinsics = np.array(
             [[rng.uniform(1, 900), rng.normal(), 1 / 3], [0, 600.1, 120], [0, 0, 1]]
         )
-        cameras.append(Camera(intrinsics, rotation, rng.standard_normal(3), 64, 48))
+        cameras.append(
+            Camera(
+                intrinsics=intrinsics,
+                rotation=rotation,
+                translation=rng.standard_normal(3),
+                width=64,
+                height=48,
+            )
+        )
     posed_clip = replace(
         made.posed_clip,
         pose=rng.standard_normal((frames + 2, 72)).astype(np.float32),
@@ -259,7 +267,11 @@ def test_any_take_comes_back_to_the_last_bit(made, tmp_path_factory, seed, frame
     for name in ("pose", "translation", "betas"):
         a, b = getattr(back, name), getattr(posed_clip, name)
         assert a.dtype == b.dtype and a.tobytes() == b.tobytes(), name
-    assert (back.ends, back.yaw, back.distance) == (posed_clip.ends, posed_clip.yaw, posed_clip.distance)
+    assert (back.ends, back.yaw, back.distance) == (
+        posed_clip.ends,
+        posed_clip.yaw,
+        posed_clip.distance,
+    )
     for a, b in zip(back.cameras, posed_clip.cameras):
         assert (a.width, a.height) == (b.width, b.height)
         for name in ("intrinsics", "rotation", "translation"):

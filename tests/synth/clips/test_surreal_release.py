@@ -112,7 +112,13 @@ def release(body, tmp_path_factory) -> Release:
 
 
 def camera_of(info: dict, frame: int) -> Camera:
-    return Camera(info["K"][..., frame], info["R"][..., frame], info["t"][:, frame], WIDTH, HEIGHT)
+    return Camera(
+        intrinsics=info["K"][..., frame],
+        rotation=info["R"][..., frame],
+        translation=info["t"][:, frame],
+        width=WIDTH,
+        height=HEIGHT,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +128,13 @@ def our_truth(release, body):
     position = ours @ CAM_LOC[:, 0]
     # At +x, looking at -x: right is -z, down is -y.
     rotation = np.array([[0.0, 0, -1], [0, -1, 0], [-1, 0, 0]])
-    camera = Camera(K, rotation, -rotation @ position, WIDTH, HEIGHT)
+    camera = Camera(
+        intrinsics=K,
+        rotation=rotation,
+        translation=-rotation @ position,
+        width=WIDTH,
+        height=HEIGHT,
+    )
     vertices, joints = release.vertices @ ours, release.joints.astype(np.float64) @ ours
     return ground_truth(
         *(vertices, joints, body, [camera] * len(vertices)),

@@ -42,8 +42,20 @@ def test_scaled_camera_sees_the_same_view():
 
 def test_a_reflection_is_refused():
     with pytest.raises(ValueError, match="reflection"):
-        Camera(intrinsic_matrix(600, (160, 120)), np.diag([-1.0, 1, 1]), np.zeros(3), 320, 240)
+        Camera(
+            intrinsics=intrinsic_matrix(600, (160, 120)),
+            rotation=np.diag([-1.0, 1, 1]),
+            translation=np.zeros(3),
+            width=320,
+            height=240,
+        )
     with pytest.raises(ValueError, match="orthonormal"):
-        Camera(intrinsic_matrix(600, (160, 120)), 2 * np.eye(3), np.zeros(3), 320, 240)
+        Camera(
+            intrinsics=intrinsic_matrix(600, (160, 120)),
+            rotation=2 * np.eye(3),
+            translation=np.zeros(3),
+            width=320,
+            height=240,
+        )
     with pytest.raises(ValueError, match="along the up direction"):
         look_at((0, 5, 0), (0, 0, 0), focal=1, width=2, height=2)

@@ -27,7 +27,11 @@ WIDTH, HEIGHT = 24, 20
 
 def grid_camera(width=WIDTH, height=HEIGHT, focal=20.0) -> Camera:
     return Camera(
-        intrinsic_matrix(focal, (width / 2, height / 2)), np.eye(3), np.zeros(3), width, height
+        intrinsics=intrinsic_matrix(focal, (width / 2, height / 2)),
+        rotation=np.eye(3),
+        translation=np.zeros(3),
+        width=width,
+        height=height,
     )
 
 
@@ -103,7 +107,13 @@ def test_of_two_surfaces_in_one_place_the_lower_number_is_seen(first):
     # All numbers are short binary fractions, so the depths agree to the last bit.
     vertices = np.array([[-1, -1, 2], [1, -1, 2], [-1, 1, 2]], float)
     faces = np.array([first, first[::-1]], np.int32)
-    camera = Camera(intrinsic_matrix(8.0, (8, 8)), np.eye(3), np.zeros(3), 16, 16)
+    camera = Camera(
+        intrinsics=intrinsic_matrix(8.0, (8, 8)),
+        rotation=np.eye(3),
+        translation=np.zeros(3),
+        width=16,
+        height=16,
+    )
     assert set(np.unique(visibility(vertices, faces, camera).face)) == {-1, 0}
     assert set(np.unique(visibility(vertices, faces[::-1], camera).face)) == {-1, 0}
     met, _ = nearest_surface(vertices, faces, camera, np.array([[5.3, 6.1], [15.0, 15.0]]))
@@ -118,7 +128,13 @@ def test_tiling_covers_every_pixel_once():
     quads = np.stack(
         [index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]], axis=-1
     ).reshape(-1, 4)
-    camera = Camera(intrinsic_matrix(1.0, (0, 0)), np.eye(3), np.zeros(3), 9, 7)
+    camera = Camera(
+        intrinsics=intrinsic_matrix(1.0, (0, 0)),
+        rotation=np.eye(3),
+        translation=np.zeros(3),
+        width=9,
+        height=7,
+    )
     rng = np.random.default_rng(1)
     for _ in range(5):
         order = rng.permutation(len(quads))
