@@ -1,8 +1,9 @@
-"""What the wardrobe hangs on a body: garments, patterns, prints and their distribution."""
+"""Garments, patterns and prints, and how often pedestrians wear which."""
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +66,7 @@ PATTERNS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pattern:
     """A cloth's pattern. `period` and `height` in metres, `share` of the period in `colour`."""
 
@@ -78,7 +79,7 @@ class Pattern:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Print:
     """A picture on the chest or the back.
 
@@ -94,7 +95,7 @@ class Print:
     height: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Garment:
     """One piece of clothing on the T-posed body; heights (y) in metres of the template's frame.
 
@@ -122,36 +123,39 @@ class Garment:
     fade: float = 0.0
 
 
-def _choice(rng: np.random.Generator, weights: dict[str, float]) -> str:
+def sample_weighted(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
+    """Draw one of the names, each with the probability of its share of the weights."""
     values = np.array(list(weights.values()), dtype=float)
     return list(weights)[rng.choice(len(values), p=values / values.sum())]
 
 
-def fabric_colour(rng: np.random.Generator, weights: dict[str, float]) -> Colour:
-    """A colour of one of the weighted families of `CLOTH`, with a dye's variation."""
-    hue, saturation, value = colorsys.rgb_to_hsv(*CLOTH[_choice(rng, weights)])
+def fabric_colour(rng: np.random.Generator, weights: Mapping[str, float]) -> Colour:
+    """Draw a colour of one of the weighted families of `CLOTH`, with a dye's variation."""
+    hue, saturation, value = colorsys.rgb_to_hsv(*CLOTH[sample_weighted(rng, weights)])
     hue = (hue + rng.normal(0, 0.018)) % 1
     saturation = float(np.clip(saturation * rng.normal(1, 0.15), 0, 1))
     value = float(np.clip(value * rng.normal(1, 0.12), 0.04, 0.97))
-    return tuple(round(c, 4) for c in colorsys.hsv_to_rgb(hue, saturation, value))
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(red, 4), round(green, 4), round(blue, 4)
 
 
 def sample_fabric_colour(rng: np.random.Generator) -> Colour:
-    """A colour as tops have them."""
+    """Draw a colour as tops have them."""
     return fabric_colour(rng, TOP_COLOURS)
 
 
-def _contrasting(rng: np.random.Generator, colour: Colour, weights: dict[str, float]) -> Colour:
+def _contrasting(rng: np.random.Generator, colour: Colour, weights: Mapping[str, float]) -> Colour:
     for _ in range(20):
-        other = fabric_colour(rng, weights)
-        if np.abs(np.subtract(other, colour)).max() > 0.22:
-            return other
-    return tuple(1 - np.array(colour))
+        candidate = fabric_colour(rng, weights)
+        if np.abs(np.subtract(candidate, colour)).max() > 0.22:
+            return candidate
+    red, green, blue = 1 - np.array(colour)
+    return red, green, blue
 
 
 def sample_pattern(rng: np.random.Generator, colour: Colour, height: float) -> Pattern:
-    """A pattern that goes with `colour`; `height` is the middle of the garment."""
-    kind = _choice(rng, PATTERNS)
+    """Draw a pattern that goes with a colour; `height` is that of the garment's middle, metres."""
+    kind = sample_weighted(rng, PATTERNS)
     period = {
         "stripes": rng.uniform(0.025, 0.09),
         "checks": rng.uniform(0.03, 0.08),
@@ -172,8 +176,8 @@ def sample_pattern(rng: np.random.Generator, colour: Colour, height: float) -> P
 
 
 def sample_top(rng: np.random.Generator) -> tuple[Garment, Garment | None]:
-    """What is worn above, and the jacket over it (or None)."""
-    kind = _choice(rng, TOPS)
+    """Draw a garment for the upper body, and the jacket over it (or None)."""
+    kind = sample_weighted(rng, TOPS)
     colour = fabric_colour(rng, TOP_COLOURS)
     lower = float(rng.uniform(-0.31, -0.2))
     shape: dict = {"sleeve": float(rng.uniform(0.22, 0.46))}
@@ -245,8 +249,8 @@ def sample_top(rng: np.random.Generator) -> tuple[Garment, Garment | None]:
 
 
 def sample_bottom(rng: np.random.Generator, top: Garment) -> Garment:
-    """Trousers, shorts or a skirt; under a dress the same, but short, or leggings."""
-    kind = _choice(rng, BOTTOMS)
+    """Draw trousers, shorts or a skirt; under a dress shorts or leggings."""
+    kind = sample_weighted(rng, BOTTOMS)
     colour = fabric_colour(rng, BOTTOM_COLOURS)
     if top.kind == "dress":
         kind = "trousers" if rng.random() < 0.3 else "shorts"
@@ -277,7 +281,7 @@ def sample_bottom(rng: np.random.Generator, top: Garment) -> Garment:
 
 
 def sample_print(rng: np.random.Generator, cloth: Colour) -> Print:
-    """A picture as shirts carry them: lines of writing, a badge, a block or a band of signs."""
+    """Draw a picture as shirts carry them: lines of writing, a badge, a block or an emblem."""
     kind = rng.choice(
         ["writing", "disc", "block", "emblem", "picture"], p=[0.35, 0.15, 0.15, 0.2, 0.15]
     )

@@ -27,10 +27,19 @@ actions. Skeletons (.asf), motions (.amc) and motion_index.csv are laid out as i
 
 
 def write_motions(out: Path | str, *, seed: int, subjects: int = 6, variations: int = 1) -> int:
-    """Write `subjects` mannequins, each doing every action `variations` times; returns the number.
+    """Write motions of mannequins in CMU's layout.
 
     A motion depends on the seed, its subject, action and variation only, so a larger folder contains
     the smaller one.
+
+    Args:
+        out: Folder for the files.
+        seed: Seed of everything.
+        subjects: Number of mannequins.
+        variations: Motions per mannequin and action.
+
+    Returns:
+        The number of motions.
     """
     out = Path(out)
     rows = []
@@ -62,7 +71,18 @@ def write_motions(out: Path | str, *, seed: int, subjects: int = 6, variations: 
 def generate(
     skeleton: Skeleton, action: Action, *, seed: int, subject: int, variation: int
 ) -> tuple[Manner, np.ndarray]:
-    """The manner and the channels (T, C) of one motion."""
+    """Generate one motion.
+
+    Args:
+        skeleton: The mannequin's skeleton.
+        action: One of `ACTIONS`.
+        seed: Seed of the folder.
+        subject: Number of the mannequin, from 0.
+        variation: Number of the motion among those of this mannequin and action, from 0.
+
+    Returns:
+        The manner, and channels (T, C) as in an Acclaim file, metres and radians.
+    """
     number = ACTIONS.index(action)
     rng = np.random.default_rng([seed, 1, subject, number, variation])
     manner = Manner(

@@ -208,7 +208,7 @@ def _crop(
         "image": degrade_image(rng, image, style),
         "mask": visible.covered,
         "uv": texel_map(visible, body.mesh),
-        "parts": parts(seen, body.face_parts),
+        "parts": parts(visible, body.face_parts),
         "intrinsics": camera.intrinsics,
         "rotation": camera.rotation,
         "camera_translation": camera.translation,

@@ -16,9 +16,16 @@ ACTIVITIES = {"walk": 0.58, "stand": 0.2, "run": 0.04, "phone": 0.07, "read": 0.
 
 
 def sample_poses(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Poses (count, 72) float32 of people on foot; the pelvis faces +z but for a slight sway.
+    """Draw poses of people on foot.
 
-    The heading is not in them: turn the pelvis with `turn_pelvis`.
+    The pelvis faces +z but for a slight sway; `turn_pelvis` gives it a heading.
+
+    Args:
+        rng: Source of the poses.
+        count: Number of poses.
+
+    Returns:
+        SMPL poses (count,72) float32, axis-angles.
     """
     names = list(ACTIVITIES)
     activity = np.array(names)[rng.choice(len(names), size=count, p=list(ACTIVITIES.values()))]
@@ -71,7 +78,7 @@ def _busy_arms(
 ) -> None:
     """Bend the arms of those who telephone, read or carry."""
     for n in np.flatnonzero(np.isin(activity, ("phone", "read", "carry"))):
-        sides = ("left", "right") if rng.random() < 0.5 else ("right", "left")
+        sides = ["left", "right"] if rng.random() < 0.5 else ["right", "left"]
         if activity[n] == "phone" or rng.random() < 0.4:
             sides = sides[:1]
         reach, bend, inward = {
@@ -92,17 +99,22 @@ def _arm_or_euler(name: str, angles: np.ndarray) -> np.ndarray:
     x, y, z = angles.T
     if name.endswith("shoulder"):
         # In the T-pose the upper arm lies along x: y turns it inwards before z lowers it.
-        turn = Rotation.from_rotvec(np.outer(y, (1.0, 0.0, 0.0)))
+        twist = Rotation.from_rotvec(np.outer(y, (1.0, 0.0, 0.0)))
         lower = Rotation.from_rotvec(np.outer(z, (0.0, 0.0, 1.0)))
         swing = Rotation.from_rotvec(np.outer(x, (1.0, 0.0, 0.0)))
-        return (swing * lower * turn).as_rotvec()
+        return (swing * lower * twist).as_rotvec()
     return Rotation.from_euler("xyz", angles).as_rotvec()
 
 
 def turn_pelvis(pose: np.ndarray, yaw: np.ndarray) -> np.ndarray:
-    """Poses (N,72) with the pelvis turned about the vertical by `yaw` (N,) radians, float32.
+    """Turn the pelvis of poses about the vertical.
 
-    Positive turns a body that faces +z towards +x, its own left.
+    Args:
+        pose: SMPL poses (N,72), axis-angles.
+        yaw: Angles (N,), radians; positive turns a body that faces +z towards +x, its left.
+
+    Returns:
+        Poses (N,72) float32.
     """
     pose = np.array(pose, dtype=np.float32)
     heading = Rotation.from_rotvec(np.outer(yaw, (0.0, 1.0, 0.0)))

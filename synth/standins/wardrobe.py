@@ -23,6 +23,7 @@ from synth.standins.garments import (
     sample_fabric_colour,
     sample_print,
     sample_top,
+    sample_weighted,
 )
 
 # Skin from very light to very dark, sRGB. Samples lie between neighbours.
@@ -49,7 +50,7 @@ HAIR_STYLES = {"short": 0.46, "bob": 0.12, "long": 0.18, "ponytail": 0.1, "bald"
 BAGS = {"none": 0.62, "backpack": 0.2, "shoulder strap": 0.18}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outfit:
     """Everything a person wears and is, as plain data. Colours are sRGB in [0, 1], lengths metres."""
 
@@ -79,34 +80,37 @@ class Outfit:
     grain_seed: int
 
 
-def _weighted(rng: np.random.Generator, options: dict) -> object:
-    names = list(options)
-    weights = np.array([options[name] for name in names], dtype=float)
-    return names[rng.choice(len(names), p=weights / weights.sum())]
-
-
 def _jittered(rng: np.random.Generator, colour: Colour, amount: float) -> Colour:
-    value = np.clip(
+    red, green, blue = np.clip(
         np.asarray(colour) * rng.normal(1, amount) + rng.normal(0, amount / 12, 3), 0, 1
     )
-    return tuple(float(round(v, 4)) for v in value)
+    return float(round(red, 4)), float(round(green, 4)), float(round(blue, 4))
 
 
 def sample_skin(rng: np.random.Generator) -> Colour:
-    """A skin tone between two neighbours of `SKIN_TONES`, lighter ones somewhat more often."""
+    """Draw a skin tone between two neighbours of `SKIN_TONES`, lighter ones somewhat more often."""
     position = rng.beta(1.1, 1.5) * (len(SKIN_TONES) - 1)
     low = min(int(position), len(SKIN_TONES) - 2)
-    tone = np.array(SKIN_TONES[low]) + (position - low) * (
+    red, green, blue = np.array(SKIN_TONES[low]) + (position - low) * (
         np.array(SKIN_TONES[low + 1]) - np.array(SKIN_TONES[low])
     )
-    return _jittered(rng, tuple(tone), 0.03)
+    return _jittered(rng, (red, green, blue), 0.03)
 
 
 def sample_outfit(rng: np.random.Generator) -> Outfit:
-    """Draw what a pedestrian may wear. Many blacks, greys, whites and denims; some bright colours."""
+    """Draw what a pedestrian may wear.
+
+    Many blacks, greys, whites and denims; some bright colours.
+
+    Args:
+        rng: Source of the outfit.
+
+    Returns:
+        The outfit.
+    """
     colours = [colour for colour, _ in HAIR_COLOURS]
     hair = colours[rng.choice(len(colours), p=[w for _, w in HAIR_COLOURS])]
-    style = _weighted(rng, HAIR_STYLES)
+    style = sample_weighted(rng, HAIR_STYLES)
     top, jacket = sample_top(rng)
     bottom = sample_bottom(rng, top)
     if top.kind == "dress":
@@ -152,7 +156,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         shoe=shoe,
         sole=shoe if rng.random() < 0.35 else _jittered(rng, (0.85, 0.85, 0.83), 0.08),
         shoe_height=float(rng.choice([0.065, 0.085, 0.15], p=[0.35, 0.5, 0.15])),
-        bag=_weighted(rng, BAGS),
+        bag=sample_weighted(rng, BAGS),
         bag_colour=sample_fabric_colour(rng),
         strap_side=int(rng.choice([-1, 1])),
         grain_seed=int(rng.integers(2**31)),

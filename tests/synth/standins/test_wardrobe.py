@@ -30,10 +30,18 @@ def plain(rng_seed=0, **changes):
         hairline=0.0,
         beard=0.0,
         glasses=False,
-        top=Garment("t-shirt", RED, Pattern(), lower=-0.25, sleeve=0.4, roughness=0.0),
+        top=Garment(
+            kind="t-shirt", colour=RED, pattern=Pattern(), lower=-0.25, sleeve=0.4, roughness=0.0
+        ),
         jacket=None,
         bottom=Garment(
-            "trousers", BLUE, Pattern(), lower=-1.06, upper=-0.14, roughness=0.0, fade=0.0
+            kind="trousers",
+            colour=BLUE,
+            pattern=Pattern(),
+            lower=-1.06,
+            upper=-0.14,
+            roughness=0.0,
+            fade=0.0,
         ),
         chest_print=None,
         back_print=None,
@@ -109,7 +117,14 @@ def test_a_print_reads_the_right_way_round_on_chest_and_back(model, seen):
     """A print that is white on the left and black on the right, seen so from its own side."""
     cells = np.ones((8, 8), np.uint8)
     cells[:, 4:] = 2
-    picture = Print(cells, ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)), 0.0, 0.1, 0.16, 0.16)
+    picture = Print(
+        cells=cells,
+        colours=((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+        x=0.0,
+        y=0.1,
+        width=0.16,
+        height=0.16,
+    )
     for side, yaw in (("chest_print", 0), ("back_print", np.pi)):
         colours, position, mask = seen(paint_texture(model, plain(**{side: picture})), yaw)
         columns = np.broadcast_to(np.arange(220), mask.shape)
@@ -144,8 +159,12 @@ def test_no_seam_between_uv_islands(body, model):
 
 
 def test_skirts_sleeves_and_hoods_reach_as_far_as_they_say(model, seen):
-    skirt = Garment("skirt", BLUE, Pattern(), lower=-0.5, upper=-0.14, roughness=0.0)
-    sleeves = Garment("long sleeve", RED, Pattern(), lower=-0.25, sleeve=0.95, roughness=0.0)
+    skirt = Garment(
+        kind="skirt", colour=BLUE, pattern=Pattern(), lower=-0.5, upper=-0.14, roughness=0.0
+    )
+    sleeves = Garment(
+        kind="long sleeve", colour=RED, pattern=Pattern(), lower=-0.25, sleeve=0.95, roughness=0.0
+    )
     colours, position, mask = seen(paint_texture(model, plain(bottom=skirt, top=sleeves)), 0)
     y, x = position[..., 1], np.abs(position[..., 0])
     assert near(colours, BLUE)[mask & (y < -0.3) & (y > -0.48)].mean() > 0.97
