@@ -2,7 +2,7 @@
 
 "surreal" is SURREAL's .mat to the letter, with further .mat files for what it lacked; "compact"
 holds the same in far fewer bytes, real numbers to a stated error. Both lie beside the same .mp4 and
-``_info.mat``, and are read by the same call.
+`_info.mat`, and are read by the same call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ADVICE = "render the clip again, or recompute the channel"
 
 
 def clip_files(channels: Iterable[str], layout: str = "surreal") -> list[str]:
-    """What is appended to a stem; the file that says "published" comes last.
+    """Suffixes of all files of a clip; the one that says "published" comes last.
 
     Raises ValueError for an unknown layout or channel.
     """
@@ -31,7 +31,7 @@ def clip_files(channels: Iterable[str], layout: str = "surreal") -> list[str]:
 
 
 def channel_files(channels: Iterable[str], layout: str) -> list[str]:
-    """What is appended to a stem for the files of ``channels`` alone."""
+    """Suffixes of the files of `channels` alone."""
     channels = _checked(channels, layout)
     return compact_files(channels) if layout == "compact" else surreal_files(channels)
 
@@ -39,10 +39,17 @@ def channel_files(channels: Iterable[str], layout: str) -> list[str]:
 def write_channels(
     stem: str | os.PathLike[str], truth: GroundTruth, channels: Iterable[str], layout: str
 ) -> None:
-    """Write the files of ``channels`` beside the clip ``stem``; the same arrays, the same bytes.
+    """Write the dense channels of a clip; the same arrays, the same bytes.
 
-    Raises ValueError for an unknown layout or channel, a channel that ``truth`` lacks and, in the
-    layout "compact", values off the body or not finite.
+    Args:
+        stem: the clip's path without suffix.
+        truth: what is written.
+        channels: of `synth.scene.ground_truth.CHANNELS`.
+        layout: "surreal" or "compact".
+
+    Raises:
+        ValueError: an unknown layout or channel, a channel that `truth` lacks and, in the layout
+            "compact", values off the body or not finite.
     """
     channels = _checked(channels, layout)
     (write_compact if layout == "compact" else write_surreal)(str(stem), truth, channels)
@@ -51,21 +58,21 @@ def write_channels(
 def stored_channels(stem: str | os.PathLike[str]) -> dict[str, str]:
     """The layout of every channel of which the clip has a file.
 
-    Raises BadInput where a channel is there in both.
+    Raises BadInput where a channel has files in both.
     """
-    found = {}
+    layouts: dict[str, str] = {}
     for channel in CHANNELS:
-        there = [
+        present = [
             layout
             for layout in LAYOUTS
             if Path(f"{stem}{channel_files([channel], layout)[-1]}").is_file()
         ]
-        if len(there) > 1:
-            names = " and ".join(channel_files([channel], layout)[-1] for layout in there)
+        if len(present) > 1:
+            names = " and ".join(channel_files([channel], layout)[-1] for layout in present)
             raise BadInput(f"{stem}: found both {names}, expected one; remove one of them")
-        if there:
-            found[channel] = there[0]
-    return found
+        if present:
+            layouts[channel] = present[0]
+    return layouts
 
 
 def read_channels(
@@ -76,18 +83,23 @@ def read_channels(
 ) -> dict[str, np.ndarray]:
     """The fields of GroundTruth that a clip's channel files hold, whichever the layout.
 
-    ``channels`` None reads those that are there. ``frames`` says how many the clip has. Raises
-    BadInput, naming the file, where one is missing, damaged or of another length.
+    Args:
+        stem: the clip's path without suffix.
+        channels: those that are read; None: all that are stored.
+        frames: how many the clip has, where the caller knows.
+
+    Raises:
+        BadInput: naming the file, where one is missing, damaged or of another length.
     """
-    there = stored_channels(stem)
-    wanted = list(there) if channels is None else _checked(channels, "surreal")
-    for channel in wanted:
-        if channel not in there:
+    layout_of = stored_channels(stem)
+    chosen = list(layout_of) if channels is None else _checked(channels, "surreal")
+    for channel in chosen:
+        if channel not in layout_of:
             names = " or ".join(channel_files([channel], layout)[-1] for layout in LAYOUTS)
             raise BadInput(f"{stem}: no {names}, expected the channel {channel}; {_ADVICE}")
     fields: dict[str, np.ndarray] = {}
     for layout, read in (("surreal", read_surreal), ("compact", read_compact)):
-        fields |= read(str(stem), [channel for channel in wanted if there[channel] == layout])
+        fields |= read(str(stem), [channel for channel in chosen if layout_of[channel] == layout])
     lengths = {n: len(f) for n, f in fields.items() if not n.startswith("track_")}
     expected = frames if frames is not None else next(iter(lengths.values()), 0)
     for name, length in lengths.items():
@@ -97,7 +109,7 @@ def read_channels(
 
 
 def _checked(channels: Iterable[str], layout: str) -> list[str]:
-    """The channels in the order of ``CHANNELS``."""
+    """The channels in the order of `CHANNELS`."""
     channels = list(channels)
     if layout not in LAYOUTS:
         raise ValueError(f"no layout {layout}; there are {', '.join(LAYOUTS)}")

@@ -1,11 +1,11 @@
-"""A clip on disk: its film, its ``_info.mat`` and its channels, written, published and read.
+"""A clip on disk: its film, its `_info.mat` and its channels, written, published and read.
 
-A clip ``<stem>`` is ``<stem>.mp4``, ``<stem>_info.mat`` (``synth.clips.clip_info``), one or two files a
-channel (``synth.clips.channel_files``) and ``<stem>_check.json``, the verdict of its checks
-(``synth.checks.clip_results``). Everything of a clip is written in a folder of its own and then
+A clip `<stem>` is `<stem>.mp4`, `<stem>_info.mat` (`synth.clips.clip_info`), one or two files per
+channel (`synth.clips.channel_files`) and `<stem>_check.json`, the verdict of its checks
+(`synth.checks.clip_results`). Everything of a clip is written in a folder of its own and then
 moved into
-place, ``_info.mat`` last: a clip is published when that file is there. The same arrays give the
-same bytes (no time stamps). ``synth.clips.conventions``, written as conventions.json, says what the
+place, `_info.mat` last: a clip is published when that file is there. The same arrays give the
+same bytes (no time stamps). `synth.clips.conventions`, written as conventions.json, says what the
 numbers mean.
 """
 
@@ -26,9 +26,9 @@ from synth.clips.channel_files import clip_files, read_channels, write_channels
 from synth.clips.clip_info import (
     info_fields,
     joint_truth,
+    posed_clip_of,
     read_info,
     row_of,
-    posed_clip_of,
     write_info,
 )
 from synth.clips.conventions import CONVENTIONS
@@ -40,7 +40,14 @@ from synth.scene.posed_clip import PosedClip
 
 __all__ = [
     *("CONVENTIONS", "Clip", "clip_files", "is_published", "publish", "published_row"),
-    *("find_clips", "read_clip", "read_posed_clip", "read_video", "write_clip", "write_conventions"),
+    *(
+        "find_clips",
+        "read_clip",
+        "read_posed_clip",
+        "read_video",
+        "write_clip",
+        "write_conventions",
+    ),
     *("write_index", "write_video"),
 ]
 
@@ -50,9 +57,7 @@ INFO = "_info.mat"
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip read back: ``frames`` (T,H,W,3) RGB uint8, its ground truth and ``info`` (see
-    CONVENTIONS).
-    """
+    """A clip read back: `frames` (T,H,W,3) RGB uint8, ground truth and `info` (see CONVENTIONS)."""
 
     frames: np.ndarray
     truth: GroundTruth
@@ -68,8 +73,9 @@ def write_clip(
     *,
     versions: dict[str, str],
 ) -> None:
-    """Write the files of a clip into ``folder``: frames (T,H,W,3) RGB uint8, and the row's channels
-    in the row's layout. Its verdict (``synth.checks.clip_results``) is yet to come.
+    """Write the files of a clip into `folder`, the row's channels in the row's layout.
+
+    `frames` are (T,H,W,3) RGB uint8. Its verdict (`synth.checks.clip_results`) is yet to come.
     """
     stem = stem_in(folder, row)
     write_video(Path(f"{stem}.mp4"), frames, row.fps)
@@ -78,13 +84,13 @@ def write_clip(
 
 
 def stem_in(folder: Path, row: PlanRow) -> Path:
-    """A clip's path without suffix in a ``folder`` of its own, which is made where it is missing."""
+    """A clip's path without suffix in a `folder` of its own, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder / Path(row.stem).name
 
 
 def publish(folder: Path, out: Path, row: PlanRow) -> None:
-    """Move a clip that lies whole in ``folder`` to its place under ``out``."""
+    """Move a clip that lies whole in `folder` to its place under `out`."""
     target = out / row.stem
     target.parent.mkdir(parents=True, exist_ok=True)
     for suffix in clip_files(row.channels, row.layout):
@@ -106,7 +112,7 @@ def published_bytes(out: Path, row: PlanRow) -> int:
 def published_row(out: Path, row: PlanRow) -> PlanRow | None:
     """The row by which the clip of that stem was made; None where there is no such clip.
 
-    Raises BadInput when its ``_info.mat`` is damaged.
+    Raises BadInput when its `_info.mat` is damaged.
     """
     path = Path(f"{out / row.stem}_info.mat")
     if not path.is_file():
@@ -123,8 +129,14 @@ def published_row(out: Path, row: PlanRow) -> PlanRow | None:
 
 
 def find_clips(folder: Path, count: int | None = None) -> list[str]:
-    """Published clips in a folder, as paths in it without suffix, in order; or ``count`` of them, evenly
-    spread. Raises BadInput where there is no such folder or no clip in it.
+    """Published clips in a folder, as paths in it without suffix, in order.
+
+    Args:
+        folder: where to look, and below.
+        count: how many of them, evenly spread; None: all.
+
+    Raises:
+        BadInput: no such folder or no clip in it.
     """
     folder = Path(folder)
     if count is not None and count < 1:
@@ -134,7 +146,7 @@ def find_clips(folder: Path, count: int | None = None) -> list[str]:
     stems = sorted(
         path.relative_to(folder).as_posix().removesuffix(INFO)
         for path in folder.rglob(f"*{INFO}")
-        if not any(part.startswith(".partial-") for part in path.relative_to(folder).parts)
+        if not any(name.startswith(".partial-") for name in path.relative_to(folder).parts)
     )
     if not stems:
         raise BadInput(f"{folder}: no clip in it; expected films of `synth render-videos`")
@@ -144,7 +156,7 @@ def find_clips(folder: Path, count: int | None = None) -> list[str]:
 
 
 def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
-    """Write clips.jsonl: one line a clip of ``rows`` that is published. Returns how many."""
+    """Write clips.jsonl: one line per clip of `rows` that is published. Returns how many."""
     lines = [
         {
             "path": row.stem,
@@ -176,10 +188,14 @@ def write_conventions(out: Path) -> None:
 
 
 def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:
-    """Read a clip by its path without suffix, in either layout.
+    """Read a clip, in either layout.
 
-    ``channels`` None reads those that are there; fields of others are None. Raises BadInput when a
-    file is missing or damaged.
+    Args:
+        stem: the clip's path without suffix.
+        channels: those that are read; None: all that are stored. Fields of others are None.
+
+    Raises:
+        BadInput: a file is missing or damaged.
     """
     info = read_info(stem)
     fields: dict[str, Any] = {"parts": None, **joint_truth(info)}
@@ -188,7 +204,7 @@ def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:
 
 
 def read_posed_clip(stem: Path | str) -> PosedClip:
-    """The take of a published clip, from its ``_info.mat`` alone. Raises BadInput as read_clip."""
+    """The geometry of a published clip, from its `_info.mat` alone. Raises BadInput as read_clip."""
     try:
         return posed_clip_of(read_info(stem))
     except BadInput:

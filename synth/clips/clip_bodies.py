@@ -1,4 +1,4 @@
-"""The bodies of published clips, loaded once a process."""
+"""The bodies of published clips, loaded once per process."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ class FilmBodies:
         self._source = source
         self._loaded: dict[str, tuple[Body, Skinning]] = {}
 
-    def of(self, gender: str) -> tuple[Body, Skinning]:
-        """Raises BadInput for a body that cannot be loaded."""
+    def load(self, gender: str) -> tuple[Body, Skinning]:
+        """The body of a gender. Raises BadInput for one that cannot be loaded."""
         if gender not in self._loaded:
             body = self._source.load(gender)
             self._loaded[gender] = body, Skinning(body)
         return self._loaded[gender]
 
-    def of_clip(self, gender: str, info: dict[str, Any], stem: object) -> tuple[Body, Skinning]:
-        """The body that a clip was made with, for its ``_info.mat``.
+    def load_for_clip(
+        self, gender: str, info: dict[str, Any], stem: object
+    ) -> tuple[Body, Skinning]:
+        """The body that a clip was made with, for its `_info.mat`.
 
         Raises BadInput where it was made with another one than is loaded here.
         """
-        body, skinning = self.of(gender)
+        body, skinning = self.load(gender)
         try:
             versions = json.loads(text_of(info.get("versions", "")))
             name = versions["body"]

@@ -19,6 +19,7 @@ from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, pose_clip
 from textures.visibility.camera import Camera
 
@@ -69,7 +70,8 @@ def info_fields(
     rotations = [camera.rotation for camera in posed_clip.cameras]
     translations = [camera.translation for camera in posed_clip.cameras]
     camera = posed_clip.cameras[1]
-    harmonics = row.light["coefficients"] if row.light["kind"] == "sh" else np.zeros(9)
+    is_harmonic = row.light["kind"] == SphericalHarmonics.kind
+    harmonics = row.light["coefficients"] if is_harmonic else np.zeros(9)
     return {
         # SURREAL's fields
         "bg": cell(str(row.background.get("photograph", "painted")), count),
@@ -92,9 +94,9 @@ def info_fields(
         "K": by_frame(intrinsics[inner], np.float64),
         "R": by_frame(rotations[inner], np.float64),
         "t": by_frame(translations[inner], np.float64),
-        "joints3D_camera": truth.joints_camera.transpose(2, 1, 0),
-        "joints_visible": truth.joints_visible.T.astype(np.uint8),
-        "joints_inside": truth.joints_inside.T.astype(np.uint8),
+        "joints3D_camera": truth.require("joints_camera").transpose(2, 1, 0),
+        "joints_visible": truth.require("joints_visible").T.astype(np.uint8),
+        "joints_inside": truth.require("joints_inside").T.astype(np.uint8),
         "pose_ends": by_frame(posed_clip.pose[ends], np.float32),
         "trans_ends": by_frame(posed_clip.translation[ends], np.float32),
         "K_ends": by_frame(intrinsics[ends], np.float64),
@@ -136,10 +138,15 @@ def read_info(stem: Path | str) -> dict[str, Any]:
     joints = info.get("joints2D", np.zeros(0))
     count = joints.shape[2] if joints.ndim == 3 else 0
     for name, (dtype, shape) in _SHAPES.items():
-        wanted = tuple(count if n == "T" else n for n in shape)
-        if name not in info or info[name].shape != wanted or info[name].dtype != dtype or not count:
-            found = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
-            raise BadInput(f"{path}: {name} is {found}, expected {dtype} {shape}; {_ADVICE}")
+        expected = tuple(count if n == "T" else n for n in shape)
+        if (
+            name not in info
+            or info[name].shape != expected
+            or info[name].dtype != dtype
+            or not count
+        ):
+            actual = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
+            raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
     return info
 
 
@@ -149,7 +156,7 @@ def row_of(info: dict[str, Any]) -> PlanRow:
 
 
 def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
-    """The take of a plan's row: `motion` at the row's frame rate, made for `body`."""
+    """The geometry of a plan's row: `motion` at the row's frame rate, made for `body`."""
     return pose_clip(
         motion,
         body,
@@ -163,7 +170,7 @@ def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
 
 
 def posed_clip_of(info: dict[str, Any]) -> PosedClip:
-    """The take of a clip, with the numbers of which it was rendered to the last bit."""
+    """The geometry of a clip, with the numbers of which it was rendered to the last bit."""
 
     def whole(name: str) -> np.ndarray:
         """A field with its ends, (T+2, ...)."""

@@ -1,9 +1,9 @@
-"""The layout "compact": few bytes, one .npz archive a channel.
+"""The layout "compact": few bytes, one .npz archive per channel.
 
-``_mask.npz`` says which pixels show the body; every other archive holds values of those pixels
-alone, in their order (``synth.clips.body_pixels``): labels as they are, real numbers as fixed-point or
-octahedral integers with the error said (``synth.clips.quantisation``), predicted from their neighbours.
-Everything is deflated, nothing is pickled; the same arrays give the same bytes. ``COMPACT`` tells
+`_mask.npz` says which pixels show the body; every other archive holds values of those pixels
+alone, in their order (`synth.clips.body_pixels`): labels as they are, real numbers as fixed-point or
+octahedral integers with the error said (`synth.clips.quantisation`), predicted from their neighbours.
+Everything is deflated, nothing is pickled; the same arrays give the same bytes. `COMPACT` tells
 how to read them without this package.
 """
 
@@ -89,14 +89,14 @@ COMPACT: dict[str, Any] = {
 
 
 def compact_files(channels: Iterable[str]) -> list[str]:
-    """What is appended to a stem for the channels' files."""
+    """Suffixes of the channels' files."""
     channels = list(channels)
     masked = ["_mask.npz"] if set(channels) - {"tracks"} else []
     return masked + [f"_{channel}.npz" for channel in channels]
 
 
 def write_compact(stem: str, truth: GroundTruth, channels: Iterable[str]) -> None:
-    """Write the channels' files beside ``stem``.
+    """Write the channels' files beside `stem`.
 
     Raises ValueError where a channel has values off the body, or some that are not finite on it.
     """
@@ -121,7 +121,8 @@ def read_compact(stem: str, channels: Iterable[str]) -> dict[str, np.ndarray]:
 
     Raises BadInput, naming the file, where one is missing or damaged.
     """
-    channels, fields = list(channels), {}
+    channels = list(channels)
+    fields: dict[str, np.ndarray] = {}
     if set(channels) - {"tracks"}:
         pixels = _read_mask(Path(f"{stem}_mask.npz"))
     for channel in channels:
@@ -156,7 +157,9 @@ def _read_mask(path: Path) -> BodyPixels:
     return body_pixels(unpack_mask(bits, width))
 
 
-def _on_body(name: str, frames: np.ndarray | None, background: float, pixels: BodyPixels):
+def _on_body(
+    name: str, frames: np.ndarray | None, background: float, pixels: BodyPixels
+) -> np.ndarray:
     """The values (N,C) of a field on the body; raises ValueError where there are some off it."""
     if frames is None:
         raise ValueError(f"{name} is not there, but its channel is to be written")
@@ -167,7 +170,9 @@ def _on_body(name: str, frames: np.ndarray | None, background: float, pixels: Bo
     return pixels.gather(frames)
 
 
-def _fixed_members(prefix: str, values: np.ndarray, pixels: BodyPixels, step: float, unit: str):
+def _fixed_members(
+    prefix: str, values: np.ndarray, pixels: BodyPixels, step: float, unit: str
+) -> dict[str, np.ndarray]:
     fixed = fixed_point(values, pixels.starts, step)
     return {
         f"{prefix}step": np.array(fixed.step),
@@ -177,7 +182,7 @@ def _fixed_members(prefix: str, values: np.ndarray, pixels: BodyPixels, step: fl
     }
 
 
-def _fixed_values(members: Archive, prefix: str, pixels: BodyPixels, components: int):
+def _fixed_values(members: Archive, prefix: str, pixels: BodyPixels, components: int) -> np.ndarray:
     planes = members.get(f"{prefix}residuals", np.uint8, (2, components, len(pixels.index)))
     base = members.get(f"{prefix}base", np.int32, (pixels.shape[0], components))
     fixed = FixedPoint(members.positive(f"{prefix}step"), base, values_of(planes, pixels))
@@ -195,7 +200,7 @@ def _depth(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
 
 
 def _segm_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
-    return {"parts": pixels.gather(truth.parts)[:, 0]}
+    return {"parts": pixels.gather(truth.require("parts"))[:, 0]}
 
 
 def _segm(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
@@ -280,15 +285,15 @@ def _track_members(truth: GroundTruth) -> dict[str, np.ndarray]:
         "pixels_residuals": _track_bytes(truth.tracks2d, TRACK_STEP),
         "metres_step": np.array(TRACK_STEP_3D),
         "metres_error": np.array(TRACK_STEP_3D / 2),
-        "metres_residuals": _track_bytes(truth.tracks3d, TRACK_STEP_3D),
-        "visible": np.packbits(truth.tracks_visible),
-        "faces": truth.track_faces.astype(np.int32),
-        "barycentric": truth.track_barycentric.astype(np.float32),
+        "metres_residuals": _track_bytes(truth.require("tracks3d"), TRACK_STEP_3D),
+        "visible": np.packbits(truth.require("tracks_visible")),
+        "faces": truth.require("track_faces").astype(np.int32),
+        "barycentric": truth.require("track_barycentric").astype(np.float32),
     }
 
 
 def _track_bytes(values: np.ndarray, step: float) -> np.ndarray:
-    """The bytes (4,T,N,C) of what is left of a track when it goes on as it went."""
+    """The bytes (4,T,N,C) of the residuals of tracks that go on at their velocity."""
     with np.errstate(invalid="ignore", over="ignore"):
         numbers = np.rint(values.astype(np.float64) / step)
         numbers = np.where(np.abs(numbers) < _FAR, numbers, _LOST).astype(np.int32)

@@ -1,4 +1,4 @@
-"""What every number in a film folder means: the contents of conventions.json."""
+"""The meaning of every number in a film folder: the contents of conventions.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from mocap.bodies.body import JOINT_NAMES, PART_NAMES
 from synth.clips.compact_channels import COMPACT, ERRORS
 from synth.clips.surreal_channels import NO_DEPTH
+from synth.scene.lights.registry import LIGHT_KINDS
 
 GENDERS = {"female": 0, "male": 1, "neutral": 2}  # SURREAL has the first two
 
@@ -52,7 +53,7 @@ ADDED_FIELDS: dict[str, str] = {
     "fps": "1 double",
     "seed": "1 int64",
     "frame_indices": "1xT int32: frames of the motion at this clip's fps, from 0",
-    "light_kind": "char: sh, sun-sky, lamps or environment",
+    "light_kind": f"char: {', '.join(LIGHT_KINDS[:-1])} or {LIGHT_KINDS[-1]}",
     "light_fields": "char, JSON: all of the light",
     "category": "char: the action",
     "subject": "char: who moved",

@@ -1,4 +1,4 @@
-"""A mask as rows, against which a channel is held: is it there on the body, and only there?
+"""A mask as rows, with which channels are compared: do they have values on the body, and only on it?
 
 Most of a frame is background. When a channel has as many numbers on the mask as in all, there is none
 beside it, and no pixel of the background need be looked at by itself.
@@ -18,8 +18,12 @@ _COUNTED = (np.uint8, np.int32, np.float32, np.float64)  # by OpenCV, at memory'
 
 @dataclass(frozen=True)
 class MaskRows:
-    """A mask (T,H,W) as rows: ``pixels`` (T*H,W) bool, in each row True from ``first`` to before ``end``
-    at most, (T*H,); both W where nothing is. ``area``: pixels of the mask, at least 1."""
+    """A mask (T,H,W) as rows.
+
+    pixels: (T*H,W) bool.
+    first, end: (T*H,), each row is True from `first` to before `end` at most; both W where it is empty.
+    area: pixels of the mask, at least 1.
+    """
 
     pixels: np.ndarray
     first: np.ndarray
@@ -46,22 +50,31 @@ def _ends(pixels, first):
 
 @_njit
 def _on_mask(values, pixels, first, end):
-    """Pixels of the mask on which all of ``values`` (R,W,C) are 0, and numbers on it that are not."""
+    """Pixels of the mask on which all of `values` (R,W,C) are 0, and numbers on it that are not."""
     missing, numbers = 0, 0
     for r in range(pixels.shape[0]):
         for column in range(first[r], end[r]):
             if pixels[r, column]:
-                own = 0
+                values_set = 0
                 for c in range(values.shape[2]):
-                    own += values[r, column, c] != 0
-                numbers += own
-                missing += own == 0
+                    values_set += values[r, column, c] != 0
+                numbers += values_set
+                missing += values_set == 0
     return missing, numbers
 
 
 def disagreements(channel: np.ndarray, mask: MaskRows, *, background: float = 0) -> tuple[int, int]:
-    """Pixels of the mask on which a channel, (T,H,W) or (T,H,W,C), is ``background``; and pixels beside
-    it on which it is not. A channel of another size is background on all of the mask."""
+    """How a channel differs from a mask.
+
+    Args:
+        channel: (T,H,W) or (T,H,W,C); one of another size is background on all of the mask.
+        mask: the mask.
+        background: the channel's value off the body.
+
+    Returns:
+        Pixels of the mask on which the channel is `background`, and pixels beside the mask on which it
+        is not.
+    """
     if int(np.prod(channel.shape[:3])) != mask.pixels.size:
         return mask.area, 0
     values = channel if background == 0 else channel != background

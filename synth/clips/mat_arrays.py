@@ -1,6 +1,6 @@
 """Arrays of MATLAB 5 files, decoded without trust.
 
-``scipy.io.loadmat`` ends the process on some damaged files, believes sizes before it has seen the
+`scipy.io.loadmat` ends the process on some damaged files, believes sizes before it has seen the
 data, and decodes every variable to find one. Here a size must agree with what follows it before
 anything is allocated, checksums are compared, and variables that are not asked for are passed over.
 What comes back is as scipy's: numbers in the class they were saved as, texts as arrays of rows,
@@ -39,7 +39,7 @@ _MOST_EXPANSION = 1040  # deflate makes at most 1032 bytes of one
 
 
 def mat_arrays(data: bytes | memoryview, names: Collection[str] | None = None) -> dict[str, Any]:
-    """The variables of a MATLAB 5 file's bytes, or those of ``names`` that it holds.
+    """The variables of a MATLAB 5 file's bytes, or those of `names` that it holds.
 
     Raises ValueError where the file is damaged, or a variable holds neither numbers, text nor cells.
     """
@@ -50,16 +50,18 @@ def mat_arrays(data: bytes | memoryview, names: Collection[str] | None = None) -
     if order is None or struct.unpack(f"{order}H", data[124:126])[0] >> 8 != 1:
         raise ValueError("no header of a MATLAB 5 file")
     out: dict[str, Any] = {}
-    at = _HEADER
-    while at < len(data):
-        kind, content, at = _element(data, at, order, padded=False)
+    offset = _HEADER
+    while offset < len(data):
+        kind, content, offset = _element(data, offset, order, padded=False)
         if kind == _COMPRESSED:
-            content = _matrix_of(content, order, names)
-        elif kind != _MATRIX:
+            matrix = _matrix_of(content, order, names)
+        elif kind == _MATRIX:
+            matrix = content
+        else:
             raise ValueError(f"an element of type {kind} in place of a variable")
-        if content is None:
+        if matrix is None:
             continue
-        name, value = _variable(content, order, names, 0)
+        name, value = _variable(matrix, order, names, 0)
         if value is not None:
             if name in out:
                 raise ValueError(f"the variable {name:.60} twice")
@@ -68,27 +70,27 @@ def mat_arrays(data: bytes | memoryview, names: Collection[str] | None = None) -
 
 
 def _element(
-    data: memoryview, at: int, order: str, *, padded: bool = True
+    data: memoryview, offset: int, order: str, *, padded: bool = True
 ) -> tuple[int, memoryview, int]:
-    """Type and content of the element at ``at``, and where the next one starts."""
-    if at + 8 > len(data):
+    """Type and content of the element at `offset`, and where the next one starts."""
+    if offset + 8 > len(data):
         raise ValueError("cut short")
-    kind, size = struct.unpack_from(f"{order}2I", data, at)
+    kind, size = struct.unpack_from(f"{order}2I", data, offset)
     if kind >> 16:  # up to four bytes lie in the tag itself
         kind, size = kind & 0xFFFF, kind >> 16
         if size > 4:
             raise ValueError("a short element that is not short")
-        return kind, data[at + 4 : at + 4 + size], at + 8
-    if at + 8 + size > len(data):
+        return kind, data[offset + 4 : offset + 4 + size], offset + 8
+    if offset + 8 + size > len(data):
         raise ValueError("cut short")
-    after = at + 8 + size
+    after = offset + 8 + size
     if padded or kind != _COMPRESSED:
         after = min(after + -size % 8, len(data))
-    return kind, data[at + 8 : at + 8 + size], after
+    return kind, data[offset + 8 : offset + 8 + size], after
 
 
 def _matrix_of(packed: memoryview, order: str, names: Collection[str] | None) -> memoryview | None:
-    """The content of the matrix that is deflated in ``packed``; None for one not in ``names``."""
+    """The content of the matrix that is deflated in `packed`; None for one not in `names`."""
     try:
         inflate = zlib.decompressobj()
         start = inflate.decompress(packed, _START)
@@ -99,8 +101,8 @@ def _matrix_of(packed: memoryview, order: str, names: Collection[str] | None) ->
             raise ValueError(f"{size} bytes of type {kind} claimed of {len(packed)} deflated")
         if names is not None and _name(memoryview(start)[8:], order)[0] not in names:
             return None
-        rest = inflate.decompress(inflate.unconsumed_tail, 8 + size)
-        whole = start + rest + inflate.flush()
+        tail = inflate.decompress(inflate.unconsumed_tail, 8 + size)
+        whole = start + tail + inflate.flush()
     except zlib.error as error:
         raise ValueError(str(error)) from None
     if not inflate.eof or len(whole) != 8 + size:
@@ -110,43 +112,43 @@ def _matrix_of(packed: memoryview, order: str, names: Collection[str] | None) ->
 
 def _name(content: memoryview, order: str) -> tuple[str, int, tuple[int, ...], int]:
     """Name, flags, shape of a matrix, and where its values start."""
-    kind, flags, at = _element(content, 0, order)
+    kind, flags, offset = _element(content, 0, order)
     if kind != 6 or len(flags) != 8:
         raise ValueError("a variable without flags")
-    kind, dims, at = _element(content, at, order)
+    kind, dims, offset = _element(content, offset, order)
     if kind != 5 or len(dims) % 4 or not 8 <= len(dims) <= 32:
         raise ValueError("a variable without dimensions")
     shape = struct.unpack(f"{order}{len(dims) // 4}i", dims)
     if min(shape) < 0:
         raise ValueError(f"a shape of {shape}")
-    kind, name, at = _element(content, at, order)
+    kind, name, offset = _element(content, offset, order)
     if kind not in (1, 2, 16):
         raise ValueError("a variable without a name")
-    return bytes(name).decode("latin-1"), struct.unpack_from(f"{order}I", flags)[0], shape, at
+    return bytes(name).decode("latin-1"), struct.unpack_from(f"{order}I", flags)[0], shape, offset
 
 
 def _variable(
     content: memoryview, order: str, names: Collection[str] | None, depth: int
 ) -> tuple[str, Any]:
-    """Name and value of a matrix; None for one not in ``names``."""
-    name, flags, shape, at = _name(content, order)
+    """Name and value of a matrix; None for one not in `names`."""
+    name, flags, shape, offset = _name(content, order)
     if names is not None and name not in names:
         return name, None
     kind, count = flags & 0xFF, math.prod(shape)
     if kind in _OTHER_CLASSES or flags & _COMPLEX:
-        what = _OTHER_CLASSES.get(kind, "complex numbers")
-        raise ValueError(f"{name:.60} is {what}, not numbers, text or cells")
+        description = _OTHER_CLASSES.get(kind, "complex numbers")
+        raise ValueError(f"{name:.60} is {description}, not numbers, text or cells")
     if kind == _CELL:
         if depth == _DEEPEST or count > len(content):
             raise ValueError(f"{count} cells in {len(content)} bytes")
         cells = np.empty(count, dtype=object)
         for number in range(count):
-            inner, value, at = _element(content, at, order)
+            inner, value, offset = _element(content, offset, order)
             if inner != _MATRIX:
                 raise ValueError(f"an element of type {inner} in place of a cell")
             cells[number] = _variable(value, order, None, depth + 1)[1] if len(value) else None
         return name, cells.reshape(shape, order="F")
-    stored, values, _ = _element(content, at, order)
+    stored, values, _ = _element(content, offset, order)
     if kind == _CHAR:
         return name, _text(stored, values, shape, order)
     if kind not in _CLASSES or stored not in _STORED:

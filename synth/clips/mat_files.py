@@ -62,7 +62,7 @@ def _deflated(element: memoryview, value: Any) -> bytes:
 
 
 def _pieces(element: memoryview, pattern: bytes) -> list[tuple[int, int, bool]]:
-    """Where runs of pages that repeat ``pattern`` (8 bytes) begin and end, and what lies between."""
+    """Where runs of pages that repeat `pattern` (8 bytes) begin and end, and what lies between."""
     count = len(element) // _PAGE
     pages = np.frombuffer(element, np.uint64, count * _PAGE // 8).reshape(count, _PAGE // 8)
     empty = (pages == np.frombuffer(pattern, np.uint64)).all(axis=1)
@@ -74,7 +74,7 @@ def _pieces(element: memoryview, pattern: bytes) -> list[tuple[int, int, bool]]:
 
 @lru_cache(maxsize=4096)
 def _constant(pattern: bytes, size: int) -> bytes:
-    """``size`` bytes of a repeated pattern, deflated up to a full flush."""
+    """`size` bytes of a repeated pattern, deflated up to a full flush."""
     stream = zlib.compressobj(9, zlib.DEFLATED, -15)
     return stream.compress(pattern * (size // len(pattern))) + stream.flush(zlib.Z_FULL_FLUSH)
 
@@ -82,9 +82,9 @@ def _constant(pattern: bytes, size: int) -> bytes:
 def read_mat(
     path: str | os.PathLike[str], names: Collection[str] | None = None, *, advice: str
 ) -> dict[str, Any]:
-    """The variables of a file, or those of ``names`` that it holds, as ``mat_arrays`` decodes them.
+    """The variables of a file, or those of `names` that it holds, as `mat_arrays` decodes them.
 
-    Raises BadInput, which ends with ``advice``, when it cannot be read as a MATLAB 5 file.
+    Raises BadInput, which ends with `advice`, when it cannot be read as a MATLAB 5 file.
     """
     path = Path(path)
     try:
@@ -95,19 +95,19 @@ def read_mat(
 
 
 def numbered(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Frames as SURREAL names them: ``name_1`` to ``name_T``."""
+    """Frames as SURREAL names them: `name_1` to `name_T`."""
     return {f"{name}_{number}": value for number, value in enumerate(values, 1)}
 
 
 def stacked(
     path: Path, values: Mapping[str, Any], name: str, *, dtype: type, axes: int, advice: str
 ) -> np.ndarray:
-    """``name_1`` to ``name_T`` of a file as one array (T, ...) of ``dtype`` with ``axes`` axes.
+    """`name_1` to `name_T` of a file as one array (T, ...) of `dtype` with `axes` axes.
 
     Raises BadInput where there is none, one is missing between others, or they differ in shape or
     type.
     """
-    frames = []
+    frames: list[np.ndarray] = []
     while f"{name}_{len(frames) + 1}" in values:
         frames.append(values[f"{name}_{len(frames) + 1}"])
     count = sum(key.startswith(f"{name}_") and key[len(name) + 1 :].isdigit() for key in values)
@@ -126,7 +126,7 @@ def stacked(
 
 
 def cell(text: str, count: int) -> np.ndarray:
-    """A 1xT cell that holds ``text`` in every place."""
+    """A 1xT cell that holds `text` in every frame."""
     out = np.empty((1, count), dtype=object)
     out[:] = text
     return out

@@ -1,6 +1,6 @@
 """NumPy's .npz archives with the same bytes for the same arrays, deflated as suits each array.
 
-``numpy.load`` reads them. ``numpy.savez`` cannot write them: it stamps the time of day on every
+`numpy.load` reads them. `numpy.savez` cannot write them: it stamps the time of day on every
 member and knows one way to deflate. Prediction residuals are noise with runs of zeros; looking for
 longer repeats in them takes five times as long and makes them no smaller. Format: PKWARE's
 APPNOTE.TXT, 4.3.
@@ -22,7 +22,7 @@ from mocap.parsing.array_files import ArrayFile
 
 _VERSION, _DEFLATED = 20, 8
 _DATE = (1980 - 1980) << 9 | 1 << 5 | 1  # the format's first day
-_MOST = 2**32 - 1
+_MAX_SIZE = 2**32 - 1
 
 
 def write_archive(
@@ -31,7 +31,7 @@ def write_archive(
     *,
     residuals: Collection[str] = (),
 ) -> None:
-    """Write ``arrays`` as ``path``; those named in ``residuals`` are deflated as runs of bytes.
+    """Write `arrays` as `path`; those named in `residuals` are deflated as runs of bytes.
 
     Raises ValueError for Python objects and for more than 4 GiB.
     """
@@ -44,7 +44,7 @@ def write_archive(
         deflate = zlib.compressobj(6, zlib.DEFLATED, -15, 9, strategy)
         packed = deflate.compress(plain) + deflate.flush()
         member, start = f"{name}.npy".encode("ascii"), out.tell()
-        if max(start + len(packed), len(plain)) > _MOST - 2**16:
+        if max(start + len(packed), len(plain)) > _MAX_SIZE - 2**16:
             raise ValueError(f"{path}: more than 4 GiB of {name}; make shorter clips")
         facts = struct.pack(
             *("<5H3I2H", _VERSION, 0, _DEFLATED, 0, _DATE),
@@ -64,7 +64,7 @@ def write_archive(
 class Archive:
     """The arrays of an archive, each of which must have the type and shape that is expected.
 
-    Every method raises BadInput, which names the file and ends with ``advice``.
+    Every method raises BadInput, which names the file and ends with `advice`.
     """
 
     def __init__(self, path: Path, *, advice: str) -> None:
@@ -76,20 +76,20 @@ class Archive:
             raise BadInput(f"{str(error).rpartition(';')[0]}; {self._advice}") from error
 
     def get(self, name: str, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
-        """An array; None in ``shape`` stands for any length."""
+        """An array; None in `shape` stands for any length."""
         if name not in self._arrays:
             raise self.fail(f"no array {name}", "one")
-        found = self._arrays[name]
-        right = found.ndim == len(shape) and all(
-            want is None or have == want for have, want in zip(found.shape, shape)
+        array = self._arrays[name]
+        fits = array.ndim == len(shape) and all(
+            expected is None or length == expected for length, expected in zip(array.shape, shape)
         )
-        if found.dtype != dtype or not right:
-            wanted = "x".join("?" if n is None else str(n) for n in shape) or "one number"
+        if array.dtype != dtype or not fits:
+            size = "x".join("?" if n is None else str(n) for n in shape) or "one number"
             raise self.fail(
-                f"{name} of {found.dtype} {'x'.join(map(str, found.shape))}",
-                f"{np.dtype(dtype)} {wanted}",
+                f"{name} of {array.dtype} {'x'.join(map(str, array.shape))}",
+                f"{np.dtype(dtype)} {size}",
             )
-        return found
+        return array
 
     def positive(self, name: str) -> float:
         """A single float64 above 0."""
@@ -98,6 +98,6 @@ class Archive:
             raise self.fail(f"{name} {number}", "a positive number")
         return number
 
-    def fail(self, found: str, expected: str) -> BadInput:
+    def fail(self, actual: str, expected: str) -> BadInput:
         """What to raise where the archive holds something else than expected."""
-        return BadInput(f"{self.path}: {found}, expected {expected}; {self._advice}")
+        return BadInput(f"{self.path}: {actual}, expected {expected}; {self._advice}")

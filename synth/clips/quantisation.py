@@ -1,6 +1,6 @@
 """Real numbers as integers with a stated error: fixed point, and octahedral unit vectors.
 
-Steps are powers of two, so that ``number * step`` is exact and the only error is the rounding to
+Steps are powers of two, so that `number * step` is exact and the only error is the rounding to
 the grid: half a step.
 """
 
@@ -21,7 +21,7 @@ NORMAL_ERROR_DEGREES = 0.12
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """``(numbers + base of the frame) * step``: numbers (N,C) uint16, base (T,C) int32."""
+    """`(numbers + base of the frame) * step`: numbers (N,C) uint16, base (T,C) int32."""
 
     step: float
     base: np.ndarray
@@ -34,9 +34,9 @@ class FixedPoint:
 
 
 def fixed_point(values: np.ndarray, starts: np.ndarray, step: float) -> FixedPoint:
-    """Values (N,C) of T frames, of which frame t has those from ``starts[t]`` to ``starts[t+1]``.
+    """Values (N,C) of T frames, of which frame t has those from `starts[t]` to `starts[t+1]`.
 
-    ``step`` is doubled until every frame's range fits 16 bits. Raises ValueError for values that
+    `step` is doubled until every frame's range fits 16 bits. Raises ValueError for values that
     are not finite.
     """
     values = np.ascontiguousarray(values)
@@ -58,7 +58,7 @@ def real_numbers(fixed: FixedPoint, starts: np.ndarray) -> np.ndarray:
 
 
 def octahedral(normals: np.ndarray) -> np.ndarray:
-    """Unit vectors (N,3) as (N,2) uint16 from 0 to ``2 * NORMAL_LEVELS``.
+    """Unit vectors (N,3) as (N,2) uint16 from 0 to `2 * NORMAL_LEVELS`.
 
     The sphere is projected on an octahedron and that unfolded to a square (Meyer et al. 2010, "On
     Floating-Point Normal Vectors"). Its middle is -z, towards the camera, so that the folds, at
@@ -68,7 +68,7 @@ def octahedral(normals: np.ndarray) -> np.ndarray:
 
 
 def unit_vectors(numbers: np.ndarray) -> np.ndarray:
-    """The unit vectors (N,3) float32 of ``octahedral`` numbers (N,2) uint16."""
+    """The unit vectors (N,3) float32 of `octahedral` numbers (N,2) uint16."""
     return _unit_vectors(np.ascontiguousarray(numbers))
 
 

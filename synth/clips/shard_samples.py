@@ -1,4 +1,4 @@
-"""Clips as samples of a WebDataset: which files, under which names, with which label."""
+"""Clips as samples of a WebDataset: their files, names and labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINE_FIELDS = ("path", "category", "split", "frames")
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip to be packed: ``files`` are (what, path), ``label`` goes into json and cls."""
+    """A clip to be packed: `files` are (suffix, path), `label` goes into json and cls."""
 
     key: str
     line: dict[str, Any]
@@ -25,17 +25,18 @@ class Sample:
     files: tuple[tuple[str, Path], ...]
 
     def texts(self) -> list[tuple[str, bytes]]:
-        """What is packed besides files."""
+        """Suffixes and contents of what is packed besides files."""
         fields = json.dumps({**self.line, "label": self.label}, sort_keys=True)
         return [("json", fields.encode()), ("cls", str(self.label).encode())]
 
     def members(self) -> list[tuple[str, bytes | Path]]:
         """Names and contents, the film first."""
-        film, *rest = [(f"{self.key}.{what}", path) for what, path in self.files]
-        return [film, *((f"{self.key}.{what}", text) for what, text in self.texts()), *rest]
+        film, *channels = [(f"{self.key}.{suffix}", path) for suffix, path in self.files]
+        texts = [(f"{self.key}.{suffix}", text) for suffix, text in self.texts()]
+        return [film, *texts, *channels]
 
     def size(self) -> int:
-        """What the sample takes of a tar file."""
+        """Bytes that the sample takes of a tar file."""
         sizes = [path.stat().st_size for _, path in self.files]
         sizes += [len(text) for _, text in self.texts()]
         return sum(BLOCK + -(-size // BLOCK) * BLOCK for size in sizes)
@@ -68,22 +69,22 @@ def clip_lines(folder: Path) -> list[dict[str, Any]]:
 def clip_sample(
     folder: Path, line: dict[str, Any], label: int, channels: Sequence[str] | None
 ) -> Sample:
-    """The sample of a clip with ``channels``, None for those that lie there.
+    """The sample of a clip with `channels`, None for those that are stored.
 
-    Raises BadInput where a file or a channel is not there.
+    Raises BadInput where a file or a channel is missing.
     """
     stem = folder / line["path"]
-    there = stored_channels(stem)
-    wanted = list(there) if channels is None else list(channels)
-    ends = []
-    for channel in wanted:
-        if channel not in there:
+    layout_of = stored_channels(stem)
+    chosen = list(layout_of) if channels is None else list(channels)
+    ends: list[str] = []
+    for channel in chosen:
+        if channel not in layout_of:
             raise BadInput(
                 f"{stem}: the channel {channel} is not there, expected in every clip; leave it out of "
                 "--channels, or render it"
             )
-    for layout in sorted(set(there[channel] for channel in wanted)):
-        ends += channel_files([c for c in wanted if there[c] == layout], layout)
+    for layout in sorted(set(layout_of[channel] for channel in chosen)):
+        ends += channel_files([c for c in chosen if layout_of[c] == layout], layout)
     files = []
     for end in (".mp4", "_info.mat", *ends):
         path = Path(f"{stem}{end}")

@@ -1,8 +1,8 @@
 """Film folders as WebDataset shards: plain tar files of whole samples, read from the front.
 
-A sample is a clip: the files ``<key>.<what>`` that lie next to each other, with ``mp4``, ``json``
-(its line of clips.jsonl and ``label``), ``cls`` (the label alone: the category's number),
-``info.mat`` and the files of its channels, ``depth.npz`` or ``depth.mat`` and so on. The key is the
+A sample is a clip: the files `<key>.<suffix>` that lie next to each other, with `mp4`, `json`
+(its line of clips.jsonl and `label`), `cls` (the label alone: the category's number),
+`info.mat` and the files of its channels, `depth.npz` or `depth.mat` and so on. The key is the
 clip's path with "__" for "/" and "-" for ".", since readers cut names at the first point. Clips keep
 the order of clips.jsonl, in which categories take turns.
 
@@ -18,16 +18,19 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from mocap.files import STAND_IN, is_stand_in, atomic_write
+from mocap.files import STAND_IN, atomic_write, is_stand_in
 from synth.clips.shard_samples import Sample, clip_lines, clip_sample
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 INDEX = "shards.json"
 _LEDGER = ".packed.jsonl"
@@ -36,7 +39,7 @@ _RECORD = 10240
 
 @dataclass(frozen=True)
 class PackSummary:
-    """What became of a run: shards and clips in the index, and how many shards were there before."""
+    """The outcome of a run: shards and clips in the index, and how many shards existed before."""
 
     shards: int
     already: int
@@ -54,15 +57,25 @@ def pack(
     channels: Sequence[str] | None = None,
     splits: Collection[str] | None = None,
 ) -> PackSummary:
-    """Pack the published clips of ``folder`` into ``out``: ``<split>-<number>.tar`` and an index.
+    """Pack the published clips of `folder` into `out`: `<split>-<number>.tar` and an index.
 
-    A shard holds clips of one split: ``clips_per_shard`` of them or, for None, as many as fit
-    ``shard_bytes`` (one at least). ``channels`` None packs those that lie there, an empty list films
-    and info only. ``splits`` None packs all. Raises BadInput for a folder without clips, a clip or
-    channel that is not there, an ``out`` with shards of another packing, and too small a disk.
+    Args:
+        folder: of films.
+        out: where shards are written.
+        shard_bytes: a shard holds as many clips of one split as fit (one at least).
+        clips_per_shard: the number of them instead; None: by `shard_bytes`.
+        channels: those that are packed; None: all that are stored; empty: films and info only.
+        splits: those that are packed; None: all.
+
+    Raises:
+        BadInput: a folder without clips, a missing clip or channel, an `out` with shards of another
+            packing, too small a disk.
     """
     folder, out = Path(folder), Path(out)
-    for option, value in (("--shard-size", shard_bytes), ("--count-clips-per-shard", clips_per_shard)):
+    for option, value in (
+        ("--shard-size", shard_bytes),
+        ("--count-clips-per-shard", clips_per_shard),
+    ):
         if value is not None and value < 1:
             raise BadInput(f"{option} {value}: expected at least 1")
     lines = clip_lines(folder)
@@ -86,42 +99,42 @@ def pack(
         "channels": None if channels is None else sorted(channels),
         "splits": None if splits is None else sorted(splits),
     }
-    done = _open_ledger(out, settings, set(shards))
+    packed = _open_ledger(out, settings, set(shards))
     fingerprints = {name: _fingerprint(shard) for name, shard in shards.items()}
-    waiting = [name for name in shards if not _is_done(out, done.get(name), fingerprints[name])]
+    waiting = [name for name in shards if not _is_done(out, packed.get(name), fingerprints[name])]
     _check_disk(out, sum(sample.size() for name in waiting for sample in shards[name]))
     total = sum(sample.size() for shard in shards.values() for sample in shard)
     with tqdm(total=total, unit="B", unit_scale=True, desc="packing") as bar:
         for number, (name, shard) in enumerate(shards.items(), 1):
             if name in waiting:
                 size, digest = _write_shard(out / name, shard, bar)
-                done[name] = {
+                packed[name] = {
                     "file": name,
                     "bytes": size,
                     "sha256": digest,
                     "fingerprint": fingerprints[name],
                 }
                 with (out / _LEDGER).open("a", encoding="utf-8") as ledger:
-                    ledger.write(json.dumps(done[name]) + "\n")
+                    ledger.write(json.dumps(packed[name]) + "\n")
             else:
                 bar.update(sum(sample.size() for sample in shard))
             bar.set_postfix_str(f"{number}/{len(shards)} shards")
-    _write_index(out, folder, shards, done, categories)
+    _write_index(out, folder, shards, packed, categories)
     return PackSummary(
         shards=len(shards),
         already=len(shards) - len(waiting),
         clips=len(samples),
-        bytes=sum(done[name]["bytes"] for name in shards),
+        bytes=sum(packed[name]["bytes"] for name in shards),
         index=out / INDEX,
     )
 
 
-def _first_repeated(names: Any) -> str | None:
-    seen: set[str] = set()
+def _first_repeated(names: Iterable[str]) -> str | None:
+    earlier: set[str] = set()
     for name in names:
-        if name in seen:
+        if name in earlier:
             return name
-        seen.add(name)
+        earlier.add(name)
     return None
 
 
@@ -151,8 +164,8 @@ def _shared_out(
 def _fingerprint(shard: Sequence[Sample]) -> str:
     """Changes when a file of the shard was written anew."""
     facts = [(sample.key, sample.line, sample.label) for sample in shard]
-    stats = [(what, path.stat()) for sample in shard for what, path in sample.files]
-    times = [(what, stat.st_size, stat.st_mtime_ns) for what, stat in stats]
+    stats = [(suffix, path.stat()) for sample in shard for suffix, path in sample.files]
+    times = [(suffix, stat.st_size, stat.st_mtime_ns) for suffix, stat in stats]
     return hashlib.sha256(json.dumps([facts, times], sort_keys=True).encode()).hexdigest()
 
 
@@ -172,26 +185,27 @@ def _open_ledger(
     if not path.is_file():
         path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
         return {}
-    done: dict[str, dict[str, Any]] = {}
+    packed: dict[str, dict[str, Any]] = {}
     lines = path.read_text(encoding="utf-8").splitlines()
     try:
-        found = json.loads(lines[0])
+        earlier_settings = json.loads(lines[0])
     except (ValueError, IndexError):
         raise BadInput(f"{path}, line 1: not the settings of a packing; {advice}") from None
-    if found != settings:
+    if earlier_settings != settings:
         raise BadInput(
-            f"{out}: packed with {json.dumps(found)}, now asked for {json.dumps(settings)}; {advice}"
+            f"{out}: packed with {json.dumps(earlier_settings)}, now asked for "
+            f"{json.dumps(settings)}; {advice}"
         )
     for line in lines[1:]:
         try:
             entry = json.loads(line)
-            done[entry["file"]] = entry
+            packed[entry["file"]] = entry
         except (ValueError, KeyError, TypeError):
             continue  # cut short by a kill: that shard is written again
     if lines and not path.read_text(encoding="utf-8").endswith("\n"):
         with path.open("a", encoding="utf-8") as ledger:
             ledger.write("\n")
-    return done
+    return packed
 
 
 def _is_done(out: Path, entry: dict[str, Any] | None, fingerprint: str) -> bool:
@@ -210,15 +224,19 @@ def _check_disk(out: Path, needed: int) -> None:
         )
 
 
-class _Hashed:
-    """A file that is written from front to end, its length and SHA-256 kept."""
+class _HashedFile(io.RawIOBase):
+    """A file that is written from front to end, with its length and SHA-256."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
         self._file, self._sum, self.size = file, hashlib.sha256(), 0
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
         self._sum.update(data)
-        self.size += len(data)
+        self.size += memoryview(data).nbytes
         return self._file.write(data)
 
     def hexdigest(self) -> str:
@@ -226,9 +244,9 @@ class _Hashed:
 
 
 def _write_shard(path: Path, shard: Sequence[Sample], bar: tqdm) -> tuple[int, str]:
-    """Size and SHA-256 of the shard at ``path``."""
+    """Size and SHA-256 of the shard at `path`."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
-        hashed = _Hashed(file)
+        hashed = _HashedFile(file)
         with tarfile.open(
             fileobj=hashed, mode="w|", bufsize=_RECORD, format=tarfile.PAX_FORMAT
         ) as tar:
@@ -262,7 +280,7 @@ def _write_index(
     out: Path,
     folder: Path,
     shards: dict[str, list[Sample]],
-    done: dict[str, dict[str, Any]],
+    packed: dict[str, dict[str, Any]],
     categories: list[str],
 ) -> None:
     stand_in = is_stand_in(folder) or any(
@@ -274,8 +292,8 @@ def _write_index(
             "split": shard[0].line["split"],
             "clips": len(shard),
             "frames": sum(sample.line["frames"] for sample in shard),
-            "bytes": done[name]["bytes"],
-            "sha256": done[name]["sha256"],
+            "bytes": packed[name]["bytes"],
+            "sha256": packed[name]["sha256"],
         }
         for name, shard in shards.items()
     ]

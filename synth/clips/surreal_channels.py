@@ -1,6 +1,6 @@
-"""The layout "surreal": dense channels as SURREAL's .mat files, one variable a frame.
+"""The layout "surreal": dense channels as SURREAL's .mat files, one variable per frame.
 
-``_depth.mat``, ``_segm.mat`` and ``_gtflow.mat`` hold SURREAL's variables and nothing else, with
+`_depth.mat`, `_segm.mat` and `_gtflow.mat` hold SURREAL's variables and nothing else, with
 its names, shapes and types. What it lacked lies in files of its own.
 """
 
@@ -23,7 +23,7 @@ _ADVICE = "render the clip again, or recompute the channel"
 
 @dataclass(frozen=True)
 class _Frames:
-    """``name_N`` of a file, ``axes`` axes each with T's, and the field of GroundTruth they hold."""
+    """`name_N` of a file, `axes` axes each with T's, and the field of GroundTruth they hold."""
 
     name: str
     field: str
@@ -57,12 +57,12 @@ _FILES: dict[str, dict[str, tuple[_Frames, ...]]] = {
 
 
 def surreal_files(channels: Iterable[str]) -> list[str]:
-    """What is appended to a stem for the channels' files."""
+    """Suffixes of the channels' files."""
     return [suffix for channel in channels for suffix in _FILES[channel]]
 
 
 def write_surreal(stem: str, truth: GroundTruth, channels: Iterable[str]) -> None:
-    """Write the channels' files beside ``stem``. Raises ValueError where a channel is not there."""
+    """Write the channels' files beside `stem`. Raises ValueError where a channel is not there."""
     for channel in channels:
         if channel == "tracks":
             write_mat(f"{stem}_tracks.mat", _track_variables(truth))
@@ -112,10 +112,10 @@ def _track_variables(truth: GroundTruth) -> dict[str, np.ndarray]:
         raise ValueError("tracks are not there, but their channel is to be written")
     return {
         "tracks2D": truth.tracks2d.transpose(2, 1, 0).astype(np.float32),
-        "tracks3D": truth.tracks3d.transpose(2, 1, 0).astype(np.float32),
-        "tracks_visible": truth.tracks_visible.T.astype(np.uint8),
-        "track_faces": truth.track_faces.astype(np.int32)[:, None],
-        "track_barycentric": truth.track_barycentric.astype(np.float32),
+        "tracks3D": truth.require("tracks3d").transpose(2, 1, 0).astype(np.float32),
+        "tracks_visible": truth.require("tracks_visible").T.astype(np.uint8),
+        "track_faces": truth.require("track_faces").astype(np.int32)[:, None],
+        "track_barycentric": truth.require("track_barycentric").astype(np.float32),
     }
 
 
@@ -131,11 +131,11 @@ def _tracks(path: Path) -> dict[str, np.ndarray]:
         "track_barycentric": ((count, 3), np.float32),
     }
     for name, (shape, dtype) in expected.items():
-        found = values.get(name)
-        if found is None or found.shape != shape or found.dtype != dtype:
-            said = "none" if found is None else f"{found.dtype} {found.shape}"
+        array = values.get(name)
+        if array is None or array.shape != shape or array.dtype != dtype:
+            actual = "none" if array is None else f"{array.dtype} {array.shape}"
             raise BadInput(
-                f"{path}: {name} is {said}, expected {np.dtype(dtype)} {shape}; {_ADVICE}"
+                f"{path}: {name} is {actual}, expected {np.dtype(dtype)} {shape}; {_ADVICE}"
             )
     return {
         "tracks2d": values["tracks2D"].transpose(2, 1, 0),

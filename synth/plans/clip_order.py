@@ -1,11 +1,11 @@
-"""In which order windows of motions become clips, so that few clips already show everything."""
+"""The order in which windows of motions become clips, so that few clips already show everything."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,10 +13,15 @@ from mocap.library.motion_library import MotionEntry
 from synth.plans.preset import Windows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClipSlot:
-    """A window of a motion: `run` counts the plan's strides, `number` the clips of the motion in
-    that run (from 1); `start` and `frames` at the film's rate."""
+    """A window of a motion that becomes a clip.
+
+    entry: the motion.
+    run: counts the plan's strides, from 0.
+    number: counts the clips of the motion in that run, from 1.
+    start, frames: first frame and length, at the film's rate.
+    """
 
     entry: MotionEntry
     run: int
@@ -43,8 +48,14 @@ def clip_order(
     Categories take turns, within a category its motions take turns, and each motion's windows come in
     order from one that the seed picks, so that few clips show not only how motions begin; one run
     after another. When a category's windows are used the next lap gives them other clothes. So any
-    number of first clips is spread over the categories and motions as evenly as it can be. `laps`
-    None: no end.
+    number of first clips is spread over the categories and motions as evenly as it can be.
+
+    Args:
+        entries: the motions.
+        windows: how they are cut.
+        fps: the film's rate.
+        seed: of the order.
+        laps: how often every window is used; None: without end.
     """
     groups: dict[str, list[list[ClipSlot]]] = {}
     for entry in sorted(entries, key=lambda e: _digest(seed, e.name)):
@@ -70,13 +81,19 @@ def _slots(entry: MotionEntry, windows: Windows, fps: float, seed: int) -> list[
     slots = []
     for run, stride in enumerate(windows.strides):
         starts = windows.starts(length, stride=stride)
-        own = [
-            ClipSlot(entry, run, number, start, min(windows.frames, length - start))
+        stride_slots = [
+            ClipSlot(
+                entry=entry,
+                run=run,
+                number=number,
+                start=start,
+                frames=min(windows.frames, length - start),
+            )
             for number, start in enumerate(starts, 1)
         ]
-        if own:
-            first = _digest(seed, f"{entry.name} first")[0] % len(own)
-            slots += own[first:] + own[:first]
+        if stride_slots:
+            first = _digest(seed, f"{entry.name} first")[0] % len(stride_slots)
+            slots += stride_slots[first:] + stride_slots[:first]
     return slots
 
 
@@ -89,5 +106,5 @@ def _turns(motions: list[list[ClipSlot]], laps: int | None) -> Iterator[ClipSlot
         count[key] = count.get(key, 0) + 1
     for lap in itertools.count() if laps is None else range(laps):
         for slot in once:
-            more = lap * count[slot.entry.name, slot.run]
-            yield ClipSlot(slot.entry, slot.run, slot.number + more, slot.start, slot.frames)
+            earlier = lap * count[slot.entry.name, slot.run]
+            yield replace(slot, number=slot.number + earlier)

@@ -13,14 +13,17 @@ from textures.library import SPLITS
 
 
 def coverage(rows: Sequence[PlanRow]) -> str:
-    """Clips, frames and hours; by split who and what is in it and how often textures are worn; then
-    categories, lights, cameras and shapes."""
+    """What a plan covers, as lines of text.
+
+    Clips, frames and hours; by split who and what is in it and how often each texture is used; then
+    categories, lights, cameras and shapes.
+    """
     lines = [_totals("all", rows)]
     for split in SPLITS:
-        own = [row for row in rows if row.split == split]
-        if own:
-            lines += [_totals(split, own), f"       textures worn {_usage(own)}"]
-            lines.append(f"       {_told(own)}")
+        members = [row for row in rows if row.split == split]
+        if members:
+            lines += [_totals(split, members), f"       textures worn {_usage(members)}"]
+            lines.append(f"       {_scene_categories(members)}")
     runs = Counter((row.stem.split("/")[1], row.stride) for row in rows)
     lines.append(
         "runs: " + ", ".join(f"{run} (stride {s} %) {n:,}" for (run, s), n in sorted(runs.items()))
@@ -49,18 +52,18 @@ def coverage(rows: Sequence[PlanRow]) -> str:
 def _totals(name: str, rows: Sequence[PlanRow]) -> str:
     frames = sum(row.frames for row in rows)
     seconds = sum(row.frames / row.fps for row in rows)
-    behind = {str(row.background.get("photograph", "")) for row in rows} - {""}
+    photographs = {str(row.background.get("photograph", "")) for row in rows} - {""}
     return (
         f"{name:5}: {len(rows):,} clips, {frames:,} frames, {seconds / 3600:.2f} hours; "
         f"{len({row.sequence for row in rows}):,} motions of {len({row.subject for row in rows}):,} "
         f"subjects, {len({row.texture for row in rows}):,} textures of "
         f"{len({row.identity for row in rows}):,} identities, "
-        + (f"{len(behind):,} photographs" if behind else "painted backgrounds")
+        + (f"{len(photographs):,} photographs" if photographs else "painted backgrounds")
     )
 
 
 def _usage(rows: Sequence[PlanRow]) -> str:
-    """How often the least and the most worn texture and identity are worn."""
+    """How often the rarest and the commonest texture and identity are used."""
     texture = Counter(row.texture for row in rows).values()
     identity = Counter(row.identity for row in rows).values()
     return (
@@ -69,12 +72,12 @@ def _usage(rows: Sequence[PlanRow]) -> str:
     )
 
 
-def _told(rows: Sequence[PlanRow]) -> str:
-    """What scenes tell of categories: as many as there are where each is seen with all."""
+def _scene_categories(rows: Sequence[PlanRow]) -> str:
+    """How many categories a scene is filmed with: all of them where it tells nothing of any."""
     categories: dict[str, set[str]] = {}
     for row in rows:
         categories.setdefault(json.dumps([row.identity, row.background]), set()).add(row.category)
-    counts = [len(own) for own in categories.values()]
+    counts = [len(names) for names in categories.values()]
     return (
         f"{len(counts):,} scenes, each with {min(counts):,} to {max(counts):,} of "
         f"{len({row.category for row in rows}):,} categories"

@@ -1,4 +1,4 @@
-"""Who and what is in which split of a film set: subjects, motions, textures and photographs."""
+"""The splits of a film set: of subjects, motions, textures and photographs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mocap.library.splits import hashed_split, surreal_split
 from textures.library import SPLITS, TextureEntry
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
-ENOUGH_SUBJECTS = 10
+MIN_SUBJECTS = 10
 
 
 def split_among(names: Iterable[str], splits: Sequence[str], seed: int) -> dict[str, str]:
@@ -25,41 +25,43 @@ def split_among(names: Iterable[str], splits: Sequence[str], seed: int) -> dict[
     splits = [split for split in SPLITS if split in splits][: len(ordered)]
     total = sum(SHARES[split] for split in splits)
     counts = {s: max(1, round(SHARES[s] / total * len(ordered))) for s in splits[1:]}
-    out, rest = {}, list(ordered)
+    out, remaining = {}, list(ordered)
     for split, count in counts.items():
-        for name in rest[:count]:
+        for name in remaining[:count]:
             out[name] = split
-        rest = rest[count:]
-    return out | dict.fromkeys(rest, splits[0] if splits else "train")
+        remaining = remaining[count:]
+    return out | dict.fromkeys(remaining, splits[0] if splits else "train")
 
 
 def split_motions(
     entries: Sequence[MotionEntry], splits: Sequence[str], *, rule: str, seed: int
 ) -> dict[str, str]:
-    """A split for each motion name, by the rule of `synth.plans.preset.Splits`. Motions whose split
-    is not among `splits` are left out of the answer.
+    """A split for each motion name, by the rule of `synth.plans.preset.Splits`.
 
-    By motion, no category loses its last motion to val or test: what is trained on has them all.
-    Raises BadInput for SURREAL's rule with subjects that are no numbers.
+    Motions whose split is not among `splits` are left out of the answer. By motion, no category loses
+    its last motion to val or test: what is trained on has them all.
+
+    Raises:
+        BadInput: SURREAL's rule with subjects that are no numbers.
     """
     subjects = {entry.subject for entry in entries}
     if rule == "auto":
-        rule = "subject" if len(subjects) >= ENOUGH_SUBJECTS else "motion"
+        rule = "subject" if len(subjects) >= MIN_SUBJECTS else "motion"
     if rule == "subject":
-        of = split_among(subjects, splits, seed)
-        return {entry.name: of[entry.subject] for entry in entries}
+        of_subject = split_among(subjects, splits, seed)
+        return {entry.name: of_subject[entry.subject] for entry in entries}
     if rule in ("surreal", "hash"):
-        by = {
+        of_subject = {
             s: surreal_split(s) if rule == "surreal" else hashed_split(s, seed=seed)
             for s in subjects
         }
-        return {e.name: by[e.subject] for e in entries if by[e.subject] in splits}
-    of = split_among([entry.name for entry in entries], splits, seed)
+        return {e.name: of_subject[e.subject] for e in entries if of_subject[e.subject] in splits}
+    of_motion = split_among([entry.name for entry in entries], splits, seed)
     for category in {entry.category for entry in entries}:
         names = sorted(entry.name for entry in entries if entry.category == category)
-        if all(of[name] != splits[0] for name in names):
-            of[names[0]] = splits[0]
-    return of
+        if all(of_motion[name] != splits[0] for name in names):
+            of_motion[names[0]] = splits[0]
+    return of_motion
 
 
 def share_files(
@@ -76,13 +78,12 @@ def share_files(
             f"{len(files)} {kind} for {len(splits)} splits ({', '.join(splits)}), expected at least one "
             f"of its own for each; give more {kind}"
         )
-    of = split_among(files, splits, seed)
-    return {split: sorted(name for name in files if of[name] == split) for split in splits}
+    of_file = split_among(files, splits, seed)
+    return {split: sorted(name for name in files if of_file[name] == split) for split in splits}
 
 
 def refuse_shared_identities(textures: Iterable[TextureEntry]) -> None:
-    """Raises BadInput where a person's textures are in two splits: test identities would be trained
-    on."""
+    """Raise BadInput where a person's textures are in two splits, as in training and test."""
     split_of: dict[str, TextureEntry] = {}
     for texture in textures:
         other = split_of.setdefault(texture.identity, texture)

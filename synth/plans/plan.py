@@ -1,9 +1,9 @@
-"""The plan of a film set: one row a clip, from which the clip follows to the last byte.
+"""The plan of a film set: one row per clip, from which the clip follows to the last byte.
 
 Planning is pure and reads no motion: what is in the library's index, textures, backgrounds, a seed and a
-preset in, rows out. What a clip gets is drawn from a generator of its own, seeded by the set's seed and
-the clip's name (SURREAL's good idea), or by its scene's number, so the first rows of a longer plan are
-the shorter plan. Everything drawn is constant within a clip, as in SURREAL.
+preset in, rows out. What a clip gets is drawn from a generator for that clip alone, seeded by the set's
+seed and the clip's name (SURREAL's good idea), or by its scene's number, so the first rows of a longer
+plan are the shorter plan. Everything drawn is constant within a clip, as in SURREAL.
 
 Splits are disjoint in identity (the texture library says which identity is in which split), in
 backgrounds, in shapes (drawn anew for each clip) and in people where the motions have enough
@@ -25,12 +25,13 @@ from synth.plans.clip_order import ClipSlot, clip_order
 from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
-from synth.plans.scene_sampler import SceneRota
-from synth.plans.texture_sampler import WardrobeRota, choose_textures
+from synth.plans.scene_sampler import SceneSampler
+from synth.plans.texture_sampler import TextureSampler, choose_textures
 from synth.plans.view_sampler import draw_view
 from textures.library import SPLITS, TextureEntry
 
-Unfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]
+FindUnfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]
+"""Says which motions cannot be filmed, and why, by name."""
 
 
 def clip_seed(seed: int, stem: str) -> int:
@@ -50,23 +51,41 @@ def make_plan(
     clips: int | None = None,
     seed: int = 0,
     stand_in: bool = False,
-    unfit: Unfit = lambda entries: {},
+    unfit: FindUnfit = lambda entries: {},
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[PlanRow]]:
-    """Rows of `clips` clips, or of one clip for each window for None, for each texture library.
+    """Plan a film set.
 
-    `libraries` maps a name ("" where there is one) to its textures. With two, their plans are paired:
-    the k-th rows differ in the texture alone. `unfit` says which of the motions that a plan is about
-    to use cannot be filmed, and why; those are reported once and left out. `photographs` and
-    `environments` are paths relative to their folders; without photographs, backgrounds are painted.
+    Args:
+        preset: all numbers of the set.
+        entries: the motions of the library.
+        motion_folder: where they lie; rows name their files relative to it.
+        libraries: maps a name ("" where there is one) to its textures. With two, their plans are
+            paired: the k-th rows differ in the texture alone.
+        photographs: of backgrounds, relative to their folder; without any, backgrounds are painted.
+        environments: pictures that light scenes, relative to their folder.
+        clips: how many; None: one for each window of each motion.
+        seed: of everything that is drawn.
+        stand_in: whether the motions are generated.
+        unfit: says which of the motions that the plan is about to use cannot be filmed, and why; they
+            are reported once and left out.
+        report: is given a line for each motion that is left out.
 
-    Raises BadInput when the photographs are too few to be shared among the splits, a person is in two
-    splits, or no motion is left.
+    Returns:
+        The rows for each texture library.
+
+    Raises:
+        BadInput: the photographs are too few to be shared among the splits, a person is in two splits,
+            or no motion is left.
     """
-    worn = {name: choose_textures(own, preset.textures) for name, own in libraries.items()}
-    for own in worn.values():
-        refuse_shared_identities(own)
-    splits = [s for s in SPLITS if all(any(t.split == s for t in own) for own in worn.values())]
+    chosen = {name: choose_textures(lib, preset.textures) for name, lib in libraries.items()}
+    for textures in chosen.values():
+        refuse_shared_identities(textures)
+    splits = [
+        split
+        for split in SPLITS
+        if all(any(t.split == split for t in textures) for textures in chosen.values())
+    ]
     if not splits:
         raise BadInput(
             "the texture libraries have no split in common; harvest some of the same split"
@@ -78,14 +97,14 @@ def make_plan(
             report(f"{entry.path}: its subject belongs to a split without textures")
     usable = [entry for entry in usable if entry.name in of_motion]
     used = sorted(set(of_motion.values()))
-    behind = share_files(photographs, used, kind="photographs", seed=seed)
-    around = share_files(environments, used, kind="environments", seed=seed)
+    photographs_of = share_files(photographs, used, kind="photographs", seed=seed)
+    environments_of = share_files(environments, used, kind="environments", seed=seed)
     while True:
         laps = 1 if clips is None else None
         order = clip_order(usable, preset.windows, fps=preset.film.fps, seed=seed, laps=laps)
         slots = list(itertools.islice(order, clips))
-        wanted = {slot.entry.name: slot.entry for slot in slots}
-        reasons = unfit([wanted[name] for name in sorted(wanted)])
+        planned = {slot.entry.name: slot.entry for slot in slots}
+        reasons = unfit([planned[name] for name in sorted(planned)])
         for name in sorted(reasons):
             report(reasons[name])
         if not reasons:
@@ -98,14 +117,14 @@ def make_plan(
             f"at least {shortest} frames long at {preset.film.fps:g} frames/s"
         )
     plans: dict[str, list[PlanRow]] = {}
-    for name, own in worn.items():
-        rotas = {
-            split: SceneRota(
-                WardrobeRota([t for t in own if t.split == split], preset.textures, seed),
+    for name, textures in chosen.items():
+        samplers = {
+            split: SceneSampler(
+                TextureSampler([t for t in textures if t.split == split], preset.textures, seed),
                 shared=preset.scenes.shared,
                 lights=preset.light,
-                photographs=behind.get(split, ()),
-                environments=around.get(split, ()),
+                photographs=photographs_of.get(split, ()),
+                environments=environments_of.get(split, ()),
                 seed=f"{seed} {split}",
             )
             for split in splits
@@ -116,7 +135,7 @@ def make_plan(
                 of_motion[slot.entry.name],
                 preset=preset,
                 library=name,
-                rotas=rotas,
+                samplers=samplers,
                 motion_folder=motion_folder,
                 seed=seed,
                 stand_in=stand_in,
@@ -127,12 +146,12 @@ def make_plan(
 
 
 def _chosen_motions(entries: Sequence[MotionEntry], preset: Preset, seed: int) -> list[MotionEntry]:
-    wanted = preset.motions.categories
-    chosen = [entry for entry in entries if not wanted or entry.category in wanted]
+    categories = preset.motions.categories
+    chosen = [entry for entry in entries if not categories or entry.category in categories]
     if not chosen:
-        known = ", ".join(sorted({entry.category for entry in entries}))
+        existing = ", ".join(sorted({entry.category for entry in entries}))
         raise BadInput(
-            f"motions.categories {', '.join(wanted)}: no motion has them; there are {known}"
+            f"motions.categories {', '.join(categories)}: no motion has them; there are {existing}"
         )
     limit = preset.motions.limit
     if 0 < limit < len(chosen):
@@ -147,7 +166,7 @@ def _row(
     *,
     preset: Preset,
     library: str,
-    rotas: Mapping[str, SceneRota],
+    samplers: Mapping[str, SceneSampler],
     motion_folder: Path,
     seed: int,
     stand_in: bool,
@@ -160,7 +179,9 @@ def _row(
     gender = bodies.genders[int(rng.integers(len(bodies.genders)))]
     view = draw_view(rng, preset.camera)
     frame_seed = int(rng.integers(2**31))
-    scene = rotas[split].next(entry.category, rng)  # last: paired plans share what comes before
+    scene = samplers[split].next_scene(
+        entry.category, rng
+    )  # last: paired plans share what comes before
     texture = scene.texture
     return PlanRow(
         version=PLAN_VERSION,

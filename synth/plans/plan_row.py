@@ -16,16 +16,17 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.scene.camera import View
 
-LAYOUTS = (
-    "surreal",
-    "compact",
-)  # of the files of dense channels; see `synth.clips.channel_files`
+LAYOUTS = ("surreal", "compact")
+"""Layouts of the files of dense channels, see `synth.clips.channel_files`."""
+
 PLAN_VERSION = 2  # raised whenever the same row would give another clip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlanRow:
-    """One clip. Paths are relative: `source` to the motion folder, `texture` to the texture
+    """One clip.
+
+    Paths are relative: `source` to the motion folder, `texture` to the texture
     folder, `background["photograph"]` to the background folder (or `background["painted"]` is a
     seed), a light's `file` to the folder of environments.
 
@@ -67,6 +68,7 @@ class PlanRow:
     layout: str
 
     def to_json(self) -> str:
+        """The row as a line of a plan."""
         fields = {**vars(self), "view": vars(self.view)}
         return json.dumps(fields, sort_keys=True)
 
@@ -98,14 +100,17 @@ def _tupled(value: Any) -> Any:
 
 
 def write_plan(path: Path, rows: Iterable[PlanRow]) -> None:
-    """Write a plan, whole."""
+    """Write a plan, whole or not at all."""
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(row.to_json() + "\n" for row in rows)
 
 
 def read_plan(path: Path) -> list[PlanRow]:
-    """The rows of a plan. Raises BadInput with file and line for a damaged one, one of another version
-    and one that has a clip twice.
+    """The rows of a plan.
+
+    Raises:
+        BadInput: with file and line, a damaged plan, one of another version and one that has a clip
+            twice.
     """
     if not Path(path).is_file():
         raise BadInput(f"{path}: no such plan; make one with `synth plan`")

@@ -11,7 +11,7 @@ import dataclasses
 import difflib
 import tomllib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,15 @@ SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FilmFormat:
-    """The picture: pixels, frames a second, how it is rendered and which ground truth is kept."""
+    """The picture: pixels, frames per second, how it is rendered and which ground truth is kept."""
 
     width: int = 320
     height: int = 240
     fps: float = 30.0
     engine: str = "cycles"
-    samples: int = 0  # a pixel; 0: what the engine needs where samples serve the edges only
+    samples: int = 0  # per pixel; 0: what the engine needs under the light
     layout: str = "compact"
     channels: tuple[str, ...] = ("depth", "segm", "normal", "gtflow")
     tracks: int = 1000  # points followed, for the channel of that name
@@ -51,10 +51,12 @@ class FilmFormat:
         return self.samples or ENGINES[self.engine].default_samples(light_kind)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Windows:
-    """How motions are cut into clips of `frames` frames: for each run, a window begins every
-    `strides` percent of a window. A rest shorter than `shortest` frames makes no clip.
+    """How motions are cut into clips of `frames` frames.
+
+    For each run, a window begins every `strides` percent of a window. A remainder that is shorter than
+    `shortest` frames makes no clip.
     """
 
     frames: int = 100
@@ -62,8 +64,10 @@ class Windows:
     shortest: int = 16
 
     def starts(self, length: int, *, stride: int) -> list[int]:
-        """First frames of the clips of a motion of `length` frames: SURREAL's count,
-        max(1, ceil((length - (frames - step)) / step)) with step = `stride` percent of a window.
+        """First frames of the clips of a motion of `length` frames.
+
+        As many as SURREAL's, max(1, ceil((length - (frames - step)) / step)) with step = `stride`
+        percent of a window, but for windows that are too short.
         """
         step = max(1, round(self.frames * stride / 100))
         starts = list(range(0, max(1, length - (self.frames - step)), step))
@@ -71,7 +75,7 @@ class Windows:
         return [s for s in starts if min(self.frames, length - s) >= shortest]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Motions:
     """Which motions: at most `limit` (0: all), of `categories` (none: all of them)."""
 
@@ -79,21 +83,23 @@ class Motions:
     categories: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bodies:
-    """Shapes: betas are N(0, 1) cut at `shape_limit`, which keeps out SURREAL's "monster" bodies;
-    `genders` take turns at random."""
+    """Which bodies: `genders` are drawn at random, and shapes.
+
+    Betas are N(0, 1) cut at `shape_limit`, which keeps out SURREAL's "monster" bodies.
+    """
 
     genders: tuple[str, ...] = ("neutral",)
     shape_limit: float = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CameraRanges:
     """Where cameras stand and how they move. Metres, pixels; angles in degrees.
 
     `policy` "framed": the whole clip is in the frame; the camera steps back where it must, trying
-    `sides` sides before it goes beyond `far`. "start": SURREAL's, the person's place in the first
+    `sides` sides before it goes beyond `far`. "start": SURREAL's, the person's position in the first
     frame is looked at, and people may walk out. `height` is the camera's above the floor (empty:
     level with the person), `pitch` how far it looks down; both are uniform in [low, high].
     `moves` are the shares of kinds of movement; a pan turns, a dolly drives towards or away, an orbit
@@ -118,47 +124,53 @@ class CameraRanges:
     shake: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lights:
     """Shares of the kinds of light (see `synth.scene.lights`)."""
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scenes:
-    """Whether person, place and light are `shared`: each is seen in one clip of every category, so
-    that they do not tell what is done. Else every clip draws its own, as SURREAL's."""
+    """Whether scenes are `shared` among categories.
+
+    Shared, each person, background and light is seen in one clip of every category, so that they do not
+    tell what is done. Else every clip draws its own, as SURREAL's.
+    """
 
     shared: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Who is trained on. `subjects` "surreal": SURREAL's 30 test subjects; "hash": a hash of the
-    subject; "motion": by motion; "auto": by subject where there are ten, else by motion."""
+    """The rule by which motions are split.
+
+    `subjects` "surreal": SURREAL's 30 test subjects; "hash": a hash of the
+    subject; "motion": by motion; "auto": by subject where there are ten, else by motion.
+    """
 
     subjects: str = "auto"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TextureSampling:
-    """Which textures are worn, and how often.
+    """Which textures are used, and how often.
 
-    The `limit` best (0: all) whose scores reach `least`; `score` ranks them. `balance`
-    "identity": people take turns, scene by scene, and each person's textures; "texture": textures
-    take turns; "random": each scene draws a person, then one of their textures. `quality` weighs a
-    draw among one person's textures by score to that power.
+    The `limit` best (0: all) whose scores reach `minimum_scores` (in files: `least`); `score` ranks
+    them. `balance` "identity": people take turns, scene by scene, and each person's textures;
+    "texture": textures take turns; "random": each scene draws a person, then one of their textures.
+    `quality` weighs a draw among one person's textures by score to that power.
     """
 
     limit: int = 0
     score: str = "reid_cosine"
-    least: Mapping[str, float] = field(default_factory=dict)
+    minimum_scores: Mapping[str, float] = field(default_factory=dict, metadata={"key": "least"})
     balance: str = "identity"
     quality: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preset:
     """A whole film set. `name` says what it was made from."""
 
@@ -183,34 +195,39 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Preset:
-    """The preset of that name, or of a TOML file, with `overrides` such as
-    "camera.distance_mean=6" on top.
+    """The preset of that name, or of a TOML file, with overrides on top.
 
-    Raises BadInput for an unknown preset, field or value, naming the nearest that there is.
+    Args:
+        name: of a preset that comes with the package, or a TOML file.
+        overrides: such as "camera.distance_mean=6".
+
+    Raises:
+        BadInput: an unknown preset, field or value, naming the nearest that there is.
     """
-    tables, label = _tables(str(name), seen=())
+    tables, label = _tables(str(name), descendants=())
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
             raise BadInput(f"--set {text}: expected FIELD=VALUE, as camera.distance_mean=6")
-        _put(tables, key.strip(), _value(value.strip()), f"--set {text}")
-    sections = {f.name: f.default_factory for f in dataclasses.fields(Preset) if f.name != "name"}
-    made = {}
+        _set_value(tables, key.strip(), _parsed(value.strip()), f"--set {text}")
+    sections: dict[str, Any] = {}
     for section, values in tables.items():
-        kind = sections[section]
+        attributes = {_key(f): f.name for f in dataclasses.fields(_section_classes()[section])}
         try:
-            made[section] = kind(**values)
+            sections[section] = _section_classes()[section](
+                **{attributes[key]: value for key, value in values.items()}
+            )
         except TypeError as error:
             raise BadInput(f"preset {label}: [{section}]: {error}") from None
-    return Preset(name=label, **made)
+    return Preset(name=label, **sections)
 
 
-def _tables(name: str, seen: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]], str]:
+def _tables(name: str, descendants: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]], str]:
     """The tables of a preset, those it extends first, every key checked."""
-    if name in seen:
-        raise BadInput(f"preset {name}: extends itself by way of {', '.join(seen)}")
-    own = FOLDER / f"{name}.toml"
-    path = own if own.is_file() else Path(name)
+    if name in descendants:
+        raise BadInput(f"preset {name}: extends itself by way of {', '.join(descendants)}")
+    packaged = FOLDER / f"{name}.toml"
+    path = packaged if packaged.is_file() else Path(name)
     if not path.is_file():
         raise BadInput(
             f"preset {name}: no such preset or file; expected {', '.join(preset_names())} or a .toml"
@@ -221,63 +238,83 @@ def _tables(name: str, seen: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]]
         raise BadInput(f"{path}: not a preset in TOML ({error}); correct the file") from None
     tables: dict[str, dict[str, Any]] = {}
     if "extends" in read:
-        tables, _ = _tables(str(read.pop("extends")), (*seen, name))
+        tables, _ = _tables(str(read.pop("extends")), (*descendants, name))
     for section, values in read.items():
         if not isinstance(values, dict):
             raise BadInput(f"{path}: {section} stands outside a table; {_nearest(section)}")
         for key, value in values.items():
-            _put(tables, f"{section}.{key}", value, str(path))
+            _set_value(tables, f"{section}.{key}", value, str(path))
     return tables, path.stem
 
 
-def _put(tables: dict[str, dict[str, Any]], key: str, value: Any, place: str) -> None:
+def _set_value(tables: dict[str, dict[str, Any]], key: str, value: Any, origin: str) -> None:
+    """Set the field or entry `key` of the tables, checked; `origin` names the source in messages."""
     section, _, name = key.partition(".")
     name, _, entry = name.partition(".")
-    kinds = _kinds()
-    if name not in kinds.get(section, {}):
-        raise BadInput(f"{place}: no field {key}; {_nearest(key)}")
-    kind = kinds[section][name]
+    types = _field_types()
+    if name not in types.get(section, {}):
+        raise BadInput(f"{origin}: no field {key}; {_nearest(key)}")
+    kind = types[section][name]
     table = tables.setdefault(section, {})
     if entry:
         if not _is_mapping(kind):
-            raise BadInput(f"{place}: {section}.{name} has no entries of its own")
+            raise BadInput(f"{origin}: {section}.{name} has no entries of its own")
         value = {**table.get(name, {}), entry: value}
-    table[name] = _typed(value, kind, f"{place}: {section}.{name}")
+    table[name] = _typed(value, kind, f"{origin}: {section}.{name}")
 
 
-def _kinds() -> dict[str, dict[str, Any]]:
+def _section_classes() -> dict[str, type]:
+    """The dataclass of each table."""
     hints = typing.get_type_hints(Preset)
-    return {k: typing.get_type_hints(v) for k, v in hints.items() if dataclasses.is_dataclass(v)}
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    }
+
+
+def _key(attribute: dataclasses.Field) -> str:
+    """What a field is called in files, where that is not its name."""
+    return str(attribute.metadata.get("key", attribute.name))
+
+
+def _field_types() -> dict[str, dict[str, Any]]:
+    """The type of each key of each table."""
+    types = {}
+    for section, cls in _section_classes().items():
+        hints = typing.get_type_hints(cls)
+        types[section] = {_key(f): hints[f.name] for f in dataclasses.fields(cls)}
+    return types
 
 
 def _nearest(key: str) -> str:
-    known = [f"{section}.{name}" for section, names in _kinds().items() for name in names]
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    keys = [f"{section}.{name}" for section, names in _field_types().items() for name in names]
+    near = difflib.get_close_matches(key, keys, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(keys)}"
 
 
 def _is_mapping(kind: Any) -> bool:
     return typing.get_origin(kind) is not None and issubclass(typing.get_origin(kind), Mapping)
 
 
-def _typed(value: Any, kind: Any, place: str) -> Any:
+def _typed(value: Any, kind: Any, label: str) -> Any:
     """`value` as `kind`, one of int, float, str, bool, tuple[x, ...], Mapping[str, x]."""
     origin = typing.get_origin(kind)
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
-        return tuple(_typed(item, typing.get_args(kind)[0], place) for item in items)
+        return tuple(_typed(item, typing.get_args(kind)[0], label) for item in items)
     if _is_mapping(kind):
         if not isinstance(value, Mapping):
-            raise BadInput(f"{place} is {value!r}, expected a table such as {{still = 1.0}}")
-        return {str(k): _typed(v, typing.get_args(kind)[1], place) for k, v in value.items()}
+            raise BadInput(f"{label} is {value!r}, expected a table such as {{still = 1.0}}")
+        return {str(k): _typed(v, typing.get_args(kind)[1], label) for k, v in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise BadInput(f"{place} is {value!r}, expected {kind.__name__}")
+        raise BadInput(f"{label} is {value!r}, expected {kind.__name__}")
     return value
 
 
-def _value(text: str) -> Any:
+def _parsed(text: str) -> Any:
     """A TOML value, or the text itself where it is none (names need no quotes)."""
     try:
         return tomllib.loads(f"x = {text}")["x"]
@@ -294,9 +331,9 @@ def _check(preset: Preset) -> None:
         if not holds:
             raise BadInput(f"{field_name} is {value!r}, expected {expected}")
 
-    def one_of(field_name: str, values: Iterable[str], known: Iterable[str]) -> None:
+    def one_of(field_name: str, values: Iterable[str], choices: Collection[str]) -> None:
         for value in values:
-            demand(field_name, value, value in known, f"one of {', '.join(known)}")
+            demand(field_name, value, value in choices, f"one of {', '.join(choices)}")
 
     one_of("film.engine", [film.engine], ENGINES)
     one_of("film.layout", [film.layout], LAYOUTS)
@@ -341,5 +378,7 @@ def _check(preset: Preset) -> None:
     demand("camera.height", camera.height, len(camera.height) in (0, 2), "nothing, or [low, high]")
     good = len(camera.pitch) == 2 and max(map(abs, camera.pitch)) <= 80
     demand("camera.pitch", camera.pitch, good, "[low, high] within 80 degrees")
-    half = min(film.width, film.height) / 2
-    demand("camera.border", camera.border, 0 <= camera.border < half, "less than half the picture")
+    half_side = min(film.width, film.height) / 2
+    demand(
+        "camera.border", camera.border, 0 <= camera.border < half_side, "less than half the picture"
+    )

@@ -1,4 +1,4 @@
-"""Who is filmed, where and in which light: the scene of a clip, which should not tell what is done in it.
+"""The scene of a clip: texture, background and light, which should not tell what is done in it.
 
 Where every clip has a scene of its own, a network that is to learn actions from some hundred films
 learns their backgrounds by heart instead. Shared, a scene serves one clip of every category, so that
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from synth.plans.preset import Lights
-from synth.plans.texture_sampler import WardrobeRota
+from synth.plans.texture_sampler import TextureSampler
 from synth.scene.lights.registry import draw_light
 from textures.library import TextureEntry
 
 
 @dataclass(frozen=True)
-class Scene:
+class ClipScene:
     """A texture, and a row's `background` and `light`."""
 
     texture: TextureEntry
@@ -30,17 +30,18 @@ class Scene:
     light: dict[str, Any]
 
 
-class SceneRota:
-    """Hands out the scenes of one split, clip after clip.
+class SceneSampler:
+    """Draws the scenes of one split, clip after clip.
 
-    `photographs` (none: backgrounds are painted) and `environments` are the split's own. With
+    `photographs` (none: backgrounds are painted) and `environments` are the split's. With
     `shared` the n-th clip of each category gets the n-th scene, which depends on n and the
-    `seed` alone; else every clip draws its own. Either way a longer plan begins with a shorter one.
+    `seed` alone; else every clip draws one for itself. Either way a longer plan
+    begins with a shorter one.
     """
 
     def __init__(
         self,
-        wardrobe: WardrobeRota,
+        textures: TextureSampler,
         *,
         shared: bool,
         lights: Lights,
@@ -48,26 +49,26 @@ class SceneRota:
         environments: Sequence[str],
         seed: str,
     ):
-        self._wardrobe, self._shared, self._seed = wardrobe, shared, seed
+        self._textures, self._shared, self._seed = textures, shared, seed
         self._photographs, self._environments = photographs, environments
         self._kinds = sorted(lights.kinds)
         shares = np.array([lights.kinds[kind] for kind in self._kinds])
         self._shares = shares / shares.sum()
-        self._scenes: list[Scene] = []
-        self._given: Counter[str] = Counter()
+        self._scenes: list[ClipScene] = []
+        self._clips: Counter[str] = Counter()
 
-    def next(self, category: str, rng: np.random.Generator) -> Scene:
-        """The scene of the next clip, one of `category`; `rng` is the clip's own."""
+    def next_scene(self, category: str, rng: np.random.Generator) -> ClipScene:
+        """The scene of the next clip, one of `category`; `rng` is that clip's."""
         if not self._shared:
             return self._draw(rng)
-        number = self._given[category]
-        self._given[category] += 1
+        number = self._clips[category]
+        self._clips[category] += 1
         if number == len(self._scenes):
             digest = hashlib.sha256(f"{self._seed} scene {number}".encode()).digest()
             self._scenes.append(self._draw(np.random.default_rng(list(digest))))
         return self._scenes[number]
 
-    def _draw(self, rng: np.random.Generator) -> Scene:
+    def _draw(self, rng: np.random.Generator) -> ClipScene:
         if self._photographs:
             chosen = self._photographs[int(rng.integers(len(self._photographs)))]
             background: dict[str, Any] = {"photograph": chosen}
@@ -75,5 +76,5 @@ class SceneRota:
             background = {"painted": int(rng.integers(2**62))}
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = draw_light(kind, rng, environments=self._environments).to_fields()
-        texture = self._wardrobe.next(rng)  # last: paired plans share all that comes before
-        return Scene(texture, background, light)
+        texture = self._textures.next_texture(rng)  # last: paired plans share all that comes before
+        return ClipScene(texture, background, light)

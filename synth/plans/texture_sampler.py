@@ -1,4 +1,4 @@
-"""Which texture is worn in a scene: by quality, in turns, so that nobody is seen more than others."""
+"""Drawing the texture of a scene: by quality, in turns, so that nobody is seen more than others."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from textures.library import TextureEntry
 def choose_textures(
     textures: Sequence[TextureEntry], sampling: TextureSampling
 ) -> list[TextureEntry]:
-    """The textures that may be worn: those whose scores reach `sampling.least`, the `limit` best
-    by `sampling.score`, in the order of their files.
+    """The textures that may be used, in the order of their files.
 
-    Raises BadInput where a score that is asked for is missing, or nothing is left.
+    Those whose scores reach `sampling.minimum_scores`, of them the `limit` best by `sampling.score`.
+
+    Raises:
+        BadInput: a score that is asked for is missing, or nothing is left.
     """
     chosen = []
     for texture in textures:
-        if all(_score(texture, name) >= least for name, least in sampling.least.items()):
+        minimum_scores = sampling.minimum_scores.items()
+        if all(_score(texture, name) >= minimum for name, minimum in minimum_scores):
             chosen.append(texture)
     if textures and not chosen:
-        wanted = ", ".join(f"{name} {least:g}" for name, least in sampling.least.items())
-        raise BadInput(f"none of {len(textures)} textures reaches {wanted}; lower textures.least")
+        bar = ", ".join(f"{name} {value:g}" for name, value in sampling.minimum_scores.items())
+        raise BadInput(f"none of {len(textures)} textures reaches {bar}; lower textures.least")
     if 0 < sampling.limit < len(chosen):
         chosen.sort(key=lambda texture: (-_score(texture, sampling.score), texture.file))
         chosen = chosen[: sampling.limit]
@@ -35,50 +38,50 @@ def choose_textures(
 
 def _score(texture: TextureEntry, name: str) -> float:
     if name not in texture.scores:
-        known = ", ".join(texture.scores) or "none"
-        raise BadInput(f"{texture.file}: has no score {name} (it has {known}); see [textures]")
+        scores = ", ".join(texture.scores) or "none"
+        raise BadInput(f"{texture.file}: has no score {name} (it has {scores}); see [textures]")
     return float(texture.scores[name])
 
 
-class WardrobeRota:
-    """Hands out the textures of one split, scene after scene.
+class TextureSampler:
+    """Draws the textures of one split, scene after scene.
 
     What the k-th scene gets depends on k and the seed alone, so that a longer plan begins with a
     shorter one. Balanced, the turns of any two people (or textures) differ by one at most.
     """
 
     def __init__(self, textures: Sequence[TextureEntry], sampling: TextureSampling, seed: int):
-        self._sampling, self._seed, self._given = sampling, seed, 0
+        self._sampling, self._seed, self._turns = sampling, seed, 0
         groups: dict[str, list[TextureEntry]] = {}
         for texture in sorted(textures, key=lambda texture: texture.file):
             key = texture.file if sampling.balance == "texture" else texture.identity
             groups.setdefault(key, []).append(texture)
         self._groups = [groups[key] for key in sorted(groups)]
-        self._worn = [0] * len(self._groups)
+        self._uses = [0] * len(self._groups)
         self._order: list[int] = []
 
-    def next(self, rng: np.random.Generator) -> TextureEntry:
-        """The next scene's texture; `rng` is the scene's own."""
+    def next_texture(self, rng: np.random.Generator) -> TextureEntry:
+        """The next scene's texture; `rng` is that scene's."""
         sampling = self._sampling
         if sampling.balance == "random":
             group = int(rng.integers(len(self._groups)))
         else:
-            group = self._turn()
-        own = self._groups[group]
+            group = self._next_group()
+        textures = self._groups[group]
         if sampling.quality > 0:
-            weights = np.array([max(_score(t, sampling.score), 1e-6) for t in own])
+            weights = np.array([max(_score(t, sampling.score), 1e-6) for t in textures])
             weights = weights**sampling.quality
-            return own[int(rng.choice(len(own), p=weights / weights.sum()))]
+            return textures[int(rng.choice(len(textures), p=weights / weights.sum()))]
         if sampling.balance == "random":
-            return own[int(rng.integers(len(own)))]
-        self._worn[group] += 1
-        return own[(self._worn[group] - 1) % len(own)]
+            return textures[int(rng.integers(len(textures)))]
+        self._uses[group] += 1
+        return textures[(self._uses[group] - 1) % len(textures)]
 
-    def _turn(self) -> int:
-        place = self._given % len(self._groups)
-        if place == 0:  # a new round, in an order of its own
-            digest = hashlib.sha256(f"{self._seed} round {self._given}".encode()).digest()
+    def _next_group(self) -> int:
+        index = self._turns % len(self._groups)
+        if index == 0:  # a new round, in an order of its own
+            digest = hashlib.sha256(f"{self._seed} round {self._turns}".encode()).digest()
             shuffled = np.random.default_rng(list(digest)).permutation(len(self._groups))
             self._order = shuffled.tolist()
-        self._given += 1
-        return self._order[place]
+        self._turns += 1
+        return self._order[index]

@@ -26,7 +26,7 @@ from synth.clips.clip import (
     write_index,
     write_video,
 )
-from synth.clips.clip_info import info_fields, read_info, row_of, posed_clip_of, write_info
+from synth.clips.clip_info import info_fields, posed_clip_of, read_info, row_of, write_info
 from synth.clips.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from synth.scene.posed_clip import skin_clip

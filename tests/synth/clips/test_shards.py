@@ -194,7 +194,7 @@ def test_bad_input_is_one_line_each(films, tmp_path):
         pack(films, tmp_path / "out", splits=["holiday"])
     with pytest.raises(BadInput, match="the channel normal is not there"):
         pack(films, tmp_path / "out", channels=["normal"])
-    with pytest.raises(BadInput, match="--clips-per-shard 0: expected at least 1"):
+    with pytest.raises(BadInput, match="--count-clips-per-shard 0: expected at least 1"):
         pack(films, tmp_path / "out", clips_per_shard=0)
     pack(films, tmp_path / "out", clips_per_shard=2)
     with pytest.raises(BadInput, match=r"packed with .*clips_per_shard.* choose another --out"):

@@ -41,7 +41,7 @@ def test_without_a_number_every_window_comes_once():
 
 
 def owners(rows, key) -> dict:
-    """The one split of each value of ``key``."""
+    """The one split of each value of `key`."""
     found = {}
     for row in rows:
         assert found.setdefault(key(row), row.split) == row.split
