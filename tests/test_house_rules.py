@@ -22,7 +22,7 @@ MAY_IMPORT = {
 }
 SHARED_MODULES = {
     "mocap": {"errors", "files", "motion", "quaternions", "rotations"},
-    "textures": {"checkpoints", "library", "market1501", "metrics"},
+    "textures": {"checkpoints", "library", "market1501", "methods", "metrics", "texture_method"},
     "action_recog": {"errors"},
     "synth": set(),
 }

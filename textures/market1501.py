@@ -1,6 +1,6 @@
 """Market-1501: its folders, its file names, and any other folder of pedestrian crops.
 
-A name such as ``0002_c1s1_000451_03.jpg`` holds identity 2, camera 1, sequence 1, frame 451, box
+A name such as `0002_c1s1_000451_03.jpg` holds identity 2, camera 1, sequence 1, frame 451, box
 3. Identity -1 is junk (neither right nor wrong, dropped everywhere) and 0 is a distractor (a wrong
 answer, kept in the gallery only, never trained on).
 """
@@ -38,10 +38,9 @@ class MarketName:
 
 @dataclass(frozen=True)
 class Crop:
-    """One pedestrian image: its path and, where the file has a Market-1501 name, what the name
-    says.
+    """One pedestrian image, and what its Market-1501 name says where it has one.
 
-    ``folder_split`` is "train", "query" or "gallery" inside a Market-1501 folder, and None in any
+    `folder_split` is "train", "query" or "gallery" inside a Market-1501 folder, and None in any
     other folder.
     """
 
@@ -51,24 +50,28 @@ class Crop:
 
     @property
     def identity(self) -> str:
-        """The identity as text: "0002" from a Market-1501 name, else the file's stem (everyone is
-        themselves).
-        """
+        """The identity as text: "0002" from a Market-1501 name, else the file's stem."""
         return f"{self.name.identity:04d}" if self.name else self.path.stem
 
     @property
     def camera(self) -> str | None:
+        """The camera as text, "c1" to "c6"; None where the name does not say."""
         return f"c{self.name.camera}" if self.name else None
+
+
+def market_name(crop: Crop) -> MarketName:
+    """What a crop's Market-1501 name says. Raises BadInput for a crop without one."""
+    return crop.name or parse_name(crop.path.name)
 
 
 def parse_name(file_name: str) -> MarketName:
     """Read a Market-1501 file name. Raises BadInput when it is not one."""
-    found = _NAME.match(file_name)
-    if not found:
+    match = _NAME.match(file_name)
+    if not match:
         raise BadInput(
             f"{file_name}: not a Market-1501 name; expected something like 0002_c1s1_000451_03.jpg"
         )
-    return MarketName(*(int(group) for group in found.groups()))
+    return MarketName(*(int(group) for group in match.groups()))
 
 
 def is_market1501(folder: Path) -> bool:
@@ -78,31 +81,35 @@ def is_market1501(folder: Path) -> bool:
 
 
 def read_split(folder: Path, split: str) -> list[Crop]:
-    """The crops of one split ("train", "query" or "gallery") in name order, junk and stray
-    distractors left out.
+    """The crops of one split in name order, without junk and stray distractors.
 
-    Raises BadInput when the folder is missing, holds no image, or holds an image without a
-    Market-1501 name.
+    Args:
+        folder: Market-1501's.
+        split: "train", "query" or "gallery"; only the gallery keeps distractors.
+
+    Raises:
+        BadInput: when the folder is missing, holds no image, or an image without a Market-1501 name.
     """
     if split not in SPLIT_FOLDERS:
         raise BadInput(f"{split}: unknown split; expected one of {', '.join(SPLIT_FOLDERS)}")
-    inside = Path(folder) / SPLIT_FOLDERS[split]
-    if not inside.is_dir():
+    split_folder = Path(folder) / SPLIT_FOLDERS[split]
+    if not split_folder.is_dir():
         raise BadInput(
-            f"{inside}: no such folder; Market-1501 has {', '.join(SPLIT_FOLDERS.values())} in one folder"
+            f"{split_folder}: no such folder; Market-1501 has {', '.join(SPLIT_FOLDERS.values())} in one "
+            "folder"
         )
     crops = []
-    for path in image_files(inside):
+    for path in image_files(split_folder):
         try:
             name = parse_name(path.name)
         except BadInput as error:
-            raise BadInput(f"{inside}: {error}") from None
+            raise BadInput(f"{split_folder}: {error}") from None
         if name.identity == JUNK or (name.identity == DISTRACTOR and split != "gallery"):
             continue
         crops.append(Crop(path, name, split))
     if not crops:
         raise BadInput(
-            f"{inside}: no usable image found; expected files such as 0002_c1s1_000451_03.jpg"
+            f"{split_folder}: no usable image found; expected files such as 0002_c1s1_000451_03.jpg"
         )
     return crops
 
@@ -126,15 +133,15 @@ def read_crops(folder: Path, splits: Iterable[str] | None = None) -> list[Crop]:
             if splits
             else [s for s, d in SPLIT_FOLDERS.items() if (folder / d).is_dir()]
         )
-        found = [crop for split in chosen for crop in read_split(folder, split)]
+        all_crops = [crop for split in chosen for crop in read_split(folder, split)]
     else:
         if splits:
             raise BadInput(
                 f"{folder}: splits {', '.join(splits)} were asked for, "
                 "but it has none of Market-1501's folders"
             )
-        found = [_crop(path) for path in image_files(folder)]
-    crops = [c for c in found if c.name is None or c.name.identity not in (JUNK, DISTRACTOR)]
+        all_crops = [_crop(path) for path in image_files(folder)]
+    crops = [c for c in all_crops if c.name is None or c.name.identity not in (JUNK, DISTRACTOR)]
     if not crops:
         raise BadInput(
             f"{folder}: no image found; "
@@ -155,9 +162,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """An image as (H,W,3) uint8 RGB. Raises BadInput, with the file, when it cannot be read as
-    one.
-    """
+    """An image as (H,W,3) uint8 RGB. Raises BadInput, with the file, when it cannot be read."""
     path = Path(path)
     try:
         data = np.fromfile(path, dtype=np.uint8)

@@ -1,21 +1,8 @@
 """Image scores, by protocol name.
 
 "SSIM on Market-1501" has no one meaning: the same pair of images scores 0.31 to 0.88 under the
-definitions in published code. So a score has a name, and a name is a frozen function:
-
-==================
-========================================================================================== ssim@pg2
-7x7 uniform window, sample covariance, range 255, mean over the valid area (Ma et al. 2017)
-mask-ssim@pg2       the same, both images times the mask first, mean over the whole frame ssim@rstg
-11x11 Gaussian of 1.5, zero padding, range 1, mean over the whole frame (Wang et al. 2019)
-mask-ssim@rstg      the same, both images times the mask first ssim@hpbtt          as ssim@rstg
-(Zhao et al. 2020; what differs there is the set and the background) mask-ssim@hpbtt     as
-mask-ssim@rstg, the mask being the predicted silhouette ssim@texformer      11x11 Gaussian, images
-in [-1,1] times the mask, constants of range 1, whole frame (Xu & Loy 2021) ssim@strict
-11x11 Gaussian, range right, mean over the windows' centres inside the mask only psnr@strict
-peak signal to noise inside the mask only, in dB
-==================
-==========================================================================================
+definitions in published code. So a score has a name, and a name is a frozen function: `PROTOCOLS` lists
+them, each with the sentence that says what it is.
 
 Images are (H,W,3) uint8 RGB, masks (H,W) bool.
 """
@@ -23,6 +10,7 @@ Images are (H,W,3) uint8 RGB, masks (H,W) bool.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -33,8 +21,17 @@ from mocap.errors import BadInput
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]
 
 
+@dataclass(frozen=True)
+class ScoreProtocol:
+    """A frozen definition of a score: how it is computed, and what that is in one sentence."""
+
+    score: Score
+    definition: str
+    needs_mask: bool
+
+
 def gaussian_window(size: int = 11, sigma: float = 1.5) -> np.ndarray:
-    """(size,) weights that sum to 1."""
+    """A Gaussian window (size,) whose weights sum to 1."""
     x = np.arange(size) - (size - 1) / 2
     weights = np.exp(-(x**2) / (2 * sigma**2))
     return weights / weights.sum()
@@ -50,7 +47,7 @@ def ssim_map(
 ) -> np.ndarray:
     """Structural similarity at every pixel and channel, (H,W,C), with zero padding; float images.
 
-    ``window``: 1-D weights of the separable window. ``span``: the range L in C1=(0.01 L)^2,
+    `window`: 1-D weights of the separable window. `span`: the range L in C1=(0.01 L)^2,
     C2=(0.03 L)^2.
     """
     a, b = a.astype(np.float64), b.astype(np.float64)
@@ -112,25 +109,70 @@ def _psnr_strict(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None) -> float
     return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
 
 
-PROTOCOLS: Mapping[str, Score] = MappingProxyType(
+PROTOCOLS: Mapping[str, ScoreProtocol] = MappingProxyType(
     {
-        "ssim@pg2": _ssim_pg2,
-        "mask-ssim@pg2": _mask_ssim_pg2,
-        "ssim@rstg": _ssim_rstg,
-        "mask-ssim@rstg": _mask_ssim_rstg,
-        "ssim@hpbtt": _ssim_rstg,
-        "mask-ssim@hpbtt": _mask_ssim_rstg,
-        "ssim@texformer": _ssim_texformer,
-        "ssim@strict": _ssim_strict,
-        "psnr@strict": _psnr_strict,
+        "ssim@pg2": ScoreProtocol(
+            _ssim_pg2,
+            "7x7 uniform window, sample covariance, range 255, mean over the valid area "
+            "(Ma et al. 2017).",
+            needs_mask=False,
+        ),
+        "mask-ssim@pg2": ScoreProtocol(
+            _mask_ssim_pg2,
+            "As ssim@pg2, both images times the mask first, mean over the whole frame.",
+            needs_mask=True,
+        ),
+        "ssim@rstg": ScoreProtocol(
+            _ssim_rstg,
+            "11x11 Gaussian of 1.5, zero padding, range 1, mean over the whole frame "
+            "(Wang et al. 2019).",
+            needs_mask=False,
+        ),
+        "mask-ssim@rstg": ScoreProtocol(
+            _mask_ssim_rstg,
+            "As ssim@rstg, both images times the mask first.",
+            needs_mask=True,
+        ),
+        "ssim@hpbtt": ScoreProtocol(
+            _ssim_rstg,
+            "As ssim@rstg (Zhao et al. 2020); what differs there is the set and the background.",
+            needs_mask=False,
+        ),
+        "mask-ssim@hpbtt": ScoreProtocol(
+            _mask_ssim_rstg,
+            "As mask-ssim@rstg, the mask being the predicted silhouette.",
+            needs_mask=True,
+        ),
+        "ssim@texformer": ScoreProtocol(
+            _ssim_texformer,
+            "11x11 Gaussian, images in [-1,1] times the mask, constants of range 1, whole frame "
+            "(Xu & Loy 2021).",
+            needs_mask=True,
+        ),
+        "ssim@strict": ScoreProtocol(
+            _ssim_strict,
+            "11x11 Gaussian, range right, mean over the windows' centres inside the mask only.",
+            needs_mask=True,
+        ),
+        "psnr@strict": ScoreProtocol(
+            _psnr_strict,
+            "Peak signal to noise inside the mask only, in dB.",
+            needs_mask=True,
+        ),
     }
 )
+
+
+def protocol_table() -> str:
+    """The protocols and what each of them is, a line per protocol."""
+    width = max(map(len, PROTOCOLS))
+    return "\n".join(f"{name:{width}}  {entry.definition}" for name, entry in PROTOCOLS.items())
 
 
 def score(
     protocol: str, predicted: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None
 ) -> float:
-    """The score called ``protocol`` of a predicted image against its target.
+    """The score called `protocol` of a predicted image against its target.
 
     Raises BadInput for an unknown name, images that are not (H,W,3) uint8 of one size, or a
     missing or empty mask.
@@ -151,7 +193,7 @@ def score(
             )
     if mask is not None and mask.shape != target.shape[:2]:
         raise BadInput(f"{protocol}: mask {mask.shape}, expected {target.shape[:2]}")
-    return PROTOCOLS[protocol](predicted, target, mask)
+    return PROTOCOLS[protocol].score(predicted, target, mask)
 
 
 def _needed(mask: np.ndarray | None, protocol: str) -> np.ndarray:

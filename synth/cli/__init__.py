@@ -13,6 +13,7 @@ from synth import __version__
 # when their command runs, so that `synth --help` is instant and training never imports Blender.
 COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
+    "score": ("synth.cli.textures", "score"),
     "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),
     "check": ("synth.cli.check", "check"),
@@ -22,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "motions": ("synth.cli.motions", "motions"),
     "preview": ("synth.cli.preview", "preview"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
-    "train": ("synth.cli.textures", "train"),
+    "train": ("synth.cli.train", "train"),
     "standins": ("synth.cli.standins", "standins"),
     "pack": ("synth.cli.pack", "pack"),
     "report": ("synth.cli.report", "report"),

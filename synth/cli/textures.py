@@ -1,22 +1,21 @@
-"""`synth harvest-textures` and `synth train`."""
+"""`synth harvest-textures` and `synth score`."""
 
 from __future__ import annotations
 
-import shlex
-import sys
+import json
 from pathlib import Path
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from synth.cli.options import COUNT, FILE, device_option, out_option, strict_option
 
 
 @click.command("harvest-textures")
 @click.option(
-    "--images", required=True, type=FOLDER, help="Market-1501, or any folder of pedestrian crops."
+    "--images", required=True, type=FILE, help="Market-1501, or any folder of pedestrian crops."
 )
-@click.option("--out", required=True, type=FOLDER, help="Folder for the textures.")
-@click.option("--size", default=256, show_default=True, help="Texels along a texture's side.")
+@out_option("the textures")
+@click.option("--size", type=COUNT, default=256, show_default=True, help="Texels along a side.")
 @click.option(
     "--split",
     "splits",
@@ -24,145 +23,119 @@ FOLDER = click.Path(path_type=Path)
     type=click.Choice(["train", "query", "gallery"]),
     help="Of a Market-1501 folder; may be given more than once. All when left out.",
 )
+@click.option("--method", default="rstg", show_default=True, help="What makes the textures.")
 @click.option(
     "--detail/--no-detail",
     default=False,
     show_default=True,
     help="Lay the crop's own visible pixels over the generated texture where the fit is sure.",
 )
-@click.option(
-    "--licence", default="", help="Licence tag of the photographs, written to every line."
-)
+@click.option("--licence", default="", help="Licence tag of the photographs, for every line.")
 @click.option(
     "--stand-in", is_flag=True, help="The images are generated stand-ins; written to every line."
 )
 @click.option(
-    "--sheet-rows", default=40, show_default=True, help="Crops on the contact sheet; 0: none."
+    "--sheet-rows",
+    type=click.IntRange(0),
+    default=40,
+    show_default=True,
+    help="Crops on the contact sheet; 0 for no sheet.",
 )
-@click.option("--body-fit", type=FOLDER, help="Weights to use instead of the shipped ones.")
-@click.option("--generator", type=FOLDER, help="Weights to use instead of the shipped ones.")
-@click.option("--reid", type=FOLDER, help="Weights for the scores instead of the shipped ones.")
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--strict", is_flag=True, help="Exit with an error when an image could not be used.")
-def harvest_textures(images, out, size, splits, detail, licence, stand_in, sheet_rows, body_fit,
-                     generator, reid, device, strict) -> None:  # fmt: skip
+@click.option("--weights", type=FILE, help="The method's weights, instead of the shipped ones.")
+@click.option("--body-fit", type=FILE, help="Weights of the body fit, not the shipped ones.")
+@click.option("--reid", type=FILE, help="Weights of the network that scores, not the shipped ones.")
+@device_option()
+@strict_option
+def harvest_textures(
+    images: Path,
+    out: Path,
+    size: int,
+    splits: tuple[str, ...],
+    method: str,
+    detail: bool,
+    licence: str,
+    stand_in: bool,
+    sheet_rows: int,
+    weights: Path | None,
+    body_fit: Path | None,
+    reid: Path | None,
+    device: str,
+    strict: bool,
+) -> None:
     """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet."""
     from mocap.bodies.free_body import load_free_body
     from textures.harvest.harvest import Harvester, harvest
+    from textures.methods import method_named
+    from textures.texture_method import load_method
 
+    body = load_free_body()
     harvester = Harvester(
-        load_free_body(), body_fit=body_fit, generator=generator, reid=reid, device=device,
-        size=size, detail=detail,
-    )  # fmt: skip
-    done = harvest(
-        images, out, harvester, splits=splits or None, licence=licence, stand_in=stand_in,
-        sheet_rows=sheet_rows, report=lambda line: click.echo(line, err=True),
-    )  # fmt: skip
-    click.echo(
-        f"{len(done.entries)} textures in {out} ({done.new} new), {len(done.bad)} images skipped"
+        body,
+        load_method(method_named(method), body, weights, device=device),
+        body_fit=body_fit,
+        reid=reid,
+        device=device,
+        size=size,
+        detail=detail,
     )
-    if done.contact_sheet:
-        click.echo(f"look at {done.contact_sheet}")
-    if strict and done.bad:
-        sys.exit(1)
+    result = harvest(
+        images,
+        out,
+        harvester,
+        splits=splits or None,
+        licence=licence,
+        stand_in=stand_in,
+        sheet_rows=sheet_rows,
+        report=lambda line: click.echo(line, err=True),
+    )
+    click.echo(
+        f"{len(result.entries)} textures in {out} ({result.new} new), "
+        f"{len(result.bad)} images skipped"
+    )
+    if result.contact_sheet:
+        click.echo(f"look at {result.contact_sheet}")
+    if strict and result.bad:
+        raise click.exceptions.Exit(1)
 
 
-@click.group("train")
-def train() -> None:
-    """Train the networks: body-fit, reid, generator. Runs can be stopped and started again."""
+class ScoreCommand(click.Command):
+    """A command whose help ends with the protocols."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line per protocol."""
+        from textures.metrics import PROTOCOLS
+
+        with formatter.section("Protocols"):
+            formatter.write_dl([(name, each.definition) for name, each in PROTOCOLS.items()])
 
 
-def _common(function):
-    options = [
-        click.option("--out", required=True, type=FOLDER, help="Run folder; the weights come here too."),
-        click.option("--pedestrians", type=FOLDER,
-                     help="File to keep the generated training pedestrians in; read when it is there."),
-        click.option("--identities", default=1200, show_default=True, help="Pedestrians to generate."),
-        click.option("--images", default=6, show_default=True, help="Crops of each."),
-        click.option("--steps", default=3000, show_default=True),
-        click.option("--rate", default=1e-3, show_default=True, help="Adam's learning rate."),
-        click.option("--seed", default=0, show_default=True),
-        click.option("--workers", default=1, show_default=True, help="Processes that generate them."),
-        click.option("--threads", default=0, help="Torch threads; 0: all cores."),
-        click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto."),
-        click.option("--half/--full", default=True, show_default=True, help="bfloat16 matrix products."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-@train.command("body-fit")
-@_common
-@click.option("--batch", default=32, show_default=True)
-@click.option("--depth", default=18, show_default=True)
-@click.option("--width", default=32, show_default=True)
-def train_body_fit(batch, depth, width, **common) -> None:
-    """Body fit, on generated pedestrians."""
-    from synth.training.texture_networks import train_body_fit_run
-
-    _say(train_body_fit_run(batch=batch, depth=depth, width=width, command=_command(), **common))
-
-
-@train.command("reid")
-@_common
-@click.option("--batch", default=32, show_default=True)
-@click.option("--depth", default=10, show_default=True, help="50 is the paper's.")
-@click.option("--width", default=32, show_default=True, help="64 is the paper's.")
-@click.option("--height", default=192, show_default=True, help="384 is the paper's.")
-@click.option("--image-width", default=64, show_default=True, help="128 is the paper's.")
-@click.option("--market", type=FOLDER, help="Train on this Market-1501 folder instead.")
+@click.command("score", cls=ScoreCommand)
+@click.argument("predicted", type=FILE)
+@click.argument("target", type=FILE)
+@click.option("--mask", type=FILE, help="Picture that is not black where the person is.")
 @click.option(
-    "--resnet", type=FOLDER, help="ResNet weights to start from, with torchvision's names."
+    "--protocol",
+    "protocols",
+    multiple=True,
+    help="Which, as ssim@rstg; may be repeated. All that the mask allows when left out.",
 )
-def train_reid(**options) -> None:
-    """The re-ID network (PCB)."""
-    from synth.training.texture_networks import train_reid_run
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+def score(
+    predicted: Path, target: Path, mask: Path | None, protocols: tuple[str, ...], as_json: bool
+) -> None:
+    """Score a PREDICTED image against its TARGET under named protocols."""
+    from textures.market1501 import read_image
+    from textures.metrics import PROTOCOLS
+    from textures.metrics import score as image_score
 
-    _say(train_reid_run(command=_command(), **options))
-
-
-@train.command("generator")
-@_common
-@click.option(
-    "--recipe",
-    default="shipped",
-    show_default=True,
-    type=click.Choice(["paper", "release", "shipped"]),
-)
-@click.option(
-    "--base", default=24, show_default=True, help="Channels of the first level; 64 is the paper's."
-)
-@click.option("--texture-size", default=128, show_default=True, help="64 is the paper's.")
-@click.option(
-    "--projection/--no-projection",
-    default=True,
-    show_default=True,
-    help="Also show the generator the crop's pixels on the texture; the paper does not.",
-)
-@click.option(
-    "--fits",
-    default="perturbed",
-    show_default=True,
-    type=click.Choice(["perturbed", "network"]),
-    help="Bodies behind the projection: the true ones with a fit's errors, or the body fit's own.",
-)
-@click.option("--body-fit", type=FOLDER, help="Weights to use instead of the shipped ones.")
-@click.option("--reid", type=FOLDER, help="Supervising weights instead of the shipped ones.")
-@click.option("--market", type=FOLDER, help="Train on this Market-1501 folder instead.")
-def train_generator(**options) -> None:
-    """The texture generator."""
-    from synth.training.texture_networks import train_generator_run
-
-    _say(train_generator_run(command=_command(), **options))
-
-
-def _command() -> str:
-    return shlex.join(["synth", *sys.argv[1:]])
-
-
-def _say(result) -> None:
-    path, figures = result
-    click.echo(f"wrote {path}")
-    for name, value in figures.items():
-        click.echo(f"  {name}: {value:.4g}")
+    silhouette = None if mask is None else read_image(mask).any(axis=2)
+    names = protocols or [
+        name for name, protocol in PROTOCOLS.items() if mask or not protocol.needs_mask
+    ]
+    images = read_image(predicted), read_image(target)
+    scores = {name: image_score(name, *images, silhouette) for name in names}
+    if as_json:
+        click.echo(json.dumps(scores, indent=1))
+    else:
+        for name, value in scores.items():
+            click.echo(f"{name:16} {value:.4f}")

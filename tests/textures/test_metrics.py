@@ -114,3 +114,14 @@ def test_unknown_names_sizes_and_missing_masks_are_refused():
         score("mask-ssim@pg2", a, b, mask[:-1])
     with pytest.raises(TypeError):
         PROTOCOLS["mine"] = None
+
+
+def test_every_protocol_says_in_one_sentence_what_it_is():
+    a, b, _ = pair(6)
+    for name, protocol in PROTOCOLS.items():
+        assert protocol.definition.endswith(".") and len(protocol.definition) > 30
+        if protocol.needs_mask:
+            with pytest.raises(BadInput, match="mask"):
+                score(name, a, b)
+        else:
+            score(name, a, b)

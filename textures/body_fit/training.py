@@ -1,8 +1,9 @@
-"""Training the body fit (body_fit.py) on a bank of pedestrians whose bodies are known."""
+"""Training the body fit on a bank of pedestrians whose bodies are known."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,14 @@ from textures.training.augmentation import (
     reframed_pixels,
     with_company,
 )
-from textures.training.loop import Losses, Schedule, optimise
+from textures.training.loop import (
+    Losses,
+    Networks,
+    Phase,
+    Schedule,
+    TrainingStep,
+    train_networks,
+)
 from textures.training.pedestrian_bank import PedestrianBank
 from textures.visibility.rendering_tensor import composite
 
@@ -41,46 +49,78 @@ WEIGHTS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class BodyFitRecipe:
+    """A whole training of the body fit: its network, its batch, its schedule."""
+
+    name: str
+    network: BodyFitConfig
+    batch: int = 32
+    schedule: Schedule
+
+
+SHIPPED = BodyFitRecipe(name="shipped", network=BodyFitConfig(), schedule=Schedule(steps=3000))
+RECIPES = {recipe.name: recipe for recipe in (SHIPPED,)}
+
+
 def train_body_fit(
-    config: BodyFitConfig,
+    recipe: BodyFitRecipe,
     skinning: Skinning,
     training: PedestrianBank,
     held_out: PedestrianBank,
     *,
     folder: Path,
-    schedule: Schedule,
     fabric: Fabric,
-    batch: int = 32,
     measure_every: int = 0,
 ) -> tuple[BodyFitNetwork, dict[str, float]]:
-    """Train on ``training``, measure on ``held_out``; returns the network and its held-out figures."""
-    torch.manual_seed(schedule.seed)
+    """Train a body-fit network on pedestrians whose bodies are known.
+
+    Args:
+        recipe: what is trained, and how.
+        skinning: of the body that the bank was made with.
+        training: pedestrians to learn from.
+        held_out: pedestrians to measure on.
+        folder: of the run.
+        fabric: device, precision and processes.
+        measure_every: steps between two measurements.
+
+    Returns:
+        The network and its held-out figures.
+    """
+    config, seed = recipe.network, recipe.schedule.seed
+    torch.manual_seed(seed)
     network = BodyFitNetwork(config)
     skinning = skinning.to(fabric.device)
     test = training_batch(
-        held_out, np.arange(len(held_out)), np.random.default_rng(schedule.seed + 1), config
+        held_out, np.arange(len(held_out)), np.random.default_rng(seed + 1), config
     )
 
-    def losses(model: nn.Module, rng: np.random.Generator) -> Losses:
-        chosen = rng.integers(0, len(training), batch)
+    def draw_batch(rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        chosen = rng.integers(0, len(training), recipe.batch)
         data = training_batch(training, chosen, rng, config)
-        return batch_losses(
-            model, skinning, {k: v.to(fabric.device) for k, v in data.items()}, config
-        )
+        return {key: value.to(fabric.device) for key, value in data.items()}
 
-    figures = optimise(
-        network,
-        losses,
+    def losses(
+        networks: Networks, batch: dict[str, torch.Tensor], rng: np.random.Generator
+    ) -> Losses:
+        return batch_losses(networks["body-fit"], skinning, batch, config)
+
+    figures = train_networks(
+        {"body-fit": network},
+        TrainingStep(
+            {"body-fit": Phase(("body-fit",), losses)},
+            draw_batch,
+            lambda networks: fit_figures(network, skinning, test, config, fabric.device),
+        ),
         folder=folder,
-        schedule=schedule,
+        schedule=recipe.schedule,
         fabric=fabric,
         configuration={
             "body_fit": dataclasses.asdict(config),
-            "batch": batch,
+            "batch": recipe.batch,
             "images": len(training),
         },
         name="body fit",
-        measure=lambda model: held_out_figures(model, skinning, test, config, fabric.device),
         measure_every=measure_every,
     )
     return network, figures
@@ -89,8 +129,7 @@ def train_body_fit(
 def training_batch(
     bank: PedestrianBank, chosen: np.ndarray, rng: np.random.Generator, config: BodyFitConfig
 ) -> dict[str, torch.Tensor]:
-    """Crops ``chosen``, put on new scenes, framed, occluded and degraded, with what is true of them
-    afterwards.
+    """Crops put on new scenes, framed, occluded and degraded, and the truth about them then.
 
     images (B,3,H,W); rotations (B,24,3,3); betas (B,10); camera (B,3); joints (B,24,3) metres;
     pixels (B,24,2); parts (B,H/4,W/4) int64.
@@ -107,7 +146,7 @@ def training_batch(
     images = degraded(
         rng, recoloured(rng, occluded(rng, bank, composite(people, mask, scenes)), 0.5)
     )
-    scale = np.array([config.image_width / width, config.height / height], np.float32)
+    scale = np.array([config.width / width, config.height / height], np.float32)
     view = bank.view[chosen].copy()
     view[:, :2] = reframed_pixels(view[:, :2], framing, height, width) * scale
     view[:, 2] += np.log(framing[:, 0]) + np.log(scale[1])
@@ -126,22 +165,20 @@ def training_batch(
 def batch_losses(
     model: nn.Module, skinning: Skinning, data: dict[str, torch.Tensor], config: BodyFitConfig
 ) -> Losses:
-    """The weighted terms (``WEIGHTS``): rotations, 3-D and 2-D joints, drawn joints and parts,
-    betas, camera.
-    """
+    """The weighted terms (`WEIGHTS`): rotations, joints, heat maps, parts, betas, camera."""
     estimate = model(data["images"].contiguous(memory_format=torch.channels_last))
     joints, pixels = fitted_joints(
         skinning, estimate.rotations, estimate.betas, estimate.camera, config
     )
-    limit = pixels.new_tensor([config.image_width, config.height])
+    limit = pixels.new_tensor([config.width, config.height])
     inside = ((data["pixels"] > 0) & (data["pixels"] < limit)).all(-1).float()
-    drawn = (estimate.joint_pixels - data["pixels"]).abs().sum(-1) * inside
+    heat_error = (estimate.joint_pixels - data["pixels"]).abs().sum(-1) * inside
     step = pixels.new_tensor([0.1, 0.1, 1.0])
     terms = {
         "rotation": (estimate.rotations - data["rotations"]).square().sum((2, 3)).mean(),
         "joints": (joints - data["joints"]).abs().sum(-1).mean(),
         "pixels": functional.smooth_l1_loss(pixels, data["pixels"]),
-        "drawn": drawn.sum() / inside.sum().clamp(min=1),
+        "drawn": heat_error.sum() / inside.sum().clamp(min=1),
         "placed": (placed_loss(estimate.joint_logits, data["pixels"] / 4) * inside).sum()
         / inside.sum().clamp(min=1),
         "seen": functional.binary_cross_entropy(estimate.joint_confidence, inside),
@@ -153,8 +190,9 @@ def batch_losses(
 
 
 def placed_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """(B,J) cross-entropy of heat maps (B,J,h,w) against positions (B,J,2), in cells, shared among
-    the four cells around each.
+    """Cross-entropy (B,J) of heat maps (B,J,h,w) against positions (B,J,2) in cells.
+
+    Each position is shared among the four cells around it.
     """
     height, width = logits.shape[-2:]
     log = logits.flatten(2).log_softmax(-1)
@@ -171,7 +209,7 @@ def placed_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def held_out_figures(
+def fit_figures(
     network: BodyFitNetwork,
     skinning: Skinning,
     data: dict[str, torch.Tensor],
@@ -179,32 +217,34 @@ def held_out_figures(
     device: torch.device,
     batch: int = 64,
 ) -> dict[str, float]:
-    """MPJPE (root-relative, mm), pixel error of the body's and of the drawn joints inside the frame
-    (on a 128-pixel-high crop), silhouette IoU, and the share of people whose facing is right within
-    45 degrees.
+    """Figures of a body fit on crops whose bodies are known.
+
+    MPJPE (root-relative, mm), pixel error of the body's joints and of the heat maps' inside the frame (on
+    a crop 128 pixels high), silhouette IoU, and the share of people whose facing is right within 45
+    degrees.
     """
     sums = np.zeros(6)
     for start in range(0, len(data["images"]), batch):
-        part = {k: v[start : start + batch].to(device) for k, v in data.items()}
-        estimate = network(part["images"])
+        chunk = {k: v[start : start + batch].to(device) for k, v in data.items()}
+        estimate = network(chunk["images"])
         joints, pixels = fitted_joints(
             skinning, estimate.rotations, estimate.betas, estimate.camera, config
         )
-        limit = pixels.new_tensor([config.image_width, config.height])
-        inside = ((part["pixels"] > 0) & (part["pixels"] < limit)).all(-1).float()
+        limit = pixels.new_tensor([config.width, config.height])
+        inside = ((chunk["pixels"] > 0) & (chunk["pixels"] < limit)).all(-1).float()
         scale = 128 / config.height
-        body = (pixels - part["pixels"]).norm(dim=-1) * scale
-        drawn = (estimate.joint_pixels - part["pixels"]).norm(dim=-1) * scale
-        guess, truth = estimate.part_logits.argmax(1) > 0, part["parts"] > 0
+        body_error = (pixels - chunk["pixels"]).norm(dim=-1) * scale
+        heat_error = (estimate.joint_pixels - chunk["pixels"]).norm(dim=-1) * scale
+        guess, truth = estimate.part_logits.argmax(1) > 0, chunk["parts"] > 0
         overlap = (guess & truth).sum((1, 2)) / (guess | truth).sum((1, 2)).clamp(min=1)
-        ahead = (estimate.rotations[:, 0, :, 2] * part["rotations"][:, 0, :, 2]).sum(-1)
+        ahead = (estimate.rotations[:, 0, :, 2] * chunk["rotations"][:, 0, :, 2]).sum(-1)
         sums += [
-            float((joints - part["joints"]).norm(dim=-1).mean(1).sum()) * 1000,
-            float((body * inside).sum() / inside.sum()) * len(body),
-            float((drawn * inside).sum() / inside.sum()) * len(body),
+            float((joints - chunk["joints"]).norm(dim=-1).mean(1).sum()) * 1000,
+            float((body_error * inside).sum() / inside.sum()) * len(pixels),
+            float((heat_error * inside).sum() / inside.sum()) * len(pixels),
             float(overlap.sum()),
             float((ahead > 0.7071).sum()),
-            len(body),
+            len(pixels),
         ]
     names = ("MPJPE mm", "body joints px", "drawn joints px", "silhouette IoU", "facing right")
     return dict(zip(names, (sums[:5] / sums[5]).tolist()))

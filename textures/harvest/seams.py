@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from textures.rstg.projection import TexelGeometry
+from textures.visibility.texel_geometry import TexelGeometry
 
 REACH = 0.03  # of the texture's side: how far a correction fades into an island
 NEAR = 0.02  # metres across a cut
@@ -22,7 +22,9 @@ NEAR = 0.02  # metres across a cut
 
 @dataclass(frozen=True)
 class Seams:
-    """border (B,), across (B,): texel numbers of the pairs; nearest (S,S) int: for each texel the
+    """Pairs of texels along the cuts of a UV layout.
+
+    border (B,), across (B,): texel numbers of the pairs; nearest (S,S) int: for each texel the
     index of the nearest border texel on the image; fade (S,S) float32: 1 at the border, 0 far from
     it and off the surface.
     """
@@ -36,18 +38,18 @@ class Seams:
 def find_seams(geometry: TexelGeometry) -> Seams:
     """Pair the texels along the cuts of a body's UV layout."""
     size, covered = geometry.size, geometry.covered
-    inner = cv2.erode(covered.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    inner = cv2.erode(covered.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=(0,)) > 0
     on_border = (covered & ~inner).reshape(-1)[geometry.surface]
     rows, columns = np.divmod(geometry.surface, size)
-    place = np.stack([rows, columns], 1)
-    own = np.flatnonzero(on_border)
-    tree = cKDTree(geometry.position[own])
-    distance, index = tree.query(geometry.position[own], k=24)
-    far = np.abs(place[own[index]] - place[own][:, None]).max(2) > max(3, size // 24)
+    texel = np.stack([rows, columns], 1)
+    edge = np.flatnonzero(on_border)
+    tree = cKDTree(geometry.position[edge])
+    distance, index = tree.query(geometry.position[edge], k=24)
+    far = np.abs(texel[edge[index]] - texel[edge][:, None]).max(2) > max(3, size // 24)
     usable = far & (distance < NEAR)
     paired = usable.any(1)
-    choice = index[np.arange(len(own)), usable.argmax(1)]
-    border, across = geometry.surface[own[paired]], geometry.surface[own[choice[paired]]]
+    choice = index[np.arange(len(edge)), usable.argmax(1)]
+    border, across = geometry.surface[edge[paired]], geometry.surface[edge[choice[paired]]]
     marks = np.ones(size * size, np.uint8)
     marks[border] = 0
     away, labels = cv2.distanceTransformWithLabels(
@@ -64,8 +66,8 @@ def without_seams(texture: np.ndarray, seams: Seams) -> np.ndarray:
     if not len(seams.border):
         return texture
     flat = texture.reshape(-1, 3).astype(np.float32)
-    half = (flat[seams.across] - flat[seams.border]) / 2
-    correction = half[seams.nearest]
+    difference = (flat[seams.across] - flat[seams.border]) / 2
+    correction = difference[seams.nearest]
     weight = seams.fade[..., None]
     sigma = REACH * len(texture) / 3
     smooth = cv2.GaussianBlur(correction * weight, (0, 0), sigma)

@@ -1,5 +1,6 @@
-"""Skin: faces and hands that took the colour of cloth get a skin's colour back, at their own
-lightness.
+"""Skin: faces and hands that took the colour of cloth get a skin's colour back.
+
+Their lightness stays.
 
 Where a body is fitted badly, a bright shirt can reach the face. Human skin lies near one curve from
 dark to light; a texel of the face or the hands that is far from it, and coloured, is moved onto it.
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, Body
-from textures.rstg.projection import TexelGeometry
+from textures.visibility.texel_geometry import TexelGeometry
 
 # sRGB of skin from dark to light, 0..255, and its lightness (luma) along the curve.
 CURVE = np.array(
@@ -42,21 +43,21 @@ def skin_texels(geometry: TexelGeometry, body: Body) -> np.ndarray:
     crown = geometry.position[geometry.head.reshape(-1)[geometry.surface], 1].max()
     brow = head[1] + 0.45 * (crown - head[1])
     face = np.zeros(geometry.size**2, bool)
-    place = geometry.position
-    face[geometry.surface] = (place[:, 1] < brow) & (place[:, 2] > head[2] + 0.01)
+    position = geometry.position
+    face[geometry.surface] = (position[:, 1] < brow) & (position[:, 2] > head[2] + 0.01)
     return geometry.hand | (geometry.head & face.reshape(geometry.head.shape))
 
 
-def with_skin(texture: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """A texture (S,S,3) uint8 with the texels of ``where`` (S,S) bool made skin if they are
-    cloth's.
-    """
+def with_skin(texture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A texture (S,S,3) uint8 whose texels of a mask (S,S) bool are skin where they were cloth."""
     colours = texture.astype(np.float32)
     light = colours @ LUMA
-    along = CURVE @ LUMA
-    skin = np.stack([np.interp(light, along, CURVE[:, c]) for c in range(3)], -1).astype(np.float32)
+    curve_light = CURVE @ LUMA
+    skin = np.stack([np.interp(light, curve_light, CURVE[:, c]) for c in range(3)], -1).astype(
+        np.float32
+    )
     away = np.linalg.norm(colours - skin, axis=-1)
     vivid = np.ptp(colours, axis=-1)
-    weight = np.clip((away - NEAR) / (FAR - NEAR), 0, 1) * np.clip((vivid - 25) / 30, 0, 1) * where
-    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), len(texture) / 256) * where
+    weight = np.clip((away - NEAR) / (FAR - NEAR), 0, 1) * np.clip((vivid - 25) / 30, 0, 1) * mask
+    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), len(texture) / 256) * mask
     return np.round(colours + weight[..., None] * (skin - colours)).clip(0, 255).astype(np.uint8)

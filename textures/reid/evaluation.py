@@ -2,28 +2,31 @@
 
 For a query, gallery images of the same identity from the same camera are left out, as is junk
 (identity -1); distractors (identity 0) stay as wrong answers. Two definitions of average precision
-are in use and differ by tenths of a percent, so each has a name: ``precision-at-hits`` (torchreid,
-fast-reid, scikit-learn) and ``trapezoid`` (the benchmark's own script).
+are in use and differ by tenths of a percent, so each has a name: `precision-at-hits` (torchreid,
+fast-reid, scikit-learn) and `trapezoid` (the benchmark's own script).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from mocap.errors import BadInput
 from textures.market1501 import JUNK
+from textures.reid.pcb import PCB
 
 AVERAGE_PRECISIONS = ("precision-at-hits", "trapezoid")
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """``cmc[k-1]`` is the share of queries with a right answer among the first k. ``queries``
-    counts those scored.
+    """Scores of a retrieval.
+
+    `cmc[k-1]` is the share of queries with a right answer among the first k; `queries` counts those
+    that were scored.
     """
 
     cmc: np.ndarray
@@ -32,16 +35,17 @@ class Retrieval:
     queries: int
 
     def rank(self, k: int) -> float:
+        """The share of queries with a right answer among the first `k`."""
         return float(self.cmc[min(k, len(self.cmc)) - 1])
 
 
 def evaluate(
     distances: np.ndarray,
     *,
-    query_identities: Sequence[int],
-    query_cameras: Sequence[int],
-    gallery_identities: Sequence[int],
-    gallery_cameras: Sequence[int],
+    query_identities: ArrayLike,
+    query_cameras: ArrayLike,
+    gallery_identities: ArrayLike,
+    gallery_cameras: ArrayLike,
     average_precision: str = "precision-at-hits",
 ) -> Retrieval:
     """Score a (Q,G) matrix of distances. Ties keep the gallery's order.
@@ -53,18 +57,15 @@ def evaluate(
         raise BadInput(
             f"{average_precision}: unknown average precision; expected {AVERAGE_PRECISIONS}"
         )
-    query_identities, query_cameras = np.asarray(query_identities), np.asarray(query_cameras)
-    gallery_identities, gallery_cameras = (
-        np.asarray(gallery_identities),
-        np.asarray(gallery_cameras),
-    )
-    cmc = np.zeros(len(gallery_identities))
+    identities, cameras = np.asarray(gallery_identities), np.asarray(gallery_cameras)
+    queries = zip(distances, np.asarray(query_identities), np.asarray(query_cameras))
+    cmc = np.zeros(len(identities))
     precisions = []
-    for row, identity, camera in zip(distances, query_identities, query_cameras):
+    for row, identity, camera in queries:
         order = np.argsort(row, kind="stable")
-        same = gallery_identities[order] == identity
-        left_out = (same & (gallery_cameras[order] == camera)) | (gallery_identities[order] == JUNK)
-        hits = same[~left_out]
+        matches = identities[order] == identity
+        ignored = (matches & (cameras[order] == camera)) | (identities[order] == JUNK)
+        hits = matches[~ignored]
         if not hits.any():
             continue
         positions = np.flatnonzero(hits)
@@ -85,8 +86,9 @@ def precision_at_hits(positions: np.ndarray) -> float:
 
 
 def trapezoid(positions: np.ndarray) -> float:
-    """As ``precision_at_hits``, each precision averaged with the one just before the hit (1
-    before the first rank).
+    """As `precision_at_hits`, each precision averaged with the one just before the hit.
+
+    Before the first rank that is 1.
     """
     hits = np.arange(len(positions))
     after = (hits + 1) / (positions + 1)
@@ -98,17 +100,20 @@ AVERAGE_PRECISION_OF = dict(zip(AVERAGE_PRECISIONS, (precision_at_hits, trapezoi
 
 
 @torch.no_grad()
-def describe(network, images: np.ndarray, *, device: str = "cpu", batch: int = 64) -> np.ndarray:
-    """(N,D) unit descriptors of (N,H,W,3) uint8 RGB images; each is the mean over the image and
-    its mirror image.
+def describe(
+    network: PCB, images: np.ndarray, *, device: str = "cpu", batch: int = 64
+) -> np.ndarray:
+    """Unit descriptors (N,D) of (N,H,W,3) uint8 RGB images.
+
+    Each is the mean over the image and its mirror image.
     """
     network.eval()
     rows = []
     for start in range(0, len(images), batch):
         x = torch.from_numpy(np.ascontiguousarray(images[start : start + batch])).to(device)
         x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
-        both = network.descriptor(x) + network.descriptor(x.flip(3))
-        rows.append(torch.nn.functional.normalize(both, dim=1).cpu().numpy())
+        total = network.descriptor(x) + network.descriptor(x.flip(3))
+        rows.append(torch.nn.functional.normalize(total, dim=1).cpu().numpy())
     return np.concatenate(rows)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 from torch.nn import functional
+
+from textures.reid.pcb import PCB
 
 
 def stage_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -13,9 +14,13 @@ def stage_cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def reid_similarity(network: nn.Module, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """(B,) mean cosine over the four stages, for images (B,3,H,W) in [-1,1]: the score written by
-    the harvest.
+def reid_similarity(network: PCB, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(B,) mean cosine over the four stages: the score that the harvest writes.
+
+    Args:
+        network: in evaluation mode.
+        a: (B,3,H,W) RGB in [-1,1].
+        b: the images they are compared with, alike.
     """
     return torch.stack(
         [stage_cosine(x, y) for x, y in zip(network.stages(a), network.stages(b))]

@@ -1,4 +1,4 @@
-"""Training PCB (reid_network.py) on a bank of pedestrians or on Market-1501's images."""
+"""Training PCB on a bank of pedestrians or on Market-1501's images."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 from torch.nn import functional
 
-from textures.market1501 import Crop, read_image
+from textures.market1501 import Crop, market_name, read_image
 from textures.reid.evaluation import AVERAGE_PRECISIONS, cosine_distances, describe, evaluate
 from textures.reid.pcb import PCB, ReidConfig
+from textures.reid.resnet import load_resnet_weights
 from textures.training.augmentation import degraded, image_batch, photographed, recoloured
-from textures.training.loop import Losses, Schedule, optimise
+from textures.training.loop import (
+    Losses,
+    Networks,
+    Phase,
+    Schedule,
+    TrainingStep,
+    train_networks,
+)
 from textures.training.pedestrian_bank import PedestrianBank
 
 
@@ -30,18 +38,19 @@ class LabelledImages:
 
 
 def read_labelled(crops: list[Crop], *, height: int = 128, width: int = 64) -> LabelledImages:
-    """Read crops with Market-1501 names, brought to one size. Raises BadInput for one that cannot
-    be read.
-    """
-    import cv2
+    """Crops with Market-1501 names, read and brought to one size.
 
+    Raises:
+        BadInput: for a crop that cannot be read or has no such name.
+    """
     images = [
         cv2.resize(read_image(c.path), (width, height), interpolation=cv2.INTER_AREA) for c in crops
     ]
+    names = [market_name(crop) for crop in crops]
     return LabelledImages(
         np.stack(images),
-        np.array([c.name.identity for c in crops], np.int32),
-        np.array([c.name.camera for c in crops], np.int32),
+        np.array([name.identity for name in names], np.int32),
+        np.array([name.camera for name in names], np.int32),
     )
 
 
@@ -50,60 +59,100 @@ def labelled_bank(bank: PedestrianBank, rng: np.random.Generator) -> LabelledIma
     return LabelledImages(photographed(bank, rng).images, bank.identities, bank.cameras)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReidRecipe:
+    """A whole training of a re-ID network: its shape, its batch, its schedule.
+
+    `network.classes` is replaced by the number of identities.
+    """
+
+    name: str
+    network: ReidConfig
+    batch: int = 32
+    schedule: Schedule
+
+
+SHIPPED = ReidRecipe(
+    name="shipped",
+    network=ReidConfig(depth=10, channels=32, classes=1, embedding=128, height=192, width=64),
+    schedule=Schedule(steps=3000),
+)
+# PCB's network and batch (Sun et al., 2018; RSTG section 3.3), with our optimiser and augmentation.
+PAPER = ReidRecipe(
+    name="paper", network=ReidConfig(), batch=64, schedule=Schedule(steps=12_000, lr=3e-4)
+)
+RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PAPER)}
+
+
 def train_reid(
-    config: ReidConfig,
+    recipe: ReidRecipe,
     training: LabelledImages,
     held_out: LabelledImages,
     *,
     folder: Path,
-    schedule: Schedule,
     fabric: Fabric,
-    batch: int = 32,
-    network: PCB | None = None,
+    trunk_weights: Path | None = None,
     measure_every: int = 0,
 ) -> tuple[PCB, dict[str, float]]:
-    """Train on ``training`` and score retrieval on ``held_out``, whose first image an identity and
-    camera is the query.
+    """Train PCB on identities; the six classifiers' cross-entropies are added, as in PCB.
 
-    The six classifiers' cross-entropies are added, as in PCB. ``config.classes`` is replaced by the
-    number of identities. Returns the network and its held-out figures.
+    Args:
+        recipe: what is trained, and how.
+        training: who is learned.
+        held_out: retrieval is scored on these; the first image of an identity and camera is a query.
+        folder: of the run.
+        fabric: device, precision and processes.
+        trunk_weights: ResNet weights to start from, under torchvision's names.
+        measure_every: steps between two measurements.
+
+    Returns:
+        The network and its held-out figures.
     """
     names, labels = np.unique(training.identities, return_inverse=True)
-    config = dataclasses.replace(config, classes=len(names))
-    torch.manual_seed(schedule.seed)
-    network = network or PCB(config)
+    config = dataclasses.replace(recipe.network, classes=len(names))
+    torch.manual_seed(recipe.schedule.seed)
+    network = PCB(config)
+    if trunk_weights:
+        load_resnet_weights(network.trunk, trunk_weights)
 
-    def losses(model: nn.Module, rng: np.random.Generator) -> Losses:
-        chosen = rng.integers(0, len(training.images), batch)
-        x = altered(rng, image_batch(training.images[chosen])).to(fabric.device)
-        y = torch.from_numpy(labels[chosen]).to(fabric.device)
-        logits = model(x.contiguous(memory_format=torch.channels_last))
-        return {
-            "identity": sum(
-                functional.cross_entropy(each.float(), y, label_smoothing=0.1) for each in logits
-            )
-        }
+    def draw_batch(rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = rng.integers(0, len(training.images), recipe.batch)
+        images = training_views(rng, image_batch(training.images[chosen])).to(fabric.device)
+        return images, torch.from_numpy(labels[chosen]).to(fabric.device)
 
-    figures = optimise(
-        network,
-        losses,
+    def losses(
+        networks: Networks, batch: tuple[torch.Tensor, torch.Tensor], rng: np.random.Generator
+    ) -> Losses:
+        images, classes = batch
+        logits = networks["reid"](images.contiguous(memory_format=torch.channels_last))
+        terms = [
+            functional.cross_entropy(stripe.float(), classes, label_smoothing=0.1)
+            for stripe in logits
+        ]
+        return {"identity": torch.stack(terms).sum()}
+
+    def measure(networks: Networks) -> dict[str, float]:
+        return retrieval_figures(network, held_out, device=str(fabric.device))
+
+    figures = train_networks(
+        {"reid": network},
+        TrainingStep({"reid": Phase(("reid",), losses)}, draw_batch, measure),
         folder=folder,
-        schedule=schedule,
+        schedule=recipe.schedule,
         fabric=fabric,
         configuration={
             "reid": dataclasses.asdict(config),
-            "batch": batch,
+            "batch": recipe.batch,
             "images": len(training.images),
         },
         name="re-ID",
-        measure=lambda model: retrieval_figures(model, held_out, device=str(fabric.device)),
         measure_every=measure_every,
     )
     return network, figures
 
 
-def altered(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
-    """Training views: mirrored, shifted, recoloured, degraded, partly erased."""
+def training_views(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
+    """Images as a network is trained on them: mirrored, shifted, recoloured, degraded, partly erased."""
     height, width = images.shape[-2:]
     flipped = torch.from_numpy(rng.random(len(images)) < 0.5)
     images = torch.where(flipped[:, None, None, None], images.flip(3), images)
@@ -124,8 +173,9 @@ def altered(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
 def retrieval_figures(
     network: PCB, images: LabelledImages, *, device: str = "cpu"
 ) -> dict[str, float]:
-    """Rank-1, rank-5 and mAP (both definitions), the first image of each identity and camera being
-    a query.
+    """Rank-1, rank-5 and mAP (both definitions).
+
+    The first image of each identity and camera is a query.
     """
     _, first = np.unique(np.stack([images.identities, images.cameras]), axis=1, return_index=True)
     features = describe(network, images.images, device=device)

@@ -1,16 +1,15 @@
-"""The losses that teach the generator (RSTG section 3.3), and the named extensions of the shipped
-recipe.
+"""The losses that teach the generator (RSTG section 3.3): re-ID, face and hand.
 
 The re-ID loss compares two images at the four stages of a frozen re-ID network. The paper writes a
 plain l2 distance; its authors' release first makes each stage's output a unit vector over all its
 D elements and then takes the mean square, with weight 5000 on the sum. For unit vectors that is a
-cosine::
+cosine:
 
     5000 * mean((a - b)^2) = 5000/D * |a - b|^2 = (10^4 / D) * (1 - cos(a, b))
 
 so the release weighs the stages by 1/D, which changes with the network and its input size (0.0127,
-0.0254, 0.0509 and 0.0254 for ResNet-50 at 384x128). ``weighting="release"`` gives exactly these
-numbers; ``weighting="equal"`` drops the 1/D, so that a weight means the same for every network.
+0.0254, 0.0509 and 0.0254 for ResNet-50 at 384x128). `weighting="release"` gives exactly these
+numbers; `weighting="equal"` drops the 1/D, so that a weight means the same for every network.
 """
 
 from __future__ import annotations
@@ -21,22 +20,23 @@ import torch
 from torch import nn
 
 from mocap.errors import BadInput
+from textures.reid.pcb import PCB
 from textures.reid.similarity import stage_cosine
 
 STAGES = 4
 
 
 class ReidLoss(nn.Module):
-    """``forward(rendered, photographs)``, (B,3,H,W) RGB in [-1,1] each, to a scalar.
+    """The re-ID loss between rendered bodies and photographs, (B,3,H,W) RGB in [-1,1] each.
 
-    ``network`` must have ``stages(images) -> list of 4 tensors``. It is frozen and kept in
+    The network is frozen and kept in
     evaluation mode: the gradient reaches its input, never its weights or its batch norm
     statistics.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: PCB,
         *,
         weighting: str = "release",
         scale: float = 5000.0,
@@ -47,7 +47,8 @@ class ReidLoss(nn.Module):
             raise BadInput(f"re-ID loss weighting {weighting}: expected release or equal")
         if len(stage_weights) != STAGES:
             raise BadInput(f"re-ID loss: {len(stage_weights)} stage weights, expected {STAGES}")
-        self.network = network.requires_grad_(False).eval()
+        network.requires_grad_(False).eval()
+        self.network = network
         self.weighting, self.scale, self.stage_weights = weighting, scale, tuple(stage_weights)
 
     def train(self, mode: bool = True) -> ReidLoss:
@@ -60,19 +61,21 @@ class ReidLoss(nn.Module):
         with torch.no_grad():
             targets = self.network.stages(photographs)
         total = rendered.new_zeros(())
-        for weight, made, target in zip(self.stage_weights, self.network.stages(rendered), targets):
+        outputs = self.network.stages(rendered)
+        for weight, output, target in zip(self.stage_weights, outputs, targets):
             per_element = 2.0 / target[0].numel() if self.weighting == "release" else 1.0
-            total = total + weight * per_element * (1 - stage_cosine(made, target)).mean()
+            total = total + weight * per_element * (1 - stage_cosine(output, target)).mean()
         return self.scale * total
 
 
 class FaceHandLoss(nn.Module):
-    """Head and hands of generated textures against reference textures: ``norm`` "l1" (the paper)
-    or "mse" (its release).
+    """The face-and-hand loss of generated textures against reference textures.
 
-    ``mask``: (S,S) bool, head and hand texels. The mean is over all texels, masked or not, as in
-    the release.
+    `norm` is "l1" (the paper) or "mse" (its release). `mask`: (S,S) bool, head and hand texels. The
+    mean is over all texels, masked or not, as in the release.
     """
+
+    mask: torch.Tensor
 
     def __init__(self, mask: torch.Tensor, *, norm: str = "l1") -> None:
         super().__init__()
@@ -87,8 +90,6 @@ class FaceHandLoss(nn.Module):
 
 
 def masked_l1(a: torch.Tensor, b: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean absolute difference of (B,3,H,W) images over the pixels of (B,1,H,W) ``mask`` (0 when
-    it is empty).
-    """
+    """Mean absolute difference of (B,3,H,W) images over a (B,1,H,W) mask; 0 when it is empty."""
     weight = mask.expand_as(a)
     return ((a - b).abs() * weight).sum() / weight.sum().clamp(min=1.0)

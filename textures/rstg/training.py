@@ -1,37 +1,23 @@
-"""Training the texture generator (generator.py) end to end, as the paper does, and with the shipped
-recipe.
+"""Training the texture generator: what a batch is, its losses, its held-out figures (RSTG section 3.3).
 
-Each step: crops -> textures -> lookup through each crop's visibility -> on a random background ->
-frozen re-ID network -> the four-stage loss against the crop, plus the face-and-hand loss (RSTG
-section 3.3). ``Recipe`` names every term and its weight; ``PAPER`` has the paper's two alone. The
-other terms are extensions, 0 in the paper's preset:
-
-cross_view    the texture from one crop, looked up through *another* crop of the same person,
-against that crop, by the same
-              re-ID loss: the paper's own future work, and what teaches the side that a crop does
-              not show;
-cross_pixel   the same pair, mean absolute difference inside the silhouette;
-pixel         the crop itself, mean absolute difference inside the silhouette;
-texture       mean absolute difference from the true texture, which only stand-ins have.
+Each step: crops to textures, looked up through each crop's visibility, on a random background, to the
+frozen re-ID network, to the four-stage loss against the crop; plus the face-and-hand loss and the
+extensions of `textures.rstg.recipes.LossWeights`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
-from mocap.errors import BadInput
 from textures.reid.pcb import PCB
 from textures.reid.similarity import reid_similarity
 from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
-from textures.rstg.projection import TexelGeometry, projection_input
-from textures.rstg.unet import GeneratorConfig, TextureGenerator
+from textures.rstg.projection import SourcePixels, projection_input
+from textures.rstg.recipes import Augmentation, LossWeights
 from textures.training.augmentation import (
     degraded,
     image_batch,
@@ -39,137 +25,63 @@ from textures.training.augmentation import (
     random_backgrounds,
     recoloured,
 )
-from textures.training.loop import Losses, Schedule, optimise
+from textures.training.loop import Losses
 from textures.training.pedestrian_bank import PedestrianBank
 from textures.visibility.rendering_tensor import composite, render
+from textures.visibility.texel_geometry import VISIBLE, TexelGeometry
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Terms and their weights. ``weighting`` and ``reid`` are those of the re-ID loss;
-    ``references`` says which textures the face-and-hand loss looks at: "random" (the paper:
-    anyone's) or "own" (the person's true texture).
+class CropBatch:
+    """A batch of a bank's crops, on the device that trains.
+
+    crops, backgrounds (B,3,H,W) in [-1,1]; masks (B,1,H,W) in 0..1; uv (B,H,W,2).
     """
 
-    name: str
-    reid: float = 5000.0
-    weighting: str = "release"
-    face_hand: float = 1.0
-    face_norm: str = "l1"
-    references: str = "random"
-    cross_view: float = 0.0
-    cross_pixel: float = 0.0
-    pixel: float = 0.0
-    texture: float = 0.0
-    recolour: float = 0.0
-    degrade: bool = False
+    crops: torch.Tensor
+    masks: torch.Tensor
+    backgrounds: torch.Tensor
+    uv: torch.Tensor
 
 
-PAPER = Recipe("paper")
-RELEASE = Recipe("release", face_norm="mse")
-SHIPPED = Recipe(
-    "shipped",
-    reid=0.5,
-    weighting="equal",
-    face_hand=2.0,
-    references="own",
-    cross_view=0.5,
-    cross_pixel=0.5,
-    texture=2.0,
-    recolour=0.25,
-    degrade=True,
-)
-RECIPES = {recipe.name: recipe for recipe in (PAPER, RELEASE, SHIPPED)}
-
-
-@dataclass(frozen=True)
-class SourcePixels:
-    """Per crop of a bank, where each texel looks (textures/projection.py): positions (N,S,S,2)
-    uint8, in 256ths of width and height, and kinds (N,S,S) uint8.
-    """
-
-    positions: np.ndarray
-    kinds: np.ndarray
-
-    def tensors(self, chosen: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        positions = torch.from_numpy(self.positions[chosen]).float() / 256 + 0.5 / 256
-        return positions, torch.from_numpy(self.kinds[chosen])
-
-
-def train_generator(
-    config: GeneratorConfig,
-    recipe: Recipe,
-    geometry: TexelGeometry,
-    supervisor: PCB,
-    training: PedestrianBank,
-    held_out: PedestrianBank,
-    *,
-    folder: Path,
-    schedule: Schedule,
-    fabric: Fabric,
-    sources: SourcePixels | None = None,
-    held_out_sources: SourcePixels | None = None,
-    identities: int = 4,
-    images: int = 4,
-    measure_every: int = 0,
-) -> tuple[TextureGenerator, dict[str, float]]:
-    """Train on ``training``; batches are ``identities`` groups of ``images`` crops each, as in the
-    paper.
-
-    ``sources`` are needed when ``config.projection``. Raises BadInput when the recipe needs true
-    textures that the bank does not have. Returns the generator and its held-out figures.
-    """
-    if recipe.face_hand and not len(training.textures):
-        raise BadInput(f"recipe {recipe.name}: the face-and-hand loss needs reference textures")
-    own = recipe.texture or (recipe.face_hand and recipe.references == "own")
-    if own and (training.texture_of < 0).any():
-        raise BadInput(f"recipe {recipe.name}: needs true textures, which photographs do not have")
-    if config.projection and (sources is None or held_out_sources is None):
-        raise BadInput(
-            "a generator with projection needs the source pixels of its crops (a fitted body each)"
-        )
-    torch.manual_seed(schedule.seed)
-    network = TextureGenerator(config)
-    terms = GeneratorLosses(recipe, supervisor, geometry).to(fabric.device)
-
-    def losses(model: nn.Module, rng: np.random.Generator) -> Losses:
-        chosen = training.groups(rng, identities=identities, images=images)
-        return terms(model, training, sources, chosen, rng, per_identity=images)
-
-    figures = optimise(
-        network,
-        losses,
-        folder=folder,
-        schedule=schedule,
-        fabric=fabric,
-        configuration={
-            "generator": dataclasses.asdict(config),
-            "recipe": dataclasses.asdict(recipe),
-            "batch": [identities, images],
-            "images": len(training),
-        },
-        name="generator",
-        measure=lambda model: held_out_figures(model, terms, held_out, held_out_sources),
-        measure_every=measure_every,
-    )
-    return network, figures
+def draw_crops(
+    bank: PedestrianBank,
+    chosen: np.ndarray,
+    rng: np.random.Generator,
+    augmentation: Augmentation,
+    device: torch.device,
+) -> CropBatch:
+    """The crops with these indices on new scenes, augmented, and backgrounds to render onto."""
+    masks = torch.from_numpy(bank.alpha(chosen))
+    crops = on_scenes(rng, bank, chosen)
+    if augmentation.recolour:
+        crops = recoloured(rng, crops, augmentation.recolour)
+    if augmentation.degrade:
+        crops = degraded(rng, crops)
+    backgrounds = random_backgrounds(rng, bank, len(chosen))
+    uv = torch.from_numpy(bank.uv_maps(chosen))
+    return CropBatch(*(tensor.to(device) for tensor in (crops, masks, backgrounds, uv)))
 
 
 class GeneratorLosses(nn.Module):
     """All terms of a recipe for a batch of crops of a bank."""
 
-    def __init__(self, recipe: Recipe, supervisor: PCB, geometry: TexelGeometry) -> None:
+    code: torch.Tensor
+    covered: torch.Tensor
+
+    def __init__(self, weights: LossWeights, supervisor: PCB, geometry: TexelGeometry) -> None:
         super().__init__()
-        self.recipe = recipe
-        self.reid = ReidLoss(supervisor, weighting=recipe.weighting, scale=recipe.reid or 1.0)
+        self.weights = weights
+        self.reid = ReidLoss(supervisor, weighting=weights.weighting, scale=weights.reid or 1.0)
         mask = torch.from_numpy(geometry.head | geometry.hand)
-        self.face_hand = FaceHandLoss(mask, norm=recipe.face_norm)
+        self.face_hand = FaceHandLoss(mask, norm=weights.face_norm)
         self.register_buffer("covered", torch.from_numpy(geometry.covered).float()[None, None])
         self.register_buffer("code", torch.from_numpy(geometry.code))
 
     def forward(
         self,
         model: nn.Module,
+        batch: CropBatch,
         bank: PedestrianBank,
         sources: SourcePixels | None,
         chosen: np.ndarray,
@@ -177,44 +89,45 @@ class GeneratorLosses(nn.Module):
         *,
         per_identity: int,
     ) -> Losses:
-        recipe, device = self.recipe, self.code.device
-        masks = torch.from_numpy(bank.alpha(chosen))
-        crops = on_scenes(rng, bank, chosen)
-        if recipe.recolour:
-            crops = recoloured(rng, crops, recipe.recolour)
-        if recipe.degrade:
-            crops = degraded(rng, crops)
-        backgrounds = random_backgrounds(rng, bank, len(chosen)).to(device)
-        crops, masks = crops.to(device), masks.to(device)
-        uv = torch.from_numpy(bank.uv_maps(chosen)).to(device)
-        textures = self.generate(model, crops, sources, chosen)
+        """The weighted terms by name.
+
+        Args:
+            model: the generator.
+            batch: the crops.
+            bank: that they come from.
+            sources: their source pixels, for a generator with a projected input.
+            chosen: their indices in the bank, `per_identity` of a person together.
+            rng: draws other views and reference textures.
+            per_identity: crops of a person.
+        """
+        weights = self.weights
+        textures = self.generate(model, batch.crops, sources, chosen)
         terms: Losses = {}
-        own = composite(render(textures, uv), masks, backgrounds)
-        if recipe.reid:
-            terms["reid"] = self.reid(own, crops)
-        if recipe.pixel:
-            terms["pixel"] = recipe.pixel * masked_l1(own, crops, masks)
-        if recipe.cross_view or recipe.cross_pixel:
-            other = _another(rng, len(chosen), per_identity)
-            view = composite(render(textures, uv[other]), masks[other], backgrounds)
-            if recipe.cross_view:
+        same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)
+        if weights.reid:
+            terms["reid"] = self.reid(same_view, batch.crops)
+        if weights.pixel:
+            terms["pixel"] = weights.pixel * masked_l1(same_view, batch.crops, batch.masks)
+        if weights.cross_view or weights.cross_pixel:
+            pair = other_views(rng, len(chosen), per_identity)
+            crops, masks = batch.crops[pair], batch.masks[pair]
+            other_view = composite(render(textures, batch.uv[pair]), masks, batch.backgrounds)
+            if weights.cross_view:
                 terms["cross_view"] = (
-                    recipe.cross_view / (recipe.reid or 1.0) * self.reid(view, crops[other])
+                    weights.cross_view / (weights.reid or 1.0) * self.reid(other_view, crops)
                 )
-            if recipe.cross_pixel:
-                terms["cross_pixel"] = recipe.cross_pixel * masked_l1(
-                    view, crops[other], masks[other]
-                )
-        if recipe.face_hand:
+            if weights.cross_pixel:
+                terms["cross_pixel"] = weights.cross_pixel * masked_l1(other_view, crops, masks)
+        if weights.face_hand:
             numbers = bank.texture_of[chosen]
-            if recipe.references == "random":
+            if weights.references == "random":
                 numbers = rng.integers(0, len(bank.textures), len(chosen))
-            terms["face_hand"] = recipe.face_hand * self.face_hand(
-                textures, self._true(bank, numbers)
+            terms["face_hand"] = weights.face_hand * self.face_hand(
+                textures, self.true_textures(bank, numbers)
             )
-        if recipe.texture:
-            truth = self._true(bank, bank.texture_of[chosen])
-            terms["texture"] = recipe.texture * masked_l1(
+        if weights.texture:
+            truth = self.true_textures(bank, bank.texture_of[chosen])
+            terms["texture"] = weights.texture * masked_l1(
                 textures, truth, self.covered.expand(len(chosen), -1, -1, -1)
             )
         return terms
@@ -232,7 +145,7 @@ class GeneratorLosses(nn.Module):
         positions, kinds = (t.to(crops.device) for t in sources.tensors(chosen))
         return model(crops, projection_input(crops, positions, kinds, self.code)).float()
 
-    def _true(self, bank: PedestrianBank, numbers: np.ndarray) -> torch.Tensor:
+    def true_textures(self, bank: PedestrianBank, numbers: np.ndarray) -> torch.Tensor:
         """True textures at this generator's size, (B,3,S,S) in [-1,1]."""
         truth = image_batch(bank.textures[numbers]).to(self.code.device)
         size = self.covered.shape[-1]
@@ -244,16 +157,17 @@ class GeneratorLosses(nn.Module):
 
 
 @torch.no_grad()
-def held_out_figures(
+def generator_figures(
     model: nn.Module,
     terms: GeneratorLosses,
     bank: PedestrianBank,
     sources: SourcePixels | None,
     batch: int = 16,
 ) -> dict[str, float]:
-    """On untouched held-out crops: mean absolute error (0-255) of the texture on the side seen and
-    on the side not seen by the crop (stand-ins only), re-ID cosine in the crop's own view, and in
-    another crop of the same person.
+    """Figures of a generator on untouched held-out crops.
+
+    Mean absolute error (0-255) of the texture on the side that the crop sees and on the side that it
+    does not (stand-ins only), re-ID cosine in the crop's own view, and in another crop of the person.
     """
     model.eval()
     sums = np.zeros(4)
@@ -266,19 +180,22 @@ def held_out_figures(
         masks = torch.from_numpy(bank.alpha(chosen)).to(device)
         uv = torch.from_numpy(bank.uv_maps(chosen)).to(device)
         textures = terms.generate(model, crops, sources, chosen)
-        same = _neighbour(bank.identities[chosen])
+        pairs = next_views(bank.identities[chosen])
         grey = torch.zeros_like(crops)
         network = terms.reid.network
-        for column, other in ((2, np.arange(len(chosen))), (3, same)):
-            made = composite(render(textures, uv[other]), masks[other], grey)
-            wanted = composite(crops[other], masks[other], grey)
-            sums[column] += float(reid_similarity(network, made, wanted).sum())
+        for column, pair in ((2, np.arange(len(chosen))), (3, pairs)):
+            rendered = composite(render(textures, uv[pair]), masks[pair], grey)
+            photographs = composite(crops[pair], masks[pair], grey)
+            sums[column] += float(reid_similarity(network, rendered, photographs).sum())
         if sources is not None and not bank.photographs:
-            error = (textures - terms._true(bank, bank.texture_of[chosen])).abs().mean(1) * 127.5
-            seen = (sources.tensors(chosen)[1].to(device) == 0) & (terms.covered[0] > 0)
-            unseen = (sources.tensors(chosen)[1].to(device) > 0) & (terms.covered[0] > 0)
-            sums[0] += float((error * seen).sum() / seen.sum().clamp(min=1)) * len(chosen)
-            sums[1] += float((error * unseen).sum() / unseen.sum().clamp(min=1)) * len(chosen)
+            kinds = sources.tensors(chosen)[1].to(device)
+            error = (textures - terms.true_textures(bank, bank.texture_of[chosen])).abs().mean(
+                1
+            ) * 127.5
+            visible = (kinds == VISIBLE) & (terms.covered[0] > 0)
+            hidden = (kinds != VISIBLE) & (terms.covered[0] > 0)
+            sums[0] += float((error * visible).sum() / visible.sum().clamp(min=1)) * len(chosen)
+            sums[1] += float((error * hidden).sum() / hidden.sum().clamp(min=1)) * len(chosen)
         count += len(chosen)
     names = (
         "texture error, seen",
@@ -289,18 +206,18 @@ def held_out_figures(
     return {name: value for name, value in zip(names, (sums / count).tolist()) if value}
 
 
-def _neighbour(identities: np.ndarray) -> np.ndarray:
-    """For each crop the index of the next one of the same identity (itself where it is alone)."""
+def next_views(identities: np.ndarray) -> np.ndarray:
+    """For each crop the index of its person's next one, itself where it is alone."""
     result = np.arange(len(identities))
     for name in np.unique(identities):
-        own = np.flatnonzero(identities == name)
-        result[own] = np.roll(own, -1)
+        members = np.flatnonzero(identities == name)
+        result[members] = np.roll(members, -1)
     return result
 
 
-def _another(rng: np.random.Generator, count: int, group: int) -> np.ndarray:
-    """For each of ``count`` crops, in groups of ``group``, the index of another crop of its group."""
+def other_views(rng: np.random.Generator, count: int, group: int) -> np.ndarray:
+    """For each of `count` crops, in groups of `group`, the index of another of its group."""
     index = np.arange(count)
-    within = index % group
+    member = index % group
     shift = rng.integers(1, group, count) if group > 1 else np.zeros(count, int)
-    return index - within + (within + shift) % group
+    return index - member + (member + shift) % group

@@ -1,5 +1,4 @@
-"""What stands between rendered pedestrians and photographs: backgrounds, framing, occluders,
-light, blur, JPEG.
+"""What rendered pedestrians lack of photographs: scenes, framing, occluders, light, blur, JPEG.
 
 All randomness comes from the numpy generator passed in; images are (B,3,H,W) RGB in [-1,1].
 """
@@ -33,8 +32,8 @@ def random_backgrounds(rng: np.random.Generator, bank: PedestrianBank, count: in
         scene = pool[rng.integers(len(pool))]
         y = rng.integers(0, scene.shape[0] - height + 1)
         x = rng.integers(0, scene.shape[1] - width + 1)
-        part = scene[y : y + height, x : x + width]
-        piece[:] = part[:, ::-1] if rng.random() < 0.5 else part
+        window = scene[y : y + height, x : x + width]
+        piece[:] = window[:, ::-1] if rng.random() < 0.5 else window
     gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.06, (count, 1, 1, 3)))
     pieces = np.clip(pieces * gain.astype(np.float32), 0, 255)
     return torch.from_numpy(pieces).permute(0, 3, 1, 2) / 127.5 - 1
@@ -42,8 +41,10 @@ def random_backgrounds(rng: np.random.Generator, bank: PedestrianBank, count: in
 
 @functools.lru_cache(maxsize=2)
 def scene_pool(height: int, width: int, count: int = 300, seed: int = 1501) -> np.ndarray:
-    """(count, 1.5 H, 2 W, 3) uint8 scenes without people: ground and wall, noise of several scales,
-    bars, boxes and paving."""
+    """Scenes (count, 1.5 H, 2 W, 3) uint8 without people.
+
+    Ground and wall, noise of several scales, bars, boxes and paving.
+    """
     rng = np.random.default_rng(seed)
     scenes = [_scene(rng, height * 3 // 2, width * 2) for _ in range(count)]
     return np.clip(np.stack(scenes), 0, 255).astype(np.uint8)
@@ -59,8 +60,8 @@ def _scene(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     for cells in (4, 12, 40, 120):
         shape = (cells, cells, rng.choice([1, 3], p=[0.8, 0.2]))
         noise = rng.normal(0, rng.uniform(0, 20), shape).astype(np.float32)
-        noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-        scene += noise.reshape(height, width, -1)
+        large = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+        scene += large.reshape(height, width, -1)
     for _ in range(rng.integers(0, 24)):
         _shape(rng, scene)
     if rng.random() < 0.35:
@@ -97,20 +98,20 @@ def _paving(rng: np.random.Generator, scene: np.ndarray, horizon: int) -> None:
     lines = np.zeros((height, width), np.float32)
     vanish = (int(rng.uniform(-40, width + 40)), horizon)
     for x in range(-200, 200 + width, int(rng.integers(8, 24))):
-        cv2.line(lines, vanish, (x, height), 1.0, 1)
+        cv2.line(lines, vanish, (x, height), (1.0,), 1)
     y, step = horizon + 2.0, rng.uniform(2, 5)
     while y < height:
-        cv2.line(lines, (0, int(y)), (width, int(y)), 1.0, 1)
+        cv2.line(lines, (0, int(y)), (width, int(y)), (1.0,), 1)
         y, step = y + step, step * 1.25
     lines[:horizon] = 0
     scene += shade * lines[..., None]
 
 
 def random_framing(rng: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:
-    """(B,3): factor, dx, dy of ``pixel' = factor * (pixel - middle) + middle + (dx, dy)``, as
-    detectors frame people.
+    """Framings (B,3) as detectors frame people: factor, dx, dy.
 
-    Most stay near what they were; large factors keep the head in the frame and lose the feet.
+    `pixel' = factor * (pixel - middle) + middle + (dx, dy)`. Most stay near what they were; large
+    factors keep the head in the frame and lose the feet.
     """
     factor = np.exp(np.clip(rng.normal(0, 0.16, count), -0.5, 0.5))
     dx = rng.normal(0, 0.07 * width, count)
@@ -156,7 +157,11 @@ def occluded(
         w, h = rng.uniform(4, 0.35 * width), rng.uniform(6, 0.3 * height)
         if rng.random() < 0.5:
             cv2.rectangle(
-                cover, (int(x - w / 2), int(y - h / 2)), (int(x + w / 2), int(y + h / 2)), 1.0, -1
+                cover,
+                (int(x - w / 2), int(y - h / 2)),
+                (int(x + w / 2), int(y + h / 2)),
+                (1.0,),
+                -1,
             )
         else:
             cv2.ellipse(
@@ -166,7 +171,7 @@ def occluded(
                 rng.uniform(0, 180),
                 0,
                 360,
-                1.0,
+                (1.0,),
                 -1,
             )
     images = images.clone()
@@ -177,8 +182,9 @@ def occluded(
 def recoloured(
     rng: np.random.Generator, images: torch.Tensor, strength: float = 1.0
 ) -> torch.Tensor:
-    """A camera's own colours: gain a channel, contrast, offset, saturation; per image.
-    Differentiable.
+    """A camera's own colours: gain per channel, contrast, offset, saturation.
+
+    Drawn per image; differentiable.
     """
     count = len(images)
     gain = np.exp(
@@ -187,17 +193,21 @@ def recoloured(
     )
     offset = rng.normal(0, 0.06 * strength, (count, 1, 1, 1))
     saturation = np.exp(rng.normal(0, 0.25 * strength, (count, 1, 1, 1)))
-    to = {"dtype": torch.float32}
     light = (images + 1) / 2
     grey = light.mean(1, keepdim=True)
-    light = grey + (light - grey) * torch.as_tensor(saturation, **to)
-    light = light * torch.as_tensor(gain, **to) + torch.as_tensor(offset, **to)
+    light = grey + (light - grey) * _single(saturation)
+    light = light * _single(gain) + _single(offset)
     return light.clamp(0, 1) * 2 - 1
 
 
+def _single(values: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
 def degraded(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
-    """Low resolution, defocus, motion blur, sensor noise and JPEG, as surveillance crops have
-    them. Not differentiable.
+    """Images as a surveillance camera gives them; not differentiable.
+
+    Low resolution, defocus, motion blur, sensor noise and JPEG.
     """
     array = ((images.permute(0, 2, 3, 1).numpy() + 1) * 127.5).clip(0, 255)
     out = np.empty_like(array)
@@ -232,15 +242,15 @@ def with_company(
     chosen = np.flatnonzero(rng.random(len(scenes)) < share)
     if not len(chosen):
         return scenes
-    others = rng.integers(0, len(bank), len(chosen))
+    companions = rng.integers(0, len(bank), len(chosen))
     framing = random_framing(rng, len(chosen), *bank.images.shape[1:3])
     framing[:, 1] += (
         rng.choice([-1, 1], len(chosen))
         * rng.uniform(0.25, 0.6, len(chosen))
         * bank.images.shape[2]
     )
-    person = reframed(image_batch(bank.images[others]), framing)
-    mask = reframed(torch.from_numpy(bank.alpha(others)), framing)
+    person = reframed(image_batch(bank.images[companions]), framing)
+    mask = reframed(torch.from_numpy(bank.alpha(companions)), framing)
     scenes = scenes.clone()
     scenes[chosen] = composite(person, mask, scenes[chosen])
     return scenes
@@ -260,8 +270,10 @@ def photographed(bank: PedestrianBank, rng: np.random.Generator, batch: int = 64
     images = []
     for start in range(0, len(bank), batch):
         chosen = np.arange(start, min(start + batch, len(bank)))
-        made = on_scenes(rng, bank, chosen)
+        crops = on_scenes(rng, bank, chosen)
         if not bank.photographs:
-            made = degraded(rng, made)
-        images.append(((made + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+            crops = degraded(rng, crops)
+        images.append(
+            ((crops + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+        )
     return dataclasses.replace(bank, images=np.concatenate(images))

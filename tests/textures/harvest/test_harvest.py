@@ -11,13 +11,17 @@ import torch
 
 from mocap.errors import BadInput
 from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
-from textures.checkpoints import load_network, read_card, save_network
+from textures.checkpoints import read_card, save_networks
 from textures.harvest.detail import with_detail
 from textures.harvest.harvest import Harvester, harvest, texture_names
 from textures.library import read_library, read_texture
 from textures.market1501 import Crop
-from textures.reid.pcb import PCB, ReidConfig
+from textures.methods import METHODS
+from textures.reid.pcb import PCB, ReidConfig, load_pcb
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
+from textures.texture_method import load_method
+
+SMALL_GENERATOR = GeneratorConfig(channels=4, height=32, width=32, texture_size=32, projection=True)
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +30,23 @@ def weights(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
     networks = {
-        "body-fit": BodyFitNetwork(BodyFitConfig(depth=10, width=8, features=16, hidden=32)),
-        "generator": TextureGenerator(GeneratorConfig(4, 32, 32, 32, True)),
-        "reid": PCB(ReidConfig(10, 8, 3, 4, 16, 0.5, 64, 32)),
+        "body-fit": BodyFitNetwork(BodyFitConfig(depth=10, channels=8, features=16, hidden=32)),
+        "generator": TextureGenerator(SMALL_GENERATOR),
+        "reid": PCB(
+            ReidConfig(
+                depth=10, channels=8, classes=3, stripes=4, embedding=16, height=64, width=32
+            )
+        ),
     }
     for kind, network in networks.items():
-        save_network(folder / f"{kind}.safetensors", kind, network, half=True, metrics={})
+        save_networks(
+            folder / f"{kind}.safetensors",
+            kind,
+            {kind: network},
+            network.config,
+            half_precision=True,
+            metrics={},
+        )
     return folder
 
 
@@ -39,8 +54,8 @@ def weights(tmp_path_factory):
 def harvester(weights, body):
     return Harvester(
         body,
+        load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
         body_fit=weights / "body-fit.safetensors",
-        generator=weights / "generator.safetensors",
         reid=weights / "reid.safetensors",
         size=48,
         steps=2,
@@ -142,29 +157,31 @@ def test_detail_adds_fine_structure_where_it_is_seen_only():
     assert abs(made[8:12, 8:24].mean() - 120) < 4  # the photograph's own brightness stays out
 
 
-def test_weights_and_their_card_belong_together(weights, tmp_path):
-    network, card = load_network("reid", weights / "reid.safetensors")
-    assert not network.training and card["kind"] == "reid" and card["config"]["width"] == 8
+def test_weights_and_their_card_belong_together(weights, tmp_path, body):
+    network, card = load_pcb(weights / "reid.safetensors")
+    assert not network.training and card["kind"] == "reid" and card["config"]["channels"] == 8
     with pytest.raises(BadInput, match=r"reid\.json: weights of kind reid, expected generator"):
-        load_network("generator", weights / "reid.safetensors")
+        load_method(METHODS["rstg"], body, weights / "reid.safetensors")
     with pytest.raises(BadInput, match=r"absent\.safetensors"):
-        read_card(tmp_path / "absent.safetensors")
+        read_card(tmp_path / "absent.safetensors", "reid")
     damaged = tmp_path / "reid.safetensors"
     damaged.write_bytes(b"damaged")
     damaged.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(BadInput, match=r"reid\.safetensors: cannot be loaded"):
-        load_network("reid", damaged)
+        load_pcb(damaged)
 
 
 def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harvester):
     """The path of real data: crops, fitted bodies, visibility, and the paper's two losses through
     them.
     """
-    from textures.body_fit.photograph_bank import bank_of_photographs, find_sources, network_fits
+    from textures.body_fit.bank_fits import network_fits
+    from textures.body_fit.photograph_bank import bank_of_photographs
     from textures.market1501 import read_crops
-    from textures.rstg.projection import texel_geometry
-    from textures.rstg.training import PAPER, SHIPPED, GeneratorLosses, train_generator
-    from textures.training.loop import Schedule, make_fabric
+    from textures.rstg.projection import bank_sources
+    from textures.rstg.recipes import PAPER
+    from textures.rstg.training import GeneratorLosses, draw_crops
+    from textures.visibility.texel_geometry import texel_geometry
 
     people = [crop for crop in read_crops(crops) if crop.name]
     references = np.full((2, 16, 16, 3), 180, np.uint8)
@@ -172,28 +189,17 @@ def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harve
     body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
     bank = bank_of_photographs(people, fitter, skinning, body, references, scenes)
     assert bank.identities.tolist() == [2, 2, 7] and bank.photographs
-    geometry = texel_geometry(body, 32)
-    sources = find_sources(network_fits(bank, fitter, skinning, body), skinning, body, geometry)
-    own, rng = GeneratorLosses(PAPER, harvester.reid, geometry), np.random.default_rng(0)
-    network = TextureGenerator(GeneratorConfig(4, 32, 32, 32, True))
-    terms = own(network, bank, sources, np.array([0, 1]), rng, per_identity=2)
+    geometry = texel_geometry(body.mesh, 32)
+    fits = network_fits(bank, fitter, skinning, body)
+    sources = bank_sources(fits, skinning, body.mesh, geometry)
+    losses = GeneratorLosses(PAPER.losses, harvester.reid, geometry)
+    rng, chosen = np.random.default_rng(0), np.array([0, 1])
+    network = TextureGenerator(SMALL_GENERATOR)
+    batch = draw_crops(bank, chosen, rng, PAPER.augmentation, torch.device("cpu"))
+    terms = losses(network, batch, bank, sources, chosen, rng, per_identity=2)
     assert set(terms) == {"reid", "face_hand"}
     sum(terms.values()).backward()
     assert network.enter[0].weight.grad.abs().sum() > 0
-    with pytest.raises(BadInput, match="true textures"):
-        train_generator(
-            network.config,
-            SHIPPED,
-            geometry,
-            harvester.reid,
-            bank,
-            bank,
-            folder=crops.parent / "run",
-            schedule=Schedule(1),
-            fabric=make_fabric("cpu"),
-            sources=sources,
-            held_out_sources=sources,
-        )
 
 
 def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tmp_path, weights):
@@ -212,8 +218,8 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
         "--sheet-rows",
         "2",
     ]
-    for kind in ("body-fit", "generator", "reid"):
-        given += [f"--{kind}", str(weights / f"{kind}.safetensors")]
+    for option, kind in (("body-fit", "body-fit"), ("weights", "generator"), ("reid", "reid")):
+        given += [f"--{option}", str(weights / f"{kind}.safetensors")]
     result = CliRunner().invoke(harvest_textures, given)
     assert result.exit_code == 0, result.output
     assert "4 textures" in result.output and "1 images skipped" in result.output

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from textures.harvest.seams import find_seams, without_seams
-from textures.rstg.projection import texel_geometry
+from textures.visibility.texel_geometry import texel_geometry
 
 
 @pytest.fixture(scope="module")
 def cut(body):
-    geometry = texel_geometry(body, 128)
+    geometry = texel_geometry(body.mesh, 128)
     return geometry, find_seams(geometry)
 
 

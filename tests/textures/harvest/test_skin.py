@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textures.harvest.skin import CURVE, LUMA, skin_texels, with_skin
-from textures.rstg.projection import texel_geometry
+from textures.visibility.texel_geometry import texel_geometry
 
 
 def plain(colour):
@@ -38,7 +38,7 @@ def test_nothing_outside_is_touched():
 
 
 def test_skin_is_expected_on_hands_and_face_not_on_the_crown(body):
-    geometry = texel_geometry(body, 96)
+    geometry = texel_geometry(body.mesh, 96)
     where = skin_texels(geometry, body)
     assert (
         where[geometry.hand].all()

@@ -9,11 +9,12 @@ from safetensors.torch import save_file
 
 from mocap.errors import BadInput
 from textures.reid.evaluation import evaluate, precision_at_hits, trapezoid
-from textures.reid.pcb import PCB, ReidConfig, ResNet, load_resnet_weights
-from textures.reid.training import LabelledImages, retrieval_figures, train_reid
+from textures.reid.pcb import PCB, ReidConfig
+from textures.reid.resnet import ResNet, load_resnet_weights
+from textures.reid.training import LabelledImages, ReidRecipe, retrieval_figures, train_reid
 from textures.training.loop import Schedule, make_fabric
 
-SMALL = ReidConfig(depth=10, width=8, classes=5, stripes=4, embedding=16, height=64, image_width=32)
+SMALL = ReidConfig(depth=10, channels=8, classes=5, stripes=4, embedding=16, height=64, width=32)
 
 
 def test_a_perfect_ranking_scores_one_in_both_definitions():
@@ -63,7 +64,7 @@ def test_resnet_50_has_torchvisions_names_and_size():
 
 
 def test_published_weights_load_without_their_classifier_and_others_are_refused(tmp_path):
-    source, target = ResNet(depth=10, width=8), ResNet(depth=10, width=8, last_stride=1)
+    source, target = ResNet(depth=10, channels=8), ResNet(depth=10, channels=8, last_stride=1)
     tensors = dict(source.state_dict())
     save_file(tensors | {"fc.weight": torch.zeros(3, 64)}, tmp_path / "ok.safetensors")
     load_resnet_weights(target, tmp_path / "ok.safetensors")
@@ -75,13 +76,15 @@ def test_published_weights_load_without_their_classifier_and_others_are_refused(
 
 
 def test_the_paper_s_last_stage_keeps_its_resolution():
-    stages = PCB(ReidConfig(depth=50, width=8, classes=3)).eval().stages(torch.zeros(1, 3, 128, 64))
+    stages = (
+        PCB(ReidConfig(depth=50, channels=8, classes=3)).eval().stages(torch.zeros(1, 3, 128, 64))
+    )
     assert [tuple(s.shape[2:]) for s in stages] == [(96, 32), (48, 16), (24, 8), (24, 8)]
 
 
 def test_a_stripe_sees_its_own_height_only_in_the_pooling():
     network = PCB(SMALL).eval()
-    stage = torch.zeros(1, network.trunk.channels[-1], 4, 2)
+    stage = torch.zeros(1, network.trunk.stage_channels[-1], 4, 2)
     stage[:, :, 1] = 1.0
     network.stages = lambda images: [stage]
     stripes = network.stripes(torch.zeros(1))
@@ -115,13 +118,16 @@ def coloured_people(seed: int, first: int) -> LabelledImages:
 def test_training_learns_to_tell_people_apart_whom_it_never_saw(tmp_path):
     people, others = coloured_people(0, 1), coloured_people(1, 11)
     network, figures = train_reid(
-        SMALL,
+        ReidRecipe(
+            name="small",
+            network=SMALL,
+            batch=16,
+            schedule=Schedule(steps=30, lr=3e-3, warm_up=5),
+        ),
         people,
         others,
         folder=tmp_path,
-        schedule=Schedule(30, rate=3e-3, warm_up=5),
         fabric=make_fabric("cpu"),
-        batch=16,
     )
     assert network.config.classes == 6
     assert figures["rank-1"] >= 0.8

@@ -15,7 +15,7 @@ from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
 from textures.visibility.rendering_tensor import composite, render
 from textures.visibility.uv_layout import sample_texture
 
-SMALL = ReidConfig(depth=10, width=8, classes=5, stripes=4, embedding=16, height=64, image_width=32)
+SMALL = ReidConfig(depth=10, channels=8, classes=5, stripes=4, embedding=16, height=64, width=32)
 
 
 @pytest.fixture(scope="module")

@@ -11,22 +11,22 @@ import torch
 from mocap.bodies.skinning import Skinning, skin
 from textures.body_fit.network import BodyFitConfig, crop_camera
 from textures.harvest.contact_sheet import standing_pose
-from textures.rstg.projection import (
+from textures.rstg.projection import projection_input
+from textures.visibility.buffer import visibility
+from textures.visibility.rendering_tensor import texel_map
+from textures.visibility.texel_geometry import (
     BORROWED,
     REFLECTED,
-    SEEN,
-    projection_input,
+    VISIBLE,
     source_pixels,
     texel_geometry,
 )
-from textures.visibility.buffer import visibility
-from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.uv_layout import sample_texture
 
 
 @pytest.fixture(scope="module")
 def geometry(body):
-    return texel_geometry(body, 64)
+    return texel_geometry(body.mesh, 64)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_texture_comes_back_where_it_is_seen(body, geometry, standing):
     place = (geometry.code.transpose(1, 2, 0) * 110 + 127).astype(np.uint8)
     uv = texel_map(visibility(vertices, body.faces, camera), body.mesh)
     crop = torch.from_numpy(sample_texture(place, uv)).permute(2, 0, 1)[None]
-    positions, kinds = source_pixels(geometry, body, vertices, camera)
+    positions, kinds = source_pixels(geometry, body.mesh, vertices, camera)
     found = projection_input(
         crop,
         torch.from_numpy(positions)[None],
@@ -66,18 +66,18 @@ def test_a_texture_comes_back_where_it_is_seen(body, geometry, standing):
         torch.from_numpy(geometry.code),
     )[0]
     error = np.abs(found[:3].permute(1, 2, 0).numpy() - place).mean(-1)
-    seen = (kinds == SEEN) & geometry.covered
+    seen = (kinds == VISIBLE) & geometry.covered
     assert 0.2 < seen[geometry.covered].mean() < 0.55  # the front
     assert np.median(error[seen]) < 4
-    assert torch.equal(found[3] > 0, torch.from_numpy(kinds == SEEN))
+    assert torch.equal(found[3] > 0, torch.from_numpy(kinds == VISIBLE))
     front = np.zeros(64 * 64, bool)
     front[geometry.surface] = geometry.position[:, 2] > 0.09
-    assert kinds.reshape(-1)[front].tolist().count(SEEN) / front.sum() > 0.7
+    assert kinds.reshape(-1)[front].tolist().count(VISIBLE) / front.sum() > 0.7
 
 
 def test_the_back_borrows_the_front_at_the_same_height(body, geometry, standing):
     vertices, camera = standing
-    positions, kinds = source_pixels(geometry, body, vertices, camera)
+    positions, kinds = source_pixels(geometry, body.mesh, vertices, camera)
     flat, kind = positions.reshape(-1, 2), kinds.reshape(-1)[geometry.surface]
     p = geometry.position
     back = (p[:, 2] < -0.02) & (np.abs(p[:, 0]) < 0.12) & (p[:, 1] > -0.1) & (p[:, 1] < 0.25)
@@ -90,9 +90,9 @@ def test_the_back_borrows_the_front_at_the_same_height(body, geometry, standing)
 def test_texels_off_the_person_or_off_the_crop_are_not_read(body, geometry, standing):
     vertices, camera = standing
     nobody = np.zeros((32, 16), np.float32)
-    positions, kinds = source_pixels(geometry, body, vertices, camera, nobody)
+    positions, kinds = source_pixels(geometry, body.mesh, vertices, camera, nobody)
     assert (kinds == BORROWED).all() and (positions == 0.5).all()
     upper = np.zeros((32, 16), np.float32)
     upper[:16] = 1
-    positions, _ = source_pixels(geometry, body, vertices, camera, upper)
+    positions, _ = source_pixels(geometry, body.mesh, vertices, camera, upper)
     assert (positions[..., 1] <= 0.5).all()

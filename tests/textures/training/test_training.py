@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from mocap.errors import BadInput
-from textures.training.loop import Schedule, make_fabric, optimise
+from textures.training.loop import (
+    Phase,
+    Schedule,
+    TrainingStep,
+    make_fabric,
+    train_networks,
+)
 
-SCHEDULE = Schedule(8, rate=1e-2, warm_up=2, checkpoint_every=3, report_every=1)
+SCHEDULE = Schedule(steps=8, lr=1e-2, warm_up=2, checkpoint_every=3, report_every=1)
 
 
 def run(folder, *, stop_at=None, schedule=SCHEDULE, configuration=None):
@@ -19,16 +26,18 @@ def run(folder, *, stop_at=None, schedule=SCHEDULE, configuration=None):
     network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 1))
     calls = []
 
-    def losses(model, rng):
+    def draw_batch(rng):
         calls.append(1)
         if stop_at is not None and len(calls) > stop_at:
             raise KeyboardInterrupt
-        x = torch.from_numpy(rng.normal(size=(16, 4))).float()
-        return {"fit": (model(x)[:, 0] - x.sum(1)).square().mean()}
+        return torch.from_numpy(rng.normal(size=(16, 4))).float()
 
-    optimise(
-        network,
-        losses,
+    def losses(networks, x, rng):
+        return {"fit": (networks["toy"](x)[:, 0] - x.sum(1)).square().mean()}
+
+    train_networks(
+        {"toy": network},
+        TrainingStep({"toy": Phase(("toy",), losses)}, draw_batch),
         folder=folder,
         schedule=schedule,
         fabric=make_fabric("cpu"),
@@ -64,10 +73,117 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 
 def test_the_rate_warms_up_and_comes_down():
-    schedule = Schedule(100, rate=1.0, warm_up=10)
-    rates = [schedule.rate_at(step) for step in range(100)]
+    schedule = Schedule(steps=100, lr=1.0, warm_up=10)
+    rates = [schedule.lr_of_step(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == rates[10] == pytest.approx(
         1.0
     )
     assert rates[-1] < 0.02 and rates[10:] == sorted(rates[10:], reverse=True)
-    assert Schedule(100, rate=1.0, cosine=False).rate_at(99) == pytest.approx(1.0)
+    assert Schedule(steps=100, lr=1.0, cosine=False).lr_of_step(99) == pytest.approx(1.0)
+
+
+def adversarial_run(folder, *, stop_at=None):
+    """A generator of points and a critic that tells them from true ones, by two optimisers."""
+    torch.manual_seed(1)
+    networks = {
+        "generator": nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)),
+        "critic": nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 1)),
+    }
+    calls = []
+
+    def draw_batch(rng):
+        calls.append(1)
+        if stop_at is not None and len(calls) > stop_at:
+            raise KeyboardInterrupt
+        return torch.from_numpy(rng.normal(size=(2, 16, 2))).float()
+
+    def generator_losses(members, batch, rng):
+        points = members["generator"](batch[0])
+        return {"fooled": nn.functional.softplus(-members["critic"](points)).mean()}
+
+    def critic_losses(members, batch, rng):
+        points = members["generator"](batch[0]).detach()
+        return {
+            "true": nn.functional.softplus(-members["critic"](batch[1] + 3)).mean(),
+            "false": nn.functional.softplus(members["critic"](points)).mean(),
+        }
+
+    train_networks(
+        networks,
+        TrainingStep(
+            {
+                "generator": Phase(("generator",), generator_losses, betas=(0.5, 0.999)),
+                "critic": Phase(("critic",), critic_losses, lr_factor=2.0),
+            },
+            draw_batch,
+        ),
+        folder=folder,
+        schedule=SCHEDULE,
+        fabric=make_fabric("cpu"),
+        configuration={"kind": "adversarial"},
+        name="adversarial",
+    )
+    return networks
+
+
+def test_two_networks_with_two_optimisers_resume_to_the_bit(tmp_path):
+    whole = adversarial_run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        adversarial_run(tmp_path / "broken", stop_at=5)
+    resumed = adversarial_run(tmp_path / "broken")
+    for name, network in whole.items():
+        for key, value in network.state_dict().items():
+            assert torch.equal(value, resumed[name].state_dict()[key]), (name, key)
+    terms = json.loads((tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"generator/fooled", "critic/true", "critic/false"} <= set(terms)
+
+
+def test_a_phase_is_the_step_of_its_own_optimiser_alone(tmp_path):
+    """The loop's two phases against the same two steps written out in plain torch."""
+    networks = adversarial_run(tmp_path)
+    torch.manual_seed(1)
+    generator = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+    critic = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 1))
+    first = torch.optim.AdamW(generator.parameters(), betas=(0.5, 0.999), weight_decay=1e-5)
+    second = torch.optim.AdamW(critic.parameters(), weight_decay=1e-5)
+    for step in range(SCHEDULE.steps):
+        seed = np.random.SeedSequence([SCHEDULE.seed, 0, step]).generate_state(1)[0]
+        torch.manual_seed(int(seed))
+        rng = np.random.default_rng([SCHEDULE.seed, 0, step])
+        noise, true = torch.from_numpy(rng.normal(size=(2, 16, 2))).float()
+        for optimiser, factor in ((first, 1.0), (second, 2.0)):
+            optimiser.param_groups[0]["lr"] = SCHEDULE.lr_of_step(step) * factor
+        generator.zero_grad()
+        nn.functional.softplus(-critic(generator(noise))).mean().backward()
+        nn.utils.clip_grad_norm_(generator.parameters(), SCHEDULE.clip)
+        first.step()
+        critic.zero_grad()
+        loss = nn.functional.softplus(-critic(true + 3)).mean()
+        (loss + nn.functional.softplus(critic(generator(noise).detach())).mean()).backward()
+        nn.utils.clip_grad_norm_(critic.parameters(), SCHEDULE.clip)
+        second.step()
+    for name, network in (("generator", generator), ("critic", critic)):
+        for key, value in network.state_dict().items():
+            assert torch.allclose(value, networks[name].state_dict()[key], atol=1e-6), (name, key)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_phase(tmp_path):
+    network = nn.Linear(1, 1)
+    step = TrainingStep(
+        {
+            "sharp": Phase(
+                ("toy",), lambda networks, x, rng: {"nan": networks["toy"](x).sum() * torch.nan}
+            )
+        },
+        lambda rng: torch.ones(1, 1),
+    )
+    with pytest.raises(FloatingPointError, match="of sharp at step 0"):
+        train_networks(
+            {"toy": network},
+            step,
+            folder=tmp_path,
+            schedule=SCHEDULE,
+            fabric=make_fabric("cpu"),
+            configuration={},
+            name="toy",
+        )

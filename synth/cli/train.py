@@ -1,0 +1,205 @@
+"""`synth train`: the networks behind the textures."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    POSITIVE,
+    device_option,
+    out_option,
+    seed_option,
+    workers_option,
+)
+
+
+@click.group("train")
+def train() -> None:
+    """Train the networks: body-fit, reid, generator. Runs can be stopped and started again."""
+
+
+def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that all trainings share."""
+    options = [
+        out_option("the run and its weights"),
+        click.option(
+            "--recipe",
+            default="shipped",
+            show_default=True,
+            help="Whole configuration, by name; `synth train recipes` prints them.",
+        ),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="FIELD=VALUE",
+            help="Replace any value of the recipe, as schedule.lr=1e-4; may be repeated.",
+        ),
+        click.option("--steps", type=COUNT, help="As --set schedule.steps=N."),
+        click.option("--lr", type=POSITIVE, help="As --set schedule.lr=RATE."),
+        click.option(
+            "--pedestrians",
+            type=FILE,
+            help="File to keep the generated training pedestrians in; read when it is there.",
+        ),
+        click.option(
+            "--count-identities",
+            type=COUNT,
+            default=1200,
+            show_default=True,
+            help="Pedestrians to generate.",
+        ),
+        click.option(
+            "--count-crops", type=COUNT, default=6, show_default=True, help="Crops of each."
+        ),
+        seed_option,
+        workers_option,
+        click.option(
+            "--threads",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="Torch threads; 0 for all cores.",
+        ),
+        device_option("cpu", "cuda", "auto", default="auto"),
+        click.option(
+            "--half/--full",
+            default=True,
+            show_default=True,
+            help="Matrix products in bfloat16, or in single precision.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+images_option = click.option(
+    "--images", type=FILE, help="Market-1501's folder, to train on its photographs instead."
+)
+
+
+@train.command("body-fit")
+@training_options
+def train_body_fit(**options: Any) -> None:
+    """Train the body fit on generated pedestrians."""
+    from synth.training.runs import train_body_fit_run
+    from textures.body_fit.training import RECIPES
+
+    recipe = _recipe(RECIPES, options)
+    _print_result(train_body_fit_run(recipe, _training(options)))
+
+
+@train.command("reid")
+@training_options
+@images_option
+@click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
+def train_reid(resnet: Path | None, **options: Any) -> None:
+    """Train the re-ID network (PCB) that supervises and scores textures."""
+    from synth.training.runs import train_reid_run
+    from textures.reid.training import RECIPES
+
+    recipe = _recipe(RECIPES, options)
+    _print_result(train_reid_run(recipe, _training(options), trunk_weights=resnet))
+
+
+class GeneratorCommand(click.Command):
+    """A command whose help ends with the terms of the loss."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line per term of RSTG's loss."""
+        from textures.rstg.recipes import LOSS_TERMS
+
+        with formatter.section("Terms of rstg's loss, as --set losses.TERM=WEIGHT"):
+            formatter.write_dl(list(LOSS_TERMS.items()))
+
+
+@train.command("recipes")
+def print_recipes() -> None:
+    """Print every recipe of every network, value by value."""
+    from mocap.parsing.settings import field_values
+    from textures.body_fit.training import RECIPES as BODY_FIT_RECIPES
+    from textures.methods import METHODS
+    from textures.reid.training import RECIPES as REID_RECIPES
+
+    tables = {"body-fit": BODY_FIT_RECIPES, "reid": REID_RECIPES}
+    tables |= {f"generator --method {name}": method.recipes for name, method in METHODS.items()}
+    for command, recipes in tables.items():
+        for name, recipe in recipes.items():
+            click.echo(f"# synth train {command} --recipe {name}")
+            for path, value in field_values(recipe).items():
+                click.echo(f"{path} = {value}")
+            click.echo()
+
+
+@train.command("generator", cls=GeneratorCommand)
+@training_options
+@images_option
+@click.option("--method", default="rstg", show_default=True, help="Which texture method.")
+@click.option(
+    "--fits",
+    type=click.Choice(["perturbed", "network"]),
+    help="As --set fits=...: the bank's bodies with a fit's errors, or the body fit's own.",
+)
+@click.option("--body-fit", type=FILE, help="Weights of the body fit, not the shipped ones.")
+@click.option("--reid", type=FILE, help="Weights of the supervising network, not the shipped ones.")
+def train_generator(
+    method: str, fits: str | None, body_fit: Path | None, reid: Path | None, **options: Any
+) -> None:
+    """Train a method's texture generator."""
+    from synth.training.runs import train_method_run
+    from textures.methods import method_named
+
+    kind = method_named(method)
+    if fits:
+        options["overrides"] = (*options["overrides"], f"fits={fits}")
+    recipe = _recipe(kind.recipes, options)
+    _print_result(train_method_run(kind, recipe, _training(options), body_fit=body_fit, reid=reid))
+
+
+def _recipe(recipes: Any, options: dict[str, Any]) -> Any:
+    """The recipe that the options name, with their values in it."""
+    from mocap.errors import BadInput
+    from mocap.parsing.settings import with_overrides
+
+    name = options["recipe"]
+    if name not in recipes:
+        raise BadInput(f"--recipe {name}: expected one of {', '.join(recipes)}")
+    overrides = [f"schedule.seed={options['seed']}", *options["overrides"]]
+    overrides += [
+        f"schedule.{field}={options[field]}" for field in ("steps", "lr") if options[field]
+    ]
+    return with_overrides(recipes[name], overrides)
+
+
+def _training(options: dict[str, Any]) -> Any:
+    from synth.training.runs import TrainingOptions
+
+    return TrainingOptions(
+        out=options["out"],
+        images=options.get("images"),
+        pedestrians=options["pedestrians"],
+        count_identities=options["count_identities"],
+        count_crops=options["count_crops"],
+        seed=options["seed"],
+        workers=options["workers"],
+        threads=options["threads"],
+        device=options["device"],
+        half_precision=options["half"],
+        command=shlex.join(["synth", *sys.argv[1:]]),
+    )
+
+
+def _print_result(result: tuple[Path, dict[str, float]]) -> None:
+    path, figures = result
+    click.echo(f"wrote {path}")
+    for name, value in figures.items():
+        click.echo(f"  {name}: {value:.4g}")

@@ -1,0 +1,263 @@
+"""Runs that train the texture networks: pedestrians or photographs in, weights and their cards out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mocap.bodies.body import Body
+from mocap.bodies.free_body import load_free_body
+from mocap.bodies.skinning import Skinning
+from mocap.errors import BadInput
+from synth.standins.training_pedestrians import make_bank
+from textures.body_fit.bank_fits import network_fits, perturbed_fits
+from textures.body_fit.fitting import BodyFit
+from textures.body_fit.network import BodyFitConfig, load_body_fit
+from textures.body_fit.photograph_bank import bank_of_photographs
+from textures.body_fit.training import BodyFitRecipe, train_body_fit
+from textures.checkpoints import save_networks
+from textures.market1501 import Crop, market_name, read_split
+from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
+from textures.texture_method import DataSummary, TextureMethod, TrainingData
+from textures.training.augmentation import photographed
+from textures.training.loop import make_fabric, train_networks
+from textures.training.pedestrian_bank import PedestrianBank, load_bank
+
+HELD_OUT = 0.05
+LEAST_IDENTITIES = 4
+TrainedWeights = tuple[Path, dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What every training run is told besides its recipe.
+
+    out: the run's folder, where the weights go, too. images: Market-1501's folder, to train on
+    photographs. pedestrians: file of generated pedestrians, read when it is there, else written.
+    count_identities, count_crops: how many people to generate, and crops of each. seed: of the
+    generated pedestrians and of what is drawn of them. workers: processes that generate. threads: of
+    torch, 0 for all cores. half_precision: matrix products in bfloat16. command: for the card.
+    """
+
+    out: Path
+    images: Path | None = None
+    pedestrians: Path | None = None
+    count_identities: int = 1200
+    count_crops: int = 6
+    seed: int = 0
+    workers: int | None = None
+    threads: int = 0
+    device: str = "auto"
+    half_precision: bool = True
+    command: str = ""
+
+
+def generated_pedestrians(body: Body, options: TrainingOptions) -> PedestrianBank:
+    """The training pedestrians, read from the options' file when it is there, else generated.
+
+    Raises:
+        BadInput: for a file that is no bank, and for a bank of too few people.
+    """
+    path = options.pedestrians
+    if path and path.is_file():
+        bank = load_bank(path)
+    else:
+        bank = make_bank(
+            body,
+            identities=options.count_identities,
+            images=options.count_crops,
+            seed=options.seed,
+            workers=options.workers or os.cpu_count() or 1,
+        )
+        if path:
+            bank.save(path)
+    count = len(np.unique(bank.identities))
+    if count < LEAST_IDENTITIES:
+        raise BadInput(f"{count} training pedestrians: expected {LEAST_IDENTITIES} or more")
+    return bank
+
+
+def summary_of_options(options: TrainingOptions) -> tuple[DataSummary, list[Crop]]:
+    """What the data will be, before any of them is computed; the crops where they are photographs.
+
+    Raises:
+        BadInput: for a folder that is not Market-1501's.
+    """
+    if options.images is None:
+        summary = DataSummary(
+            name="the generated pedestrians",
+            photographs=False,
+            identities=options.count_identities,
+            crops_per_identity=options.count_crops,
+        )
+        return summary, []
+    crops = read_split(options.images, "train")
+    counts = Counter(market_name(crop).identity for crop in crops)
+    summary = DataSummary(
+        name=str(options.images),
+        photographs=True,
+        identities=len(counts),
+        crops_per_identity=max(counts.values()),
+    )
+    return summary, crops
+
+
+def train_body_fit_run(recipe: BodyFitRecipe, options: TrainingOptions) -> TrainedWeights:
+    """Train the body fit on generated pedestrians; writes OUT/body_fit.safetensors and its card."""
+    _set_threads(options)
+    body = load_free_body()
+    bank = generated_pedestrians(body, options)
+    training, held_out = bank.split_identities(HELD_OUT)
+    network, figures = train_body_fit(
+        recipe,
+        Skinning(body),
+        training,
+        held_out,
+        folder=options.out,
+        fabric=make_fabric(options.device, half_precision=options.half_precision),
+        measure_every=500,
+    )
+    return _save(options, "body-fit", {"body-fit": network}, network.config, figures, bank, recipe)
+
+
+def train_reid_run(
+    recipe: ReidRecipe, options: TrainingOptions, *, trunk_weights: Path | None = None
+) -> TrainedWeights:
+    """Train PCB on generated pedestrians or on Market-1501; writes OUT/reid.safetensors and its card."""
+    _set_threads(options)
+    bank = None
+    if options.images:
+        training = read_labelled(read_split(options.images, "train"))
+        held_out = read_labelled(
+            read_split(options.images, "query") + read_split(options.images, "gallery")
+        )
+    else:
+        bank = generated_pedestrians(load_free_body(), options)
+        rng = np.random.default_rng(options.seed)
+        training, held_out = (
+            labelled_bank(subset, rng) for subset in bank.split_identities(HELD_OUT)
+        )
+    network, figures = train_reid(
+        recipe,
+        training,
+        held_out,
+        folder=options.out,
+        fabric=make_fabric(options.device, half_precision=options.half_precision),
+        trunk_weights=trunk_weights,
+        measure_every=500,
+    )
+    return _save(options, "reid", {"reid": network}, network.config, figures, bank, recipe)
+
+
+def train_method_run(
+    method: type[TextureMethod],
+    recipe: Any,
+    options: TrainingOptions,
+    *,
+    body_fit: Path | None = None,
+    reid: Path | None = None,
+) -> TrainedWeights:
+    """Train a texture method; writes its weights and their card into the run's folder.
+
+    Args:
+        method: what is trained.
+        recipe: one of its configurations.
+        options: the run's.
+        body_fit: weights of the body fit; the shipped ones when None.
+        reid: weights of the supervising network; the shipped ones when None.
+
+    Raises:
+        BadInput: for a recipe that does not fit the data, before anything is computed of them.
+    """
+    _set_threads(options)
+    summary, crops = summary_of_options(options)
+    method.check_recipe(recipe, summary, reid_weights=reid)
+    body = load_free_body()
+    skinning = Skinning(body)
+    uses_network = bool(crops) or (method.uses_fits(recipe) and recipe.fits == "network")
+    fitter = load_body_fit(body_fit)[0] if uses_network else None
+    bank = generated_pedestrians(body, options)
+    if crops and fitter:
+        bank = bank_of_photographs(crops, fitter, skinning, body, bank.textures, bank.scenes)
+    training, held_out = bank.split_identities(HELD_OUT)
+    rng = np.random.default_rng(options.seed)
+    held_out = photographed(held_out, rng)
+    fits: list[BodyFit | None] = [None, None]
+    if method.uses_fits(recipe) and recipe.fits == "network" and fitter:
+        fits = [
+            network_fits(subset, fitter, skinning, body)
+            for subset in (photographed(training, rng), held_out)
+        ]
+    elif method.uses_fits(recipe):
+        fits = [
+            perturbed_fits(subset, rng, BodyFitConfig(), skinning)
+            for subset in (training, held_out)
+        ]
+    data = TrainingData(
+        body=body,
+        training=training,
+        held_out=held_out,
+        training_fits=fits[0],
+        held_out_fits=fits[1],
+        reid_weights=reid,
+    )
+    model = method.initialise(recipe, body)
+    fabric = make_fabric(options.device, half_precision=options.half_precision)
+    figures = train_networks(
+        model.networks,
+        model.training_step(recipe, data, fabric.device),
+        folder=options.out,
+        schedule=recipe.schedule,
+        fabric=fabric,
+        configuration={"recipe": dataclasses.asdict(recipe), "images": len(training)},
+        name=method.kind,
+        measure_every=250,
+    )
+    return _save(options, method.kind, model.networks, model.config, figures, bank, recipe)
+
+
+def _set_threads(options: TrainingOptions) -> None:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+
+
+def _save(
+    options: TrainingOptions,
+    kind: str,
+    networks: Mapping[str, torch.nn.Module],
+    config: Any,
+    figures: dict[str, float],
+    bank: PedestrianBank | None,
+    recipe: Any,
+) -> TrainedWeights:
+    data: dict[str, object] = {"set": "Market-1501 (not shipped)"}
+    if options.images is None and bank is not None:
+        data = {
+            "set": "generated pedestrians (procedural wardrobe on the free body); no photograph",
+            "identities": len(np.unique(bank.identities)),
+            "crops": len(bank),
+            "held out": f"the last {HELD_OUT:.0%} of the identities",
+        }
+    path = options.out / f"{kind.replace('-', '_')}.safetensors"
+    save_networks(
+        path,
+        kind,
+        networks,
+        config,
+        half_precision=True,
+        data=data,
+        command=options.command,
+        steps=recipe.schedule.steps,
+        metrics={"measured on": f"held-out {data['set']}", **figures},
+        licence="Apache-2.0",
+        recipe=dataclasses.asdict(recipe),
+    )
+    return path, figures

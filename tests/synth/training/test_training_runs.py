@@ -1,0 +1,240 @@
+"""`synth train`: training pedestrians, the three runs, and the harvest with what they wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from mocap.bodies.skinning import Skinning
+from mocap.errors import BadInput
+from synth.cli.textures import harvest_textures
+from synth.cli.train import train
+from synth.standins.training_pedestrians import make_bank
+from textures.body_fit.network import BodyFitConfig, fitted_joints
+from textures.body_fit.training import training_batch
+from textures.rstg.losses import masked_l1
+from textures.training.pedestrian_bank import load_bank
+from textures.visibility.rendering_tensor import render
+
+
+@pytest.fixture(scope="module")
+def bank(body):
+    return make_bank(body, identities=3, images=4, seed=5)
+
+
+def test_the_truth_of_a_training_crop_reprojects_after_framing(bank, body):
+    """Rotations, betas and view of a framed batch put the joints where the framed joints are."""
+    config = BodyFitConfig()
+    data = training_batch(bank, np.arange(len(bank)), np.random.default_rng(0), config)
+    joints, pixels = fitted_joints(
+        Skinning(body), data["rotations"], data["betas"], data["camera"], config
+    )
+    assert torch.allclose(joints, data["joints"], atol=1e-4)
+    # The focal length is not the network's, so perspective differs a little.
+    assert (pixels - data["pixels"]).norm(dim=-1).median() < 0.6
+    heads = data["parts"] == 16
+    rows = torch.arange(32).float() * 4 + 2
+    seen = heads.flatten(1).sum(1) > 6
+    middle = (heads.sum(2) * rows).sum(1) / heads.sum((1, 2)).clamp(min=1)
+    assert (middle - data["pixels"][:, 15, 1])[seen].abs().max() < 10
+
+
+def test_the_true_texture_seen_through_the_uv_map_is_the_crop_but_for_light(bank):
+    from textures.training.augmentation import image_batch
+
+    textures = image_batch(bank.textures[bank.texture_of])
+    seen = render(textures, torch.from_numpy(bank.uv_maps(np.arange(len(bank)))))
+    crops, mask = image_batch(bank.images), torch.from_numpy(bank.alpha(np.arange(len(bank))))
+    mask = (mask > 0.99).float()
+    right = masked_l1(seen, crops, mask)
+    wrong = masked_l1(seen.roll(4, 0), crops, mask)  # another person's
+    assert right < 0.6 * wrong
+
+
+def test_a_bank_comes_from_its_seed_and_is_read_back(bank, body, tmp_path):
+    again = make_bank(body, identities=3, images=4, seed=5)
+    bank.save(tmp_path / "bank.safetensors")
+    read = load_bank(tmp_path / "bank.safetensors")
+    for name, array in vars(bank).items():
+        assert np.array_equal(array, getattr(again, name)), name
+        assert np.array_equal(array, getattr(read, name)), name
+    assert len(np.unique(bank.identities)) == 3 and len(bank) == 12
+
+
+COMMON = ("--steps", 2, "--device", "cpu", "--threads", 1, "--workers", 1, "--seed", 3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, bank, body):
+    """A bank of five generated people on disk, and a teacher of the paper's kind, untrained."""
+    from textures.checkpoints import save_networks
+    from textures.reid.pcb import PCB, ReidConfig
+
+    folder = tmp_path_factory.mktemp("runs")
+    make_bank(body, identities=5, images=3, seed=6).save(folder / "bank.safetensors")
+    torch.manual_seed(0)
+    teacher = PCB(ReidConfig(classes=2, height=96, width=32))  # of its depth, small pictures
+    save_networks(
+        folder / "pcb50.safetensors", "reid", {"reid": teacher}, teacher.config, half_precision=True
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory):
+    """A folder as Market-1501's: four people to train on, two to test with, two cameras."""
+    folder = tmp_path_factory.mktemp("market")
+    rng = np.random.default_rng(1)
+    for split, people in (
+        ("bounding_box_train", (2, 7, 10, 11)),
+        ("query", (1, 3)),
+        ("bounding_box_test", (1, 3)),
+    ):
+        (folder / split).mkdir()
+        for person in people:
+            for camera in (1, 2):
+                image = cv2.resize(rng.integers(0, 255, (8, 4, 3), dtype=np.uint8), (64, 128))
+                name = f"{person:04d}_c{camera}s1_{person:06d}_{camera:02d}.jpg"
+                cv2.imwrite(str(folder / split / name), image)
+    return folder
+
+
+def run_train(*arguments):
+    return CliRunner().invoke(train, [str(a) for a in arguments])
+
+
+def trained(kind, out, *arguments):
+    """Train two steps by the command; the weights' path and their card."""
+    result = run_train(kind, "--out", out, *COMMON, *arguments)
+    assert result.exit_code == 0 and "wrote" in result.output, (result.output, result.exception)
+    weights = out / f"{kind.replace('-', '_')}.safetensors"
+    return weights, json.loads(weights.with_suffix(".json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fits", ["perturbed", "network"])
+@pytest.mark.parametrize("data", ["stand-ins", "photographs"])
+@pytest.mark.parametrize("recipe", ["shipped", "photographs", "paper", "release"])
+def test_the_generator_trains_two_steps_by_every_recipe_on_all_data(
+    recipe, data, fits, folder, market, tmp_path
+):
+    """Or, where a recipe needs true textures and the data are photographs, refuses at once."""
+    arguments = ["--recipe", recipe, "--fits", fits, "--pedestrians", folder / "bank.safetensors"]
+    if recipe in ("paper", "release"):
+        arguments += ["--reid", folder / "pcb50.safetensors", "--set", "batch.images=1"]
+    else:
+        arguments += ["--set", "generator.channels=4"]
+    if data == "photographs":
+        arguments += ["--images", market]
+    if (recipe, data) == ("shipped", "photographs"):
+        result = run_train("generator", "--out", tmp_path / "run", *COMMON, *arguments)
+        assert isinstance(result.exception, BadInput) and "true textures" in str(result.exception)
+        assert not (tmp_path / "run").exists()
+        return
+    _, card = trained("generator", tmp_path / "run", *arguments)
+    assert card["recipe"]["name"] == recipe and card["recipe"]["schedule"]["steps"] == 2
+    assert card["recipe"]["fits"] == fits and card["recipe"]["schedule"]["seed"] == 3
+    assert ("Market-1501" in card["data"]["set"]) == (data == "photographs")
+    assert card["command"].split()[0] == "synth"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["stand-ins", "photographs"])
+@pytest.mark.parametrize("recipe", ["shipped", "paper"])
+def test_reid_trains_two_steps_by_every_recipe_on_all_data(recipe, data, folder, market, tmp_path):
+    arguments = [
+        "--recipe",
+        recipe,
+        "--set",
+        "batch=4",
+        "--pedestrians",
+        folder / "bank.safetensors",
+    ]
+    arguments += ["--set", "network.height=96", "--set", "network.width=48", "--full"]
+    if data == "photographs":
+        arguments += ["--images", market]
+    _, card = trained("reid", tmp_path / "run", *arguments)
+    assert card["config"]["depth"] == {"shipped": 10, "paper": 50}[recipe]
+    assert card["config"]["classes"] == 4
+    assert card["metrics"]["rank-1"] >= 0
+
+
+@pytest.mark.slow
+def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
+    pedestrians = ("--pedestrians", folder / "bank.safetensors")
+    small = ["--set", "network.channels=8", "--set", "batch=4", *pedestrians]
+    weights = {}
+    weights["body-fit"], card = trained("body-fit", tmp_path / "fit", "--lr", 1e-4, *small)
+    assert card["recipe"]["schedule"]["lr"] == 1e-4 and card["data"]["identities"] == 5
+    weights["reid"], _ = trained("reid", tmp_path / "reid", *small)
+    weights["weights"], card = trained(
+        "generator",
+        tmp_path / "generator",
+        *pedestrians,
+        *("--reid", weights["reid"], "--body-fit", weights["body-fit"], "--fits", "network"),
+        *("--set", "generator.channels=4", "--set", "generator.texture_size=32"),
+        *("--set", "generator.height=32", "--set", "generator.width=32"),
+    )
+    assert card["config"]["texture_size"] == 32
+    crops = tmp_path / "crops"
+    crops.mkdir()
+    cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 99, np.uint8))
+    arguments = ["--images", crops, "--out", tmp_path / "textures", "--size", 32]
+    for option, path in weights.items():
+        arguments += [f"--{option}", path]
+    result = CliRunner().invoke(
+        harvest_textures, [str(a) for a in arguments], catch_exceptions=False
+    )
+    assert result.exit_code == 0 and "1 textures" in result.output
+
+
+def test_generated_pedestrians_are_as_many_as_asked_and_kept(tmp_path, body):
+    bank = tmp_path / "bank.safetensors"
+    arguments = ["--pedestrians", bank, "--count-identities", 4, "--count-crops", 1]
+    trained("body-fit", tmp_path / "run", *arguments, "--set", "network.channels=4", "--half")
+    assert len(load_bank(bank)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generator", "--recipe", "mine"], "--recipe mine: expected one of"),
+        (["generator", "--method", "texformer"], "method texformer: expected one of rstg"),
+        (["generator", "--recipe", "paper"], "PCB on ResNet-50, but .* is PCB on ResNet-10"),
+        (
+            ["generator", "--set", "losses.pixl=1"],
+            "no field losses.pixl; did you mean losses.pixel",
+        ),
+        (
+            ["generator", "--set", "losses.pixel=much"],
+            "losses.pixel=much is 'much', expected float",
+        ),
+        (["generator", "--set", "generator.texture_size=64"], "must be a square"),
+        (["generator", "--count-crops", "1"], "compares two crops of a person"),
+        (["generator", "--count-identities", "3"], "3 people, expected 4 or more"),
+        (["reid", "--set", "schedule.lr=0"], "expected both more than 0"),
+        (["body-fit", "--set", "batch"], "--set batch: expected FIELD=VALUE"),
+        (["reid", "--images", "nowhere"], "bounding_box_train: no such folder"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_computed(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("synth.training.runs.make_bank", pytest.fail)
+    result = run_train(*arguments, "--out", tmp_path / "run", *COMMON)
+    assert isinstance(result.exception, BadInput) and re.search(message, str(result.exception))
+    assert not (tmp_path / "run").exists()
+
+
+def test_recipes_are_printed_value_by_value():
+    output = run_train("recipes").output
+    assert "# synth train generator --method rstg --recipe paper\n" in output
+    assert "schedule.lr = 0.0002\n" in output and "network.depth = 50\n" in output
+    for kind in ("generator", "reid", "body-fit"):
+        assert run_train(kind, "--help").exit_code == 0

@@ -1,0 +1,22 @@
+"""The methods that make textures: one line each.
+
+A further method is a folder of its own, with a class that is a `TextureMethod`, and a line here.
+"""
+
+from __future__ import annotations
+
+from mocap.errors import BadInput
+from textures.rstg.method import RstgMethod
+from textures.texture_method import TextureMethod
+
+METHODS: dict[str, type[TextureMethod]] = {
+    "rstg": RstgMethod,
+}
+DEFAULT_METHOD = "rstg"
+
+
+def method_named(name: str) -> type[TextureMethod]:
+    """The class of a method. Raises BadInput for a name that no method has."""
+    if name not in METHODS:
+        raise BadInput(f"method {name}: expected one of {', '.join(METHODS)}")
+    return METHODS[name]

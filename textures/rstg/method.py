@@ -1,0 +1,164 @@
+"""RSTG as a texture method: the U-Net of the paper, with or without our projected input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning
+from mocap.errors import BadInput
+from textures.body_fit.fitting import PosedFit
+from textures.body_fit.network import crop_tensor
+from textures.checkpoints import read_card, shipped_weights
+from textures.reid.pcb import load_pcb
+from textures.rstg.projection import SourcePixels, bank_sources, projection_input
+from textures.rstg.recipes import RECIPES, RstgRecipe
+from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
+from textures.rstg.unet import GeneratorConfig, TextureGenerator
+from textures.texture_method import DataSummary, TextureMethod, TrainingData
+from textures.training.loop import Losses, Networks, Phase, TrainingStep
+from textures.visibility.texel_geometry import source_pixels, texel_geometry
+
+CROP_SIZE = (128, 64)  # height and width at which the projection's generator is shown a crop
+
+
+class RstgMethod(TextureMethod):
+    """The paper's texture generator (RSTG section 3), and ours, which also sees projected pixels."""
+
+    name = "rstg"
+    kind = "generator"
+    recipes = RECIPES
+
+    def __init__(self, config: GeneratorConfig, body: Body) -> None:
+        self.config = config
+        self.generator = TextureGenerator(config)
+        self.networks = {"generator": self.generator}
+        self.texture_size = config.texture_size
+        self.card: Mapping[str, Any] = {}
+        self.tag = ""
+        self.mesh = body.mesh
+        self.geometry = texel_geometry(body.mesh, config.texture_size)
+
+    @classmethod
+    def check_recipe(
+        cls, recipe: RstgRecipe, data: DataSummary, *, reid_weights: Path | None = None
+    ) -> None:
+        """Refuse what the recipe's losses or its supervisor cannot be served with.
+
+        Raises:
+            BadInput: where a loss needs true textures and the data are photographs, where it needs two
+                crops of a person and nobody has two, where there are too few people to hold some out,
+                and where the supervising network is not the one that the recipe names.
+        """
+        losses = recipe.losses
+        if losses.needs_true_textures and data.photographs:
+            raise BadInput(
+                f"recipe {recipe.name}: needs true textures, which the photographs of {data.name} do not "
+                "have; take --recipe photographs, paper or release, or --set losses.texture=0 --set "
+                "losses.references=random"
+            )
+        if (losses.cross_view or losses.cross_pixel) and data.crops_per_identity < 2:
+            raise BadInput(
+                f"recipe {recipe.name}: compares two crops of a person, but in {data.name} nobody has "
+                "two; --set losses.cross_view=0 --set losses.cross_pixel=0"
+            )
+        if data.identities < 4:
+            raise BadInput(f"{data.name}: {data.identities} people, expected 4 or more")
+        path = Path(reid_weights) if reid_weights else shipped_weights("reid")
+        depth = read_card(path, "reid")["config"].get("depth")
+        if depth != recipe.supervisor.depth:
+            raise BadInput(
+                f"recipe {recipe.name}: is supervised by PCB on ResNet-{recipe.supervisor.depth}, but "
+                f"{path} is PCB on ResNet-{depth}; give other weights with --reid (`synth train reid "
+                f"--recipe paper` trains the paper's), or --set supervisor.depth={depth}"
+            )
+
+    @classmethod
+    def uses_fits(cls, recipe: RstgRecipe) -> bool:
+        """Only the projected input looks at fitted bodies."""
+        return recipe.generator.projection
+
+    @classmethod
+    def initialise(cls, recipe: RstgRecipe, body: Body) -> Self:
+        """The generator as it is drawn from the schedule's seed."""
+        torch.manual_seed(recipe.schedule.seed)
+        return cls(recipe.generator, body)
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
+        """The generator of a card's configuration."""
+        return cls(GeneratorConfig(**card["config"]), body)
+
+    @torch.no_grad()
+    def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
+        """Textures (N,3,S,S) in [-1,1] of crops, at the generator's own size, gutters filled."""
+        device = next(self.generator.parameters()).device
+        config = self.config
+        if config.projection:
+            images = torch.cat([crop_tensor(crop, *CROP_SIZE) for crop in crops]).to(device)
+            sources = [
+                source_pixels(
+                    self.geometry, self.mesh, fits.vertices[i], fits.cameras[i], fits.person[i]
+                )
+                for i in range(len(crops))
+            ]
+            positions = torch.from_numpy(np.stack([p for p, _ in sources])).to(device)
+            kinds = torch.from_numpy(np.stack([k for _, k in sources])).to(device)
+            code = torch.from_numpy(self.geometry.code).to(device)
+            textures = self.generator(images, projection_input(images, positions, kinds, code))
+        else:
+            size = (config.height, config.width)
+            images = torch.cat([crop_tensor(crop, *size) for crop in crops]).to(device)
+            textures = self.generator(images)
+        texels = torch.from_numpy(self.geometry.number).flatten().to(device)
+        return textures.flatten(2)[:, :, texels].view_as(textures)
+
+    def training_step(
+        self, recipe: RstgRecipe, data: TrainingData, device: torch.device
+    ) -> TrainingStep:
+        """Crops to textures, seen through each crop's visibility, against the crops (RSTG 3.3)."""
+        if recipe.losses.face_hand and not len(data.training.textures):
+            raise BadInput(f"recipe {recipe.name}: the face-and-hand loss needs reference textures")
+        supervisor, _ = load_pcb(data.reid_weights)
+        terms = GeneratorLosses(recipe.losses, supervisor, self.geometry).to(device)
+        sources, held_out_sources = self._sources(recipe, data)
+
+        def draw_batch(rng: np.random.Generator) -> np.ndarray:
+            return data.training.groups(
+                rng, identities=recipe.batch.identities, images=recipe.batch.images
+            )
+
+        def losses(networks: Networks, chosen: np.ndarray, rng: np.random.Generator) -> Losses:
+            views = draw_crops(data.training, chosen, rng, recipe.augmentation, device)
+            return terms(
+                networks["generator"],
+                views,
+                data.training,
+                sources,
+                chosen,
+                rng,
+                per_identity=recipe.batch.images,
+            )
+
+        def measure(networks: Networks) -> dict[str, float]:
+            return generator_figures(self.generator, terms, data.held_out, held_out_sources)
+
+        return TrainingStep({"generator": Phase(("generator",), losses)}, draw_batch, measure)
+
+    def _sources(
+        self, recipe: RstgRecipe, data: TrainingData
+    ) -> tuple[SourcePixels | None, SourcePixels | None]:
+        """Source pixels of the training and the held-out crops, None without a projected input."""
+        if not recipe.generator.projection:
+            return None, None
+        if data.training_fits is None or data.held_out_fits is None:
+            raise BadInput("a generator with projection needs a fitted body for each crop")
+        skinning = Skinning(data.body)
+        training = bank_sources(data.training_fits, skinning, self.mesh, self.geometry)
+        held_out = bank_sources(data.held_out_fits, skinning, self.mesh, self.geometry)
+        return training, held_out

@@ -1,0 +1,146 @@
+"""Recipes of RSTG's generator: whole configurations, from its width to its learning rate.
+
+`paper` is the paper's (RSTG sections 3.3 and 4.2), `release` its authors' code, which differs in the
+face-and-hand loss and the learning rate, `shipped` what our weights were trained by, and `photographs`
+ours for data without true textures. Single values are replaced by name, as `losses.pixel=1`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mocap.errors import BadInput
+from textures.rstg.unet import GeneratorConfig
+from textures.training.loop import Schedule
+
+FITS = ("perturbed", "network")
+LOSS_TERMS = {
+    "reid": "Four-stage re-ID loss between the rendered body and the crop (RSTG 3.3).",
+    "face_hand": "Head and hands against reference textures (RSTG 3.3).",
+    "cross_view": "Re-ID loss of the texture of one crop, looked up through another crop of the same "
+    "person, against that crop: the paper's future work, which teaches the side that a crop does not show.",
+    "cross_pixel": "Mean absolute difference of the same pair, inside the silhouette.",
+    "pixel": "Mean absolute difference from the crop itself, inside the silhouette.",
+    "texture": "Mean absolute difference from the true texture, which only stand-ins have.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """The terms of the generator's loss and their weights; 0 leaves a term out.
+
+    `reid` and `weighting` are those of the re-ID loss, `face_hand` and `face_norm` those of the
+    face-and-hand loss; `references` says which textures that one looks at: "random" (the paper: anyone's)
+    or "identity" (the person's true texture). The others are extensions, 0 in the paper. `LOSS_TERMS`
+    says what each term is.
+    """
+
+    reid: float = 5000.0
+    weighting: str = "release"
+    face_hand: float = 1.0
+    face_norm: str = "l1"
+    references: str = "random"
+    cross_view: float = 0.0
+    cross_pixel: float = 0.0
+    pixel: float = 0.0
+    texture: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("weighting", self.weighting, ("release", "equal")),
+            ("face_norm", self.face_norm, ("l1", "mse")),
+            ("references", self.references, ("random", "identity")),
+        ):
+            if value not in choices:
+                raise BadInput(f"losses.{name} {value}: expected {' or '.join(choices)}")
+
+    @property
+    def needs_true_textures(self) -> bool:
+        """Whether a term compares with the person's own texture."""
+        return bool(self.texture or (self.face_hand and self.references == "identity"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What is done to a crop before the generator sees it: `recolour` by how much, `degrade` or not."""
+
+    recolour: float = 0.0
+    degrade: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchShape:
+    """A batch: `images` crops of each of `identities` people."""
+
+    identities: int = 4
+    images: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervisor:
+    """The re-ID network that supervises: PCB on a ResNet of this depth."""
+
+    depth: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class RstgRecipe:
+    """A whole training of the generator.
+
+    `fits` says whose bodies stand behind the projection: "perturbed" (the bank's, with a fit's errors)
+    or "network" (the body fit's own).
+    """
+
+    name: str
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    batch: BatchShape = field(default_factory=BatchShape)
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    fits: str = "perturbed"
+    schedule: Schedule
+
+    def __post_init__(self) -> None:
+        if self.fits not in FITS:
+            raise BadInput(f"fits {self.fits}: expected {' or '.join(FITS)}")
+
+
+PAPER = RstgRecipe(
+    name="paper",
+    schedule=Schedule(steps=64_000, lr=2e-4, warm_up=0, cosine=False, optimiser="adam", clip=0.0),
+)
+RELEASE = RstgRecipe(
+    name="release",
+    losses=LossWeights(face_norm="mse"),
+    schedule=Schedule(steps=64_320, lr=1e-4, warm_up=0, cosine=False, optimiser="adam", clip=0.0),
+)
+SHIPPED = RstgRecipe(
+    name="shipped",
+    generator=GeneratorConfig(
+        channels=24, height=128, width=128, texture_size=128, projection=True
+    ),
+    losses=LossWeights(
+        reid=0.5,
+        weighting="equal",
+        face_hand=2.0,
+        references="identity",
+        cross_view=0.5,
+        cross_pixel=0.5,
+        texture=2.0,
+    ),
+    augmentation=Augmentation(recolour=0.25, degrade=True),
+    supervisor=Supervisor(depth=10),
+    schedule=Schedule(steps=3000),
+)
+PHOTOGRAPHS = RstgRecipe(
+    name="photographs",
+    generator=SHIPPED.generator,
+    losses=LossWeights(
+        reid=0.5, weighting="equal", face_hand=2.0, cross_view=0.5, cross_pixel=0.5, pixel=0.5
+    ),
+    augmentation=SHIPPED.augmentation,
+    supervisor=SHIPPED.supervisor,
+    fits="network",
+    schedule=SHIPPED.schedule,
+)
+RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PHOTOGRAPHS, PAPER, RELEASE)}

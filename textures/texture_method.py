@@ -1,0 +1,175 @@
+"""What every method that makes textures of photographs is, whoever published it.
+
+A method has a configuration (a recipe), networks, a way from crops and their fitted bodies to
+textures, a training step, and a card that says how its weights came about. The harvest, the trainings
+and the evaluation know only what stands here. `textures.methods` lists the methods.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from mocap.bodies.body import Body
+from mocap.errors import BadInput
+from textures.body_fit.fitting import BodyFit, PosedFit
+from textures.checkpoints import (
+    fill_networks,
+    read_card,
+    save_networks,
+    shipped_weights,
+    weights_tag,
+)
+from textures.training.loop import Schedule, TrainingStep
+from textures.training.pedestrian_bank import PedestrianBank
+
+
+class MethodRecipe(Protocol):
+    """A whole configuration of a method, from its networks' shapes to its schedule."""
+
+    @property
+    def name(self) -> str:
+        """What `--recipe` calls it."""
+        ...
+
+    @property
+    def fits(self) -> str:
+        """Whose bodies stand in the crops: "perturbed" (the bank's) or "network" (the body fit's)."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """How long and how fast it trains."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """What is known of training data before anything is computed of them.
+
+    name: for messages. photographs: whether they are photographs, which have no true textures.
+    identities: how many people. crops_per_identity: the most crops that one of them has.
+    """
+
+    name: str
+    photographs: bool
+    identities: int
+    crops_per_identity: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """What a method is trained and measured on.
+
+    training, held_out: pedestrians, no person in both. training_fits, held_out_fits: their bodies as a
+    body fit sees them, None for a method that does not use them. reid_weights: of the network that
+    supervises, the shipped one for None.
+    """
+
+    body: Body
+    training: PedestrianBank
+    held_out: PedestrianBank
+    training_fits: BodyFit | None
+    held_out_fits: BodyFit | None
+    reid_weights: Path | None
+
+
+class TextureMethod(ABC):
+    """One way from photographs of pedestrians to body textures.
+
+    name: in the registry and on the command line. kind: of its weights, on their cards. recipes: whole
+    configurations by name. config: the shape of the networks, a dataclass. networks: by name, all that
+    is trained and stored. texture_size: texels along a texture's side. card: of the weights, empty for
+    untrained ones. tag: names the weights in `textures.jsonl`.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[str]
+    recipes: ClassVar[Mapping[str, Any]]
+    config: Any
+    networks: Mapping[str, nn.Module]
+    texture_size: int
+    card: Mapping[str, Any]
+    tag: str
+
+    @classmethod
+    @abstractmethod
+    def check_recipe(
+        cls, recipe: Any, data: DataSummary, *, reid_weights: Path | None = None
+    ) -> None:
+        """Refuse a recipe that the data or the supervising network cannot serve. Raises BadInput."""
+
+    @classmethod
+    @abstractmethod
+    def uses_fits(cls, recipe: Any) -> bool:
+        """Whether training by this recipe looks at fitted bodies."""
+
+    @classmethod
+    @abstractmethod
+    def initialise(cls, recipe: Any, body: Body) -> Self:
+        """The method with untrained networks, drawn from the schedule's seed."""
+
+    @classmethod
+    @abstractmethod
+    def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
+        """The method with networks of a card's configuration, to be filled with weights."""
+
+    @abstractmethod
+    def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
+        """Textures of crops.
+
+        Args:
+            crops: N images (h,w,3) uint8 RGB of any size.
+            fits: their fitted and posed bodies.
+
+        Returns:
+            (N,3,S,S) float32 RGB in [-1,1], row 0 the top of the texture image, gutters filled.
+        """
+
+    @abstractmethod
+    def training_step(self, recipe: Any, data: TrainingData, device: torch.device) -> TrainingStep:
+        """What one step of training does, and how it is measured."""
+
+    def save(self, path: Path, **card: object) -> None:
+        """Write the networks, floats in half precision, and their card."""
+        save_networks(path, self.kind, self.networks, self.config, half_precision=True, **card)
+
+
+def load_method(
+    method: type[TextureMethod], body: Body, path: Path | None = None, *, device: str = "cpu"
+) -> TextureMethod:
+    """A trained method, in evaluation mode.
+
+    Args:
+        method: its class.
+        body: the body whose textures it makes.
+        path: of its weights; the shipped ones when None.
+        device: where its networks go.
+
+    Raises:
+        BadInput: for weights that are missing, damaged, or of another kind or shape.
+    """
+    path = Path(path) if path else shipped_weights(method.kind)
+    card = read_card(path, method.kind)
+    try:
+        loaded = method.from_card(card, body)
+        fill_networks(loaded.networks, load_file(path))
+    except BadInput:
+        raise
+    except Exception as error:  # a damaged file fails in the reader, a foreign one in the shapes
+        raise BadInput(
+            f"{path}: cannot be loaded as {method.kind} ({error}); train it again"
+        ) from None
+    for network in loaded.networks.values():
+        network.eval().to(device)
+    loaded.card = card
+    loaded.tag = weights_tag(path, method.kind)
+    return loaded
