@@ -8,6 +8,7 @@ import click
 
 from synth.cli.options import COUNT, out_option, seed_option, workers_option
 
+_IDENTITIES = click.IntRange(2)  # fewer make no data set
 _DISTURBING = click.IntRange(0)
 
 
@@ -40,13 +41,17 @@ def motions(out: Path, seed: int, count_subjects: int, count_variations: int) ->
 @seed_option
 @click.option(
     "--count-train-identities",
-    type=COUNT,
+    type=_IDENTITIES,
     default=48,
     show_default=True,
     help="People to train on.",
 )
 @click.option(
-    "--count-test-identities", type=COUNT, default=24, show_default=True, help="People to test on."
+    "--count-test-identities",
+    type=_IDENTITIES,
+    default=24,
+    show_default=True,
+    help="People to test on.",
 )
 @click.option(
     "--count-images-per-camera",

@@ -76,7 +76,7 @@ def test_a_check_judges_and_the_verdicts_stay(folder):
 def test_bad_motions_are_left_out_of_plans_and_named(folder, tmp_path, body):
     textures = texture_folder(tmp_path / "textures", body.uv_layout)
     words = ["plan", "--motions", folder, "--textures", textures, "--workers", "1"]
-    words += ["--clips", "4", "--frames", "10", "--out", tmp_path / "plan.jsonl"]
+    words += ["--count-clips", "4", "--frames", "10", "--out", tmp_path / "plan.jsonl"]
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     (left,) = [line for line in done.stderr.splitlines() if "80_02.amc" in line]

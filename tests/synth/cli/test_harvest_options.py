@@ -1,0 +1,70 @@
+"""`synth harvest-textures`: what each option changes in textures and their list."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.synth.cli.running import refusal, succeed
+
+NAMES = ("0002_c1s1_000451_03.jpg", "0002_c2s1_000500_01.jpg", "0007_c1s1_000001_01.jpg")
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory):
+    """One crop in each folder of a Market-1501, all of them noise."""
+    folder = tmp_path_factory.mktemp("market")
+    rng = np.random.default_rng(0)
+    for name, split in zip(NAMES, ("bounding_box_train", "query", "bounding_box_test")):
+        (folder / split).mkdir()
+        image = cv2.resize(rng.integers(0, 255, (8, 4, 3), dtype=np.uint8), (64, 128))
+        cv2.imwrite(str(folder / split / name), image)
+    return folder
+
+
+def harvested(market, out, *words):
+    """The lines of textures.jsonl and the textures, of one crop."""
+    common = ["harvest-textures", "--images", market, "--split", "train", "--out", out]
+    succeed(*common, "--size", 32, "--device", "cpu", *words)
+    lines = [json.loads(line) for line in (out / "textures.jsonl").read_text().splitlines()]
+    return lines, [cv2.imread(str(out / line["file"])) for line in lines]
+
+
+def test_the_list_says_licence_and_stand_in_of_the_split_chosen(market, tmp_path):
+    (line,), (texture,) = harvested(market, tmp_path / "a", "--sheet-rows", 0)
+    assert (line["licence"], line["stand_in"]) == ("", False)
+    assert line["source"].endswith(NAMES[0]) and texture.shape == (32, 32, 3)
+    assert [path.name for path in (tmp_path / "a").glob("*.jpg")] == []  # no contact sheet
+    words = ["--licence", "CC-BY-4.0", "--stand-in"]
+    lines, _ = harvested(market, tmp_path / "b", *words, "--split", "gallery")
+    assert {entry["source"].rpartition("/")[2] for entry in lines} == {NAMES[0], NAMES[2]}
+    assert {(entry["licence"], entry["stand_in"]) for entry in lines} == {("CC-BY-4.0", True)}
+
+
+def test_detail_of_the_crop_changes_the_texture(market, tmp_path):
+    _, (plain,) = harvested(market, tmp_path / "plain", "--no-detail")
+    _, (default,) = harvested(market, tmp_path / "default")
+    lines, (detailed,) = harvested(market, tmp_path / "detailed", "--detail")
+    assert np.array_equal(plain, default) and not np.array_equal(plain, detailed)
+    assert "detail" in lines[0]["generator"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--weights", "none.safetensors", "none.safetensors"),
+        ("--body-fit", "none.safetensors", "none.safetensors"),
+        ("--reid", "none.safetensors", "none.safetensors"),
+        ("--method", "crochet", "crochet"),
+        ("--size", "0", "'--size'"),
+        ("--device", "tpu", "'--device'"),
+        ("--split", "holiday", "'--split'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(market, tmp_path, option, value, words):
+    command = ["harvest-textures", "--images", market, "--out", tmp_path / "out"]
+    assert words in refusal(*command, option, value)
+    assert not (tmp_path / "out").exists()

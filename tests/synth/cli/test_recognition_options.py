@@ -1,0 +1,119 @@
+"""`synth eval-ucf101`: what each option changes in the experiment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from action_recog.errors import BadInput
+from action_recog.experiment.experiment import PRESETS
+from synth.cli.recognition import eval_ucf101
+from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
+from tests.synth.cli.running import refusal, run, succeed
+
+QUICK = ["--size", 32, "--frames", 2, "--stride", 6, "--views", "1x1", "--splits", "1", "--quiet"]
+QUICK += ["--epochs-pretrain", 1, "--epochs-finetune", 1, "--batch", 6, "--device", "cpu"]
+QUICK += ["--precision", "32-true"]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    videos, _ = write_toy_ucf(tmp_path / "ucf", clips=1)
+    return videos, write_toy_films(tmp_path / "films")
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    """What the command asks for, in place of an experiment."""
+    requests = []
+
+    def record(data, protocol, out, **options):
+        requests.append((data, protocol, options))
+        raise BadInput("recorded")
+
+    monkeypatch.setattr("action_recog.experiment.experiment.run_experiment", record)
+
+    def ask(*words):
+        assert "recorded" in refusal(eval_ucf101.name, *words, "--out", "unused")
+        return requests[-1]
+
+    return ask
+
+
+def test_an_experiment_is_what_its_options_say(folders, tmp_path):
+    videos, films = folders
+    words = ["--films", films, "--videos", videos, "--out", tmp_path / "out", *QUICK]
+    words += ["--seeds", "3", "--film-label", "sequence"]
+    words += ["--lr-pretrain", 0.02, "--lr-finetune", 0.03]
+    told = succeed("eval-ucf101", *words).output
+    assert "stand-in data" in told
+    folder = tmp_path / "out" / "split1" / "films" / "seed3"
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["training"]["lr"], config["training"]["batch"]) == (0.03, 6)
+    table = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert (
+        len(table["film_classes"]["films"]) == 6
+    )  # a class for each sequence, not three categories
+
+
+def test_a_preset_and_options_on_top_of_it(folders, experiment, tmp_path):
+    videos, films = folders
+    common = ["--films", films, "--videos", videos]
+    data, small, options = experiment(*common)
+    assert small == PRESETS["small"] and options["seeds"] == (0,)
+    assert (small.film_label, data.weights_2d, data.skip_missing) == ("category", None, False)
+    assert (options["compute"].workers, options["strict"]) == (0, False)
+    _, paper, _ = experiment(*common, "--preset", "paper")
+    assert paper == PRESETS["paper"]
+
+    words = ["--preset", "paper", "--arch", "c2d-r18", "--batch", 4, "--seeds", "0,2,2"]
+    words += ["--lr-pretrain", 0.5, "--lr-finetune", 0.25, "--device", "CUDA:1", "--strict"]
+    words += ["--precision", "bf16-mixed", "--loader-workers", 3, "--skip-missing", "--quiet"]
+    data, changed, options = experiment(*common, *words, "--weights-2d", tmp_path / "resnet.pt")
+    assert changed.arch == "c2d-r18" and changed.views == paper.views
+    assert (changed.pretraining.lr, changed.finetuning.lr) == (0.5, 0.25)
+    assert (changed.pretraining.batch, changed.finetuning.batch) == (4, 4)
+    assert experiment(*common, "--film-label", "sequence")[1].film_label == "sequence"
+    assert options["seeds"] == (0, 2) and options["strict"]
+    compute = options["compute"]
+    assert (compute.device, compute.precision, compute.workers) == ("cuda:1", "bf16-mixed", 3)
+    assert compute.quiet and data.skip_missing and data.weights_2d == tmp_path / "resnet.pt"
+
+
+def test_missing_and_damaged_videos_are_gone_on_without_or_refused(folders, tmp_path):
+    videos, films = folders
+    (videos / "Down" / "v_Down_g02_c01.avi").unlink()
+    (videos / "Grow" / "v_Grow_g02_c01.avi").write_bytes(b"damaged")
+    words = ["eval-ucf101", "--films", films, "--videos", videos, *QUICK]
+    assert "--skip-missing" in refusal(*words, "--out", tmp_path / "a")
+    words += ["--skip-missing", "--out"]
+    assert "cannot be decoded" in refusal(*words, tmp_path / "b", "--strict")
+    told = succeed(*words, tmp_path / "c")
+    assert "v_Grow_g02_c01.avi" in told.output and "1 videos were left out" in told.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--seeds", "one"),
+        ("--batch", "1"),
+        ("--lr-pretrain", "0"),
+        ("--lr-finetune", "nan"),
+        ("--device", "tpu"),
+        ("--precision", "8-bit"),
+        ("--film-label", "colour"),
+        ("--loader-workers", "-1"),
+        ("--preset", "large"),
+        ("--views", "10x2"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_with_the_options_name(option, value, tmp_path):
+    result = run("eval-ucf101", "--videos", tmp_path, "--out", tmp_path / "out", option, value)
+    assert result.exit_code == 2 and f"'{option}'" in result.output
+
+
+def test_weights_to_start_from_must_exist(folders, tmp_path):
+    videos, films = folders
+    words = ["--films", films, "--videos", videos, "--out", tmp_path / "out", *QUICK]
+    assert "resnet.pt" in refusal("eval-ucf101", *words, "--weights-2d", tmp_path / "resnet.pt")
