@@ -147,7 +147,7 @@ def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _remember(folder: Path, listed: list[ListedFile], unreached: dict[str, dict[str, Any]]) -> None:
-    """Write what is known. `unreached` are files not listed yet, as they were remembered."""
+    """Write the listed files. `unreached` are files not listed yet, as they were remembered."""
     files = dict(unreached)
     for file in listed:
         if file.stamp:

@@ -2,7 +2,7 @@
 
 `numpy.load` believes a header before it has seen the data, and can be asked to unpickle. Here a
 header must agree with the size of the data that follows it before anything is allocated, only numbers
-and text are decoded, and an archive of gigabytes costs no more than the members that are asked for.
+and text are decoded, and an archive of gigabytes costs no more than the members that are read.
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 

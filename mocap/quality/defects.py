@@ -176,7 +176,7 @@ def foot_slides(
     fps: float,
     height: float = THRESHOLDS.contact_height,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Contact (T-1, 2) of each foot from a frame to the next, and its horizontal speed (T-1, 2), m/s.
+    """Contact (T-1, 2) of each foot from one frame to the next, and its horizontal speed (T-1, 2), m/s.
 
     A foot is on the floor where heel, ball or toe is below `height` in both frames; it slides as
     fast as the slowest of those: a rolling foot does not slide.

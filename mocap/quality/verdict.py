@@ -47,7 +47,7 @@ class Thresholds:
     # pose. People who are to stand still sway by 2 to 4 cm at the hands; idle ones move 10 and more.
     static_range: float = 0.05
 
-    # Metres a second. The root: sprinters reach 12.4, nobody in a capture volume half of it; falls
+    # Metres per second. The root: sprinters reach 12.4, nobody in a capture volume half of it; falls
     # and leaps stay under 7. Other joints are taken relative to the pelvis: fast kicks move the foot at
     # 20, pitches and punches the hand at 25. Measured: good 3.2 and 13.
     root_speed: float = 12.0

@@ -1,4 +1,4 @@
-"""BVH motions as captures, and on a body: which skeleton it is, and how many frames a second."""
+"""BVH motions as captures and on a body, with the kind of skeleton and the frame rate inferred."""
 
 from __future__ import annotations
 

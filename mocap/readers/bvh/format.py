@@ -32,5 +32,5 @@ BVH = MotionFormat(
     suffixes=(".bvh",),
     list_motions=list_bvh,
     read=read_bvh_capture,
-    index_rate_first=True,  # cgspeed's files say 120 frames a second for all of CMU's
+    index_rate_first=True,  # cgspeed's files say 120 frames per second for all of CMU's
 )

@@ -18,7 +18,7 @@ from mocap.retargeting.skeleton import axis_rotations
 CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zrotation")
 _CHANNEL = {name.lower(): name for name in CHANNELS}
 _MAX_JOINTS = 1000
-_MAX_POSITIONS = 20_000_000  # frames times joints: an hour of 50 joints at 120 a second
+_MAX_POSITIONS = 20_000_000  # frames times joints: an hour of 50 joints at 120 frames per second
 _MAX_BYTES = 1 << 30
 _BULK = 1 << 16  # bytes from which compiled reading is worth its start
 

@@ -27,7 +27,7 @@ from mocap.retargeting.ground import (
     standing_feet,
 )
 
-MAX_FRAMES = 500_000  # more than an hour at 120 frames a second
+MAX_FRAMES = 500_000  # more than an hour at 120 frames per second
 _BODY_COLUMNS = 66  # pelvis and 21 body joints: the same in SMPL, SMPL-H and SMPL-X
 _LAYOUTS = {
     72: (),
@@ -37,7 +37,7 @@ _LAYOUTS = {
 _LARGEST_ANGLE = 1e3  # radians
 _LARGEST_DISTANCE = 1e5  # metres
 _LEGS = (0.8, 1.25)  # plausible ratios of two people's legs
-_SAME_LEGS = 0.05  # feet roll while they stand: the ratio is known no better
+_SAME_LEGS = 0.05  # feet roll while they stand: the ratio is no more exact
 _TRAVEL = 0.05  # metres (RMS) the pelvis must move over standing feet to tell the ratio
 # Rotates z up, the floor's plane x and y, into y up: x stays, z becomes y, y becomes -z.
 _TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}

@@ -2,8 +2,8 @@
 
 For every sequence it holds `pose_<sequence>` (T, 72) and `trans_<sequence>` (T, 3), beside body
 shapes and a regressor that are not looked at. The archive has 2.5 GB; only the members that are needed
-are read. The world is z up. SURREAL takes every fourth frame of each sequence to make 30 frames a second
-of CMU's 120; its author confirms (github.com/gulvarol/surreal, issue 31) that the sequences CMU
+are read. The world is z up. SURREAL keeps every fourth frame of each sequence, which makes 30 frames per
+second of CMU's 120; its author confirms (github.com/gulvarol/surreal, issue 31) that the sequences CMU
 recorded at 60 are in there at 60, so the rate is CMU's own for sequences that CMU's database names.
 """
 

@@ -41,7 +41,7 @@ FRAMES = 6
 FAST, FULL = 200, 2000  # files of each of the five kinds
 SECONDS = 20  # for one file; a sound one takes milliseconds, and machines are busy
 MEMORY = 1 << 30
-ON_THE_BODY = 20  # every so manieth file that can be read is also put on the body
+ON_THE_BODY = 20  # one in so many files is also put on the body
 
 NUMBERS = (
     *("nan", "inf", "-inf", "1e300", "-1e300", "1e400", "1e-320", "1e15", "9" * 40, "0", "-0.0"),
@@ -401,7 +401,7 @@ def readers(tmp_path_factory, body) -> Readers:
 
 
 def check(readers: Readers, kind: str, count: int, folder: Path, seed: int) -> Counter:
-    """Reads ``count`` mutated files of a kind; counts what became of them."""
+    """Reads `count` mutated files of a kind; counts what became of them."""
     outcome: Counter = Counter()
     rng = np.random.default_rng([seed, *kind.encode()])
     sound = list(readers.sound[kind].items())
