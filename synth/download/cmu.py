@@ -1,8 +1,8 @@
 """CMU's motions from CMU's own site: resumed, checked, and written whole.
 
-``subjects/NN/NN.asf`` is a subject's skeleton and ``subjects/NN/NN_TT.amc`` are their motions; which
+`subjects/NN/NN.asf` is a subject's skeleton and `subjects/NN/NN_TT.amc` are their motions; which
 trials there are comes from the facts about CMU's database that `mocap` ships. A file is fetched into
-``.NAME.part`` beside its place, read by `mocap.readers.acclaim.asf_amc`, and only then renamed.
+`.NAME.part` beside its place, read by `mocap.readers.acclaim.asf_amc`, and only then renamed.
 """
 
 from __future__ import annotations
@@ -30,17 +30,21 @@ IN_A_ROW = 3  # failed files before the site is left alone
 
 @dataclass
 class Fetched:
-    """What a run did: files written, files that were there, (file, reason) of failures, bytes
-    received; ``stopped`` says why the site was left alone before the end."""
+    """What a run did.
 
-    got: int = 0
-    kept: int = 0
+    Files `downloaded`, files that existed, (file, reason) of failures, and bytes received; `stopped`
+    says why the site was left alone before the end.
+    """
+
+    downloaded: int = 0
+    existing: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     received: int = 0
     stopped: str = ""
 
     def summary(self) -> str:
-        text = f"{self.got} got ({self.received / 1e6:.1f} MB), {self.kept} kept, "
+        """The numbers in one line."""
+        text = f"{self.downloaded} got ({self.received / 1e6:.1f} MB), {self.existing} kept, "
         return text + f"{len(self.failed)} failed"
 
 
@@ -53,23 +57,25 @@ def trials_of_subjects() -> dict[str, list[str]]:
     return out
 
 
-def parse_subjects(text: str | None, known: Iterable[str]) -> list[str]:
-    """Subjects of "2,5,35-49", in CMU's order; None means all. Numbers missing within a range are
-    passed over. Raises BadInput for a part that is no number or range, or that names no subject.
+def parse_subjects(text: str | None, subjects: Iterable[str]) -> list[str]:
+    """Subjects of "2,5,35-49", of all the `subjects`, in CMU's order; None means all.
+
+    Numbers missing within a range are passed over. Raises BadInput for an item that is no number or
+    range, or that names no subject.
     """
-    by_number = {int(subject): subject for subject in known}
+    by_number = {int(subject): subject for subject in subjects}
     if text is None:
         return [by_number[number] for number in sorted(by_number)]
     chosen: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
+    for item in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", item)
         if not match:
-            raise BadInput(f"--subjects: found '{part}', expected numbers such as 2,5,35-49")
+            raise BadInput(f"--subjects: found '{item}', expected numbers such as 2,5,35-49")
         first, last = int(match[1]), int(match[2] or match[1])
         named = {number for number in by_number if first <= number <= last}
         if not named:
             raise BadInput(
-                f"--subjects: CMU has no subject {part.strip()}, its {len(by_number)} subjects are "
+                f"--subjects: CMU has no subject {item.strip()}, its {len(by_number)} subjects are "
                 f"numbered {min(by_number)} to {max(by_number)} with gaps; give others"
             )
         chosen |= named
@@ -77,7 +83,7 @@ def parse_subjects(text: str | None, known: Iterable[str]) -> list[str]:
 
 
 def files_of(subjects: str | None) -> int:
-    """How many files ``subjects`` have, skeletons included."""
+    """How many files `subjects` have, skeletons included."""
     trials = trials_of_subjects()
     return sum(1 + len(trials[subject]) for subject in parse_subjects(subjects, trials))
 
@@ -92,18 +98,30 @@ def fetch_cmu(
     sleep: Callable[[float], None] = time.sleep,
     progress: Callable[[str, Fetched], None] = lambda file, so_far: None,
 ) -> Fetched:
-    """Bring the skeletons and motions of ``subjects`` into ``out``/NN/, fetching what is not there.
+    """Bring the skeletons and motions of CMU's subjects into a folder, fetching what is not there.
 
-    One request at a time, ``pause`` seconds between them; ``sleep`` waits, ``progress`` is called
-    after each file with its name. A file that is there is kept when
-    `mocap.readers.acclaim.asf_amc` can read it; a
-    subject without a skeleton is passed over. Gives up (``stopped``) when the site stays busy or out
-    of reach, or fails IN_A_ROW files in a row. Raises BadInput for subjects that CMU has not, a URL
-    that is not HTTP, or a folder that cannot be written or that another run writes. After
-    KeyboardInterrupt the same call goes on from there.
+    One request at a time. A file that exists is left when `mocap.readers.acclaim.asf_amc` can read it; a
+    subject without a skeleton is passed over. After KeyboardInterrupt the same call goes on from there.
+
+    Args:
+        out: the folder; a subject's files go into `out`/NN/.
+        subjects: as "2,5,35-49" (see `parse_subjects`); None: all.
+        url: goes before every file's address.
+        pause: seconds between requests.
+        timeout: seconds without a byte after which a request is broken off.
+        sleep: waits so many seconds.
+        progress: called after each file, with its name and what was done so far.
+
+    Returns:
+        What was done. `stopped` where the site stays busy or out of reach, or fails IN_A_ROW files in a
+        row.
+
+    Raises:
+        BadInput: subjects that CMU has not, a URL that is not HTTP, or a folder that cannot be written
+            or that another run writes.
     """
     trials = trials_of_subjects()
-    wanted = parse_subjects(subjects, trials)
+    chosen = parse_subjects(subjects, trials)
     if not re.match(r"https?://[^/\s]+(/\S*)?$", url):
         raise BadInput(f"--url: found '{url}', expected an address that begins with http://")
     site = Site(url.rstrip("/"), pause, timeout, LARGEST, sleep)
@@ -111,13 +129,13 @@ def fetch_cmu(
     out = Path(out)
     in_a_row = 0
     with _sole_writer(out):
-        for subject in wanted:
+        for subject in chosen:
             skeleton: Skeleton | None = None
             for name in (f"{subject}.asf", *(f"{trial}.amc" for trial in trials[subject])):
                 try:
-                    skeleton, kept = _bring(site, out / subject / name, skeleton)
-                    fetched.kept += kept
-                    fetched.got += not kept
+                    skeleton, exists = _fetch_file(site, out / subject / name, skeleton)
+                    fetched.existing += exists
+                    fetched.downloaded += not exists
                     in_a_row = 0
                 except FileRefused as error:
                     fetched.failed.append((name, str(error)))
@@ -137,7 +155,7 @@ def fetch_cmu(
     return fetched
 
 
-def _bring(site: Site, path: Path, skeleton: Skeleton | None) -> tuple[Skeleton, bool]:
+def _fetch_file(site: Site, path: Path, skeleton: Skeleton | None) -> tuple[Skeleton, bool]:
     """Keep or fetch one file. Returns the subject's skeleton and whether the file was there."""
     if path.is_file():
         try:
@@ -145,32 +163,32 @@ def _bring(site: Site, path: Path, skeleton: Skeleton | None) -> tuple[Skeleton,
         except BadInput:
             pass  # damaged: fetched again
     address = f"{path.parent.name}/{path.name}"
-    part = path.with_name(f".{path.name}.part")
+    partial = path.with_name(f".{path.name}.part")
     path.parent.mkdir(exist_ok=True)
-    resumed = part.exists()
+    resumed = partial.exists()
     while True:
-        whole = site.download(address, part)
+        whole = site.download(address, partial)
         try:
-            skeleton = _verified(part, skeleton, thorough=True, whole=whole)
+            skeleton = _verified(partial, skeleton, thorough=True, whole=whole)
             break
         except BadInput as error:
-            part.unlink()
+            partial.unlink()
             if not resumed:
                 raise FileRefused(
-                    str(error).replace(str(part), site.url + "/" + address)
+                    str(error).replace(str(partial), site.url + "/" + address)
                 ) from error
             resumed = False  # what was there may have been of another version: from the beginning
-    os.replace(part, path)
+    os.replace(partial, path)
     return skeleton, False
 
 
 def _verified(
     path: Path, skeleton: Skeleton | None, *, thorough: bool, whole: bool = True
 ) -> Skeleton:
-    """Raise BadInput unless ``path`` holds a skeleton (where none is given) or a motion of it.
+    """Raise BadInput unless `path` holds a skeleton (where none is given) or a motion of it.
 
-    ``thorough`` reads every frame of a motion, otherwise the first and the last are looked at.
-    Unless ``whole`` is known, a last line without an end is taken for a loss.
+    `thorough` reads every frame of a motion, otherwise the first and the last are looked at.
+    Unless `whole` is known, a last line without an end is taken for a loss.
     """
     with path.open("rb") as file:
         head = file.read(4096)

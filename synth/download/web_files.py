@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import io
 import math
 import os
 import re
@@ -17,7 +18,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Literal
 
 from mocap.errors import BadInput
 from synth import __version__
@@ -38,10 +39,10 @@ class SiteRefused(Exception):
     """The server is busy or unreachable and is to be left alone; the message says which."""
 
 
-class _Later(Exception):
-    """Not now: worth another attempt, after ``wait`` seconds where the server named a time.
+class _TryLater(Exception):
+    """Not now: worth another attempt, after `wait` seconds where the server named a time.
 
-    ``site``: the whole server is at fault, not this file.
+    `site`: the whole server is at fault, not this file.
     """
 
     def __init__(self, reason: str, wait: float | None = None, site: bool = False) -> None:
@@ -51,10 +52,10 @@ class _Later(Exception):
 
 @dataclass
 class Site:
-    """A server, asked for one file at a time and never twice within ``pause`` seconds.
+    """A server, asked for one file at a time and never twice within `pause` seconds.
 
-    ``url`` goes before every address; ``timeout`` seconds without a byte break a request off;
-    ``largest`` bytes are the most that a file may have; ``sleep`` waits. ``received`` counts bytes.
+    `url` goes before every address; `timeout` seconds without a byte break a request off;
+    `largest` bytes are the most that a file may have; `sleep` waits. `received` counts bytes.
     """
 
     url: str
@@ -63,23 +64,23 @@ class Site:
     largest: int
     sleep: Callable[[float], None] = time.sleep
     received: int = 0
-    _asked: float = -math.inf  # when the last request ended
+    _last_request: float = -math.inf  # when the last request ended
 
-    def download(self, address: str, part: Path) -> bool:
-        """The file at ``address`` into ``part``, going on where an earlier attempt left off.
+    def download(self, address: str, partial: Path) -> bool:
+        """The file at `address` into `partial`, going on where an earlier attempt left off.
 
         Returns whether its length is known from the server, so that it is known to be whole. Up to
         ATTEMPTS tries, 2, 4, 8 ... seconds apart or as Retry-After says. Raises FileRefused, or
-        SiteRefused when the server stays busy (429, 503) or out of reach, BadInput when ``part`` cannot
-        be written. What was received stays in ``part``.
+        SiteRefused when the server stays busy (429, 503) or out of reach, BadInput when `partial` cannot
+        be written. What was received stays in `partial`.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            left = self._asked + self.pause - time.monotonic()
+            left = self._last_request + self.pause - time.monotonic()
             if left > 0:
                 self.sleep(left)
             try:
-                return self._attempt(f"{self.url}/{address}", part)
-            except _Later as error:
+                return self._attempt(f"{self.url}/{address}", partial)
+            except _TryLater as error:
                 if (error.wait or 0) > PATIENCE:
                     raise SiteRefused(f"{error} and asks to wait {error.wait:.0f} s") from error
                 if attempt == ATTEMPTS:
@@ -87,47 +88,47 @@ class Site:
                     raise kind(f"{error}, {ATTEMPTS} times") from error
                 self.sleep(2.0**attempt if error.wait is None else error.wait)
             finally:
-                self._asked = time.monotonic()
+                self._last_request = time.monotonic()
         raise AssertionError("unreachable")
 
-    def _attempt(self, url: str, part: Path) -> bool:
+    def _attempt(self, url: str, partial: Path) -> bool:
         request = urllib.request.Request(url, headers={"User-Agent": AGENT})
-        have = part.stat().st_size if part.exists() else 0
-        if have:
-            request.add_header("Range", f"bytes={have}-")
-            if part.stat().st_mtime >= 1:
-                date = email.utils.formatdate(part.stat().st_mtime, usegmt=True)
+        offset = partial.stat().st_size if partial.exists() else 0
+        if offset:
+            request.add_header("Range", f"bytes={offset}-")
+            if partial.stat().st_mtime >= 1:
+                date = email.utils.formatdate(partial.stat().st_mtime, usegmt=True)
                 request.add_header("If-Range", date)
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as answer:
-                return self._receive(answer, part, have)
+                return self._receive(answer, partial, offset)
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}":
+            if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{offset}":
                 return True  # nothing is missing
-            raise _judged(error, part if have else None) from error
+            raise _refusal(error, partial if offset else None) from error
         except urllib.error.URLError as error:
-            raise _Later(f"no answer ({error.reason})", site=True) from error
+            raise _TryLater(f"no answer ({error.reason})", site=True) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _Later(f"the connection broke ({error or type(error).__name__})") from error
+            raise _TryLater(f"the connection broke ({error or type(error).__name__})") from error
 
-    def _receive(self, answer: http.client.HTTPResponse, part: Path, have: int) -> bool:
-        """Append the body to ``part``, or begin it anew where the server sends the whole file."""
+    def _receive(self, answer: http.client.HTTPResponse, partial: Path, offset: int) -> bool:
+        """Append the body to `partial`, or begin it anew where the server sends the whole file."""
         if answer.status == 206:
             start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-            if not start or int(start[1]) != have:
-                part.unlink()
-                raise _Later("the server sent another part than was asked for", wait=0.0)
+            if not start or int(start[1]) != offset:
+                partial.unlink()
+                raise _TryLater("the server sent another part than was asked for", wait=0.0)
         elif answer.status == 200:
-            have = 0
+            offset = 0
         else:
             raise FileRefused(f"the server answered {answer.status} {answer.reason}")
         length = _whole_number(answer.headers.get("Content-Length"))
         changed = _seconds_since_1970(answer.headers.get("Last-Modified")) or 0.0
         read = 0
         try:
-            with _opened(part, "ab" if have else "wb") as file:
-                while have + max(read, length or 0) <= self.largest:
+            with _open_partial(partial, "ab" if offset else "wb") as file:
+                while offset + max(read, length or 0) <= self.largest:
                     chunk = answer.read(_CHUNK)
                     if not chunk:
                         break
@@ -137,20 +138,22 @@ class Site:
                 else:
                     raise FileRefused(f"more than {self.largest} bytes, expected a smaller file")
         finally:
-            os.utime(part, (changed, changed))
+            os.utime(partial, (changed, changed))
         if length is not None and read < length:
-            raise _Later(f"the connection broke after {have + read} of {have + length} bytes")
+            raise _TryLater(
+                f"the connection broke after {offset + read} of {offset + length} bytes"
+            )
         return length is not None
 
 
-def _opened(path: Path, mode: str) -> BinaryIO:
+def _open_partial(path: Path, mode: Literal["ab", "wb"]) -> io.FileIO:
     try:
         return path.open(mode, buffering=0)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror}); check the folder") from error
 
 
-def _write(file: BinaryIO, chunk: bytes) -> None:
+def _write(file: io.FileIO, chunk: bytes) -> None:
     try:
         while chunk:
             chunk = chunk[file.write(chunk) :]
@@ -158,15 +161,15 @@ def _write(file: BinaryIO, chunk: bytes) -> None:
         raise BadInput(f"{file.name}: cannot be written ({error.strerror}); make room") from error
 
 
-def _judged(error: urllib.error.HTTPError, part: Path | None) -> Exception:
-    """What an answer other than a file means. ``part`` is what the rest was asked for of, if any."""
+def _refusal(error: urllib.error.HTTPError, partial: Path | None) -> Exception:
+    """What an answer other than a file means. `partial` is what the rest was asked for of, if any."""
     reason = f"the server answered {error.code} {error.reason}"
-    if error.code == 416 and part is not None:  # not the file that was begun
-        part.unlink()
-        return _Later(reason, wait=0.0)
+    if error.code == 416 and partial is not None:  # not the file that was begun
+        partial.unlink()
+        return _TryLater(reason, wait=0.0)
     if error.code in _PASSING or error.code >= 500:
         wait = _seconds_to_wait(error.headers.get("Retry-After"))
-        return _Later(reason, wait=wait, site=error.code in _BUSY)
+        return _TryLater(reason, wait=wait, site=error.code in _BUSY)
     return FileRefused(reason)
 
 
@@ -175,8 +178,8 @@ def _seconds_to_wait(text: str | None) -> float | None:
     number = _whole_number(text)
     if number is not None:
         return float(number)
-    until = _seconds_since_1970(text)
-    return None if until is None else max(0.0, until - time.time())
+    date = _seconds_since_1970(text)
+    return None if date is None else max(0.0, date - time.time())
 
 
 def _whole_number(text: str | None) -> int | None:

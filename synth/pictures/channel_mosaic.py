@@ -12,28 +12,28 @@ _HUES = (np.arange(25) * 67) % 180
 
 def depth_picture(depth: np.ndarray, near: float, far: float) -> np.ndarray:
     """Depth (H, W) metres, inf on background, as RGB: near is bright, background black."""
-    seen = np.isfinite(depth)
+    on_body = np.isfinite(depth)
     scaled = np.zeros(depth.shape, np.uint8)
     span = max(far - near, 1e-6)
-    scaled[seen] = np.clip(255 - 215 * (depth[seen] - near) / span, 40, 255).astype(np.uint8)
+    scaled[on_body] = np.clip(255 - 215 * (depth[on_body] - near) / span, 40, 255).astype(np.uint8)
     return cv2.cvtColor(scaled, cv2.COLOR_GRAY2RGB)
 
 
 def parts_picture(parts: np.ndarray) -> np.ndarray:
-    """SURREAL's part labels (H, W) uint8 as RGB, a hue a part, background black."""
-    palette = np.zeros((25, 1, 3), np.uint8)
-    palette[1:, 0, 0] = _HUES[1:]
-    palette[1:, 0, 1:] = 190, 235
-    palette = cv2.cvtColor(palette, cv2.COLOR_HSV2RGB).reshape(25, 3)
+    """SURREAL's part labels (H, W) uint8 as RGB, a hue per part, background black."""
+    hsv = np.zeros((25, 1, 3), np.uint8)
+    hsv[1:, 0, 0] = _HUES[1:]
+    hsv[1:, 0, 1:] = 190, 235
+    palette = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).reshape(25, 3)
     palette[0] = 0
     return palette[parts]
 
 
 def normals_picture(normals: np.ndarray) -> np.ndarray:
     """Camera-space normals (H, W, 3) as RGB: right is red, up is green, towards the camera blue."""
-    seen = (normals != 0).any(axis=-1)
+    on_body = (normals != 0).any(axis=-1)
     picture = ((normals * (1, -1, -1) + 1) * 127.5).clip(0, 255).astype(np.uint8)
-    picture[~seen] = 0
+    picture[~on_body] = 0
     return picture
 
 
@@ -67,7 +67,7 @@ def with_joints(rgb: np.ndarray, joints: np.ndarray) -> np.ndarray:
 def body_window(mask: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
     """Rows and columns of a window of the picture's proportions around all that moves.
 
-    mask (T, H, W) bool; shape (H, W). The whole picture where nothing is seen.
+    mask (T, H, W) bool; shape (H, W). The whole picture where nothing shows.
     """
     height, width = shape
     rows, columns = np.flatnonzero(mask.any((0, 2))), np.flatnonzero(mask.any((0, 1)))
@@ -95,23 +95,44 @@ def mosaic(
     far: float,
     longest_flow: float,
 ) -> np.ndarray:
-    """One frame as one RGB picture (2 H, 4 W, 3) uint8: the whole frame, then every channel enlarged
-    to `window` (rows, columns): RGB, projected joints, depth; parts, normals, forward and backward
-    flow.
+    """One frame with all its channels as one RGB picture (2 H, 4 W, 3) uint8.
+
+    The whole frame, then every channel enlarged to a part of it: RGB, projected joints, depth; parts,
+    normals, forward and backward flow.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        window: rows and columns of the part that is enlarged (see `body_window`).
+        joints: (24, 2) pixels.
+        depth: (H, W) metres, inf on background.
+        parts: (H, W) uint8, SURREAL's labels.
+        normals: (H, W, 3) unit vectors in camera space.
+        forward_flow: (H, W, 2) pixels.
+        backward_flow: (H, W, 2) pixels.
+        near: depth shown brightest, metres.
+        far: depth shown darkest, metres.
+        longest_flow: length of flow shown brightest, pixels.
     """
     height, width = rgb.shape[:2]
     scale = height / (window[0].stop - window[0].start)
 
     def enlarged(channel: np.ndarray, method: int = cv2.INTER_NEAREST) -> np.ndarray:
-        return cv2.resize(np.ascontiguousarray(channel[window]), (width, height), method)
+        return cv2.resize(
+            np.ascontiguousarray(channel[window]), (width, height), interpolation=method
+        )
 
     closer = enlarged(rgb, cv2.INTER_LINEAR)
-    within = (joints - (window[1].start, window[0].start)) * scale
-    above = [rgb, closer, with_joints(closer, within), enlarged(depth_picture(depth, near, far))]
-    below = [
+    enlarged_joints = (joints - (window[1].start, window[0].start)) * scale
+    top_row = [
+        rgb,
+        closer,
+        with_joints(closer, enlarged_joints),
+        enlarged(depth_picture(depth, near, far)),
+    ]
+    bottom_row = [
         parts_picture(parts),
         normals_picture(normals),
         flow_picture(forward_flow, longest_flow),
         flow_picture(backward_flow, longest_flow),
     ]
-    return np.vstack([np.hstack(above), np.hstack([enlarged(channel) for channel in below])])
+    return np.vstack([np.hstack(top_row), np.hstack([enlarged(channel) for channel in bottom_row])])

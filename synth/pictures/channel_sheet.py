@@ -1,4 +1,4 @@
-"""One picture of a film set for people who look: a row a clip, a tile a channel."""
+"""One picture of a film set for people who look: a row per clip, a tile per channel."""
 
 from __future__ import annotations
 
@@ -46,19 +46,25 @@ def tracks_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> 
     hsv = np.stack([hues, np.full_like(hues, 200), np.full_like(hues, 255)], axis=-1)
     colours = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
     for point, colour in zip(pixels[visible], colours[visible]):
-        place = tuple(np.floor(point).astype(int).tolist())
-        cv2.circle(picture, place, 1, colour.tolist(), -1)
+        pixel = tuple(np.floor(point).astype(int).tolist())
+        cv2.circle(picture, pixel, 1, colour.tolist(), -1)
     return picture
 
 
 def joints_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """The frame with its joints (24,2): filled and green where visible, red rings where hidden."""
     picture = rgb.copy()
-    for point, seen in zip(pixels, visible):
+    for point, is_visible in zip(pixels, visible):
         if not np.isfinite(point).all() or np.abs(point).max() > 1e4:
             continue
-        place = tuple(np.floor(point).astype(int).tolist())
-        cv2.circle(picture, place, 2, (0, 230, 60) if seen else (255, 50, 50), -1 if seen else 1)
+        pixel = tuple(np.floor(point).astype(int).tolist())
+        cv2.circle(
+            picture,
+            pixel,
+            2,
+            (0, 230, 60) if is_visible else (255, 50, 50),
+            -1 if is_visible else 1,
+        )
     return picture
 
 
@@ -68,40 +74,43 @@ def clip_tiles(clip: Clip, frame: int) -> dict[str, np.ndarray | None]:
     tiles: dict[str, np.ndarray | None] = dict.fromkeys(
         ("parts", "depth", "normals", "flow to next", "flow to last", "uv", "occlusion", "tracks")
     )
-    joints = joints_picture(rgb, truth.joints2d[frame], truth.joints_visible[frame])
+    joints = joints_picture(rgb, truth.joints2d[frame], truth.require("joints_visible")[frame])
     tiles = {"film": rgb, "joints": joints, **tiles}
     if truth.parts is not None:
         tiles["parts"] = parts_picture(truth.parts[frame])
     if truth.depth is not None:
-        seen = truth.depth[frame][np.isfinite(truth.depth[frame])]
-        limits = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
+        finite = truth.depth[frame][np.isfinite(truth.depth[frame])]
+        limits = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
         tiles["depth"] = depth_picture(truth.depth[frame], *limits)
     if truth.normals is not None:
         tiles["normals"] = normals_picture(truth.normals[frame])
-    if truth.flow_forward is not None:
-        both = np.stack([truth.flow_forward[frame], truth.flow_backward[frame]])
-        longest = float(np.linalg.norm(both, axis=-1).max())
-        tiles["flow to next"] = flow_picture(both[0], longest)
-        tiles["flow to last"] = flow_picture(both[1], longest)
-    if truth.uv is not None:
+    if truth.flow_forward is not None and truth.flow_backward is not None:
+        flows = np.stack([truth.flow_forward[frame], truth.flow_backward[frame]])
+        longest = float(np.linalg.norm(flows, axis=-1).max())
+        tiles["flow to next"] = flow_picture(flows[0], longest)
+        tiles["flow to last"] = flow_picture(flows[1], longest)
+    if truth.uv is not None and truth.face is not None:
         tiles["uv"] = uv_picture(truth.uv[frame], truth.face[frame])
-    if truth.occlusion_forward is not None:
+    if truth.occlusion_forward is not None and truth.occlusion_backward is not None:
         forward, backward = truth.occlusion_forward[frame], truth.occlusion_backward[frame]
         body = truth.parts[frame] > 0 if truth.parts is not None else forward | backward
         tiles["occlusion"] = occlusion_picture(body, forward, backward)
-    if truth.tracks2d is not None:
+    if truth.tracks2d is not None and truth.tracks_visible is not None:
         tiles["tracks"] = tracks_picture(rgb, truth.tracks2d[frame], truth.tracks_visible[frame])
     return tiles
 
 
 def clip_row(clip: Clip) -> dict[str, np.ndarray | None]:
-    """The middle frame of a clip: the whole frame and each channel enlarged to the body, as tiles (TILE
-    height, TILE width, 3) uint8; None where a channel is not stored."""
+    """The middle frame of a clip: the whole frame, and each channel enlarged to the body.
+
+    As tiles (TILE height, TILE width, 3) uint8; None where a channel is not stored.
+    """
     frame = len(clip.frames) // 2
     tiles = clip_tiles(clip, frame)
     parts = clip.truth.parts
-    near = np.zeros((1, *clip.frames.shape[1:3]), bool) if parts is None else parts[[frame]] > 0
-    window = body_window(near, clip.frames.shape[1:3])
+    height, width = clip.frames.shape[1:3]
+    mask = np.zeros((1, height, width), bool) if parts is None else parts[[frame]] > 0
+    window = body_window(mask, (height, width))
     shown = {}
     for name, tile in tiles.items():
         if tile is not None:
@@ -120,8 +129,9 @@ def _labelled(name: str, tile: np.ndarray | None) -> np.ndarray:
 
 
 def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
-    """Write a picture of the middle frames of ``clips`` clips, evenly spread over the folder, in the
-    channels that any of them has.
+    """Write a picture of the middle frames of some clips, in the channels that any of them has.
+
+    `clips` of them, evenly spread over the folder.
 
     Raises BadInput for a name that is no picture's and a clip that cannot be read.
     """

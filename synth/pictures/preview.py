@@ -29,7 +29,15 @@ from mocap.library.motion_library import (
 )
 from mocap.motion import Motion
 from mocap.retargeting.ground import chain_joints, foot_heights, global_rotations, soles_of
-from synth.pictures.preview_figures import INK, LEFT, RIGHT, bodies, draw_prints, sticks
+from synth.pictures.preview_figures import (
+    INK,
+    LEFT,
+    RIGHT,
+    PreviewFigure,
+    bodies,
+    draw_prints,
+    sticks,
+)
 from synth.pictures.preview_scene import VIEWS, camera_path, flesh_of, floor_picture
 from textures.library import MANIFEST, read_library
 from textures.market1501 import read_image
@@ -40,15 +48,17 @@ _PRINTS = 1.5  # seconds that they stay
 _STRIP = (2, 4)  # rows and columns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a preview looks. ``view`` one of `preview_stage.VIEWS`; ``stick``: bones instead of the body;
-    ``texture`` (S, S, 3) RGB uint8 in the body's UV layout, or None for left and right in colours.
+    """How a preview looks.
+
+    `view` is one of `preview_scene.VIEWS`; `stick`: bones instead of the body; `texture` (S, S, 3) RGB
+    uint8 in the body's UV layout, or None for left and right in colours.
     """
 
     view: str = "three-quarter"
-    width: int = 640
     height: int = 480
+    width: int = 640
     stick: bool = False
     texture: np.ndarray | None = None
 
@@ -62,9 +72,9 @@ class Look:
 def find_motion(
     path: Path | str, name: str | None = None, *, fps: float | None = None
 ) -> MotionEntry:
-    """The motion in the file ``path``, or the motion ``name`` ("02_01") in the folder ``path``.
+    """The motion in the file `path`, or the motion `name` ("02_01") in the folder `path`.
 
-    A file with many motions needs the name too. ``fps`` is the frame rate of a motion that neither its
+    A file with many motions needs the name too. `fps` is the frame rate of a motion that neither its
     file nor an index knows. Raises BadInput, with what there is to choose from, when there is no such
     motion or it cannot be used.
     """
@@ -84,7 +94,9 @@ def find_motion(
         entries = [e for e in library.entries if e.path.resolve() == path.resolve()]
         if entries:
             return _chosen(entries, library, name, path)
-        reasons = [why for skipped, why in library.skipped if skipped.resolve() == path.resolve()]
+        reasons = [
+            reason for skipped, reason in library.skipped if skipped.resolve() == path.resolve()
+        ]
         problem = BadInput(reasons[0]) if reasons else problem
     raise problem
 
@@ -101,21 +113,24 @@ def _chosen(
         if skipped.stem == name:
             raise BadInput(reason)
     names = ", ".join(entry.name for entry in entries[:12])
-    more = f" and {len(entries) - 12} more" if len(entries) > 12 else ""
-    asked = f"no motion '{name}'" if name else f"{len(entries)} motions"
-    raise BadInput(f"{path}: found {asked}, expected the name of one of {names}{more}")
+    ending = f" and {len(entries) - 12} more" if len(entries) > 12 else ""
+    subject = f"no motion '{name}'" if name else f"{len(entries)} motions"
+    raise BadInput(f"{path}: found {subject}, expected the name of one of {names}{ending}")
 
 
 def _folders_with_its_index(path: Path) -> list[Path]:
     """The file's own folder, and the nearest one above (of three) that has an index of motions."""
     folder = path.parent
-    above = [place for place in folder.resolve().parents[:3] if (place / INDEX_NAME).is_file()]
-    return [folder, *above[:1]]
+    indexed = [parent for parent in folder.resolve().parents[:3] if (parent / INDEX_NAME).is_file()]
+    return [folder, *indexed[:1]]
 
 
 def read_texture(path: Path | str, body: Body) -> np.ndarray:
-    """A texture (S, S, 3) RGB uint8. Where a texture library lies around it, the UV layout that it
-    states must be the body's. Raises BadInput."""
+    """A texture (S, S, 3) RGB uint8.
+
+    Where a texture library lies around it, the UV layout that it states must be the body's. Raises
+    BadInput.
+    """
     path = Path(path)
     image = read_image(path)
     if image.shape[0] != image.shape[1]:
@@ -143,15 +158,17 @@ def preview_frames(motion: Motion, body: Body, look: Look, title: str = "") -> I
         width=look.width,
         height=look.height,
     )
+    figures: Iterator[PreviewFigure]
     if look.stick:
         figures = sticks(joints, rotations[:, JOINT_NAMES.index("head"), :, 2])
     else:
         figures = bodies(motion, body, look.texture)
-    floor, of = None, None
+    floor = np.empty((0, 0, 3), np.uint8)
+    floor_view: np.ndarray | None = None
     for index, (camera, figure) in enumerate(zip(cameras, figures, strict=True)):
         view = np.c_[camera.rotation, camera.translation]
-        if of is None or not np.array_equal(view, of):
-            floor, of = floor_picture(camera), view
+        if floor_view is None or not np.array_equal(view, floor_view):
+            floor, floor_view = floor_picture(camera), view
         image = floor.copy()
         recent = slice(max(0, index + 1 - round(_PRINTS * motion.fps)), index + 1)
         draw_prints(image, camera, joints[recent], touching[recent])
@@ -165,17 +182,17 @@ def _caption(image: np.ndarray, title: str, index: int, count: int, fps: float) 
     """Name above; frame, time and the colours' meaning below."""
     size = image.shape[0] / 480 * 0.5
     words = title.encode("ascii", "replace").decode()
-    at, below = round(20 * size * 2), image.shape[0] - round(6 * size * 2)
+    top, bottom = round(20 * size * 2), image.shape[0] - round(6 * size * 2)
 
     def write(text: str, x: int, y: int, colour: tuple[int, int, int]) -> int:
         cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
         return x + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
 
-    write(words, 8, at, INK)
-    write(f"frame {index + 1}/{count}  {index / fps:.2f} s", 8, below, INK)
+    write(words, 8, top, INK)
+    write(f"frame {index + 1}/{count}  {index / fps:.2f} s", 8, bottom, INK)
     right = cv2.getTextSize("left right", cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
-    x = write("left ", image.shape[1] - right - 8, below, LEFT)
-    write("right", x, below, RIGHT)
+    x = write("left ", image.shape[1] - right - 8, bottom, LEFT)
+    write("right", x, bottom, RIGHT)
 
 
 def write_preview(
@@ -187,7 +204,7 @@ def write_preview(
     title: str = "",
     strip: Path | str | None = None,
 ) -> None:
-    """The film as H.264 into ``path`` (.mp4), and into ``strip`` (.png) eight of its frames.
+    """The film as H.264 into `path` (.mp4), and into `strip` (.png) eight of its frames.
 
     Files appear whole or not at all. Raises BadInput for a path that cannot be written.
     """
@@ -195,7 +212,7 @@ def write_preview(
     shown = set(np.linspace(0, len(motion) - 1, _STRIP[0] * _STRIP[1]).round().astype(int).tolist())
     pictures = []
     try:
-        with atomic_write(path) as temporary, _Film(temporary, look, motion.fps) as film:
+        with atomic_write(path) as temporary, _VideoWriter(temporary, look, motion.fps) as film:
             for index, frame in enumerate(frames):
                 film.add(frame)
                 if strip is not None and index in shown:
@@ -217,7 +234,7 @@ def _sheet(pictures: list[np.ndarray]) -> np.ndarray:
     return np.vstack([np.hstack(small[start : start + _STRIP[1]]) for start in starts])
 
 
-class _Film:
+class _VideoWriter:
     """An H.264 file that grows by RGB frames; one thread."""
 
     def __init__(self, path: Path, look: Look, fps: float) -> None:
@@ -229,20 +246,21 @@ class _Film:
         self.stream.options = {"crf": "23", "preset": "superfast", "threads": "1"}
 
     def add(self, frame: np.ndarray) -> None:
-        yuv = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+        """Encode one more frame (H, W, 3) RGB uint8."""
+        yuv = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
         self.file.mux(self.stream.encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p")))
 
-    def __enter__(self) -> _Film:
+    def __enter__(self) -> _VideoWriter:
         return self
 
-    def __exit__(self, failure: type | None, *rest) -> None:
+    def __exit__(self, failure: type | None, *details: object) -> None:
         if failure is None:
             self.file.mux(self.stream.encode())
         self.file.close()
 
 
 @dataclass(frozen=True)
-class Filmed:
+class WrittenPreview:
     """What was written: the film, its number of frames and seconds, and the strip, if any."""
 
     path: Path
@@ -263,10 +281,26 @@ def film_motion(
     source_fps: float | None = None,
     texture: Path | str | None = None,
     strip: bool = False,
-) -> Filmed:
-    """Film a motion of the free body; what `synth preview` does. See `find_motion` and `Look`.
+) -> WrittenPreview:
+    """Film a motion of the free body; what `synth preview` does.
 
-    ``out`` is NAME.mp4 by default; the strip gets the same name with .png. Raises BadInput.
+    Args:
+        motion: a file of motion, or a folder of them (see `find_motion`).
+        name: of the motion in the folder or the file.
+        out: the film; NAME.mp4 by default.
+        view: one of `preview_scene.VIEWS`.
+        size: width and height of the film, in pixels.
+        stick: bones instead of the body.
+        fps: the film's frame rate.
+        source_fps: the frame rate of a motion that neither its file nor an index knows.
+        texture: a picture for the body, in its UV layout.
+        strip: whether eight frames are written into a picture, too: the film's name with .png.
+
+    Returns:
+        What was written.
+
+    Raises:
+        BadInput: no such motion, a texture that does not fit, or a path that cannot be written.
     """
     entry = find_motion(motion, name, fps=source_fps)
     path = Path(out) if out is not None else Path(f"{entry.name}.mp4")
@@ -274,11 +308,11 @@ def film_motion(
         raise BadInput(f"{path}: found the ending '{path.suffix}', expected --out FILE.mp4")
     body = load_free_body()
     painted = None if texture is None else read_texture(texture, body)
-    look = Look(view, *size, stick=stick, texture=painted)
+    look = Look(view=view, width=size[0], height=size[1], stick=stick, texture=painted)
     moving = load_motion(entry, body, fps)
     sheet = path.with_suffix(".png") if strip else None
     title = entry.name
     if entry.description and entry.description != entry.name:
         title += f"  {entry.description[:60]}"
     write_preview(path, moving, body, look, title=title, strip=sheet)
-    return Filmed(path, len(moving), len(moving) / fps, sheet)
+    return WrittenPreview(path, len(moving), len(moving) / fps, sheet)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -62,6 +63,17 @@ def _part_colour(name: str) -> tuple[int, int, int]:
     return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
 
 
+class PreviewFigure(Protocol):
+    """Somebody in one frame of a preview."""
+
+    def draw_shadow(self, image: np.ndarray, camera: Camera) -> None:
+        """Darken the floor of `image` (H, W, 3) RGB uint8, in place."""
+
+    def draw(self, image: np.ndarray, camera: Camera) -> np.ndarray:
+        """Draw into `image`, which is returned."""
+        ...
+
+
 @dataclass(frozen=True)
 class PosedBody:
     """A frame's body: vertices (V, 3) world metres, texture (S, S, 3) in its layout."""
@@ -108,7 +120,7 @@ def _window(camera: Camera, vertices: np.ndarray) -> tuple[tuple[slice, slice], 
     return (slice(top, bottom), slice(left, right)), window
 
 
-def bodies(motion: Motion, body: Body, texture: np.ndarray | None) -> Iterator[PosedBody]:
+def bodies(motion: Motion, body: Body, texture: np.ndarray | None) -> Iterator[PreviewFigure]:
     """The mean shape of `body`, frame by frame; in the colours of `side_texture` without another."""
     from mocap.bodies.skinning import (  # torch is for bodies only: sticks need not wait
         Skinning,
@@ -161,7 +173,7 @@ class Stick:
         return image
 
 
-def sticks(joints: np.ndarray, noses: np.ndarray) -> Iterator[Stick]:
+def sticks(joints: np.ndarray, noses: np.ndarray) -> Iterator[PreviewFigure]:
     """Stick figures of joints (T, 24, 3) with noses (T, 3)."""
     return (Stick(points, nose) for points, nose in zip(joints, noses, strict=True))
 

@@ -37,13 +37,13 @@ def data_uri(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def picture(rgb: np.ndarray, quality: int = 88) -> str:
+def picture_uri(rgb: np.ndarray, quality: int = 88) -> str:
     """An RGB uint8 picture as a JPEG `data:` address."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     return data_uri("image/jpeg", cv2.imencode(".jpg", rgb[..., ::-1], options)[1].tobytes())
 
 
-def film(frames: Sequence[np.ndarray], fps: float) -> str:
+def film_uri(frames: Sequence[np.ndarray], fps: float) -> str:
     """RGB frames as an H.264 mp4 `data:` address."""
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp4") as file:
@@ -61,8 +61,8 @@ def evenly(items: Sequence[Any], count: int) -> list[Any]:
     """At most `count` of the items, evenly spaced, first and last among them."""
     if not items:
         return []
-    places = np.unique(np.linspace(0, len(items) - 1, max(1, count)).round().astype(int))
-    return [items[place] for place in places]
+    indices = np.unique(np.linspace(0, len(items) - 1, max(1, count)).round().astype(int))
+    return [items[index] for index in indices]
 
 
 def _crops_below(images: Path | None) -> dict[str, Path]:
@@ -80,11 +80,11 @@ def texture_card(
     if crop is not None:
         image = read_image(crop)
         size = (round(image.shape[1] * 300 / image.shape[0]), 300)
-        large = picture(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC))
+        large = picture_uri(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC))
     return {
         "crop": large,
-        "texture": picture(cv2.resize(texture, (300, 300), interpolation=cv2.INTER_AREA)),
-        "turned": picture(np.hstack(views)),
+        "texture": picture_uri(cv2.resize(texture, (300, 300), interpolation=cv2.INTER_AREA)),
+        "turned": picture_uri(np.hstack(views)),
         "source": entry.source,
         "identity": entry.identity,
         "split": entry.split,
@@ -96,27 +96,29 @@ def texture_card(
 def clip_mosaics(clip: Clip) -> list[np.ndarray]:
     """One picture of all channels for every frame. Raises BadInput where a channel is missing."""
     truth = clip.truth
-    channels = (truth.depth, truth.normals, truth.flow_forward, truth.flow_backward)
-    if any(channel is None for channel in channels):
+    depth, parts, normals = truth.depth, truth.parts, truth.normals
+    forward, backward = truth.flow_forward, truth.flow_backward
+    if depth is None or parts is None or normals is None or forward is None or backward is None:
         raise BadInput(
             "the clip lacks a channel; render with all of depth, segm, normal and gtflow"
         )
-    seen = truth.depth[np.isfinite(truth.depth)]
-    lengths = np.linalg.norm(truth.flow_forward[truth.mask], axis=-1)
+    finite = depth[np.isfinite(depth)]
+    lengths = np.linalg.norm(forward[truth.mask], axis=-1)
     longest = float(np.percentile(lengths, 99)) if len(lengths) else 1.0
-    window = body_window(truth.mask, truth.mask.shape[1:])
+    height, width = truth.mask.shape[1:]
+    window = body_window(truth.mask, (height, width))
     return [
         mosaic(
             clip.frames[frame],
             window=window,
             joints=truth.joints2d[frame],
-            depth=truth.depth[frame],
-            parts=truth.parts[frame],
-            normals=truth.normals[frame],
-            forward_flow=truth.flow_forward[frame],
-            backward_flow=truth.flow_backward[frame],
-            near=float(seen.min()) if len(seen) else 0.0,
-            far=float(seen.max()) if len(seen) else 1.0,
+            depth=depth[frame],
+            parts=parts[frame],
+            normals=normals[frame],
+            forward_flow=forward[frame],
+            backward_flow=backward[frame],
+            near=float(finite.min()) if len(finite) else 0.0,
+            far=float(finite.max()) if len(finite) else 1.0,
             longest_flow=longest,
         )
         for frame in range(len(clip.frames))
@@ -124,11 +126,15 @@ def clip_mosaics(clip: Clip) -> list[np.ndarray]:
 
 
 def busiest_frame(clip: Clip) -> int:
-    """The frame in which the body moves most, forth and back: there flow can be seen, too. The clip has
-    flow."""
+    """The frame in which the body moves most, forth and back: there flow can be seen, too.
+
+    Raises BadInput where the clip has no flow.
+    """
     mask = clip.truth.mask
     moved = np.zeros(len(mask))
     for flow in (clip.truth.flow_forward, clip.truth.flow_backward):
+        if flow is None:
+            raise BadInput("the clip lacks flow; render with the channel gtflow")
         moved += np.linalg.norm(flow, axis=-1).sum(axis=(1, 2))
     return int((moved / np.maximum(mask.sum(axis=(1, 2)), 1)).argmax())
 
@@ -140,8 +146,8 @@ def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
     renderer = json.loads(text_of(clip.info["versions"]))["renderer"]
     facts = f"{line['category']} · texture {line['texture']} · {line['frames']} frames"
     return {
-        "video": film(mosaics, line["fps"]),
-        "poster": picture(mosaics[busiest_frame(clip)], quality=70),
+        "video": film_uri(mosaics, line["fps"]),
+        "poster": picture_uri(mosaics[busiest_frame(clip)], quality=70),
         "caption": f"{line['path']} · {facts} at {line['fps']:g} fps · split {line['split']}",
         "renderer": "the raster engine" if renderer == "raster" else f"Blender {renderer}",
         "stand_in": line["stand_in"],
@@ -151,8 +157,10 @@ def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
 def write_picture(
     out: Path, *, body: Body, textures: Path, images: Path, films: Path, width: int = 1600
 ) -> None:
-    """One wide JPEG: three crops with their textures and their bodies turned around, above all channels
-    of one frame of a film. Raises BadInput, naming the file, where something cannot be read.
+    """Write one wide JPEG: crops, their textures and bodies, and all channels of one frame of a film.
+
+    Three crops with their textures and their bodies turned around stand above the frame. Raises
+    BadInput, naming the file, where something cannot be read.
     """
     entries = evenly(read_library(textures, body), 5)[1:4]
     crops, skinning = _crops_below(images), Skinning(body)
@@ -169,7 +177,9 @@ def write_picture(
     clip = read_clip(films / lines[len(lines) // 2]["path"])
     rows = [np.hstack(cards), clip_mosaics(clip)[busiest_frame(clip)]]
     scaled = [
-        cv2.resize(row, (width, round(row.shape[0] * width / row.shape[1])), cv2.INTER_AREA)
+        cv2.resize(
+            row, (width, round(row.shape[0] * width / row.shape[1])), interpolation=cv2.INTER_AREA
+        )
         for row in rows
     ]
     quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
@@ -200,10 +210,10 @@ def _revision() -> str:
     """The git revision of the code, where it runs from a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        completed = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "installed package"
-    return f"revision {done.stdout.strip()}"
+    return f"revision {completed.stdout.strip()}"
 
 
 def _counts(values: Sequence[str]) -> str:
@@ -222,8 +232,21 @@ def write_report(
     cards: int = 12,
     clips: int = 4,
 ) -> None:
-    """Write the report of any of: a texture folder (with the folder of its crops), a film folder, a
-    results folder. Raises BadInput, naming the file, where one of them cannot be read.
+    """Write the report of textures, films and recognition, of those that are given.
+
+    Args:
+        out: the HTML file.
+        body: of the textures and films.
+        textures: a texture library's folder.
+        images: the folder of the crops that the textures come from.
+        films: a film folder.
+        recognition: the folder that `synth eval-ucf101` wrote.
+        title: of the report.
+        cards: how many textures are shown, at most.
+        clips: how many films are shown, at most.
+
+    Raises:
+        BadInput: one of them cannot be read; the message names the file.
     """
     context: dict[str, Any] = {"title": title, "version": __version__, "revision": _revision()}
     facts: list[tuple[str, str]] = [("body", f"{body.name} ({body.uv_layout} UV layout)")]

@@ -73,7 +73,7 @@ def write_turntable(body: Body, path: str | Path, *, size: int = 480) -> None:
     check_suffix(path)
     with atomic_write(path) as temporary:
         if path.suffix == ".mp4":
-            angles = np.arange(_FRAMES) * (360 / _FRAMES)
+            angles = (np.arange(_FRAMES) * (360 / _FRAMES)).tolist()
             write_video(temporary, turntable(body, angles, size=size), _FPS)
         else:
             views = turntable(body, _SHEET_DEGREES, size=size)

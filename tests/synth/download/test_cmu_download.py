@@ -24,10 +24,10 @@ PAGE = b"<!DOCTYPE html><html><head><title>Down for maintenance</title></head></
 
 
 class Server:
-    """Serves ``files``; ``habits[path]`` is a list of what to do instead, one a request.
+    """Serves `files`; `habits[path]` is a list of what to do instead, one a request.
 
     A habit is (status, headers, body) or "short" (half of the body, then hangs up), "unsaid" (half
-    of it without saying how much there is); ``ranges``: whether parts may be asked for.
+    of it without saying how much there is); `ranges`: whether parts may be asked for.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
@@ -129,12 +129,16 @@ def test_everything_arrives_byte_for_byte_and_is_kept_the_second_time(
     fetch, server, motions, tmp_path
 ):
     first = fetch()
-    assert (first.got, first.kept, first.failed) == (len(motions), 0, [])
+    assert (first.downloaded, first.existing, first.failed) == (len(motions), 0, [])
     assert on_disk(tmp_path) == motions and not list(tmp_path.rglob(".*"))
     assert len(server.asked) == len(motions) == files_of("8")
     assert all(agent.startswith("surrealpp/") for _, _, agent in server.asked)
     second = fetch()
-    assert (second.got, second.kept, len(server.asked)) == (0, len(motions), len(motions))
+    assert (second.downloaded, second.existing, len(server.asked)) == (
+        0,
+        len(motions),
+        len(motions),
+    )
 
 
 def test_a_missing_motion_fails_alone_without_retries(fetch, server, motions, tmp_path):
@@ -167,7 +171,7 @@ def test_a_body_cut_where_no_length_was_said_is_noticed(fetch, server, motions, 
     server.habits[FIRST] = ["unsaid"]
     fetched = fetch()
     assert [file for file, _ in fetched.failed] == ["08_01.amc"]
-    assert fetched.got == len(motions) - 1 and FIRST not in on_disk(tmp_path)
+    assert fetched.downloaded == len(motions) - 1 and FIRST not in on_disk(tmp_path)
 
 
 def test_busy_then_ready_waits_as_long_as_it_was_told(fetch, server, motions, tmp_path, waits):
@@ -210,14 +214,16 @@ def test_a_web_page_saved_as_a_motion_is_recognised(fetch, server, motions, tmp_
     assert file == "08_01.amc" and "web page ('Down for maintenance')" in reason
     (tmp_path / FIRST).write_bytes(PAGE)  # and one that lies there is replaced
     fetched = fetch()
-    assert (fetched.got, fetched.failed) == (1, []) and on_disk(tmp_path) == motions
+    assert (fetched.downloaded, fetched.failed) == (1, []) and on_disk(tmp_path) == motions
 
 
 def test_a_damaged_file_is_replaced_and_the_others_are_kept(fetch, server, motions, tmp_path):
     fetch()
     (tmp_path / SECOND).write_bytes(motions[SECOND][:-40])
     fetched = fetch()
-    assert (fetched.got, fetched.kept) == (1, len(motions) - 1) and on_disk(tmp_path) == motions
+    assert (fetched.downloaded, fetched.existing) == (1, len(motions) - 1) and on_disk(
+        tmp_path
+    ) == motions
 
 
 def test_interruption_leaves_no_half_file_and_the_next_run_goes_on(
@@ -233,7 +239,7 @@ def test_interruption_leaves_no_half_file_and_the_next_run_goes_on(
     assert set(on_disk(tmp_path)) == {f"{SUBJECT}/08.asf", FIRST}
     server.asked.clear()
     fetched = fetch()
-    assert (fetched.kept, fetched.got) == (2, len(motions) - 2)
+    assert (fetched.existing, fetched.downloaded) == (2, len(motions) - 2)
     assert server.asked[0][:2] == (SECOND, f"bytes={len(motions[SECOND]) // 2}-")
     assert on_disk(tmp_path) == motions and not list(tmp_path.rglob(".*"))
 

@@ -22,7 +22,7 @@ from synth.pictures.channel_mosaic import (
     normals_picture,
     parts_picture,
 )
-from synth.pictures.report import busiest_frame, evenly, film, write_report
+from synth.pictures.report import busiest_frame, evenly, film_uri, write_report
 from tests.synth.film_clip import make_clip
 
 
@@ -62,7 +62,7 @@ def test_an_empty_folder_is_named(what, tmp_path, body):
 
 def test_film_holds_every_frame():
     frames = [np.full((48, 64, 3), 20 * n, np.uint8) for n in range(9)]
-    data = base64.b64decode(film(frames, 30).partition(",")[2])
+    data = base64.b64decode(film_uri(frames, 30).partition(",")[2])
     with av.open(io.BytesIO(data)) as file:
         read = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
     assert [round(frame.mean() / 20) for frame in read] == list(range(9))
