@@ -32,9 +32,9 @@ from mocap.errors import BadInput
 from synth.scene.blender_lights import BlenderLights
 from synth.scene.blender_materials import BODY_PASS, ClothMaterial, HarmonicsMaterial
 from synth.scene.blender_passes import (
+    convert_passes,
     geometry_passes,
     labelled_parts,
-    our_conventions,
     write_point_cache,
 )
 from synth.scene.cast_shadow import FloorPatch, shadow_patch
@@ -419,7 +419,7 @@ class BlenderRenderer:
                     with quiet():
                         self._scene.frame_set(frame)
                     passes = self._render_file()
-                    out.append(our_conventions(passes, camera, _TO_BLENDER[:3, :3]))
+                    out.append(convert_passes(passes, camera, _TO_BLENDER[:3, :3]))
         finally:
             self._object.modifiers.remove(modifier)
             self._use_body_pass(False)

@@ -69,7 +69,7 @@ def geometry_passes(scene: Any, *, filter_width: float) -> Iterator[None]:
         scene.render.use_border = border
 
 
-def our_conventions(
+def convert_passes(
     channels: dict[str, np.ndarray], camera: Camera, to_blender: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Blender's passes as `BlenderRenderer.passes` promises them.

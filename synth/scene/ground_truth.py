@@ -35,7 +35,7 @@ CHANNELS = ("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks")
 TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GroundTruth:
     """Labels of T frames of H x W pixels, 24 joints and N tracks; None where not computed or stored.
 

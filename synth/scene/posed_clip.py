@@ -21,7 +21,7 @@ from synth.scene.camera import View, place_cameras
 from textures.visibility.camera import Camera
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PosedClip:
     """T frames and one more at either end, which flow needs.
 
@@ -81,7 +81,15 @@ def pose_clip(
         cameras[0] = cameras[1]
     if not ends[1]:
         cameras[-1] = cameras[-2]
-    return PosedClip(pose, translation, shape, tuple(cameras), ends, placed.yaw, placed.distance)
+    return PosedClip(
+        pose=pose,
+        translation=translation,
+        betas=shape,
+        cameras=tuple(cameras),
+        ends=ends,
+        yaw=placed.yaw,
+        distance=placed.distance,
+    )
 
 
 def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:

@@ -103,7 +103,15 @@ def make_clip(
     cameras, ends = placed.cameras, (True, False)
     pose[-1], translation[-1] = pose[-2], translation[-2]
     cameras = (*cameras[:-1], cameras[-2])
-    posed_clip = PosedClip(pose, translation, betas, cameras, ends, placed.yaw, placed.distance)
+    posed_clip = PosedClip(
+        pose=pose,
+        translation=translation,
+        betas=betas,
+        cameras=cameras,
+        ends=ends,
+        yaw=placed.yaw,
+        distance=placed.distance,
+    )
     vertices, joints = skin_clip(posed_clip, Skinning(body))
     truth = ground_truth(
         vertices, joints, body, cameras, channels=row.channels, tracks=row.tracks, seed=row.seed
