@@ -18,7 +18,7 @@ from synth.scene.posed_clip import PosedClip, pose_joints, skin_clip
 
 
 @dataclass
-class MadeClip:
+class ExampleClip:
     """A row and what belongs to it; `frames` shows the parts in grey over a gradient."""
 
     row: PlanRow
@@ -88,7 +88,7 @@ def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:
 
 def make_clip(
     body: Body, *, frames: int = 6, step: tuple[float, float, float] = (0.0, 0.0, 0.04), **changes
-) -> MadeClip:
+) -> ExampleClip:
     """Somebody who moves by `step` metres a frame, swinging arms and legs; `changes`
     of the row's fields."""
     row = make_row(body, frames=frames, **changes)
@@ -118,4 +118,4 @@ def make_clip(
     )
     ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
-    return MadeClip(row, posed_clip, truth, picture.astype(np.uint8), body.name, body.build)
+    return ExampleClip(row, posed_clip, truth, picture.astype(np.uint8), body.name, body.build)

@@ -17,7 +17,7 @@ from synth.scene.lights.registry import light_from_fields
 from synth.scene.picture import composite
 from synth.scene.posed_clip import skin_clip
 from synth.scene.raster import RasterRenderer
-from tests.synth.film_clip import MadeClip, make_clip
+from tests.synth.film_clip import ExampleClip, make_clip
 
 
 def noise_texture(path: Path, *, size: int = 256) -> Path:
@@ -28,7 +28,7 @@ def noise_texture(path: Path, *, size: int = 256) -> Path:
     return path
 
 
-def film(made: MadeClip, body: Body, folder: Path) -> ClipData:
+def film(made: ExampleClip, body: Body, folder: Path) -> ClipData:
     """The clip rendered by the raster engine, encoded and decoded."""
     row, posed_clip = made.row, made.posed_clip
     vertices, joints = skin_clip(posed_clip, Skinning(body))
