@@ -1,4 +1,4 @@
-"""Hand-held videos of actions in UCF101's layout, to stand in where the benchmark is not at hand.
+"""Hand-held videos of actions in UCF101's layout, to stand in where the benchmark is missing.
 
 Class folders with v_Class_gXX_cYY.avi (MPEG-4 in AVI, 25 frames/s, heavily compressed) and
 ucfTrainTestlist/ with three splits by group. As in UCF101 the videos of a group share person, place
@@ -55,11 +55,12 @@ is not a figure on UCF101.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ActionVideosSize:
-    """How large the stand-in is. The real one: 101 classes, 25 groups, 13,320 videos of 320x240.
+    """How large the stand-in is.
 
-    A group has `clips` videos; `classes` takes the first so many of `CLASSES`.
+    The real one has 101 classes, 25 groups and 13,320 videos of 320x240. A group has `clips`
+    videos; `classes` takes the first so many of `CLASSES`.
     """
 
     classes: int = len(CLASSES)
@@ -71,7 +72,7 @@ class ActionVideosSize:
 
 @dataclass(frozen=True)
 class _Group:
-    """One person in one place before one camera; number counts from 1.
+    """One person in one place before one camera; `number` counts from 1.
 
     The groups of a number show the same person and place in every class, as when actors perform a
     list of actions: with ten groups to learn from, the place must not give the class away.
@@ -91,11 +92,24 @@ def write_action_videos(
     workers: int | None = None,
     progress: bool = True,
 ) -> int:
-    """Write the stand-in for UCF101 to the new folder `out`; returns the number of videos.
+    """Write a stand-in for UCF101.
 
     The folder appears whole or not at all; the same seed and size give the same bytes however many
-    `workers` (default: one a core). A folder that already holds the same stand-in is left as it
-    is. Raises BadInput when `out` holds something else or the size makes no three splits.
+    workers there are. A folder that already holds the same stand-in is left as it is.
+
+    Args:
+        out: New folder.
+        body: Body of the people.
+        seed: Seed of everything.
+        size: How large the stand-in is.
+        workers: Number of processes; by default one per core.
+        progress: Show a progress bar.
+
+    Returns:
+        The number of videos.
+
+    Raises:
+        BadInput: When `out` holds something else or the size makes no three splits.
     """
     out = Path(out)
     if size.groups < 3 or size.clips < 1 or not 2 <= size.classes <= len(CLASSES):
@@ -107,9 +121,9 @@ def write_action_videos(
     settings = json.loads(json.dumps(settings))
     marker = out / "standins.json"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = json.loads(marker.read_text()) if marker.is_file() else {}
-        if {key: found.get(key) for key in settings} == settings:
-            return int(found["videos"])
+        written = json.loads(marker.read_text()) if marker.is_file() else {}
+        if {key: written.get(key) for key in settings} == settings:
+            return int(written["videos"])
         raise BadInput(f"{out}: already holds something else; remove it or give another folder")
     names = sorted(CLASSES)[: size.classes]
     groups = [
@@ -133,7 +147,7 @@ def write_action_videos(
                 unit="group",
                 disable=not progress,
             )
-            videos = [video for written in bar for video in written]
+            videos = [video for group_videos in bar for video in group_videos]
         _write_lists(folder / "ucfTrainTestlist", names, groups)
         (folder / STAND_IN).write_text("Generated videos, not recorded ones.\n")
         text = README.format(seed=seed, classes=len(names), groups=len(groups), videos=len(videos))
@@ -174,44 +188,47 @@ def _write_lists(folder: Path, names: Sequence[str], groups: Sequence[_Group]) -
 
 
 @dataclass(frozen=True)
-class _Studio:
+class _Worker:
+    """What a process prepares once."""
+
     body: Body
     skinning: Skinning
-    model: BodyTexels
+    texels: BodyTexels
     folder: Path
     seed: int
     size: ActionVideosSize
 
 
-_studio: _Studio | None = None
+_worker: _Worker | None = None
 
 
 def _start_worker(body: Body, folder: Path, seed: int, size: ActionVideosSize) -> None:
     import cv2
     import torch
 
-    global _studio
+    global _worker
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    model = prepare_body_texels(body, size.texture_size)
-    _studio = _Studio(body, Skinning(body), model, folder, seed, size)
+    texels = prepare_body_texels(body, size.texture_size)
+    _worker = _Worker(body, Skinning(body), texels, folder, seed, size)
 
 
 def _write_group(group: _Group) -> list[str]:
-    studio = _studio
-    assert studio is not None
-    action, size = CLASSES[group.class_name], studio.size.video
-    key = [studio.seed, sorted(CLASSES).index(group.class_name), group.number]
-    setting = sample_recording_setup(
-        studio.model, size, np.random.default_rng([studio.seed, group.number])
+    worker = _worker
+    if worker is None:
+        raise RuntimeError("the process was not prepared")
+    action, size = CLASSES[group.class_name], worker.size.video
+    key = [worker.seed, sorted(CLASSES).index(group.class_name), group.number]
+    setup = sample_recording_setup(
+        worker.texels, size, np.random.default_rng([worker.seed, group.number])
     )
     names = []
     for clip in range(1, group.clips + 1):
         rng = np.random.default_rng([*key, clip])
         frames = render_handheld_video(
-            studio.body, studio.skinning, setting, action=action, size=size, rng=rng
+            worker.body, worker.skinning, setup, action=action, size=size, rng=rng
         )
         name = _video_name(group, clip)
-        write_avi(studio.folder / group.class_name / name, frames, setting)
+        write_avi(worker.folder / group.class_name / name, frames, setup)
         names.append(name)
     return names

@@ -1,5 +1,4 @@
-"""One hand-held video of one person doing one thing: the setting, the camera, the picture, the
-file.
+"""Hand-held videos of one person in one action: place, camera, frames, file.
 
 A near camera that pans, shakes and rolls, a hard sun with a cast shadow, a background out of focus
 that moves with the camera, sensor noise and heavy compression.
@@ -32,12 +31,12 @@ from textures.visibility.camera import Camera, look_at
 from textures.visibility.shading import composite_srgb, radiance
 
 FRAME_RATE = 25
-MOTION_STEP = 5  # every fifth of the mannequin's 120 frames a second: 24, shown at 25
+MOTION_STEP = 5  # every fifth of the mannequin's 120 frames per second: 24, shown at 25
 SUPERSAMPLING = 2
 BACKGROUND_DISTANCE = 9.0  # metres; how far behind the person the background seems to be
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VideoFormat:
     """Image size in pixels and the range of lengths in frames, both ends included."""
 
@@ -46,10 +45,13 @@ class VideoFormat:
     frames: tuple[int, int] = (36, 50)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecordingSetup:
-    """A person, a place and a camera, shared by several videos. Lengths in metres, angles in
-    radians."""
+    """A person, a place and a camera, shared by several videos.
+
+    Lengths are in metres, angles in radians, `focal` and `blur` in pixels, `noise` a standard
+    deviation of a range of 1, `bit_rate` in bits per second. `shake` is 1 for an unsteady hand.
+    """
 
     skeleton: Skeleton
     betas: np.ndarray
@@ -69,12 +71,21 @@ class RecordingSetup:
 
 
 def sample_recording_setup(
-    model: BodyTexels, size: VideoFormat, rng: np.random.Generator
+    texels: BodyTexels, size: VideoFormat, rng: np.random.Generator
 ) -> RecordingSetup:
-    """Draw a person in fresh clothes painted on `model`, a place, a light and a camera."""
+    """Draw a person in fresh clothes, a place, a light and a camera.
+
+    Args:
+        texels: Texels of the body, for the clothes.
+        size: Image size.
+        rng: Source of everything.
+
+    Returns:
+        The setup.
+    """
     field_of_view = rng.uniform(np.radians(38), np.radians(66))
     focal = size.width / 2 / np.tan(field_of_view / 2)
-    filled = rng.uniform(0.72, 1.0)  # of the frame's height, by a person of 1.75 m
+    fill = rng.uniform(0.72, 1.0)  # of the frame's height, by a person of 1.75 m
     sun = np.array([rng.normal(), abs(rng.normal()) + 1.1, rng.normal()])
     light = sample_coefficients(rng)
     light[0] = rng.uniform(0.4, 0.75)
@@ -93,12 +104,12 @@ def sample_recording_setup(
     return RecordingSetup(
         skeleton=mannequin_skeleton(proportions, "actor"),
         betas=rng.normal(0, 1.25, 10).clip(-2.8, 2.8).astype(np.float32),
-        texture=paint_texture(model, sample_outfit(rng)),
+        texture=paint_texture(texels, sample_outfit(rng)),
         background=cv2.GaussianBlur(background, (0, 0), out_of_focus),
         light=light,
         sun=sun / np.linalg.norm(sun) * rng.uniform(0.5, 1.1),
         focal=float(focal),
-        distance=float(focal * 1.75 / (filled * size.height)),
+        distance=float(focal * 1.75 / (fill * size.height)),
         yaw=float(rng.uniform(-1.1, 1.1)),  # 0 is face to face
         height=float(rng.uniform(0.7, 2.3)),
         shake=float(rng.uniform(0.2, 1.0)),
@@ -109,7 +120,7 @@ def sample_recording_setup(
     )
 
 
-def _perform(
+def _sample_motion(
     skeleton: Skeleton, body: Body, action: str, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """`count` frames of an action at its own tempo: pose (count,72), translation (count,3)."""
@@ -124,8 +135,10 @@ def _perform(
         phase=float(rng.random()),
     )
     context = action_context(skeleton, manner, rng)
-    doing = next(a for a in ACTIONS if a.category == action)
-    channels = solve_channels(skeleton, add_unrest(context, doing.animate(context)))[::MOTION_STEP]
+    definition = next(a for a in ACTIONS if a.category == action)
+    channels = solve_channels(skeleton, add_unrest(context, definition.animate(context)))[
+        ::MOTION_STEP
+    ]
     first = int(rng.integers(len(channels) - count + 1))
     pose, translation = retarget(acclaim_capture(skeleton, channels), body, fps=FPS / MOTION_STEP)
     return pose[first : first + count], translation[first : first + count]
@@ -140,66 +153,82 @@ def _wander(rng: np.random.Generator, count: int, columns: int, sigma: float) ->
 def render_handheld_video(
     body: Body,
     skinning: Skinning,
-    setting: RecordingSetup,
+    setup: RecordingSetup,
     *,
     action: str,
     size: VideoFormat,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """The frames of one video of a category of `ACTIONS`, uint8 RGB (height,width,3)."""
+    """Render one video of an action.
+
+    Args:
+        body: Body of the person.
+        skinning: Skinning of the same body.
+        setup: Person, place and camera.
+        action: Category of one of `ACTIONS`.
+        size: Image size and range of lengths.
+        rng: Source of the motion, the camera's shake and the noise.
+
+    Returns:
+        Frames (height,width,3) uint8 RGB.
+    """
     count = int(rng.integers(size.frames[0], size.frames[1] + 1))
-    pose, translation = _perform(setting.skeleton, body, action, count, rng)
-    vertices, joints = skin(skinning, pose=pose, betas=setting.betas, translation=translation)
+    pose, translation = _sample_motion(setup.skeleton, body, action, count, rng)
+    vertices, joints = skin(skinning, pose=pose, betas=setup.betas, translation=translation)
     floor = float(vertices[..., 1].min())
     vertices[..., 1] -= floor
     joints[..., 1] -= floor
-    cameras, shifts = _hand_held(setting, joints[:, 0].astype(float), size, rng)
+    cameras, shifts = _hand_held(setup, joints[:, 0].astype(float), size, rng)
     frames = []
     for corners, camera, (shift_x, shift_y, roll) in zip(vertices, cameras, shifts):
-        background = _background(setting.background, size, shift_x, shift_y, roll)
-        background = _cast_shadow(background, corners, body, camera, setting.sun)
+        background = _background(setup.background, size, shift_x, shift_y, roll)
+        background = _cast_shadow(background, corners, body, camera, setup.sun)
         fine = visibility(corners, body.faces, camera.scaled(SUPERSAMPLING))
         colour = radiance(
             fine,
             body.mesh,
             corners,
-            setting.texture,
+            setup.texture,
             position=camera.position,
-            coefficients=setting.light,
-            sun=setting.sun,
+            coefficients=setup.light,
+            sun=setup.sun,
         )
-        area = {"dsize": (size.width, size.height), "interpolation": cv2.INTER_AREA}
-        alpha = cv2.resize(fine.covered.astype(np.float32), **area)
-        image = composite_srgb(cv2.resize(colour, **area), alpha, background)
-        image = cv2.GaussianBlur(image, (0, 0), setting.blur).astype(np.float32)
-        image += 255 * setting.noise * rng.normal(size=(*image.shape[:2], 1)).astype(np.float32)
+        covered = fine.covered.astype(np.float32)
+        alpha = cv2.resize(covered, (size.width, size.height), interpolation=cv2.INTER_AREA)
+        colour = cv2.resize(colour, (size.width, size.height), interpolation=cv2.INTER_AREA)
+        sharp = composite_srgb(colour, alpha, background)
+        image: np.ndarray = cv2.GaussianBlur(sharp, (0, 0), setup.blur).astype(np.float32)
+        image += 255 * setup.noise * rng.normal(size=(*image.shape[:2], 1)).astype(np.float32)
         frames.append(np.clip(image + 0.5, 0, 255).astype(np.uint8))
     return frames
 
 
 def _hand_held(
-    setting: RecordingSetup, pelvis: np.ndarray, size: VideoFormat, rng: np.random.Generator
+    setup: RecordingSetup, pelvis: np.ndarray, size: VideoFormat, rng: np.random.Generator
 ) -> tuple[list[Camera], np.ndarray]:
-    """A camera a frame, held by someone who keeps up with `pelvis` (T,3); and how far the
-    background moves with it: pixels to the right and down, and roll in radians, (T,3)."""
+    """One camera per frame, held by someone who keeps up with the pelvis.
+
+    `pelvis` (T,3) is in metres. The second result is how far the background moves with the camera:
+    pixels to the right and down, and roll in radians, (T,3).
+    """
     count = len(pelvis)
     followed = gaussian_filter1d(pelvis, 6.0, axis=0, mode="nearest")
     followed[:, 1] = gaussian_filter1d(pelvis[:, 1], 30.0, mode="nearest")
-    yaw = setting.yaw + rng.normal(0, 0.25)
-    away = np.array([np.sin(yaw), 0.0, np.cos(yaw)]) * setting.distance
+    yaw = setup.yaw + rng.normal(0, 0.25)
+    away = np.array([np.sin(yaw), 0.0, np.cos(yaw)]) * setup.distance
     walked = 0.85 * (followed - followed[0]) * (1.0, 0.0, 1.0)
-    base = followed[0] * (1.0, 0.0, 1.0) + away + (0.0, setting.height, 0.0)
-    positions = base + walked + 0.025 * setting.shake * _wander(rng, count, 3, 5.0)
-    metres = setting.distance / setting.focal  # a pixel at the person
+    base = followed[0] * (1.0, 0.0, 1.0) + away + (0.0, setup.height, 0.0)
+    positions = base + walked + 0.025 * setup.shake * _wander(rng, count, 3, 5.0)
+    metres = setup.distance / setup.focal  # a pixel at the person
     aims = followed + rng.normal(0, 5 * metres, 3)
-    aims = aims + 2.2 * metres * setting.shake * _wander(rng, count, 3, 4.0)
-    rolls = rng.normal(0, 0.035) + 0.018 * setting.shake * _wander(rng, count, 1, 6.0)[:, 0]
+    aims = aims + 2.2 * metres * setup.shake * _wander(rng, count, 3, 4.0)
+    rolls = rng.normal(0, 0.035) + 0.018 * setup.shake * _wander(rng, count, 1, 6.0)[:, 0]
     cameras = [
-        look_at(p, a, focal=setting.focal, width=size.width, height=size.height, roll=float(r))
+        look_at(p, a, focal=setup.focal, width=size.width, height=size.height, roll=float(r))
         for p, a, r in zip(positions, aims, rolls)
     ]
     # A point far behind the person stays in the world: where the first camera's axis meets it.
-    far = positions[0] + (aims[0] - positions[0]) * (1 + BACKGROUND_DISTANCE / setting.distance)
+    far = positions[0] + (aims[0] - positions[0]) * (1 + BACKGROUND_DISTANCE / setup.distance)
     shifts = np.empty((count, 3))
     for n, camera in enumerate(cameras):
         pixel, _ = camera.project(far[None])
@@ -209,14 +238,15 @@ def _hand_held(
 
 
 def _background(
-    picture: np.ndarray, size: VideoFormat, right: float, down: float, roll: float
+    picture: np.ndarray, size: VideoFormat, shift_x: float, shift_y: float, roll: float
 ) -> np.ndarray:
-    """The part of the painted background in view, turned against the camera's roll."""
+    """The crop of the painted background in view, turned against the camera's roll."""
     height, width = picture.shape[:2]
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.degrees(roll)), 1.0)
-    turn[:, 2] += (size.width / 2 - width / 2 + right, size.height / 2 - height / 2 + down)
+    centre = (width / 2, height / 2)
+    rotation = np.asarray(cv2.getRotationMatrix2D(centre, float(np.degrees(roll)), 1.0), float)
+    rotation[:, 2] += (size.width / 2 - width / 2 + shift_x, size.height / 2 - height / 2 + shift_y)
     return cv2.warpAffine(
-        picture, turn, (size.width, size.height), borderMode=cv2.BORDER_REFLECT_101
+        picture, rotation, (size.width, size.height), borderMode=cv2.BORDER_REFLECT_101
     )
 
 
@@ -233,15 +263,21 @@ def _cast_shadow(
     return (background * shade[..., None]).astype(np.uint8)
 
 
-def write_avi(path: Path, frames: Sequence[np.ndarray], setting: RecordingSetup) -> None:
-    """MPEG-4 in AVI under the tag XVID, as UCF101's; the same frames give the same bytes."""
+def write_avi(path: Path, frames: Sequence[np.ndarray], setup: RecordingSetup) -> None:
+    """Write MPEG-4 in AVI under the tag XVID, as UCF101's; the same frames give the same bytes.
+
+    Args:
+        path: File to write.
+        frames: Frames (H,W,3) uint8 RGB.
+        setup: Its bit rate and B-frames are used.
+    """
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FRAME_RATE, options={"flags": "+bitexact"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
-        context.bit_rate, context.gop_size = setting.bit_rate, 12
-        context.max_b_frames, context.thread_count = setting.b_frames, 1
+        context.bit_rate, context.gop_size = setup.bit_rate, 12
+        context.max_b_frames, context.thread_count = setup.b_frames, 1
         context.codec_tag = "XVID"
         for image in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))

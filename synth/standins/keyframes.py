@@ -1,6 +1,7 @@
 """Key poses of the mannequin's actions, easing between them, cycles, manners and unrest.
 
-Directions of arms are (outwards, up, forward) in the chest's frame; angles of key poses are in degrees. Key poses are joined by minimum-jerk curves.
+Directions of arms are (outwards, up, forward) in the chest's frame; angles of key poses
+are in degrees. Key poses are joined by minimum-jerk curves.
 """
 
 from __future__ import annotations

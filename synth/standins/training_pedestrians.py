@@ -1,6 +1,6 @@
-"""Training pedestrians: posed, clothed and lit bodies straight from visibility, thousands a minute.
+"""Training pedestrians: posed, clothed and lit bodies from visibility, thousands per minute.
 
-What the shipped networks are trained on. The wardrobe is that of the stand-ins; poses, cameras and
+The shipped networks are trained on them. The wardrobe is that of the stand-ins; poses, cameras and
 lights are drawn more widely than the stand-ins' own, so that the networks carry to photographs: any
 heading, cameras from eye level to well above, walking, standing, arms busy, and bodies thickened at
 random as clothes and hair thicken them.
@@ -8,7 +8,9 @@ random as clothes and hair thicken them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 import cv2
@@ -38,10 +40,15 @@ _J = {name: index for index, name in enumerate(JOINT_NAMES)}
 
 
 def sample_pose(rng: np.random.Generator) -> np.ndarray:
-    """(24,3) axis-angle of somebody walking, standing or busy with their hands; the pelvis faces
-    +z.
+    """Draw the pose of somebody walking, standing or busy with their hands.
+
+    Args:
+        rng: Source of the pose.
+
+    Returns:
+        SMPL pose (24,3), axis-angles; the pelvis faces +z.
     """
-    turns = [Rotation.identity()] * 24
+    rotations = [Rotation.identity()] * 24
     walking = rng.random() < 0.72
     stride = rng.uniform(0.15, 0.62) if walking else abs(rng.normal(0, 0.08))
     phase = rng.uniform(0, 2 * np.pi)
@@ -52,53 +59,62 @@ def sample_pose(rng: np.random.Generator) -> np.ndarray:
             0.0, 0.08 + 1.5 * stride * max(0.0, np.cos(angle + 0.3)) ** 1.5 + rng.normal(0, 0.06)
         )
         spread = sign * rng.normal(0.05, 0.06)
-        turns[_J[f"{side}_hip"]] = _euler(-forward, sign * rng.normal(0.05, 0.15), spread)
-        turns[_J[f"{side}_knee"]] = _euler(bend, 0, 0)
-        turns[_J[f"{side}_ankle"]] = _euler(
+        rotations[_J[f"{side}_hip"]] = _euler(-forward, sign * rng.normal(0.05, 0.15), spread)
+        rotations[_J[f"{side}_knee"]] = _euler(bend, 0, 0)
+        rotations[_J[f"{side}_ankle"]] = _euler(
             rng.normal(0.05, 0.12) + 0.4 * max(0.0, -np.sin(angle)) * stride, rng.normal(0, 0.1), 0
         )
         swing = -rng.uniform(0.5, 1.0) * stride * np.sin(angle) + rng.normal(0, 0.08)
-        turns[_J[f"{side}_collar"]] = _euler(0, rng.normal(0, 0.08), -sign * rng.normal(0.06, 0.08))
-        _arm(rng, turns, side, sign, swing, stride)
+        rotations[_J[f"{side}_collar"]] = _euler(
+            0, rng.normal(0, 0.08), -sign * rng.normal(0.06, 0.08)
+        )
+        _pose_arm(rng, rotations, side, sign, swing, stride)
     if rng.random() < 0.05:
-        _riding(rng, turns)
+        _pose_rider(rng, rotations)
     lean, twist = rng.normal(0.04, 0.08), 0.15 * stride * np.sin(phase) + rng.normal(0, 0.06)
     for name in ("spine1", "spine2", "spine3"):
-        turns[_J[name]] = _euler(lean / 2 + rng.normal(0, 0.04), twist, rng.normal(0, 0.03))
+        rotations[_J[name]] = _euler(lean / 2 + rng.normal(0, 0.04), twist, rng.normal(0, 0.03))
     look = rng.normal(0, 0.3)
-    turns[_J["neck"]] = _euler(rng.normal(0.05, 0.12), 0.4 * look, rng.normal(0, 0.06))
-    turns[_J["head"]] = _euler(rng.normal(0.05, 0.18), 0.6 * look, rng.normal(0, 0.08))
-    return np.stack([turn.as_rotvec() for turn in turns])
+    rotations[_J["neck"]] = _euler(rng.normal(0.05, 0.12), 0.4 * look, rng.normal(0, 0.06))
+    rotations[_J["head"]] = _euler(rng.normal(0.05, 0.18), 0.6 * look, rng.normal(0, 0.08))
+    return np.stack([rotation.as_rotvec() for rotation in rotations])
 
 
-def _arm(rng, turns: list, side: str, sign: int, swing: float, stride: float) -> None:
-    down = rng.normal(1.25, 0.12)
+def _pose_arm(
+    rng: np.random.Generator,
+    rotations: list[Rotation],
+    side: str,
+    sign: int,
+    swing: float,
+    stride: float,
+) -> None:
+    lowering = rng.normal(1.25, 0.12)
     elbow = abs(rng.normal(0.25, 0.18)) + 0.3 * stride * rng.random()
     twist = rng.normal(0, 0.25)
     kind = rng.choice(
         ["swing", "raised", "hip", "back", "out", "phone"], p=[0.66, 0.07, 0.06, 0.06, 0.07, 0.08]
     )
     if kind == "raised":
-        swing, elbow, down = -rng.uniform(0.1, 0.9), rng.uniform(0.9, 2.0), rng.normal(1.2, 0.2)
+        swing, elbow, lowering = -rng.uniform(0.1, 0.9), rng.uniform(0.9, 2.0), rng.normal(1.2, 0.2)
     elif kind == "hip":
-        swing, elbow, down, twist = 0.3, rng.uniform(1.0, 1.7), rng.normal(0.85, 0.15), 0.7
+        swing, elbow, lowering, twist = 0.3, rng.uniform(1.0, 1.7), rng.normal(0.85, 0.15), 0.7
     elif kind == "back":
-        swing, elbow, down, twist = rng.uniform(0.3, 0.7), rng.uniform(0.5, 1.2), 1.2, 1.1
+        swing, elbow, lowering, twist = rng.uniform(0.3, 0.7), rng.uniform(0.5, 1.2), 1.2, 1.1
     elif kind == "out":
-        swing, down = rng.normal(0, 0.5), rng.uniform(0.2, 1.0)
+        swing, lowering = rng.normal(0, 0.5), rng.uniform(0.2, 1.0)
     elif kind == "phone":
         swing, elbow, twist = -rng.uniform(0.2, 0.7), rng.uniform(1.3, 2.2), rng.normal(-0.4, 0.3)
-    upper = Rotation.from_rotvec([swing, 0, 0]) * Rotation.from_rotvec([0, 0, -sign * down])
-    turns[_J[f"{side}_shoulder"]] = upper * Rotation.from_rotvec([twist, 0, 0])
-    turns[_J[f"{side}_elbow"]] = Rotation.from_rotvec([0, -sign * elbow, 0])
-    turns[_J[f"{side}_wrist"]] = Rotation.from_rotvec(rng.normal(0, 0.15, 3))
+    upper = Rotation.from_rotvec([swing, 0, 0]) * Rotation.from_rotvec([0, 0, -sign * lowering])
+    rotations[_J[f"{side}_shoulder"]] = upper * Rotation.from_rotvec([twist, 0, 0])
+    rotations[_J[f"{side}_elbow"]] = Rotation.from_rotvec([0, -sign * elbow, 0])
+    rotations[_J[f"{side}_wrist"]] = Rotation.from_rotvec(rng.normal(0, 0.15, 3))
 
 
-def _riding(rng: np.random.Generator, turns: list) -> None:
+def _pose_rider(rng: np.random.Generator, rotations: list[Rotation]) -> None:
     for side in ("left", "right"):
         lift = rng.uniform(0.5, 1.3)
-        turns[_J[f"{side}_hip"]] = _euler(-lift, 0, 0)
-        turns[_J[f"{side}_knee"]] = _euler(rng.uniform(0.7, 1.4) * lift, 0, 0)
+        rotations[_J[f"{side}_hip"]] = _euler(-lift, 0, 0)
+        rotations[_J[f"{side}_knee"]] = _euler(rng.uniform(0.7, 1.4) * lift, 0, 0)
 
 
 def _euler(x: float, y: float, z: float) -> Rotation:
@@ -108,17 +124,25 @@ def _euler(x: float, y: float, z: float) -> Rotation:
 def thicken_body(
     body: Body, vertices: np.ndarray, rng: np.random.Generator, smooth: np.ndarray
 ) -> np.ndarray:
-    """Posed vertices moved out along their normals by some centimetres a body part, as clothes and
-    hair do.
+    """Move posed vertices out along their normals, as clothes and hair do.
+
+    Args:
+        body: Body of the vertices.
+        vertices: Vertices (V,3), metres.
+        rng: Source of the centimetres per joint.
+        smooth: Weights (V,24) of the joints at each vertex.
+
+    Returns:
+        Vertices (V,3).
     """
-    most = np.full(24, 0.02)
+    largest = np.full(24, 0.02)
     for name, value in (("pelvis", 0.03), ("spine1", 0.035), ("spine2", 0.035), ("spine3", 0.03)):
-        most[_J[name]] = value
+        largest[_J[name]] = value
     for name in ("hip", "knee"):
-        most[[_J[f"left_{name}"], _J[f"right_{name}"]]] = 0.035
+        largest[[_J[f"left_{name}"], _J[f"right_{name}"]]] = 0.035
     for name in ("ankle", "foot", "wrist", "hand"):
-        most[[_J[f"left_{name}"], _J[f"right_{name}"]]] = 0.006
-    amount = most * rng.uniform(0, 1) * rng.uniform(0.2, 1, 24)
+        largest[[_J[f"left_{name}"], _J[f"right_{name}"]]] = 0.006
+    amount = largest * rng.uniform(0, 1) * rng.uniform(0.2, 1, 24)
     for name in JOINT_NAMES:
         if name.startswith("left_"):
             amount[_J[name.replace("left", "right")]] = amount[_J[name]]
@@ -134,20 +158,30 @@ def make_bank(
     workers: int = 1,
     texture_size: int = 128,
 ) -> PedestrianBank:
-    """A bank of `identities` people with `images` crops each, six cameras taking turns.
+    """Make a bank of training crops, six cameras taking turns.
 
     Each identity is drawn from (seed, its number), so the bank does not depend on `workers`.
+
+    Args:
+        body: Body of the people.
+        identities: Number of people.
+        images: Crops per person.
+        seed: Seed of everything.
+        workers: Number of processes.
+        texture_size: Texels along the side of the textures that the bank holds.
+
+    Returns:
+        The bank.
     """
     jobs = [(number, seed, images, texture_size) for number in range(identities)]
-    bar = {"total": identities, "desc": "pedestrians", "unit": "person", "mininterval": 2.0}
     if workers > 1:
         with ProcessPoolExecutor(
             workers, get_context("spawn"), initializer=_prepare, initargs=(body,)
         ) as pool:
-            people = list(tqdm(pool.map(_person, jobs, chunksize=4), **bar))
+            people = list(_progress(pool.map(_person, jobs, chunksize=4), identities))
     else:
         _prepare(body)
-        people = [_person(job) for job in tqdm(jobs, **bar)]
+        people = list(_progress(map(_person, jobs), identities))
     columns = {
         key: np.concatenate([p[key] for p in people]) for key in people[0] if key != "texture"
     }
@@ -159,12 +193,29 @@ def make_bank(
     )
 
 
-_READY: dict[str, object] = {}
+def _progress(
+    people: Iterable[dict[str, np.ndarray]], total: int
+) -> Iterable[dict[str, np.ndarray]]:
+    return tqdm(people, total=total, desc="pedestrians", unit="person", mininterval=2.0)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What a process prepares once; `smooth` (V,24) are skinning weights averaged over neighbours."""
+
+    body: Body
+    skinning: Skinning
+    texels: BodyTexels
+    smooth: np.ndarray
+
+
+_worker: _Worker | None = None
 
 
 def _prepare(body: Body) -> None:
     import torch
 
+    global _worker
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     neighbours = body.weights.copy()
@@ -175,32 +226,33 @@ def _prepare(body: Body) -> None:
             np.add.at(total, body.faces[:, a], neighbours[body.faces[:, b]])
             np.add.at(count, body.faces[:, a], 1)
         neighbours = total / count[:, None]
-    _READY.update(
-        body=body, skinning=Skinning(body), model=prepare_body_texels(body, 256), smooth=neighbours
-    )
+    _worker = _Worker(body, Skinning(body), prepare_body_texels(body, 256), neighbours)
 
 
 def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     """One identity: texture, and per crop image, alpha, truth."""
     number, seed, images, texture_size = job
-    body, skinning, smooth = _READY["body"], _READY["skinning"], _READY["smooth"]
-    model: BodyTexels = _READY["model"]
+    if _worker is None:
+        raise RuntimeError("the process was not prepared")
+    body = _worker.body
     rng = np.random.default_rng([seed, number])
-    texture = paint_texture(model, sample_outfit(rng))
+    texture = paint_texture(_worker.texels, sample_outfit(rng))
     betas = np.clip(rng.normal(0, 1, 10), -2.5, 2.5).astype(np.float32)
-    poses = [
+    pose_list = [
         sample_pose(rng) if rng.random() < 0.5 else sample_poses(rng, 1).reshape(24, 3)
         for _ in range(images)
     ]
-    poses = np.stack(poses)
+    poses = np.stack(pose_list)
     poses[:, 0] = [_heading(rng).as_rotvec() for _ in range(images)]
     poses = poses.reshape(images, 72).astype(np.float32)
-    vertices, joints = skin(skinning, pose=poses, betas=betas, translation=np.zeros((images, 3)))
+    vertices, joints = skin(
+        _worker.skinning, pose=poses, betas=betas, translation=np.zeros((images, 3))
+    )
     rows: dict[str, list] = {}
     for i in range(images):
-        thick = thicken_body(body, vertices[i].astype(np.float64), rng, smooth)
-        shot = _shot(rng, thick, joints[i])
-        for key, value in _crop(rng, body, thick, joints[i], texture, shot).items():
+        thick = thicken_body(body, vertices[i].astype(np.float64), rng, _worker.smooth)
+        camera = _detector_camera(rng, thick)
+        for key, value in _crop(rng, body, thick, joints[i], texture, camera).items():
             rows.setdefault(key, []).append(value)
     result = {key: np.stack(value) for key, value in rows.items()}
     small = cv2.resize(texture, (texture_size, texture_size), interpolation=cv2.INTER_AREA)
@@ -215,9 +267,7 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
 
 
 def _heading(rng: np.random.Generator) -> Rotation:
-    """The pelvis in the camera's upright frame: any heading, seen from up to 30 degrees above,
-    nearly plumb.
-    """
+    """The pelvis in the camera's upright frame, which may look from 30 degrees above."""
     pitch = np.clip(rng.normal(0.14, 0.12), -0.1, 0.52)
     return (
         Rotation.from_euler("z", rng.normal(0, 0.05))
@@ -227,9 +277,11 @@ def _heading(rng: np.random.Generator) -> Rotation:
     )
 
 
-def _shot(rng: np.random.Generator, vertices: np.ndarray, joints: np.ndarray) -> Camera:
-    """A camera that frames the body as a detector does: mostly 80 to 100 % of the height, sometimes
-    far off, or so near that the feet are lost.
+def _detector_camera(rng: np.random.Generator, vertices: np.ndarray) -> Camera:
+    """A camera that frames the body as a detector does.
+
+    The body mostly fills 80 to 100 % of the height; at times it is far off, or so near that the
+    feet are lost.
     """
     focal = float(np.exp(rng.uniform(np.log(FOCAL[0]), np.log(FOCAL[1]))))
     centre = (vertices.max(0) + vertices.min(0)) / 2
@@ -282,14 +334,14 @@ def _crop(
     size = (WIDTH, HEIGHT)
     soft = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     summed = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
-    seen = soft > 0
+    visible = soft > 0
     encoded = np.zeros((HEIGHT, WIDTH, 3), np.float32)
-    encoded[seen] = linear_to_srgb(summed[seen] / soft[seen][:, None])
+    encoded[visible] = linear_to_srgb(summed[visible] / soft[visible][:, None])
     image = to_bytes(encoded)
     exact = visibility(vertices, body.faces, camera)
     uv = texel_map(exact, body.mesh)
     if exact.covered.any():
-        image, uv = fill_gutters(image, seen), fill_gutters(uv, exact.covered)
+        image, uv = fill_gutters(image, visible), fill_gutters(uv, exact.covered)
     pixels, _ = camera.project(joints)
     pelvis = camera.to_camera(joints[:1])[0]
     view = [*pixels[0], np.log(camera.intrinsics[0, 0] / pelvis[2])]
