@@ -44,9 +44,9 @@ def bvh_text(
     rename=lambda name: name,
     turn: np.ndarray | None = None,
 ) -> str:
-    """``frames`` (T, C) degrees and units, channels joint by joint in the order of the text.
+    """`frames` (T, C) degrees and units, channels joint by joint in the order of the text.
 
-    Offsets are times ``scale``; ``turn`` (3, 3) turns all of them; ``channels`` overrides the usual
+    Offsets are times `scale`; `turn` (3, 3) turns all of them; `channels` overrides the usual
     six of the root and three of others by name.
     """
     channels = channels or {}
@@ -87,7 +87,7 @@ def bvh_text(
 
 
 def column(name: str, channel: str, figure: Sequence = PERSON) -> int:
-    """Column of a joint's channel in ``bvh_text`` frames with the usual channels."""
+    """Column of a joint's channel in `bvh_text` frames with the usual channels."""
     children = {row[0]: [other for other in figure if other[1] == row[0]] for row in figure}
     order: list[str] = []
 

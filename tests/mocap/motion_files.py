@@ -15,7 +15,7 @@ ARMS = (JOINT_NAMES.index("left_shoulder"), JOINT_NAMES.index("right_shoulder"))
 
 
 def arm_angles(count: int, fps: float, *, flip_at: int | None = None) -> np.ndarray:
-    """Angle (T,) of the left arm, radians; from ``flip_at`` on it is turned round for 10 frames."""
+    """Angle (T,) of the left arm, radians; from `flip_at` on it is turned round for 10 frames."""
     angles = 0.6 + 0.4 * np.sin(2 * np.pi * 0.8 * np.arange(count) / fps)
     if flip_at is not None:
         angles[flip_at : flip_at + 10] += 3.0
@@ -23,7 +23,7 @@ def arm_angles(count: int, fps: float, *, flip_at: int | None = None) -> np.ndar
 
 
 def standing(skeleton: Skeleton, angles: np.ndarray) -> np.ndarray:
-    """Frames of ``skeleton``: upright, the left arm at ``angles``."""
+    """Frames of `skeleton`: upright, the left arm at `angles`."""
     frames = np.zeros((len(angles), len(skeleton.channels)))
     frames[:, skeleton.columns["root", "ty"]] = 0.95
     for side, sign in (("l", 1), ("r", -1)):  # legs together: the rest pose has them apart
@@ -34,7 +34,7 @@ def standing(skeleton: Skeleton, angles: np.ndarray) -> np.ndarray:
 
 
 def write_acclaim(folder: Path, name: str, angles: np.ndarray) -> Path:
-    """``folder/name.amc`` and its skeleton; the path of the motion."""
+    """`folder/name.amc` and its skeleton; the path of the motion."""
     folder.mkdir(parents=True, exist_ok=True)
     skeleton = cmu_like()
     write_asf(skeleton, folder / f"{name.rpartition('_')[0]}.asf")
@@ -88,7 +88,7 @@ def write_bvh(path: Path, angles: np.ndarray, fps: float) -> Path:
 
 
 def poses(angles: np.ndarray, *, up: str = "y") -> np.ndarray:
-    """SMPL poses (T, 72) of the same person; for ``up`` "z" the world is AMASS's."""
+    """SMPL poses (T, 72) of the same person; for `up` "z" the world is AMASS's."""
     pose = np.zeros((len(angles), 24, 3), np.float32)
     pose[:, ARMS[0], 2] = -angles
     pose[:, ARMS[1], 2] = np.radians(60)

@@ -10,7 +10,7 @@ from mocap.motion import Motion, resample, window
 
 
 def turning(count: int, fps: float, *, rate: float = 2.0, speed: float = 1.5) -> Motion:
-    """Every joint turns about its own axis at ``rate`` rad/s; the pelvis moves at ``speed`` m/s."""
+    """Every joint turns about its own axis at `rate` rad/s; the pelvis moves at `speed` m/s."""
     times = np.arange(count) / fps
     axes = np.random.default_rng(0).normal(size=(24, 3))
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
