@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import click
+from safetensors.numpy import load_file
 
 # What says when, how fast, or by which command a file came about, and so differs between two runs.
 VOLATILE_NAMES = ("config.json", "metrics.jsonl", "training.jsonl", "table.txt", "table.html")
@@ -55,9 +56,10 @@ STEPS: list[tuple[str, str]] = [
      " --out films-cycles --workers 1"),
     ("check", "check films --workers 1 --picture channels.png"),
     ("pack", "pack films --out shards"),
-    ("body-fit", f"train body-fit --out train/body-fit {TRAINING} --batch 4 --full"
+    ("body-fit", f"train body-fit --out train/body-fit {TRAINING} --batch=4|--set=batch=4 --full"
      " --pedestrians train/bank.npz"),
-    ("reid", f"train reid --out train/reid {TRAINING} --batch 4 --full --pedestrians train/bank.npz"),
+    ("reid", f"train reid --out train/reid {TRAINING} --batch=4|--set=batch=4 --full"
+     " --pedestrians train/bank.npz"),
     ("generator", f"train generator --out train/generator {TRAINING} --full"
      " --pedestrians train/bank.npz"),
     ("actions", "standins actions --out ucf101 --seed 3 --workers 1"),
@@ -101,10 +103,13 @@ def run(checkout: Path, out: Path, only: tuple[str, ...]) -> None:
 def choose(word: str, help_text: str) -> str:
     """The first of `OLD|NEW` that a command's help names."""
     names = word.split("|")
-    known = [name for name in names if name + " " in help_text or len(names) == 1]
-    if not known:
+    options = [name.partition("=")[0] + " " for name in names]
+    present = [name for name, option in zip(names, options) if option in help_text]
+    if len(names) == 1:
+        return word
+    if not present:
         raise click.ClickException(f"none of {word} stands in the command's --help")
-    return known[-1]
+    return present[-1]
 
 
 def without_volatile_fields(value: object) -> object:
@@ -121,8 +126,15 @@ def without_volatile_fields(value: object) -> object:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file; of JSON, of what is not a date, a duration or a command."""
+    """The SHA-256 of what lasts in a file.
+
+    Of JSON that is all but dates, durations and commands; of the state of an unfinished training the
+    tensors, whatever they are called.
+    """
     content = path.read_bytes()
+    if path.name == "checkpoint.safetensors":
+        tensors = [str((t.dtype, t.shape)).encode() + t.tobytes() for t in load_file(path).values()]
+        content = b"".join(sorted(hashlib.sha256(tensor).digest() for tensor in tensors))
     if path.suffix == ".json":
         content = json.dumps(without_volatile_fields(json.loads(content)), sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()

@@ -97,9 +97,9 @@ def field_values(configuration: Any, prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def nearest_fields(path: str, known: Iterable[str]) -> str:
+def nearest_fields(path: str, fields: Iterable[str]) -> str:
     """Words that name the fields most like `path`, or all of them."""
-    names = list(known)
+    names = list(fields)
     near = difflib.get_close_matches(path, names, n=3, cutoff=0.4)
     return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,7 @@ def print_recipes() -> None:
     from textures.methods import METHODS
     from textures.reid.training import RECIPES as REID_RECIPES
 
-    tables = {"body-fit": BODY_FIT_RECIPES, "reid": REID_RECIPES}
+    tables: dict[str, Mapping[str, Any]] = {"body-fit": BODY_FIT_RECIPES, "reid": REID_RECIPES}
     tables |= {f"generator --method {name}": method.recipes for name, method in METHODS.items()}
     for command, recipes in tables.items():
         for name, recipe in recipes.items():

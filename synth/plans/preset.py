@@ -8,7 +8,6 @@ the preset that a preset begins with.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 import typing
 from collections.abc import Collection, Iterable, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
+from mocap.parsing.settings import is_mapping, nearest_fields, parse_override, typed_value
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
@@ -206,10 +206,8 @@ def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Pr
     """
     tables, label = _tables(str(name), descendants=())
     for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise BadInput(f"--set {text}: expected FIELD=VALUE, as camera.distance_mean=6")
-        _set_value(tables, key.strip(), _parsed(value.strip()), f"--set {text}")
+        key, value = parse_override(text)
+        _set_value(tables, key, value, f"--set {text}")
     sections: dict[str, Any] = {}
     for section, values in tables.items():
         attributes = {_key(f): f.name for f in dataclasses.fields(_section_classes()[section])}
@@ -257,10 +255,10 @@ def _set_value(tables: dict[str, dict[str, Any]], key: str, value: Any, origin: 
     kind = types[section][name]
     table = tables.setdefault(section, {})
     if entry:
-        if not _is_mapping(kind):
+        if not is_mapping(kind):
             raise BadInput(f"{origin}: {section}.{name} has no entries of its own")
         value = {**table.get(name, {}), entry: value}
-    table[name] = _typed(value, kind, f"{origin}: {section}.{name}")
+    table[name] = typed_value(value, kind, f"{origin}: {section}.{name}")
 
 
 def _section_classes() -> dict[str, type]:
@@ -289,38 +287,7 @@ def _field_types() -> dict[str, dict[str, Any]]:
 
 def _nearest(key: str) -> str:
     keys = [f"{section}.{name}" for section, names in _field_types().items() for name in names]
-    near = difflib.get_close_matches(key, keys, n=3, cutoff=0.4)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(keys)}"
-
-
-def _is_mapping(kind: Any) -> bool:
-    return typing.get_origin(kind) is not None and issubclass(typing.get_origin(kind), Mapping)
-
-
-def _typed(value: Any, kind: Any, label: str) -> Any:
-    """`value` as `kind`, one of int, float, str, bool, tuple[x, ...], Mapping[str, x]."""
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        items = value if isinstance(value, list | tuple) else [value]
-        return tuple(_typed(item, typing.get_args(kind)[0], label) for item in items)
-    if _is_mapping(kind):
-        if not isinstance(value, Mapping):
-            raise BadInput(f"{label} is {value!r}, expected a table such as {{still = 1.0}}")
-        return {str(k): _typed(v, typing.get_args(kind)[1], label) for k, v in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise BadInput(f"{label} is {value!r}, expected {kind.__name__}")
-    return value
-
-
-def _parsed(text: str) -> Any:
-    """A TOML value, or the text itself where it is none (names need no quotes)."""
-    try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
-        items = [item.strip() for item in text.split(",")]
-        return items if len(items) > 1 else text
+    return nearest_fields(key, keys)
 
 
 def _check(preset: Preset) -> None:
