@@ -135,10 +135,10 @@ class TimeInCycles:
 def whole_clips(
     shot: Shot, rows: tuple[PlanRow, PlanRow], repeats: int, clock: TimeInCycles
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of each repeat (R,2): the studio's clip of the first row, and of that what was spent inside
+    """Of each repeat (R,2): the renderer's clip of the first row, and of that what was spent inside
     Cycles.
 
-    Before each, the second row is filmed and not counted: a studio keeps its last motion, and in a
+    Before each, the second row is filmed and not counted: a renderer keeps its last motion, and in a
     plan neighbouring clips are of different ones.
     """
     row, other = rows
@@ -156,7 +156,7 @@ def whole_clips(
 
 
 def parts_of_a_clip(shot: Shot, rows: tuple[PlanRow, PlanRow]) -> dict[str, float]:
-    """Wall seconds a frame of what the studio calls in other files, largest first, of one profiled
+    """Wall seconds a frame of what the renderer calls in other files, largest first, of one profiled
     clip. The profiler itself takes time; the proportions are what counts.
     """
     row, other = rows

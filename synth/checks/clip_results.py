@@ -76,7 +76,7 @@ def read_clip_results(stem: Path | str) -> dict[str, Any]:
         reason = "neither good nor bad"
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error) or type(error).__name__
-    raise BadInput(f"{path}: no verdict that can be read ({reason}); run `synth check` on the clip")
+    raise BadInput(f"{path}: no results that can be read ({reason}); run `synth check` on the clip")
 
 
 def _short(value: float) -> float | str:

@@ -157,7 +157,7 @@ def inspect_clip(
     if rotation.findings:  # no camera, so nothing else can be looked at
         clip_results = ClipResults({ROTATION.name: rotation})
         return Inspection(task.stem, clip_results, clip_results.findings, missing)
-    body, skinning = bodies.of_clip(row.gender, info, stem)
+    body, skinning = bodies.load_for_clip(row.gender, info, stem)
     try:
         posed_clip = posed_clip_of(info)
         stored = stored_channels(stem)

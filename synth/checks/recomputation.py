@@ -169,7 +169,7 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
     complete = all(Path(f"{target}{suffix}").is_file() for suffix in suffixes)
     if complete and not settings.overwrite:
         return False
-    body, skinning = bodies.of_clip(row.gender, info, source)
+    body, skinning = bodies.load_for_clip(row.gender, info, source)
     vertices, joints = skin_clip(posed_clip, skinning)
     truth = ground_truth(
         vertices,

@@ -54,10 +54,22 @@ def open_inputs(
     bodies: BodySource | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> FilmInputs:
-    """Open everything. `textures` maps a library's name to its folder.
+    """Open the folders that films are made of. What cannot be used is reported and left out.
 
-    What cannot be used is reported in one line and left out. Raises BadInput for folders without any
-    usable motion, texture, photograph or environment, and for textures of another UV layout.
+    Args:
+        motions: a folder of motions.
+        textures: the folder of each texture library, by its name.
+        backgrounds: a folder of photographs; None: backgrounds are painted.
+        environments: a folder of .hdr or .exr files; None: no such light.
+        bodies: the bodies that are filmed; None: the free body.
+        report: called with a line per thing that cannot be used.
+
+    Returns:
+        The folders and what they hold.
+
+    Raises:
+        BadInput: a folder without any usable motion, texture, photograph or environment, or textures of
+            another UV layout.
     """
     left_out: list[str] = []
 

@@ -63,7 +63,21 @@ def plan_films(
 ) -> dict[str, list[PlanRow]]:
     """The plan of a film set from opened inputs, one per texture library (see `make_plan`).
 
-    Motions that were not checked before are checked now, on `workers` processes.
+    Motions that were not checked before are checked now.
+
+    Args:
+        inputs: what `open_inputs` opened.
+        preset: what is drawn from, and how often (see `synth.plans.preset.read_preset`).
+        clips: how many clips; None: as many as the motions give.
+        seed: of everything that is drawn.
+        workers: processes that check motions; None: one per core.
+        report: called with a line per thing that cannot be used.
+
+    Returns:
+        The rows by the name of the texture library.
+
+    Raises:
+        BadInput: nothing can be planned with these inputs.
     """
     if clips is not None and clips < 1:
         raise BadInput(f"--count-clips {clips}: expected at least 1")
@@ -88,6 +102,15 @@ def predict_videos(
     """What filming the rows that are not in `out` will take; None where all are there.
 
     A few frames are filmed into a folder that is thrown away; `out` is left as it is.
+
+    Args:
+        rows: the plan.
+        inputs: what `open_inputs` opened, with the one texture library that was planned with.
+        out: the film folder, which need not exist.
+        options: as for `render_videos`; its budget and room are not looked at.
+
+    Raises:
+        BadInput: the plan does not fit the inputs, or none of the few clips can be made.
     """
     options = options or RunOptions()
     shard_rows = _rows_to_film(rows, inputs, options)
@@ -109,9 +132,21 @@ def render_videos(
 ) -> FilmSummary:
     """Film the rows that are not in `out` yet.
 
-    Several runs may film shards of a plan into one folder at once. Raises BadInput for a plan that does
-    not fit the inputs, an `out` that cannot be written to, holds films of another plan or has too
-    little room, and where not one clip can be made.
+    Several runs may film shards of a plan into one folder at once. Interrupted, the same call goes on.
+
+    Args:
+        rows: the plan.
+        inputs: what `open_inputs` opened, with the one texture library that was planned with.
+        out: the film folder; made where it is missing.
+        options: workers, device, shard and budget; None: all rows, on this machine's cores.
+        report: called with a line per failed clip, and on what fits the budget.
+
+    Returns:
+        Numbers of clips, the failures, and the ledger.
+
+    Raises:
+        BadInput: the plan does not fit the inputs, `out` cannot be written to, holds films of another
+            plan or has too little room, or not one clip can be made.
     """
     options = options or RunOptions()
     began = time.monotonic() if options.began is None else options.began

@@ -20,11 +20,13 @@ Machines = LocalMachine | RayCluster
 class RunOptions:
     """How a plan is filmed.
 
-    `workers` None: one for each core, or as many as the cluster `ray` has room for.
-
-    `shard` (K, N) films every N-th row from the K-th on. `budget` seconds, from `began`
-    (`time.monotonic`; None: from when filming is asked for), and `room` bytes take the part of the
-    plan that is predicted to fit.
+    workers: at a time; None: one per core, or as many as the cluster `ray` has room for.
+    device: of the Cycles renderer, one of `synth.scene.blender.DEVICES`.
+    shard: (K, N) films every N-th row from the K-th on.
+    ray: the address of a Ray cluster (see `RayCluster`); None: this machine.
+    budget: seconds, from `began` on: the part of the plan that is predicted to fit is filmed.
+    room: bytes: likewise.
+    began: on the clock of `time.monotonic`; None: when filming is asked for.
     """
 
     workers: int | None = None

@@ -23,12 +23,12 @@ from synth.clips.clip_bodies import FilmBodies
 from synth.clips.mat_files import write_mat
 from synth.plans.plan_row import PlanRow, write_plan
 from synth.scene.ground_truth import CHANNELS
-from tests.synth.film_clip import MadeClip, make_clip
+from tests.synth.film_clip import ExampleClip, make_clip
 from tests.synth.filmed_clip import film
 
 
 @pytest.fixture(scope="module")
-def made(body, tmp_path_factory) -> MadeClip:
+def made(body, tmp_path_factory) -> ExampleClip:
     made = make_clip(body, frames=4, step=(0.05, 0.03, 0.02), channels=CHANNELS, tracks=60)
     data: ClipData = film(made, body, tmp_path_factory.mktemp("film"))
     return replace(made, frames=data.rendered)
@@ -44,7 +44,7 @@ def out(made, tmp_path) -> Path:
     return published(made, tmp_path)
 
 
-def published(made: MadeClip, folder: Path) -> Path:
+def published(made: ExampleClip, folder: Path) -> Path:
     made.write(folder / "partial")
     publish(folder / "partial", folder / "films", made.row)
     write_plan(folder / "films" / "plan.jsonl", [made.row])
@@ -167,7 +167,7 @@ def test_what_was_taken_away_is_missing_and_the_rest_is_checked(made, out, bodie
     assert found.results.results["recomputation"].figures["other_values"] == 0
 
 
-def test_verdicts_are_written_and_read(made, out, bodies, tmp_path):
+def test_results_are_written_and_read(made, out, bodies, tmp_path):
     results = look(out, made.row, bodies).results
     write_clip_results(tmp_path / "a_check.json", results)
     fields = read_clip_results(tmp_path / "a")
@@ -177,7 +177,7 @@ def test_verdicts_are_written_and_read(made, out, bodies, tmp_path):
     write_clip_results(tmp_path / "b_check.json", look(out, made.row, bodies).results)
     assert (tmp_path / "a_check.json").read_bytes() == (tmp_path / "b_check.json").read_bytes()
     (tmp_path / "c_check.json").write_text("{}")
-    with pytest.raises(BadInput, match=r"c_check\.json: no verdict that can be read"):
+    with pytest.raises(BadInput, match=r"c_check\.json: no results that can be read"):
         read_clip_results(tmp_path / "c")
 
 

@@ -57,7 +57,7 @@ def test_channels_that_were_deleted_come_back_byte_for_byte(made, bodies, tmp_pa
     before = contents(out)
     for suffix in channel_files(CHANNELS, layout):
         Path(f"{out / made.row.stem}{suffix}").unlink()
-    assert len(contents(out)) == 3  # film, information and verdict
+    assert len(contents(out)) == 3  # film, information and check results
     assert recompute_clip(made.row.stem, settings(out), bodies)
     assert contents(out) == before
     assert not recompute_clip(made.row.stem, settings(out), bodies)  # all there already

@@ -254,5 +254,5 @@ def test_a_film_that_contradicts_itself_is_not_published(motions, textures, tmp_
     monkeypatch.undo()
     with clip_renderer.open_clip_renderer(settings) as film_row:
         film_row(row, lambda frames: None)
-    verdict = read_clip_results(tmp_path / "out" / row.stem)
-    assert verdict["good"] and verdict["checks"]["silhouette"]["figures"]["silhouette_iou"] > 0.93
+    results = read_clip_results(tmp_path / "out" / row.stem)
+    assert results["good"] and results["checks"]["silhouette"]["figures"]["silhouette_iou"] > 0.93
