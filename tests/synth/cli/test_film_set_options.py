@@ -13,11 +13,11 @@ from synth.clips.clip import publish
 from synth.pictures.channel_sheet import TILE
 from synth.plans.plan_row import write_plan
 from tests.synth.cli.running import refusal, run, succeed
-from tests.synth.film_clip import MadeClip, make_clip
+from tests.synth.film_clip import ExampleClip, make_clip
 from tests.synth.filmed_clip import film
 
 
-def published(made: MadeClip, folder: Path, *names: str) -> Path:
+def published(made: ExampleClip, folder: Path, *names: str) -> Path:
     """Films of the same clip under several names."""
     rows = [replace(made.row, stem=f"train/{name}") for name in names]
     for row in rows:
@@ -28,13 +28,13 @@ def published(made: MadeClip, folder: Path, *names: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(body, tmp_path_factory) -> MadeClip:
+def made(body, tmp_path_factory) -> ExampleClip:
     made = make_clip(body, frames=3)
     return replace(made, frames=film(made, body, tmp_path_factory.mktemp("film")).rendered)
 
 
 @pytest.fixture(scope="module")
-def model_clip(model) -> MadeClip:
+def model_clip(model) -> ExampleClip:
     """A clip of the body model that is no free body."""
     return make_clip(model.body, frames=3)
 
