@@ -106,7 +106,7 @@ class ScoreCommand(click.Command):
         from textures.metrics import PROTOCOLS
 
         with formatter.section("Protocols"):
-            formatter.write_dl([(name, each.definition) for name, each in PROTOCOLS.items()])
+            formatter.write_dl([(name, entry.definition) for name, entry in PROTOCOLS.items()])
 
 
 @click.command("score", cls=ScoreCommand)
