@@ -165,6 +165,21 @@ def test_reid_trains_two_steps_by_every_recipe_on_all_data(recipe, data, folder,
     assert card["metrics"]["rank-1"] >= 0
 
 
+def test_reid_starts_from_resnet_weights(folder, tmp_path):
+    """A rate of nearly nothing leaves the trunk where the file had it."""
+    from safetensors.torch import load_file, save_file
+
+    from textures.reid.resnet import ResNet
+
+    trunk = ResNet(depth=10, channels=32)
+    save_file(trunk.state_dict(), tmp_path / "resnet10.safetensors")
+    arguments = ["--resnet", tmp_path / "resnet10.safetensors", "--lr", 1e-9, "--set", "batch=4"]
+    arguments += ["--pedestrians", folder / "bank.safetensors"]
+    weights, _ = trained("reid", tmp_path / "run", *arguments)
+    kernel = load_file(weights)["trunk.layer3.0.conv1.weight"].float()
+    assert torch.allclose(kernel, trunk.layer3[0].conv1.weight.detach(), atol=1e-3)
+
+
 @pytest.mark.slow
 def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
     pedestrians = ("--pedestrians", folder / "bank.safetensors")
