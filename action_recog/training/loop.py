@@ -29,6 +29,7 @@ from tqdm import tqdm
 from action_recog.errors import BadInput
 from action_recog.training.checkpoints import (
     load_checkpoint,
+    require_finite,
     revision,
     save_checkpoint,
     write_text_whole,
@@ -268,6 +269,9 @@ def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric: Fabric
         network: Network that is changed in place; its mode is restored afterwards.
         batches: Clips (B,3,T,H,W) uint8.
         fabric: Device and precision.
+
+    Raises:
+        BadInput: For a mean or variance that is not finite.
     """
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
@@ -282,6 +286,7 @@ def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric: Fabric
     network.train(training)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum
+    require_finite(dict(network.named_buffers()), "batch statistics of the trained network")
 
 
 def train(
@@ -385,7 +390,9 @@ def train(
             loss = F.cross_entropy(logits, labels, label_smoothing=options.label_smoothing)
             if not torch.isfinite(loss):
                 raise BadInput(
-                    f"{title}: the loss is not finite in epoch {epoch + 1}; lower the rate"
+                    f"{folder}: {title}: the loss is {float(loss.detach())} in epoch {epoch + 1}, "
+                    f"step {step + 1} of {len(loader)}, in {config['precision']}; expected a finite "
+                    "number; remove the folder and train again with --precision 32-true"
                 )
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)

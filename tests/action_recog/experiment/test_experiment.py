@@ -48,6 +48,15 @@ def test_top_five_and_ties():
     assert [bool(s.top5[1]) for s in found] == [True] * 5 + [False]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_predictions_that_are_not_finite_have_no_score(value):
+    """NaN is never greater than the label's probability, so every label would have rank 0."""
+    probabilities = np.full((4, 3), 1 / 3)
+    probabilities[2] = value
+    with pytest.raises(BadInput, match=r"predictions of 1 of 4 videos .* the first is number 2"):
+        score(probabilities, np.zeros(4, int))
+
+
 def test_the_bootstrap_finds_a_known_difference_and_its_error():
     rng = np.random.default_rng(0)
     b = rng.random(2000) < 0.6
