@@ -109,10 +109,14 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
         raise BadInput(f"{path}: no checkpoint; expected it and {sidecar.name} beside it")
     try:
         facts = json.loads(sidecar.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError(f"{sidecar.name} is no JSON object")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if facts.get("sha256") != digest:
             raise BadInput(
-                f"{path}: does not belong to {sidecar.name}; remove both and train again"
+                f"{path}: does not belong to {sidecar.name} (its SHA-256 is {digest[:12]}, "
+                f"expected {str(facts.get('sha256'))[:12]}): one of them was torn or replaced; "
+                "train again"
             )
         tensors = load_file(str(path))
         require_finite(tensors, str(path))

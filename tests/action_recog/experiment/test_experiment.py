@@ -1,10 +1,13 @@
 import csv
+import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from action_recog.errors import BadInput
@@ -19,7 +22,7 @@ from action_recog.experiment.results import RunResult, csv_table, json_table, su
 from action_recog.networks.resnet3d import network
 from action_recog.training.loop import ComputeOptions, TrainingOptions
 from action_recog.videos.views import ViewOptions
-from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
+from tests.action_recog.toy_videos import toy_clip, write_toy, write_toy_films, write_toy_ucf
 
 TOY = ExperimentProtocol(
     arch="c2d-nl-r10",
@@ -240,3 +243,85 @@ def test_the_package_stands_alone():
                 names = [node.module or ""]
             for name in names:
                 assert name.split(".")[0] not in ("synth", "textures", "mocap", "bpy"), path
+
+
+@pytest.fixture
+def finished(folders, tmp_path):
+    """Copies of the toy data with an experiment on them, and the call that makes it."""
+    videos = shutil.copytree(folders[0], tmp_path / "ucf")
+    films = shutil.copytree(folders[2], tmp_path / "films")
+    data = ExperimentData(
+        videos=videos, lists=videos / "ucfTrainTestlist", films={"films": films}, splits=(1,)
+    )
+    first = run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+    return data, tmp_path / "out", first
+
+
+def _other_video(path, codec):
+    write_toy(path, toy_clip("Down", np.random.default_rng(77)), codec)
+
+
+def test_other_films_of_the_same_folder_name_count_and_classes_are_refused(finished):
+    data, out, _ = finished
+    _other_video(sorted(data.films["films"].rglob("*.mp4"))[0], "libx264")
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    with pytest.raises(
+        BadInput, match=r"pretraining/films.*other data.*content was .*, is "
+    ) as told:
+        run_experiment(data, TOY, out, compute=COMPUTE)
+    assert "another output folder" in str(told.value)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+
+
+def test_other_training_videos_of_the_same_names_are_refused(finished):
+    data, out, _ = finished
+    _other_video(data.videos / "Grow" / "v_Grow_g02_c01.avi", "mpeg4")
+    with pytest.raises(BadInput, match=r"split1/from-scratch.*other data.*content was "):
+        run_experiment(data, TOY, out, compute=COMPUTE)
+
+
+def test_other_test_videos_of_the_same_names_are_predicted_again_and_said_so(finished, capsys):
+    data, out, _ = finished
+    capsys.readouterr()
+    run_experiment(data, TOY, out, compute=COMPUTE)
+    told = capsys.readouterr().err
+    assert told.count("re-uses") == 5 and "again" not in told  # 3 trainings, 2 predictions
+    file = out / "split1/from-scratch/seed0/predictions.npy"
+    before = np.load(file)
+    _other_video(data.videos / "Grow" / "v_Grow_g01_c01.avi", "mpeg4")
+    run_experiment(data, TOY, out, compute=COMPUTE)
+    told = capsys.readouterr().err
+    assert told.count("predicts again, because") == 2 and "is of other: content" in told
+    assert told.count("re-uses") == 3
+    changed = (np.load(file) != before).any(axis=1)
+    assert list(changed) == [False, False, True]  # Blink, Down, Grow
+
+
+def test_names_of_test_videos_are_part_of_what_predictions_are_of(finished, capsys):
+    """Another video of the list with the same bytes and label: the table's pairs would be wrong."""
+    data, out, _ = finished
+    lists = data.lists / "testlist01.txt"
+    old, new = "v_Down_g01_c01", "v_Down_g01_c02"
+    (data.videos / "Down" / f"{old}.avi").rename(data.videos / "Down" / f"{new}.avi")
+    lists.write_text(lists.read_text().replace(old, new))
+    capsys.readouterr()
+    table = run_experiment(data, TOY, out, compute=COMPUTE)
+    assert "is of other: videos, content" in capsys.readouterr().err
+    assert all(new in run.names for run in table.runs)
+
+
+def test_2d_weights_of_the_same_name_and_other_content_are_refused(folders, tmp_path):
+    videos, lists, films = folders
+    weights = tmp_path / "resnet.pt"
+    data = ExperimentData(
+        videos=videos, lists=lists, films={"films": films}, splits=(1,), weights_2d=weights
+    )
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        state = network("c2d-r10", classes=3).state_dict()
+        flat = {k: v[:, :, 0] if v.ndim == 5 else v for k, v in state.items()}
+        torch.save(flat, weights)
+        if seed == 0:
+            run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+    with pytest.raises(BadInput, match=r"start was \"2D resnet\.pt, "):
+        run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
