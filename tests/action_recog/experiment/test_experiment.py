@@ -325,3 +325,51 @@ def test_2d_weights_of_the_same_name_and_other_content_are_refused(folders, tmp_
             run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
     with pytest.raises(BadInput, match=r"start was \"2D resnet\.pt, "):
         run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+
+
+def _torn(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "message"),
+    [
+        ("predictions.npy", _torn, "does not belong to predictions.json"),
+        ("predictions.json", _torn, "predictions.json and predictions.npy cannot be read"),
+        ("predictions.npy", Path.unlink, "cannot be read"),
+        ("predictions.json", lambda p: p.write_text("[]"), "cannot be read"),
+        ("checkpoint.safetensors", _torn, "starts again, because its checkpoint cannot be used"),
+        ("checkpoint.json", _torn, "starts again, because"),
+        ("checkpoint.json", Path.unlink, "starts again, because"),
+        ("checkpoint.json", lambda p: p.write_text("{}"), "starts again, because"),
+        ("network.safetensors", _torn, "written again from its last checkpoint"),
+        ("network.json", _torn, "written again from its last checkpoint"),
+        ("metrics.jsonl", _torn, "line 1 is torn and left out"),
+    ],
+)
+def test_torn_state_is_made_again_for_that_run_alone(finished, capsys, file, spoil, message):
+    data, out, first = finished
+    run = out / "split1/films/seed0"
+    before = (run / "predictions.npy").read_bytes(), (run / "network.safetensors").read_bytes()
+    spoil(run / file)
+    capsys.readouterr()
+    table = run_experiment(data, TOY, out, compute=COMPUTE)
+    told = capsys.readouterr().err
+    assert message in told and "Split 1, films" in told.split(message)[0].splitlines()[-1]
+    assert told.count("re-uses") >= 3  # pretraining, and the other arm's training and predictions
+    assert table.rows == first.rows
+    after = (run / "predictions.npy").read_bytes(), (run / "network.safetensors").read_bytes()
+    assert after == before
+    run_experiment(data, TOY, out, compute=COMPUTE)  # and what was mended is whole
+    assert capsys.readouterr().err.count("re-uses") == 5
+
+
+def test_predictions_of_nan_that_an_older_version_kept_are_made_again(finished, capsys):
+    data, out, first = finished
+    file = out / "split1/films/seed0/predictions.npy"
+    np.save(file, np.full_like(np.load(file), np.nan))
+    facts = json.loads(file.with_suffix(".json").read_text())
+    facts["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.with_suffix(".json").write_text(json.dumps(facts))
+    assert run_experiment(data, TOY, out, compute=COMPUTE).rows == first.rows
+    assert "predicts again, because predictions of 3 of 3 videos are NaN" in capsys.readouterr().err
