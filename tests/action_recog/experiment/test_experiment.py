@@ -1,5 +1,6 @@
 import csv
 import hashlib
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -73,6 +74,43 @@ def test_the_bootstrap_finds_a_known_difference_and_its_error():
     assert found.p < 0.001
     same = paired_bootstrap(a, a, rng=np.random.default_rng(1))
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "gains",
+    [
+        [1, 1, 1, 0, -1],
+        [-1, -1, -1, 0, 1],  # the same backwards: two-sided
+        [1, 1, 0, 0, 0],
+        [1, 0.5, 0, -0.5, 1],
+        [1, -1, 0, 0, 0],  # no difference at all
+        [1, 1, 1, 1, 1],
+    ],
+)
+def test_p_and_interval_are_those_of_all_resamples(gains):
+    """Five videos have 3125 resamples: p is twice the smaller tail, and 0 lies in both tails."""
+    resamples = np.array(list(itertools.product(gains, repeat=5))).mean(axis=1)
+    exact = min(1.0, 2 * min((resamples <= 0).mean(), (resamples >= 0).mean()))
+    baseline = np.array([0.0, 0, 0, 0.5, 1])
+    rng = np.random.default_rng(5)
+    found = paired_bootstrap(gains + baseline, baseline, rng=rng, draws=40_000)
+    assert found.p == pytest.approx(exact, abs=0.012)
+    assert found.low == pytest.approx(100 * np.percentile(resamples, 2.5), abs=20.1)
+    assert found.high == pytest.approx(100 * np.percentile(resamples, 97.5), abs=20.1)
+    assert found.difference == pytest.approx(100 * np.mean(gains))
+
+
+def test_p_of_groups_is_that_of_all_resamples_of_groups():
+    gains = np.array([1.0, 1, 1, -1, 0, 1, -1])
+    groups = np.array(["a", "a", "b", "b", "b", "c", "d"])
+    members = [np.flatnonzero(groups == name) for name in "abcd"]
+    means = []
+    for chosen in itertools.product(members, repeat=4):
+        means.append(gains[np.concatenate(chosen)].mean())
+    exact = 2 * min(np.mean(np.array(means) <= 0), np.mean(np.array(means) >= 0))
+    rng = np.random.default_rng(6)
+    found = paired_bootstrap(gains, 0 * gains, rng=rng, groups=groups, draws=40_000)
+    assert found.p == pytest.approx(exact, abs=0.012)
 
 
 def test_whole_groups_give_the_wider_interval():
