@@ -126,6 +126,11 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
         raise BadInput(f"--device {compute.device}: expected cpu, cuda or cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
         raise BadInput(f"--device {compute.device}: no CUDA device is available here; use cpu")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise BadInput(
+            f"--device {compute.device}: found {torch.cuda.device_count()} CUDA devices, "
+            "counted from cuda:0; give one of them"
+        )
     fabric = Fabric(
         accelerator=kind,
         devices=[int(index)] if index else 1,

@@ -230,12 +230,16 @@ def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_
         load_checkpoint(tmp_path / "other.safetensors")
 
 
-def test_devices_that_are_not_there():
+def test_devices_that_are_not_there(monkeypatch):
     with pytest.raises(BadInput, match="expected cpu, cuda"):
         make_fabric(ComputeOptions(device="tpu"))
-    if not torch.cuda.is_available():
-        with pytest.raises(BadInput, match="no CUDA device"):
-            make_fabric(ComputeOptions(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadInput, match="--device cuda: no CUDA device"):
+        make_fabric(ComputeOptions(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(BadInput, match="--device cuda:2: found 2 CUDA devices"):
+        make_fabric(ComputeOptions(device="cuda:2"))
     assert resolve_precision("32-true", "cpu") == "32-true"
     assert resolve_precision("auto", "cpu") in ("bf16-mixed", "32-true")
 
