@@ -59,7 +59,7 @@ def read_films(
                 ) from None
             if split not in splits:
                 continue
-            path = folder / (stem if stem.endswith(".mp4") else f"{stem}.mp4")
+            path = folder / (stem if stem.lower().endswith(".mp4") else f"{stem}.mp4")
             if not path.is_file():
                 raise BadInput(
                     f"{index}, line {number}: the film {path} is missing; render it again"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from action_recog.errors import BadInput
 from action_recog.training.loop import ComputeOptions
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
@@ -83,6 +84,9 @@ def predict(
 
     Returns:
         Probabilities (videos, classes) float32.
+
+    Raises:
+        BadInput: For a network whose predictions are not finite.
     """
     compute = compute or ComputeOptions()
     count = views.test_clips * views.test_crops
@@ -105,7 +109,20 @@ def predict(
             probabilities.append(mean.cpu().numpy())
             bar.update(len(mean))
     network.train(training)
-    return np.concatenate(probabilities)
+    predictions = np.concatenate(probabilities)
+    require_finite_predictions(predictions)
+    return predictions
+
+
+def require_finite_predictions(probabilities: np.ndarray) -> None:
+    """Check that every probability (videos, classes) is finite. Raises BadInput otherwise."""
+    broken = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+    if len(broken):
+        raise BadInput(
+            f"predictions of {len(broken)} of {len(probabilities)} videos are NaN or infinite, the "
+            f"first is number {broken[0]}; expected finite probabilities; train again with "
+            "--precision 32-true"
+        )
 
 
 @dataclass(frozen=True)
@@ -132,10 +149,14 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> VideoScores:
     Returns:
         Per video, whether the prediction is right.
 
+    Raises:
+        BadInput: For a probability that is not finite: NaN compares as if it were right.
+
     >>> scores = score(np.array([[0.2, 0.5, 0.3], [0.1, 0.6, 0.3]]), np.array([1, 2]))
     >>> scores.percentages()
     (50.0, 100.0)
     """
+    require_finite_predictions(probabilities)
     of_label = np.take_along_axis(probabilities, labels[:, None], axis=1)
     before = np.arange(probabilities.shape[1])[None] < labels[:, None]
     rank = ((probabilities > of_label) | ((probabilities == of_label) & before)).sum(1)

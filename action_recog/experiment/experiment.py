@@ -11,6 +11,8 @@ them.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -25,7 +27,7 @@ from action_recog.datasets.films import FilmLabel, read_films
 from action_recog.datasets.ucf101 import load_split
 from action_recog.errors import BadInput
 from action_recog.experiment import results
-from action_recog.experiment.evaluation import predict, score
+from action_recog.experiment.evaluation import predict, require_finite_predictions, score
 from action_recog.networks.resnet3d import ResNet3D, inflate_state, network
 from action_recog.training.checkpoints import (
     load_2d_weights,
@@ -34,6 +36,8 @@ from action_recog.training.checkpoints import (
     write_text_whole,
 )
 from action_recog.training.loop import ComputeOptions, TrainingOptions, make_fabric, train
+from action_recog.training.messages import announce
+from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions
@@ -203,6 +207,7 @@ class Experiment:
                 first = next(iter(self.store.failures.values()))
                 raise BadInput(f"{videos.name}: not one video could be decoded; the first: {first}")
         self.arms = arms_of(data)
+        self.digests = ContentDigests(out / "content_digests.json")
         self.training = 0
         self.trainings = len(self.seeds) * sum(
             arm.pretrainings + len(data.splits) for arm in self.arms
@@ -225,7 +230,9 @@ class Experiment:
 
     def _network_facts(self) -> dict[str, Any]:
         protocol = self.protocol
-        start = "scratch" if self.data.weights_2d is None else f"2D {self.data.weights_2d.name}"
+        start, weights = "scratch", self.data.weights_2d
+        if weights is not None:
+            start = f"2D {weights.name}, {self.digests.of_file(weights)}"
         return {"arch": protocol.arch, "dropout": protocol.dropout, "start": start}
 
     def _next_title(self, text: str) -> str:
@@ -255,7 +262,9 @@ class Experiment:
             facts=facts,
             title=title,
             compute=self.compute,
+            digests=self.digests,
         )
+        write_text_whole(self.out / "content_digests.json", self.digests.text())
 
     def pretrain(self, name: str, seed: int) -> Path:
         """Train on the film folder of a name; returns the checkpoint's path."""
@@ -329,10 +338,17 @@ class Experiment:
             "network": sidecar["sha256"],
             "views": json.loads(json.dumps(asdict(self.protocol.views))),
             "videos": [v.name for v in test_set.videos],
+            "content": self.digests.of_videos(test_set),
         }
         facts, file = folder / "predictions.json", folder / "predictions.npy"
-        if facts.is_file() and file.is_file() and json.loads(facts.read_text()) == key:
-            return np.load(file, allow_pickle=False)
+        if facts.is_file() or file.is_file():
+            try:
+                probabilities = _stored_predictions(facts, key, len(test_set.classes))
+            except BadInput as error:
+                announce(f"{title}: predicts again, because {error}")
+            else:
+                announce(f"{title}: re-uses {file}, of the same network and test videos")
+                return probabilities
         probabilities = predict(
             net,
             test_set,
@@ -342,10 +358,47 @@ class Experiment:
             compute=self.compute,
             title=title,
         )
+        array = io.BytesIO()
+        np.save(array, probabilities, allow_pickle=False)
         facts.unlink(missing_ok=True)
-        np.save(file, probabilities, allow_pickle=False)
-        write_text_whole(facts, json.dumps(key, indent=1) + "\n")
+        file.write_bytes(array.getvalue())
+        digest = hashlib.sha256(array.getvalue()).hexdigest()
+        write_text_whole(facts, json.dumps({**key, "sha256": digest}, indent=1) + "\n")
         return probabilities
+
+
+def _stored_predictions(facts_path: Path, key: dict[str, Any], classes: int) -> np.ndarray:
+    """Read predictions back.
+
+    Args:
+        facts_path: predictions.json; predictions.npy lies beside it.
+        key: What the predictions must be of; a mapping with `videos`, a list of names.
+        classes: Number of classes.
+
+    Returns:
+        Probabilities (videos, classes), finite.
+
+    Raises:
+        BadInput: For predictions that are torn or of something else, saying of what.
+    """
+    file = facts_path.with_suffix(".npy")
+    try:
+        facts = json.loads(facts_path.read_text(encoding="utf-8"))
+        content = file.read_bytes()
+        changed = [name for name in key if facts.get(name) != key[name]]
+        digest = facts.get("sha256")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(f"{facts_path} and {file.name} cannot be read ({error!r})") from None
+    if changed:
+        raise BadInput(f"{file} is of other: {', '.join(changed)}")
+    if digest != hashlib.sha256(content).hexdigest():
+        raise BadInput(f"{file} does not belong to {facts_path.name}")
+    probabilities = np.load(io.BytesIO(content), allow_pickle=False)
+    shape = (len(key["videos"]), classes)
+    if probabilities.shape != shape:
+        raise BadInput(f"{file} has the shape {probabilities.shape}, expected {shape}")
+    require_finite_predictions(probabilities)
+    return probabilities
 
 
 def run_experiment(
@@ -359,7 +412,8 @@ def run_experiment(
 ) -> results.Table:
     """Run every arm on every split and seed, and leave the table in `out`.
 
-    The same call with the same `out` goes on where it was stopped.
+    The same call with the same `out` goes on where it was stopped, and says what it re-uses; a
+    run folder of other data is refused, by the content of the videos.
 
     Args:
         data: Where the data lie.
@@ -374,7 +428,7 @@ def run_experiment(
 
     Raises:
         BadInput: For data that cannot be used, a film folder called "from scratch", a run folder
-            of another configuration; with `strict` also when a video cannot be decoded.
+            of another configuration or of other data; with `strict` also when a video cannot be decoded.
     """
     if SCRATCH in data.films:
         raise BadInput(f"a film folder cannot be called {SCRATCH!r}; name it otherwise")

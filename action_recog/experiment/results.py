@@ -235,4 +235,6 @@ def write_table(table: Table, out: Path) -> None:
     """Write table.txt, table.json and table.csv in `out`."""
     write_text_whole(out / "table.txt", text_table(table))
     write_text_whole(out / "table.csv", csv_table(table))
-    write_text_whole(out / "table.json", json.dumps(json_table(table), indent=1) + "\n")
+    write_text_whole(
+        out / "table.json", json.dumps(json_table(table), indent=1, allow_nan=False) + "\n"
+    )

@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from action_recog.networks.convolution import ClipConvolution
 from action_recog.networks.nonlocal_block import NonLocalBlock, Pairwise
 
 Trunk = Literal["c2d", "i3d"]
@@ -35,9 +36,9 @@ def _convolution(
     out_channels: int,
     kernel: tuple[int, int, int],
     stride: tuple[int, int, int],
-) -> nn.Conv3d:
+) -> ClipConvolution:
     padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
-    convolution = nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False)
+    convolution = ClipConvolution(in_channels, out_channels, kernel, stride, padding, bias=False)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     return convolution
 

@@ -45,6 +45,26 @@ def revision() -> str:
     return answer.stdout.strip() if answer.returncode == 0 else "unknown"
 
 
+def require_finite(tensors: Mapping[str, Tensor], subject: str) -> None:
+    """Check that every value of every tensor is a finite number.
+
+    Args:
+        tensors: Tensors by name.
+        subject: What they are, and where, for the message.
+
+    Raises:
+        BadInput: Naming the first tensor that holds NaN or infinity.
+    """
+    broken = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        count = int((~torch.isfinite(tensors[broken[0]])).sum())
+        raise BadInput(
+            f"{subject}: found NaN or infinity in {len(broken)} of {len(tensors)} tensors, the "
+            f"first is {broken[0]} ({count} of {tensors[broken[0]].numel()} values); expected "
+            "finite numbers; train again with --precision 32-true"
+        )
+
+
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint: the tensors and their sidecar.
 
@@ -54,7 +74,11 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[st
         path: File of the tensors (.safetensors); the sidecar (.json) lies beside it.
         tensors: Tensors by name.
         facts: JSON values of the sidecar, to which the SHA-256 of the tensors' file is added.
+
+    Raises:
+        BadInput: For tensors that are not finite; nothing is written then.
     """
+    require_finite(tensors, str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
@@ -77,7 +101,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
         The tensors by name, on the CPU, and the facts of the sidecar.
 
     Raises:
-        BadInput: When the pair is incomplete or does not belong together.
+        BadInput: When the pair is incomplete, does not belong together or is not finite.
     """
     path = Path(path)
     sidecar = path.with_suffix(".json")
@@ -85,12 +109,18 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
         raise BadInput(f"{path}: no checkpoint; expected it and {sidecar.name} beside it")
     try:
         facts = json.loads(sidecar.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError(f"{sidecar.name} is no JSON object")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if facts.get("sha256") != digest:
             raise BadInput(
-                f"{path}: does not belong to {sidecar.name}; remove both and train again"
+                f"{path}: does not belong to {sidecar.name} (its SHA-256 is {digest[:12]}, "
+                f"expected {str(facts.get('sha256'))[:12]}): one of them was torn or replaced; "
+                "train again"
             )
-        return load_file(str(path)), facts
+        tensors = load_file(str(path))
+        require_finite(tensors, str(path))
+        return tensors, facts
     except (ValueError, SafetensorError) as error:
         if isinstance(error, BadInput):
             raise

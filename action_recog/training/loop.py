@@ -29,10 +29,13 @@ from tqdm import tqdm
 from action_recog.errors import BadInput
 from action_recog.training.checkpoints import (
     load_checkpoint,
+    require_finite,
     revision,
     save_checkpoint,
     write_text_whole,
 )
+from action_recog.training.messages import announce
+from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions, standardise, training_indices, training_view
@@ -123,6 +126,11 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
         raise BadInput(f"--device {compute.device}: expected cpu, cuda or cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
         raise BadInput(f"--device {compute.device}: no CUDA device is available here; use cpu")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise BadInput(
+            f"--device {compute.device}: found {torch.cuda.device_count()} CUDA devices, "
+            "counted from cuda:0; give one of them"
+        )
     fabric = Fabric(
         accelerator=kind,
         devices=[int(index)] if index else 1,
@@ -223,21 +231,74 @@ def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> di
     }
 
 
-def _restore(
-    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, config: dict[str, Any]
-) -> int:
-    """Load a checkpoint into network and optimiser; the number of trained epochs (0: no file)."""
-    if not path.with_suffix(".json").is_file():
-        return 0
-    tensors, facts = load_checkpoint(path)
-    if facts["config"] != config:
-        raise BadInput(
-            f"{path}: was written by a run with another configuration; "
-            "give another output folder, or remove this one"
-        )
-    network.load_state_dict(
-        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
+    """The keys in which two configurations differ, with both values."""
+    values = []
+    for key in sorted(stored.keys() | config.keys()):
+        was, new = stored.get(key), config.get(key)
+        if isinstance(was, dict) and isinstance(new, dict):
+            if was != new:
+                values.append(f"{key}: {_differences(was, new)}")
+        elif was != new:
+            values.append(f"{key} was {_short(was)}, is {_short(new)}")
+    return ", ".join(values)
+
+
+def _short(value: object) -> str:
+    text = "not recorded" if value is None else json.dumps(value)
+    return text if len(text) <= 90 else f"{text[:87]}..."
+
+
+def _refuse_another_run(path: Path, stored: dict[str, Any], config: dict[str, Any]) -> None:
+    if stored == config:
+        return
+    if stored.get("content") != config["content"]:
+        what = "with other data (content: names, labels and bytes of the videos)"
+    else:
+        what = "with another configuration"
+    raise BadInput(
+        f"{path}: was written by a run {what}: {_differences(stored, config)}; "
+        "give another output folder, or remove this one"
     )
+
+
+def _restore(
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    config: dict[str, Any],
+    *,
+    title: str,
+) -> tuple[int, dict[str, Any]]:
+    """Load a checkpoint into network and optimiser.
+
+    Returns:
+        The number of trained epochs, and the metrics of the last; 0 and nothing where there is no
+        checkpoint, or a torn one, which is said.
+
+    Raises:
+        BadInput: For the checkpoint of another configuration or of other data.
+    """
+    card = path.with_suffix(".json")
+    if not path.is_file() and not card.is_file():
+        return 0, {}
+    try:
+        stored = json.loads(card.read_text(encoding="utf-8"))["config"]
+        if not isinstance(stored, dict):
+            raise TypeError("config is no object")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        announce(f"{title}: starts again, because {card} cannot be read ({error!r})")
+        return 0, {}
+    _refuse_another_run(path, stored, config)
+    try:
+        tensors, facts = load_checkpoint(path)
+        epochs, metrics = int(facts["epochs_done"]), dict(facts["metrics"])
+        network.load_state_dict(
+            {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+        )
+    except (BadInput, KeyError, TypeError, ValueError) as error:
+        announce(f"{title}: starts again, because its checkpoint cannot be used: {error}")
+        return 0, {}
     for name, parameter in network.named_parameters():
         for key in ("momentum_buffer", "exp_avg", "exp_avg_sq", "step"):
             saved = tensors.get(f"optimiser.{key}.{name}")
@@ -245,15 +306,33 @@ def _restore(
                 saved = torch.empty_like(parameter).copy_(saved)  # the layout of the parameter
             if saved is not None:
                 optimiser.state[parameter][key] = saved
-    return int(facts["epochs_done"])
+    return epochs, metrics
 
 
-def _truncate_metrics(path: Path, epochs: int) -> list[dict[str, Any]]:
-    """Cut metrics.jsonl back to the epochs that the checkpoint holds."""
-    rows = []
+def _is_finished(path: Path, config: dict[str, Any], *, title: str) -> bool:
+    """Whether the network of a run is there and whole; says so where it is there and torn."""
+    if not path.is_file() and not path.with_suffix(".json").is_file():
+        return False
+    try:
+        _, facts = load_checkpoint(path)
+        return facts.get("config") == config
+    except BadInput as error:
+        announce(f"{title}: written again from its last checkpoint, because {error}")
+        return False
+
+
+def _truncate_metrics(path: Path, epochs: int, *, title: str) -> list[dict[str, Any]]:
+    """Cut metrics.jsonl back to the epochs that the checkpoint holds; torn lines are said."""
+    rows: list[dict[str, Any]] = []
     if path.is_file():
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-        rows = [row for row in rows if row["epoch"] < epochs]
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                if int(row["epoch"]) < epochs:
+                    rows.append(row)
+            except (ValueError, KeyError, TypeError):
+                announce(f"{title}: {path}, line {number} is torn and left out")
     write_text_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
     return rows
 
@@ -268,6 +347,9 @@ def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric: Fabric
         network: Network that is changed in place; its mode is restored afterwards.
         batches: Clips (B,3,T,H,W) uint8.
         fabric: Device and precision.
+
+    Raises:
+        BadInput: For a mean or variance that is not finite.
     """
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
@@ -282,6 +364,7 @@ def precise_batch_norm(network: nn.Module, batches: list[Tensor], fabric: Fabric
     network.train(training)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum
+    require_finite(dict(network.named_buffers()), "batch statistics of the trained network")
 
 
 def train(
@@ -297,12 +380,14 @@ def train(
     facts: dict[str, Any],
     title: str,
     compute: ComputeOptions | None = None,
+    digests: ContentDigests | None = None,
 ) -> dict[str, Any]:
     """Train a network in place and leave a run folder.
 
     The folder holds config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors (network
     and optimiser after a full epoch) and, when finished, network.safetensors. A folder of the same
-    configuration is continued, or only loaded when it is finished.
+    configuration and data is continued, or only loaded when it is finished; a folder with a torn
+    checkpoint starts again. A line on stderr says which.
 
     Args:
         network: Network over clips.
@@ -316,13 +401,14 @@ def train(
         facts: JSON values that config.json and the sidecars carry besides.
         title: Text of the progress bar.
         compute: Loader workers, precision, and whether to show progress.
+        digests: Digests of files that are known; by default all videos are hashed.
 
     Returns:
         Metrics of the last epoch.
 
     Raises:
-        BadInput: For fewer than two videos, a folder of another configuration, and a loss that is
-            not finite.
+        BadInput: For fewer than two videos, a folder of another configuration or of other data,
+            and a loss or network that is not finite.
     """
     compute = compute or ComputeOptions()
     if len(videos) < 2:
@@ -333,6 +419,7 @@ def train(
         "training": asdict(options),
         "seed": seed,
         "videos": len(videos),
+        "content": (digests or ContentDigests()).of_videos(videos),
         "classes": list(videos.classes),
         "stand_in": videos.stand_in,
         "precision": resolve_precision(compute.precision, compute.device),
@@ -343,11 +430,16 @@ def train(
     optimiser = _optimiser(network, options)
     module, optimiser = fabric.setup(network, optimiser)
     checkpoint = folder / "checkpoint.safetensors"
-    first_epoch = _restore(checkpoint, network, optimiser, config)
+    first_epoch, metrics = _restore(checkpoint, network, optimiser, config, title=title)
     write_text_whole(folder / "config.json", json.dumps(config, indent=1) + "\n")
-    rows = _truncate_metrics(folder / "metrics.jsonl", first_epoch)
-    if first_epoch >= options.epochs and (folder / "network.json").is_file():
-        return rows[-1]
+    rows = _truncate_metrics(folder / "metrics.jsonl", first_epoch, title=title)
+    if first_epoch >= options.epochs and _is_finished(
+        folder / "network.safetensors", config, title=title
+    ):
+        announce(f"{title}: re-uses {folder}, trained on the same data with the same options")
+        return metrics
+    if first_epoch:
+        announce(f"{title}: goes on after epoch {first_epoch} of {options.epochs} in {folder}")
 
     batch = min(options.batch, len(videos))
     sampler = _EpochSampler(len(videos), seed)
@@ -385,7 +477,9 @@ def train(
             loss = F.cross_entropy(logits, labels, label_smoothing=options.label_smoothing)
             if not torch.isfinite(loss):
                 raise BadInput(
-                    f"{title}: the loss is not finite in epoch {epoch + 1}; lower the rate"
+                    f"{folder}: {title}: the loss is {float(loss.detach())} in epoch {epoch + 1}, "
+                    f"step {step + 1} of {len(loader)}, in {config['precision']}; expected a finite "
+                    "number; remove the folder and train again with --precision 32-true"
                 )
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)
@@ -402,6 +496,7 @@ def train(
             "clips_per_second": count / (time.perf_counter() - began),
         }
         rows.append(row)
+        metrics = row
         bar.set_postfix(loss=f"{row['loss']:.3f}", acc=f"{100 * row['accuracy']:.0f}%")
         with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
@@ -424,9 +519,9 @@ def train(
     save_checkpoint(
         folder / "network.safetensors",
         network.state_dict(),
-        {"config": config, "metrics": rows[-1], "git_revision": revision()},
+        {"config": config, "metrics": metrics, "git_revision": revision()},
     )
-    return rows[-1]
+    return metrics
 
 
 def _first_batches(loader: DataLoader, count: int) -> Iterator[Any]:

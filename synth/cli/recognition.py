@@ -36,6 +36,11 @@ def _numbers(_context: click.Context, parameter: click.Parameter, value: str) ->
         raise click.BadParameter(f"{value!r}: expected numbers with commas, as 1,2,3") from None
     if parameter.name == "splits" and not all(n in (1, 2, 3) for n in numbers):
         raise click.BadParameter(f"{value!r}: UCF101 has the splits 1, 2 and 3")
+    for number in numbers:
+        if not 0 <= number < 2**63:
+            raise click.BadParameter(
+                f"{value!r}: found {number}, expected seeds from 0 to 2^63 - 1"
+            )
     return numbers
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from mocap.files import is_stand_in, atomic_write
+from mocap.files import atomic_write, is_stand_in
 from textures.body_fit.fitting import PosedFit, fit_bodies, pose_fit
 from textures.body_fit.network import load_body_fit
 from textures.body_fit.refinement import region_points

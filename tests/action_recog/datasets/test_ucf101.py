@@ -85,6 +85,15 @@ def test_tiny_layout(tiny):
     assert load_split(*tiny, 1)[0].stand_in
 
 
+def test_suffixes_in_upper_case_are_videos(tiny):
+    videos, lists = tiny
+    for path in list(videos.rglob("*.avi")):
+        path.rename(path.with_suffix(".AVI"))
+    train, test, missing = load_split(videos, lists, 1)
+    assert (len(train), len(test), missing) == (8, 4, [])
+    assert {v.path.suffix for v in train.videos} == {".AVI"}
+
+
 def test_validation_is_carved_by_group(tiny):
     train, _, _ = load_split(*tiny, 1)
     kept, held = carve_validation(train, groups=1, rng=np.random.default_rng(0))
@@ -192,6 +201,14 @@ def test_films_by_category_and_by_sequence(tmp_path):
     (tmp_path / "train/run0/01_01/01_01_c0001.mp4").unlink()
     with pytest.raises(BadInput, match=r"clips\.jsonl, line 1: the film .* is missing"):
         read_films(tmp_path)
+
+
+def test_a_films_suffix_may_be_given_and_in_upper_case(tmp_path):
+    rows = [_film_row(tmp_path, f"{c}", c) for c in ("box", "jump")]
+    (tmp_path / "box.mp4").rename(tmp_path / "box.MP4")
+    rows[0]["path"], rows[1]["path"] = "box.MP4", "jump.mp4"
+    (tmp_path / "clips.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    assert [v.path.name for v in read_films(tmp_path).videos] == ["box.MP4", "jump.mp4"]
 
 
 def test_film_folders_that_cannot_be_used(tmp_path):

@@ -1,10 +1,14 @@
 import csv
+import hashlib
+import itertools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from action_recog.errors import BadInput
@@ -19,7 +23,7 @@ from action_recog.experiment.results import RunResult, csv_table, json_table, su
 from action_recog.networks.resnet3d import network
 from action_recog.training.loop import ComputeOptions, TrainingOptions
 from action_recog.videos.views import ViewOptions
-from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
+from tests.action_recog.toy_videos import toy_clip, write_toy, write_toy_films, write_toy_ucf
 
 TOY = ExperimentProtocol(
     arch="c2d-nl-r10",
@@ -48,6 +52,15 @@ def test_top_five_and_ties():
     assert [bool(s.top5[1]) for s in found] == [True] * 5 + [False]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_predictions_that_are_not_finite_have_no_score(value):
+    """NaN is never greater than the label's probability, so every label would have rank 0."""
+    probabilities = np.full((4, 3), 1 / 3)
+    probabilities[2] = value
+    with pytest.raises(BadInput, match=r"predictions of 1 of 4 videos .* the first is number 2"):
+        score(probabilities, np.zeros(4, int))
+
+
 def test_the_bootstrap_finds_a_known_difference_and_its_error():
     rng = np.random.default_rng(0)
     b = rng.random(2000) < 0.6
@@ -61,6 +74,43 @@ def test_the_bootstrap_finds_a_known_difference_and_its_error():
     assert found.p < 0.001
     same = paired_bootstrap(a, a, rng=np.random.default_rng(1))
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "gains",
+    [
+        [1, 1, 1, 0, -1],
+        [-1, -1, -1, 0, 1],  # the same backwards: two-sided
+        [1, 1, 0, 0, 0],
+        [1, 0.5, 0, -0.5, 1],
+        [1, -1, 0, 0, 0],  # no difference at all
+        [1, 1, 1, 1, 1],
+    ],
+)
+def test_p_and_interval_are_those_of_all_resamples(gains):
+    """Five videos have 3125 resamples: p is twice the smaller tail, and 0 lies in both tails."""
+    resamples = np.array(list(itertools.product(gains, repeat=5))).mean(axis=1)
+    exact = min(1.0, 2 * min((resamples <= 0).mean(), (resamples >= 0).mean()))
+    baseline = np.array([0.0, 0, 0, 0.5, 1])
+    rng = np.random.default_rng(5)
+    found = paired_bootstrap(gains + baseline, baseline, rng=rng, draws=40_000)
+    assert found.p == pytest.approx(exact, abs=0.012)
+    assert found.low == pytest.approx(100 * np.percentile(resamples, 2.5), abs=20.1)
+    assert found.high == pytest.approx(100 * np.percentile(resamples, 97.5), abs=20.1)
+    assert found.difference == pytest.approx(100 * np.mean(gains))
+
+
+def test_p_of_groups_is_that_of_all_resamples_of_groups():
+    gains = np.array([1.0, 1, 1, -1, 0, 1, -1])
+    groups = np.array(["a", "a", "b", "b", "b", "c", "d"])
+    members = [np.flatnonzero(groups == name) for name in "abcd"]
+    means = []
+    for chosen in itertools.product(members, repeat=4):
+        means.append(gains[np.concatenate(chosen)].mean())
+    exact = 2 * min(np.mean(np.array(means) <= 0), np.mean(np.array(means) >= 0))
+    rng = np.random.default_rng(6)
+    found = paired_bootstrap(gains, 0 * gains, rng=rng, groups=groups, draws=40_000)
+    assert found.p == pytest.approx(exact, abs=0.012)
 
 
 def test_whole_groups_give_the_wider_interval():
@@ -231,3 +281,133 @@ def test_the_package_stands_alone():
                 names = [node.module or ""]
             for name in names:
                 assert name.split(".")[0] not in ("synth", "textures", "mocap", "bpy"), path
+
+
+@pytest.fixture
+def finished(folders, tmp_path):
+    """Copies of the toy data with an experiment on them, and the call that makes it."""
+    videos = shutil.copytree(folders[0], tmp_path / "ucf")
+    films = shutil.copytree(folders[2], tmp_path / "films")
+    data = ExperimentData(
+        videos=videos, lists=videos / "ucfTrainTestlist", films={"films": films}, splits=(1,)
+    )
+    first = run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+    return data, tmp_path / "out", first
+
+
+def _other_video(path, codec):
+    write_toy(path, toy_clip("Down", np.random.default_rng(77)), codec)
+
+
+def test_other_films_of_the_same_folder_name_count_and_classes_are_refused(finished):
+    data, out, _ = finished
+    _other_video(sorted(data.films["films"].rglob("*.mp4"))[0], "libx264")
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    with pytest.raises(
+        BadInput, match=r"pretraining/films.*other data.*content was .*, is "
+    ) as told:
+        run_experiment(data, TOY, out, compute=COMPUTE)
+    assert "another output folder" in str(told.value)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+
+
+def test_other_training_videos_of_the_same_names_are_refused(finished):
+    data, out, _ = finished
+    _other_video(data.videos / "Grow" / "v_Grow_g02_c01.avi", "mpeg4")
+    with pytest.raises(BadInput, match=r"split1/from-scratch.*other data.*content was "):
+        run_experiment(data, TOY, out, compute=COMPUTE)
+
+
+def test_other_test_videos_of_the_same_names_are_predicted_again_and_said_so(finished, capsys):
+    data, out, _ = finished
+    capsys.readouterr()
+    run_experiment(data, TOY, out, compute=COMPUTE)
+    told = capsys.readouterr().err
+    assert told.count("re-uses") == 5 and "again" not in told  # 3 trainings, 2 predictions
+    file = out / "split1/from-scratch/seed0/predictions.npy"
+    before = np.load(file)
+    _other_video(data.videos / "Grow" / "v_Grow_g01_c01.avi", "mpeg4")
+    run_experiment(data, TOY, out, compute=COMPUTE)
+    told = capsys.readouterr().err
+    assert told.count("predicts again, because") == 2 and "is of other: content" in told
+    assert told.count("re-uses") == 3
+    changed = (np.load(file) != before).any(axis=1)
+    assert list(changed) == [False, False, True]  # Blink, Down, Grow
+
+
+def test_names_of_test_videos_are_part_of_what_predictions_are_of(finished, capsys):
+    """Another video of the list with the same bytes and label: the table's pairs would be wrong."""
+    data, out, _ = finished
+    lists = data.lists / "testlist01.txt"
+    old, new = "v_Down_g01_c01", "v_Down_g01_c02"
+    (data.videos / "Down" / f"{old}.avi").rename(data.videos / "Down" / f"{new}.avi")
+    lists.write_text(lists.read_text().replace(old, new))
+    capsys.readouterr()
+    table = run_experiment(data, TOY, out, compute=COMPUTE)
+    assert "is of other: videos, content" in capsys.readouterr().err
+    assert all(new in run.names for run in table.runs)
+
+
+def test_2d_weights_of_the_same_name_and_other_content_are_refused(folders, tmp_path):
+    videos, lists, films = folders
+    weights = tmp_path / "resnet.pt"
+    data = ExperimentData(
+        videos=videos, lists=lists, films={"films": films}, splits=(1,), weights_2d=weights
+    )
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        state = network("c2d-r10", classes=3).state_dict()
+        flat = {k: v[:, :, 0] if v.ndim == 5 else v for k, v in state.items()}
+        torch.save(flat, weights)
+        if seed == 0:
+            run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+    with pytest.raises(BadInput, match=r"start was \"2D resnet\.pt, "):
+        run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+
+
+def _torn(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "message"),
+    [
+        ("predictions.npy", _torn, "does not belong to predictions.json"),
+        ("predictions.json", _torn, "predictions.json and predictions.npy cannot be read"),
+        ("predictions.npy", Path.unlink, "cannot be read"),
+        ("predictions.json", lambda p: p.write_text("[]"), "cannot be read"),
+        ("checkpoint.safetensors", _torn, "starts again, because its checkpoint cannot be used"),
+        ("checkpoint.json", _torn, "starts again, because"),
+        ("checkpoint.json", Path.unlink, "starts again, because"),
+        ("checkpoint.json", lambda p: p.write_text("{}"), "starts again, because"),
+        ("network.safetensors", _torn, "written again from its last checkpoint"),
+        ("network.json", _torn, "written again from its last checkpoint"),
+        ("metrics.jsonl", _torn, "line 1 is torn and left out"),
+    ],
+)
+def test_torn_state_is_made_again_for_that_run_alone(finished, capsys, file, spoil, message):
+    data, out, first = finished
+    run = out / "split1/films/seed0"
+    before = (run / "predictions.npy").read_bytes(), (run / "network.safetensors").read_bytes()
+    spoil(run / file)
+    capsys.readouterr()
+    table = run_experiment(data, TOY, out, compute=COMPUTE)
+    told = capsys.readouterr().err
+    assert message in told and "Split 1, films" in told.split(message)[0].splitlines()[-1]
+    assert told.count("re-uses") >= 3  # pretraining, and the other arm's training and predictions
+    assert table.rows == first.rows
+    after = (run / "predictions.npy").read_bytes(), (run / "network.safetensors").read_bytes()
+    assert after == before
+    run_experiment(data, TOY, out, compute=COMPUTE)  # and what was mended is whole
+    assert capsys.readouterr().err.count("re-uses") == 5
+
+
+def test_predictions_of_nan_that_an_older_version_kept_are_made_again(finished, capsys):
+    data, out, first = finished
+    file = out / "split1/films/seed0/predictions.npy"
+    np.save(file, np.full_like(np.load(file), np.nan))
+    facts = json.loads(file.with_suffix(".json").read_text())
+    facts["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.with_suffix(".json").write_text(json.dumps(facts))
+    assert run_experiment(data, TOY, out, compute=COMPUTE).rows == first.rows
+    assert "predicts again, because predictions of 3 of 3 videos are NaN" in capsys.readouterr().err

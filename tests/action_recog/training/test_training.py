@@ -1,15 +1,18 @@
+import hashlib
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from action_recog.datasets.ucf101 import load_split
 from action_recog.errors import BadInput
 from action_recog.experiment.evaluation import predict
+from action_recog.networks.resnet3d import network as network_of
 from action_recog.networks.resnet3d import resnet3d
-from action_recog.training.checkpoints import load_checkpoint, transfer
+from action_recog.training.checkpoints import load_checkpoint, save_checkpoint, transfer
 from action_recog.training.loop import (
     ComputeOptions,
     TrainingOptions,
@@ -227,11 +230,75 @@ def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_
         load_checkpoint(tmp_path / "other.safetensors")
 
 
-def test_devices_that_are_not_there():
+def test_devices_that_are_not_there(monkeypatch):
     with pytest.raises(BadInput, match="expected cpu, cuda"):
         make_fabric(ComputeOptions(device="tpu"))
-    if not torch.cuda.is_available():
-        with pytest.raises(BadInput, match="no CUDA device"):
-            make_fabric(ComputeOptions(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadInput, match="--device cuda: no CUDA device"):
+        make_fabric(ComputeOptions(device="cuda"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(BadInput, match="--device cuda:2: found 2 CUDA devices"):
+        make_fabric(ComputeOptions(device="cuda:2"))
     assert resolve_precision("32-true", "cpu") == "32-true"
     assert resolve_precision("auto", "cpu") in ("bf16-mixed", "32-true")
+
+
+@pytest.mark.parametrize(("frames", "size"), [(2, 32), (4, 32), (8, 64)])
+def test_equal_seeds_give_equal_weights_in_bfloat16(data, tmp_path, frames, size):
+    views = replace(VIEWS, frames=frames, size=size, jitter=(size, size + 4), test_size=size)
+    compute = replace(COMPUTE, precision="bf16-mixed")
+    store = _store(data[0])
+    for name in ("a", "b"):
+        torch.manual_seed(0)
+        train(
+            network_of("i3d-nl-r10", classes=3, frames=frames), data[0], views=views,
+            options=replace(OPTIONS, epochs=2), seed=3, store=store, fabric=make_fabric(compute),
+            folder=tmp_path / name, facts={}, title="toy", compute=compute,
+        )  # fmt: skip
+    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "action_recog.training.loop.F.cross_entropy",
+        lambda logits, *_, **__: logits.sum() * float("nan"),
+    )
+    with pytest.raises(BadInput, match=r"toy: the loss is nan in epoch 1, step 1.*32-true") as told:
+        _run(tmp_path / "run", data[0])
+    assert "rate" not in str(told.value)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_batch_statistics_that_are_not_finite_stop_the_training():
+    network = resnet3d(classes=3, trunk="c2d", depth=10, channels=4)
+    with torch.no_grad():
+        network.conv1.weight[1] = float("nan")
+    clips = torch.zeros((2, 3, 4, 32, 32), dtype=torch.uint8)
+    with pytest.raises(BadInput, match=r"NaN.*bn1\.running_mean"):
+        precise_batch_norm(network, [clips], make_fabric(COMPUTE))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_checkpoint_holds_a_number_that_is_not_finite(tmp_path, value):
+    path = tmp_path / "network.safetensors"
+    tensors = {"good": torch.ones(3), "broken": torch.tensor([1.0, value])}
+    with pytest.raises(BadInput, match=r"NaN or infinity in 1 of 2 .*broken \(1 of 2 values\)"):
+        save_checkpoint(path, tensors, {})
+    assert not list(tmp_path.iterdir())
+    save_file(tensors, path)  # as older versions wrote it
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps({"sha256": digest}))
+    with pytest.raises(BadInput, match="NaN or infinity"):
+        load_checkpoint(path)
+
+
+def test_a_network_full_of_nan_has_no_predictions(data):
+    network = _network()
+    with torch.no_grad():
+        network.fc.weight[:] = float("nan")
+    with pytest.raises(BadInput, match=r"predictions of 6 of 6 videos are NaN"):
+        predict(
+            network, data[1], views=VIEWS, store=_store(data[1]), fabric=make_fabric(COMPUTE),
+            compute=COMPUTE,
+        )  # fmt: skip

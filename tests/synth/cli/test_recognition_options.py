@@ -97,6 +97,10 @@ def test_missing_and_damaged_videos_are_gone_on_without_or_refused(folders, tmp_
     ("option", "value"),
     [
         ("--seeds", "one"),
+        ("--seeds", "-1"),
+        ("--seeds", "0,-1"),
+        ("--seeds", "9223372036854775808"),
+        ("--splits", "-1"),
         ("--batch", "1"),
         ("--lr-pretrain", "0"),
         ("--lr-finetune", "nan"),
@@ -111,6 +115,13 @@ def test_missing_and_damaged_videos_are_gone_on_without_or_refused(folders, tmp_
 def test_values_that_cannot_be_are_refused_with_the_options_name(option, value, tmp_path):
     result = run("eval-ucf101", "--videos", tmp_path, "--out", tmp_path / "out", option, value)
     assert result.exit_code == 2 and f"'{option}'" in result.output
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    words = ["--videos", tmp_path / "none", "--films", tmp_path / "none", "--out", tmp_path / "out"]
+    assert "--device cuda:" in refusal("eval-ucf101", *words, "--device", "cuda")
+    assert not (tmp_path / "out").exists()
 
 
 def test_weights_to_start_from_must_exist(folders, tmp_path):

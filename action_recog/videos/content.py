@@ -1,0 +1,54 @@
+"""What videos hold, as a digest: the identity of the data that a training or a prediction is of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from action_recog.videos.labelled_videos import VideoSet
+
+
+class ContentDigests:
+    """SHA-256 of files, remembered with size and times, so that a file is read once.
+
+    Args:
+        path: JSON file in which digests are remembered; None forgets them with the object. A file
+            that cannot be read is as good as none: everything is hashed again.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._remembered: dict[str, Any] = {}
+        if path is not None and path.is_file():
+            try:
+                remembered = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                remembered = None
+            self._remembered = remembered if isinstance(remembered, dict) else {}
+
+    def of_file(self, path: str | os.PathLike[str]) -> str:
+        """SHA-256 of a file's bytes; read only where its size or one of its times is new."""
+        path = Path(path).resolve()
+        stat = path.stat()
+        # The time of the last change of the inode betrays content that was replaced under an old
+        # modification time (`cp -p`, rsync).
+        state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        row = self._remembered.get(str(path))
+        if not (isinstance(row, list) and row[:-1] == state and isinstance(row[-1], str)):
+            with path.open("rb") as stream:
+                row = [*state, hashlib.file_digest(stream, "sha256").hexdigest()]
+            self._remembered[str(path)] = row
+        return row[-1]
+
+    def of_videos(self, videos: VideoSet) -> str:
+        """SHA-256 of a set: its classes, and name, label, group and content of every video."""
+        rows = [[v.name, v.label, v.group, self.of_file(v.path)] for v in videos.videos]
+        text = json.dumps([list(videos.classes), videos.stand_in, rows])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def text(self) -> str:
+        """The content of the file in which the digests are remembered."""
+        return json.dumps(self._remembered, indent=0) + "\n"
