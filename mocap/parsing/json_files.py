@@ -202,6 +202,8 @@ def _in_words(message: str, document: Any) -> str:
     else:
         expected = re.sub(r", got `.*`$", "", reason.removeprefix("Expected "))
         expected = re.sub(r"`([^`]+)`", lambda m: _kind_words(m[1]), expected)
+    if document is _NOTHING and not field_path:
+        return f"not JSON, expected {expected}"
     found_words = f" is {_excerpt(value)}" if is_found else ""
     name = f"field {field_path}" if field_path else "the whole"
     return f"{name}{found_words}, expected {expected}"
