@@ -20,6 +20,7 @@ from torch import nn
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import Label, read_json
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -30,6 +31,14 @@ Network = TypeVar("Network", bound=nn.Module)
 def shipped_weights(kind: str) -> Path:
     """Where the shipped weights of a kind of network lie."""
     return WEIGHTS / f"{kind.replace('-', '_')}.safetensors"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Card:
+    """What every card has."""
+
+    kind: Label
+    config: dict[str, Any]
 
 
 def save_networks(
@@ -80,18 +89,11 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
         raise BadInput(
             f"{path}: weights need both {path.name} and {card_path.name}; train them or give another path"
         )
-    try:
-        card = json.loads(card_path.read_text())
-        card_kind = card["kind"]
-        if not isinstance(card["config"], dict):
-            raise TypeError("config is no object")
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{card_path}: not a weights card ({error!r}); train the weights again"
-        ) from None
-    if card_kind != kind:
-        raise BadInput(f"{card_path}: weights of kind {card_kind}, expected {kind}")
-    return card
+    advice = "not a weights card; train the weights again"
+    card = read_json(card_path, _Card, advice=advice, extra_fields=True)
+    if card.kind != kind:
+        raise BadInput(f"{card_path}: weights of kind {card.kind}, expected {kind}")
+    return read_json(card_path, dict[str, Any], advice=advice)
 
 
 def load_network(
@@ -119,8 +121,8 @@ def load_network(
     try:
         network = network_type(config_type(**card["config"]))
         fill_networks({kind: network}, load_file(path))
-    except BadInput:
-        raise
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
     except Exception as error:  # a damaged file fails in the reader, a foreign one in the shapes
         raise BadInput(f"{path}: cannot be loaded as {kind} ({error}); train it again") from None
     network.eval()
@@ -128,7 +130,18 @@ def load_network(
 
 
 def fill_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, torch.Tensor]) -> None:
-    """Load tensors of `save_networks` into networks, in place, floats in single precision."""
+    """Load tensors of `save_networks` into networks, in place, floats in single precision.
+
+    Raises:
+        BadInput: a tensor with numbers that are not finite.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            count = int((~torch.isfinite(tensor)).sum())
+            raise BadInput(
+                f"tensor {name} has {count} of {tensor.numel()} numbers that are not finite; "
+                "train the weights again"
+            )
     for prefix, network in _prefixes(networks):
         network.load_state_dict(
             {

@@ -12,13 +12,23 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
+from msgspec import Meta
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import (
+    Label,
+    RelativePath,
+    choice,
+    decode_json,
+    path_inside,
+    read_json_lines,
+)
 from textures.market1501 import read_image
 from textures.visibility.uv_layout import check_layout
 
@@ -33,17 +43,17 @@ class TextureEntry:
     `file` is relative to the folder; `identity` and `camera` are text.
     """
 
-    file: str
-    uv_layout: str
-    size: int
-    source: str
-    source_sha256: str
-    identity: str
-    camera: str | None
-    split: str
+    file: RelativePath
+    uv_layout: Label
+    size: Annotated[int, Meta(ge=1, le=65536)]
+    source: Label
+    source_sha256: Annotated[str, Meta(max_length=64)]
+    identity: Label
+    camera: Label | None
+    split: Annotated[str, choice(SPLITS)]
     scores: Mapping[str, float] = field(default_factory=dict)
-    licence: str = ""
-    generator: str = ""
+    licence: Label = ""
+    generator: Label = ""
     stand_in: bool = False
 
 
@@ -69,17 +79,13 @@ def read_library(
             "(`synth harvest-textures` writes one)"
         )
     entries = []
-    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        entry = _parse(line, f"{manifest}, line {number}")
+    for label, line in read_json_lines(manifest, advice="harvest again"):
+        entry = _parse(line, folder, label)
         path = folder / entry.file
         if not path.is_file():
             if skip_missing:
                 continue
-            raise BadInput(
-                f"{manifest}, line {number}: {path} is missing; harvest again or remove the line"
-            )
+            raise BadInput(f"{label}: {path} is missing; harvest again or remove the line")
         if body is not None:
             check_layout(entry.uv_layout, body.mesh, str(path))
         entries.append(entry)
@@ -142,13 +148,10 @@ def assign_splits(
     return splits
 
 
-def _parse(line: str, label: str) -> TextureEntry:
+def _parse(line: bytes, folder: Path, label: str) -> TextureEntry:
     try:
-        fields = json.loads(line)
-        names = {f.name for f in dataclasses.fields(TextureEntry)}
-        entry = TextureEntry(**{k: v for k, v in fields.items() if k in names})
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise BadInput(f"{label}: not a texture's line ({error}); harvest again") from None
-    if entry.split not in SPLITS:
-        raise BadInput(f"{label}: split {entry.split!r}; expected one of {', '.join(SPLITS)}")
+        entry = decode_json(line, TextureEntry, extra_fields=True)
+        path_inside(folder, entry.file)
+    except BadInput as error:
+        raise BadInput(f"{label}: not a texture's line: {error}; harvest again") from None
     return entry

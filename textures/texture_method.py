@@ -162,8 +162,8 @@ def load_method(
     try:
         loaded = method.from_card(card, body)
         fill_networks(loaded.networks, load_file(path))
-    except BadInput:
-        raise
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
     except Exception as error:  # a damaged file fails in the reader, a foreign one in the shapes
         raise BadInput(
             f"{path}: cannot be loaded as {method.kind} ({error}); train it again"

@@ -85,6 +85,7 @@ def read_classes(lists: str | os.PathLike[str]) -> tuple[str, ...]:
 def _read_list(path: Path, classes: Sequence[str], *, labelled: bool) -> list[ListedVideo]:
     numbers = {name.lower(): index for index, name in enumerate(classes)}
     listed = []
+    line_of: dict[str, int] = {}
     for number, line in _lines(path):
         relative, _, label_text = line.partition(" ")
         folder = PurePosixPath(relative).parent.name
@@ -101,6 +102,12 @@ def _read_list(path: Path, classes: Sequence[str], *, labelled: bool) -> list[Li
             raise BadInput(
                 f"{path}, line {number}: found class number {label_text.strip()!r}, "
                 f"classInd.txt says {label + 1} for {classes[label]}"
+            )
+        earlier = line_of.setdefault(PurePosixPath(relative).stem.lower(), number)
+        if earlier != number:
+            raise BadInput(
+                f"{path}, line {number}: the video {relative} stands in line {earlier} already, expected "
+                "each video once; remove one of the lines"
             )
         listed.append(ListedVideo(relative, label, f"{classes[label]}_g{group:02d}"))
     if not listed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -124,7 +125,12 @@ def typed_value(value: Any, kind: Any, label: str) -> Any:
             raise BadInput(f"{label} is {value!r}, expected a table such as {{still = 1.0}}")
         return {str(k): typed_value(v, typing.get_args(kind)[1], label) for k, v in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise BadInput(f"{label} is too large, expected a finite number") from None
+    if kind is float and isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"{label} is {value!r}, expected a finite number")
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise BadInput(f"{label} is {value!r}, expected {kind.__name__}")
     return value

@@ -31,6 +31,7 @@ from synth.clips.clip_info import (
     row_of,
     write_info,
 )
+from synth.clips.clip_lines import ClipLine, write_clip_lines
 from synth.clips.conventions import CONVENTIONS
 from synth.clips.mat_files import read_mat
 from synth.clips.video_files import read_video, write_video
@@ -158,22 +159,21 @@ def find_clips(folder: Path, count: int | None = None) -> list[str]:
 def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
     """Write clips.jsonl: one line per clip of `rows` that is published. Returns how many."""
     lines = [
-        {
-            "path": row.stem,
-            "sequence": row.sequence,
-            "category": row.category,
-            "split": row.split,
-            "frames": row.frames,
-            "fps": row.fps,
-            "texture": row.texture,
-            "identity": row.identity,
-            "stand_in": row.stand_in,
-        }
+        ClipLine(
+            path=row.stem,
+            sequence=row.sequence,
+            category=row.category,
+            split=row.split,
+            frames=row.frames,
+            fps=row.fps,
+            texture=row.texture,
+            identity=row.identity,
+            stand_in=row.stand_in,
+        )
         for row in rows
         if is_published(out, row)
     ]
-    with atomic_write(out / "clips.jsonl") as path:
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    write_clip_lines(out, lines)
     return len(lines)
 
 

@@ -12,7 +12,6 @@ from mocap.errors import BadInput
 from synth.clips.channel_files import channel_files, stored_channels
 
 BLOCK = 512  # bytes; of a tar file, headers and contents alike
-_LINE_FIELDS = ("path", "category", "split", "frames")
 
 
 @dataclass(frozen=True)
@@ -40,30 +39,6 @@ class Sample:
         sizes = [path.stat().st_size for _, path in self.files]
         sizes += [len(text) for _, text in self.texts()]
         return sum(BLOCK + -(-size // BLOCK) * BLOCK for size in sizes)
-
-
-def clip_lines(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a film folder's clips.jsonl. Raises BadInput with file and line."""
-    index = folder / "clips.jsonl"
-    if not index.is_file():
-        raise BadInput(f"{index}: no such file; expected a folder that `synth render-videos` wrote")
-    lines = []
-    for number, text in enumerate(index.read_text(encoding="utf-8").splitlines(), 1):
-        if not text.strip():
-            continue
-        try:
-            line = json.loads(text)
-            missing = [name for name in _LINE_FIELDS if name not in line]
-            if not isinstance(line, dict) or missing:
-                raise ValueError(f"no {', '.join(missing)}")
-        except (ValueError, TypeError) as error:
-            raise BadInput(
-                f"{index}, line {number}: not a clip ({error}); run `synth render-videos` again"
-            ) from None
-        lines.append(line)
-    if not lines:
-        raise BadInput(f"{index}: lists no clip; run `synth render-videos` again")
-    return lines
 
 
 def clip_sample(

@@ -27,7 +27,8 @@ from tqdm import tqdm
 
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write, is_stand_in
-from synth.clips.shard_samples import Sample, clip_lines, clip_sample
+from synth.clips.clip_lines import read_clip_lines
+from synth.clips.shard_samples import Sample, clip_sample
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -78,7 +79,7 @@ def pack(
     ):
         if value is not None and value < 1:
             raise BadInput(f"{option} {value}: expected at least 1")
-    lines = clip_lines(folder)
+    lines = read_clip_lines(folder)
     categories = sorted({line["category"] for line in lines})
     if splits is not None:
         lines = [line for line in lines if line["split"] in splits]
@@ -284,7 +285,7 @@ def _write_index(
     categories: list[str],
 ) -> None:
     stand_in = is_stand_in(folder) or any(
-        sample.line.get("stand_in", False) for shard in shards.values() for sample in shard
+        sample.line["stand_in"] for shard in shards.values() for sample in shard
     )
     entries = [
         {

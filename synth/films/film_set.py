@@ -7,9 +7,10 @@ plan.jsonl and clips.jsonl are written whole, by every run, at its beginning and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mocap.errors import BadInput
+from mocap.parsing.json_files import path_inside
 from synth.clips.clip import is_published, published_row, write_conventions, write_index
 from synth.plans.plan_row import PlanRow, read_plan, write_plan
 
@@ -20,8 +21,11 @@ def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     The plan holds `rows` and, behind them, those of an earlier plan whose clips exist. What is written
     already is not written again: a full disk would refuse it.
 
-    Raises BadInput where a clip in `out` was made from another row than the plan's.
+    Raises BadInput where a clip in `out` was made from another row than the plan's, or would lie outside
+    of it by way of a link.
     """
+    for parent in sorted({PurePosixPath(row.stem).parent for row in rows}):
+        path_inside(out, str(parent))
     before = _earlier(out)
     for row in rows:
         # A row that is in the folder's plan already was compared with its clip when it got there.

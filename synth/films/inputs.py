@@ -12,6 +12,7 @@ from mocap.errors import BadInput
 from mocap.files import is_stand_in
 from mocap.library.checking import find_unfit
 from mocap.library.motion_library import MotionEntry, MotionLibrary, open_motion_library
+from synth.plans.clip_order import frames_at
 from synth.plans.plan_row import PlanRow
 from synth.scene.backgrounds import open_photographs
 from textures.library import TextureEntry, read_library, read_texture
@@ -136,13 +137,13 @@ def _environments(folder: Path | None) -> tuple[str, ...]:
 def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     """Raises BadInput for rows that name what the inputs do not hold.
 
-    That is a motion, texture, photograph or environment that is not in the folders, or a texture of
-    another UV layout.
+    That is a motion, texture, photograph or environment that is not in the folders, frames that a motion
+    does not have, or a texture of another UV layout.
     """
     for gender in sorted({row.gender for row in rows}):
         inputs.bodies.load(gender)  # built once, here, rather than by every worker
     folder = inputs.library.folder
-    sources = {entry.source_in(folder) for entry in inputs.library.entries}
+    sources = {entry.source_in(folder): entry for entry in inputs.library.entries}
     (textures,) = inputs.textures.values()
     (texture_entries,) = inputs.texture_entries.values()
     layouts = {entry.file: entry.uv_layout for entry in texture_entries}
@@ -150,6 +151,12 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     for row in rows:
         if row.source not in sources:
             raise BadInput(f"{row.stem}: its motion {row.source} is not in {folder}; plan again")
+        length = frames_at(sources[row.source], row.fps)
+        if row.start + row.frames > length:
+            raise BadInput(
+                f"{row.stem}: start {row.start} and {row.frames} frames, but its motion {row.source} has "
+                f"{length} frames at {row.fps:g} frames/s, expected frames of the motion; plan again"
+            )
         if layouts.get(row.texture) != row.uv_layout:
             raise BadInput(
                 f"{row.stem}: its texture {row.texture} (UV layout {row.uv_layout}) is not in "

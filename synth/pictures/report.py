@@ -21,8 +21,10 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import read_json
 from synth import __version__
 from synth.clips.clip import Clip, read_clip
+from synth.clips.clip_lines import read_clip_lines
 from synth.clips.mat_files import text_of
 from synth.pictures.channel_mosaic import body_window, mosaic
 from textures.harvest.contact_sheet import turned_views
@@ -188,17 +190,6 @@ def write_picture(
         temporary.write_bytes(data)
 
 
-def read_clip_lines(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a film folder's clips.jsonl. Raises BadInput where it is missing or empty."""
-    index = folder / "clips.jsonl"
-    if not index.is_file():
-        raise BadInput(f"{index}: no such file; expected a folder that `synth render-videos` wrote")
-    lines = [json.loads(text) for text in index.read_text().splitlines() if text.strip()]
-    if not lines:
-        raise BadInput(f"{index}: lists no clip; run `synth render-videos` again")
-    return lines
-
-
 def _one_of_each_category(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     first: dict[str, dict[str, Any]] = {}
     for line in lines:
@@ -280,7 +271,7 @@ def write_report(
             raise BadInput(
                 f"{path}: no such file; expected a folder that `synth eval-ucf101` wrote"
             )
-        table = json.loads(path.read_text())
+        table = read_json(path, dict[str, Any], advice="run `synth eval-ucf101` again")
         context["table"] = table
         context["splits"] = sorted(table["rows"][0]["top1_by_split"], key=int)
         runs = table["runs"]

@@ -10,16 +10,35 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import Label, RelativePath, choice, decode_json, read_json_lines
 from synth.scene.camera import View
+from synth.scene.engines import ENGINES
+from synth.scene.ground_truth import CHANNELS
+from synth.scene.lights.registry import light_from_fields
+from textures.library import SPLITS
+
+Row = TypeVar("Row")
 
 LAYOUTS = ("surreal", "compact")
 """Layouts of the files of dense channels, see `synth.clips.channel_files`."""
 
+GENDERS = ("neutral", "female", "male")
+COLLECTIONS = ("cmu", "stand-in")
+
 PLAN_VERSION = 2  # raised whenever the same row would give another clip
+
+MAX_SIDE = 8192  # pixels of a picture's width and height
+MAX_FRAMES = 100_000  # of a clip
+MAX_TRACKS = 100_000
+MAX_PIXELS = 2**30  # of a clip's frames together, whose channels are held in memory
+
+_ADVICE = "plan again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,36 +55,38 @@ class PlanRow:
     """
 
     version: int
-    stem: str
-    sequence: str
-    clip: int
-    split: str
-    category: str
-    subject: str
-    collection: str
-    source: str
-    start: int
-    frames: int
-    fps: float
-    stride: int
-    gender: str
-    betas: tuple[float, ...]
-    library: str
-    texture: str
-    identity: str
-    uv_layout: str
-    background: Mapping[str, Any]
-    width: int
-    height: int
+    stem: RelativePath
+    sequence: Label
+    clip: Annotated[int, Meta(ge=0, lt=2**31)]
+    split: Annotated[str, choice(SPLITS)]
+    category: Label
+    subject: Label
+    collection: Annotated[str, choice(COLLECTIONS)]
+    source: RelativePath
+    start: Annotated[int, Meta(ge=0, le=10**9)]
+    frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+    fps: Annotated[float, Meta(gt=0, le=1000)]
+    stride: Annotated[int, Meta(ge=1, le=100)]
+    gender: Annotated[str, choice(GENDERS)]
+    betas: Annotated[
+        tuple[Annotated[float, Meta(ge=-10, le=10)], ...], Meta(min_length=10, max_length=10)
+    ]
+    library: Label
+    texture: RelativePath
+    identity: Label
+    uv_layout: Label
+    background: Mapping[str, RelativePath | Annotated[int, Meta(ge=0, le=2**63 - 1)]]
+    width: Annotated[int, Meta(ge=16, le=MAX_SIDE, multiple_of=2)]
+    height: Annotated[int, Meta(ge=16, le=MAX_SIDE, multiple_of=2)]
     view: View
     light: Mapping[str, Any]
-    seed: int
+    seed: Annotated[int, Meta(ge=0, lt=2**62)]
     stand_in: bool
-    engine: str
-    samples: int
-    channels: tuple[str, ...]
-    tracks: int
-    layout: str
+    engine: Annotated[str, choice(ENGINES)]
+    samples: Annotated[int, Meta(ge=1, le=65536)]
+    channels: tuple[Annotated[str, choice(CHANNELS)], ...]
+    tracks: Annotated[int, Meta(ge=1, le=MAX_TRACKS)]
+    layout: Annotated[str, choice(LAYOUTS)]
 
     def to_json(self) -> str:
         """The row as a line of a plan."""
@@ -73,30 +94,66 @@ class PlanRow:
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
-    def from_json(cls, line: str) -> PlanRow:
-        """The row of a line of a plan. Raises ValueError when it is not one of this version."""
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"not a clip's row ({error})") from None
-        if not isinstance(fields, dict):
-            raise ValueError("not a clip's row, which is a JSON object")
-        version = fields.get("version", 1)
+    def from_json(cls, line: str | bytes) -> PlanRow:
+        """The row of a line of a plan. Raises BadInput, without the file, where it is none."""
+        text = line.encode("utf-8", "replace") if isinstance(line, str) else line
+        version = _decoded_row(text, _Versioned, extra_fields=True).version
         if version != PLAN_VERSION:
-            raise ValueError(
+            raise BadInput(
                 f"a plan of version {version}, expected {PLAN_VERSION}; plan again with this version "
                 "of the program, or film with the one that planned it"
             )
-        try:
-            view = View(**{name: _tupled(value) for name, value in fields.pop("view").items()})
-            named = {name: _tupled(value) for name, value in fields.items()}
-            return cls(**named, view=view)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"not a clip's row ({error})") from None
+        row = _decoded_row(text, cls)
+        _check_together(row)
+        return row
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
+@dataclass(frozen=True, kw_only=True)
+class _Versioned:
+    """What a row of any version has; the first had none."""
+
+    version: int = 1
+
+
+def _decoded_row(text: bytes, kind: type[Row], *, extra_fields: bool = False) -> Row:
+    try:
+        return decode_json(text, kind, extra_fields=extra_fields)
+    except BadInput as error:
+        raise BadInput(f"not a clip's row: {error}; {_ADVICE}") from None
+
+
+def _check_together(row: PlanRow) -> None:
+    """Raises BadInput for fields that are good alone but not together."""
+    view, engine = row.view, ENGINES[row.engine]
+    try:
+        kind = light_from_fields(row.light).kind
+    except BadInput as error:
+        raise BadInput(f"not a clip's row: field light: {error}; {_ADVICE}") from None
+
+    def demand(field_name: str, value: Any, holds: bool, expected: str) -> None:
+        if not holds:
+            raise BadInput(
+                f"not a clip's row: field {field_name} is {value!r:.80}, expected {expected}; {_ADVICE}"
+            )
+
+    background = dict(row.background)
+    good = [*background] == ["photograph"] and isinstance(background["photograph"], str)
+    good = good or ([*background] == ["painted"] and isinstance(background["painted"], int))
+    demand("background", background, good, "the path of a photograph, or the seed of a painted one")
+    supported = " or ".join(engine.light_kinds)
+    demand("light.kind", kind, kind in engine.light_kinds, f"{supported} with engine {row.engine}")
+    limit = engine.max_samples or row.samples
+    demand("samples", row.samples, row.samples <= limit, f"at most {limit} with {row.engine}")
+    repeated = len(set(row.channels)) < len(row.channels)
+    demand("channels", row.channels, not repeated, "each channel once")
+    half_side = min(row.width, row.height) / 2
+    demand("view.border", view.border, view.border < half_side, "less than half the picture")
+    pixels = row.frames * row.width * row.height
+    expected = f"at most {MAX_PIXELS:,} pixels in a clip, found {pixels:,}"
+    demand("frames", row.frames, pixels <= MAX_PIXELS, expected)
+    points = row.frames * row.tracks
+    expected = f"at most {MAX_PIXELS:,} points of tracks in a clip, found {points:,}"
+    demand("tracks", row.tracks, points <= MAX_PIXELS, expected)
 
 
 def write_plan(path: Path, rows: Iterable[PlanRow]) -> None:
@@ -115,16 +172,13 @@ def read_plan(path: Path) -> list[PlanRow]:
     if not Path(path).is_file():
         raise BadInput(f"{path}: no such plan; make one with `synth plan`")
     rows: dict[str, PlanRow] = {}
-    with Path(path).open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = PlanRow.from_json(line)
-            except ValueError as error:
-                raise BadInput(f"{path}, line {number}: {error}") from None
-            if rows.setdefault(row.stem, row) is not row:
-                raise BadInput(f"{path}, line {number}: clip {row.stem} stands twice; plan again")
+    for label, line in read_json_lines(path, advice=_ADVICE):
+        try:
+            row = PlanRow.from_json(line)
+        except BadInput as error:
+            raise BadInput(f"{label}: {error}") from None
+        if rows.setdefault(row.stem, row) is not row:
+            raise BadInput(f"{label}: clip {row.stem} stands twice; plan again")
     if not rows:
         raise BadInput(f"{path}: a plan without clips; plan again")
     return list(rows.values())

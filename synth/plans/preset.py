@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
+from mocap.parsing.json_files import read_bounded_file
 from mocap.parsing.settings import is_mapping, nearest_fields, parse_override, typed_value
-from synth.plans.plan_row import LAYOUTS
+from synth.plans.plan_row import GENDERS, LAYOUTS, MAX_FRAMES, MAX_PIXELS, MAX_SIDE, MAX_TRACKS
+from synth.scene.camera import MOVES, POLICIES
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
 from synth.scene.lights.registry import LIGHT_KINDS
@@ -25,10 +27,6 @@ from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 
 FOLDER = Path(__file__).with_name("presets")
 DEFAULT = "standard"
-POLICIES = ("framed", "start")
-MOVES = ("still", "pan", "dolly", "orbit", "handheld")
-
-GENDERS = ("neutral", "female", "male")
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
 
@@ -231,7 +229,8 @@ def _tables(name: str, descendants: tuple[str, ...]) -> tuple[dict[str, dict[str
             f"preset {name}: no such preset or file; expected {', '.join(preset_names())} or a .toml"
         )
     try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
+        advice = "correct the file"
+        read = tomllib.loads(read_bounded_file(path, advice=advice).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not a preset in TOML ({error}); correct the file") from None
     tables: dict[str, dict[str, Any]] = {}
@@ -314,8 +313,9 @@ def _check(preset: Preset) -> None:
     for name, shares in (("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)):
         good = all(v >= 0 for v in shares.values()) and sum(shares.values()) > 0
         demand(name, dict(shares), good, "shares that are not negative and not all 0")
-    demand("film.width", film.width, film.width >= 16 and film.width % 2 == 0, "even, from 16 on")
-    demand("film.height", film.height, film.height >= 16 and film.height % 2 == 0, "even, from 16")
+    for name, side in (("film.width", film.width), ("film.height", film.height)):
+        good = 16 <= side <= MAX_SIDE and side % 2 == 0
+        demand(name, side, good, f"even, from 16 to {MAX_SIDE}")
     demand("film.fps", film.fps, 0 < film.fps <= 1000, "more than 0")
     demand("film.samples", film.samples, film.samples >= 0, "at least 1, or 0 for the engine's own")
     engine, limit = ENGINES[film.engine], ENGINES[film.engine].max_samples
@@ -330,8 +330,16 @@ def _check(preset: Preset) -> None:
     good = all(kind in engine.light_kinds for kind in kinds)
     supported = " and ".join(engine.light_kinds)
     demand("light.kinds", kinds, good, f"{supported} alone for engine {film.engine}")
-    demand("film.tracks", film.tracks, film.tracks >= 1, "at least 1")
-    demand("windows.frames", windows.frames, windows.frames >= 2, "at least 2")
+    demand(
+        "film.tracks",
+        film.tracks,
+        1 <= film.tracks <= MAX_TRACKS,
+        f"at least 1, at most {MAX_TRACKS}",
+    )
+    good = 2 <= windows.frames <= MAX_FRAMES
+    demand("windows.frames", windows.frames, good, f"at least 2, at most {MAX_FRAMES}")
+    good = windows.frames * film.width * film.height <= MAX_PIXELS
+    demand("windows.frames", windows.frames, good, f"at most {MAX_PIXELS:,} pixels in a clip")
     good = bool(windows.strides) and all(1 <= s <= 100 for s in windows.strides)
     demand("windows.strides", windows.strides, good, "percent of a window, 1 to 100")
     good = len(set(windows.strides)) == len(windows.strides)

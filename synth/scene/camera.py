@@ -22,15 +22,22 @@ camera of that frame.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from scipy.spatial.transform import Rotation
 
+from mocap.parsing.json_files import choice
 from textures.visibility.camera import Camera, intrinsic_matrix
+
+POLICIES = ("framed", "start")
+MOVES = ("still", "pan", "dolly", "orbit", "handheld")
 
 _SHAKE_HERTZ = (0.4, 0.9, 1.7, 3.1)  # of a hand that holds a camera: a slow sway and some tremble
 _SHAKE_SHARES = (0.6, 0.3, 0.15, 0.06)
 _SHAKE_METRES = 0.4  # sideways metres for a radian of shake
+_FARTHEST = 1e5  # metres: a body that does not fit from there is not in front of the camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +52,21 @@ class View:
     `amount` its size (radians; metres for a dolly), `phase` seeds a hand's shake.
     """
 
-    policy: str
-    focal: float
-    sides: tuple[float, ...]
-    distance: float
-    height: float | None
-    pitch: float
-    offset: tuple[float, float]
-    far: float
-    border: int
-    flesh: float
-    move: str = "still"
-    amount: float = 0.0
-    phase: int = 0
+    policy: Annotated[str, choice(POLICIES)]
+    focal: Annotated[float, Meta(gt=0, le=1e6)]
+    sides: Annotated[
+        tuple[Annotated[float, Meta(ge=-100, le=100)], ...], Meta(min_length=1, max_length=1000)
+    ]
+    distance: Annotated[float, Meta(gt=0, le=1000)]
+    height: Annotated[float, Meta(ge=-1000, le=1000)] | None
+    pitch: Annotated[float, Meta(ge=-1.4, le=1.4)]
+    offset: tuple[Annotated[float, Meta(ge=-1, le=1)], Annotated[float, Meta(ge=-1, le=1)]]
+    far: Annotated[float, Meta(gt=0, le=1e4)]
+    border: Annotated[int, Meta(ge=0, le=4096)]
+    flesh: Annotated[float, Meta(ge=0, le=10)]
+    move: Annotated[str, choice(MOVES)] = "still"
+    amount: Annotated[float, Meta(ge=-100, le=100)] = 0.0
+    phase: Annotated[int, Meta(ge=0, lt=2**62)] = 0
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ def place_cameras(
         fps: frames per second, for the pace of a hand's shake.
 
     Raises:
-        ValueError: joints that are not finite.
+        ValueError: joints that are not finite, and a view that shows the whole clip from nowhere.
     """
     joints = np.asarray(joints, dtype=np.float64)
     if not np.isfinite(joints).all():
@@ -231,7 +240,12 @@ class _TrialCameras:
                 slide = slide + shift * distance / self.view.focal
             if self.fits(box):
                 return distance, slide
-            excess = np.nan_to_num((high - low) / free, posinf=1.5).max()
+            if not distance < _FARTHEST:  # NaN is not, either
+                raise ValueError(
+                    f"no distance up to {_FARTHEST:g} m shows the whole clip; expected a smaller move, "
+                    "border or focal length"
+                )
+            excess = np.nan_to_num((high - low) / free, posinf=1.5).max(initial=0.0)
             distance *= max(1.01, min(excess, 1.5) ** 0.8)
 
     def off_centre(self, yaw: float, distance: float, slide: np.ndarray) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from mocap.errors import BadInput
+from tests.mocap.parsing.json_mutations import mutated_lines
 from textures.library import (
     TextureEntry,
     assign_splits,
@@ -73,7 +76,7 @@ def test_damage_is_named_with_its_line(folder):
     with pytest.raises(BadInput, match="line 3"):
         read_library(folder)
     write_manifest(folder, [entry("a.png", split="dev")])
-    with pytest.raises(BadInput, match="split 'dev'"):
+    with pytest.raises(BadInput, match='field split is "dev", expected one of train, val, test'):
         read_library(folder)
     with pytest.raises(BadInput, match="harvest-textures"):
         read_library(folder / "nowhere")
@@ -93,3 +96,25 @@ def test_splits_hold_people_apart_and_do_not_change_when_people_come():
     assert {s: list(more.values()).count(s) for s in ("val", "test")} == {"val": 6, "test": 6}
     assert set(assign_splits(["a", "b", "c"]).values()) == {"train", "val", "test"}
     assert assign_splits(["a"]) == {"a": "train"}
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutated_lines(json.dumps(dataclasses.asdict(entry("a.png")))))
+def test_a_mutated_line_is_good_or_bad_input(folder, line):
+    (folder / "textures.jsonl").write_bytes(line)
+    try:
+        entries = read_library(folder)
+    except BadInput as error:
+        assert "textures.jsonl" in str(error) and len(str(error)) < 900
+        return
+    for good in entries:
+        assert (folder / good.file).resolve().is_relative_to(folder.resolve())
+        assert all(np.isfinite(score) for score in good.scores.values())
+
+
+def test_a_texture_behind_a_link_out_of_the_folder_is_refused(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (folder / "a.png").rename(other / "a.png")
+    (folder / "a.png").symlink_to(other / "a.png")
+    with pytest.raises(BadInput, match=r"textures\.jsonl, line 1: .* out of the folder"):
+        read_library(folder)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -99,10 +100,10 @@ class LightFields:
         self._set(name, tuple(self._checked(name, value, low, math.inf) for value in values))
 
     def _checked(self, name: str, value: Any, low: float, high: float) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
+        number = math.nan
+        if not isinstance(value, str | bool):
+            with suppress(TypeError, ValueError, OverflowError):
+                number = float(value)
         if not math.isfinite(number) or not low <= number <= high:
             expected = "a finite number"
             if low > -math.inf:

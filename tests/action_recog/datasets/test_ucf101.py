@@ -143,6 +143,12 @@ def _edit(path, old: bytes, new: bytes):
             "group Archery_g02 in training and test",
         ),
         (
+            lambda v, t: (t / "testlist01.txt").write_bytes(
+                2 * ((t / "testlist01.txt").read_bytes().rstrip() + b"\r\n")
+            ),
+            r"testlist01\.txt, line 5: the video Archery/v_Archery_g01_c01\.avi stands in line 1 al",
+        ),
+        (
             lambda v, t: (v / "Archery" / "v_Archery_g01_c01.avi").unlink(),
             r"1 of the 4 test videos of split 1 are missing, the first is Archery/v_Archery_g01",
         ),

@@ -218,7 +218,7 @@ def test_damaged_plans_and_those_of_another_version_are_refused(tmp_path):
         (old, "a plan of version 1, expected 2"),
         ("[1]", "not a clip's row"),
         ("{", "not a clip's row"),
-        (row.to_json().replace('"clip"', '"clap"'), "not a clip's row .*clap"),
+        (row.to_json().replace('"clip"', '"clap"'), "not a clip's row: .*clap"),
         (row.to_json(), "stands twice"),
     ):
         path.write_text(row.to_json() + "\n" + line + "\n")
