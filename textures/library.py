@@ -63,16 +63,8 @@ def read_library(
     """
     folder = Path(folder)
     manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise BadInput(
-            f"{manifest}: no such file; a texture folder has PNG textures and {MANIFEST} "
-            "(`synth harvest-textures` writes one)"
-        )
     entries = []
-    for number, line in enumerate(manifest.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        entry = _parse(line, f"{manifest}, line {number}")
+    for number, entry in read_manifest(folder).items():
         path = folder / entry.file
         if not path.is_file():
             if skip_missing:
@@ -86,6 +78,25 @@ def read_library(
     if not entries and not skip_missing:
         raise BadInput(f"{manifest}: lists no texture; harvest some with `synth harvest-textures`")
     return entries
+
+
+def read_manifest(folder: Path) -> dict[int, TextureEntry]:
+    """The lines of a folder's manifest by their numbers, whether or not their PNGs are there.
+
+    Raises BadInput, with file and line, for a missing or damaged manifest.
+    """
+    manifest = Path(folder) / MANIFEST
+    if not manifest.is_file():
+        raise BadInput(
+            f"{manifest}: no such file; a texture folder has PNG textures and {MANIFEST} "
+            "(`synth harvest-textures` writes one)"
+        )
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    return {
+        number: _parse(line, f"{manifest}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    }
 
 
 def write_manifest(folder: Path, entries: Iterable[TextureEntry]) -> Path:

@@ -1,4 +1,4 @@
-"""Market-1501: its folders, its file names, and any other folder of pedestrian crops.
+"""Market-1501: its folders, its file names, and the reading of images.
 
 A name such as `0002_c1s1_000451_03.jpg` holds identity 2, camera 1, sequence 1, frame 451, box
 3. Identity -1 is junk (neither right nor wrong, dropped everywhere) and 0 is a distractor (a wrong
@@ -8,7 +8,6 @@ answer, kept in the gallery only, never trained on).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,25 +37,14 @@ class MarketName:
 
 @dataclass(frozen=True)
 class Crop:
-    """One pedestrian image, and what its Market-1501 name says where it has one.
+    """One pedestrian image of Market-1501, what its name says, and its split.
 
-    `folder_split` is "train", "query" or "gallery" inside a Market-1501 folder, and None in any
-    other folder.
+    `folder_split` is "train", "query" or "gallery".
     """
 
     path: Path
     name: MarketName | None = None
     folder_split: str | None = None
-
-    @property
-    def identity(self) -> str:
-        """The identity as text: "0002" from a Market-1501 name, else the file's stem."""
-        return f"{self.name.identity:04d}" if self.name else self.path.stem
-
-    @property
-    def camera(self) -> str | None:
-        """The camera as text, "c1" to "c6"; None where the name does not say."""
-        return f"c{self.name.camera}" if self.name else None
 
 
 def market_name(crop: Crop) -> MarketName:
@@ -114,42 +102,6 @@ def read_split(folder: Path, split: str) -> list[Crop]:
     return crops
 
 
-def read_crops(folder: Path, splits: Iterable[str] | None = None) -> list[Crop]:
-    """The crops of any folder, sorted by path.
-
-    In Market-1501's layout: the named splits (all that are there when None), without junk and
-    without distractors, whose boxes are often no person. In any other folder: every image below
-    it, Market-1501 names read where there are some (junk dropped). Raises BadInput when nothing is
-    found.
-    """
-    folder = Path(folder)
-    if folder.is_file():
-        return [_crop(folder)]
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder; give a folder of pedestrian crops")
-    if is_market1501(folder):
-        chosen = (
-            list(splits)
-            if splits
-            else [s for s, d in SPLIT_FOLDERS.items() if (folder / d).is_dir()]
-        )
-        all_crops = [crop for split in chosen for crop in read_split(folder, split)]
-    else:
-        if splits:
-            raise BadInput(
-                f"{folder}: splits {', '.join(splits)} were asked for, "
-                "but it has none of Market-1501's folders"
-            )
-        all_crops = [_crop(path) for path in image_files(folder)]
-    crops = [c for c in all_crops if c.name is None or c.name.identity not in (JUNK, DISTRACTOR)]
-    if not crops:
-        raise BadInput(
-            f"{folder}: no image found; "
-            f"expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
-        )
-    return crops
-
-
 def image_files(folder: Path) -> list[Path]:
     """Every image file below a folder, by suffix, sorted; hidden files are left out."""
     return sorted(
@@ -174,10 +126,3 @@ def read_image(path: Path) -> np.ndarray:
             f"{path}: not a readable image ({data.size} bytes); remove it or save it again as JPEG or PNG"
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _crop(path: Path) -> Crop:
-    try:
-        return Crop(path, parse_name(path.name))
-    except BadInput:
-        return Crop(path)
