@@ -117,7 +117,7 @@ def texture_name(source: str) -> str:
     long for a file system ends with a hash.
     """
     parts = PurePosixPath(source).parts
-    name = "~".join(part.replace("%", "%25").replace("~", "%7E") for part in parts)
+    name = "~".join(name.replace("%", "%25").replace("~", "%7E") for name in parts)
     if len(os.fsencode(name)) > LONGEST_NAME:
         beginning = os.fsencode(name)[: LONGEST_NAME - 66].decode(errors="ignore")
         name = f"{beginning}~~{hashlib.sha256(os.fsencode(source)).hexdigest()}"
@@ -129,9 +129,9 @@ def understanding_lines(crops: CropFolder) -> list[str]:
     rules = Counter(crop.person.rule for crop in crops.crops)
     people = Counter(crop.person.identity for crop in crops.crops).most_common()
     shown = [f"{identity} {count}" for identity, count in people[:PEOPLE_SHOWN]]
-    others = [count for _, count in people[PEOPLE_SHOWN:]]
-    if others:
-        shown.append(f"and {len(others):,} more people with {min(others)} to {max(others)} each")
+    smaller = [count for _, count in people[PEOPLE_SHOWN:]]
+    if smaller:
+        shown.append(f"and {len(smaller):,} more people with {min(smaller)} to {max(smaller)} each")
     lines = [
         f"{crops.folder}: {len(crops.crops):,} crops of {len(people):,} people",
         "who is who: " + "; ".join(f"{count:,} crops {rule}" for rule, count in rules.items()),
@@ -167,21 +167,21 @@ def write_left_out(out: Path, left_out: Sequence[LeftOut]) -> Path:
 
 def _files(folder: Path, out: Path | None = None) -> list[str]:
     """Every file below a folder, sorted, and links to folders, which are not followed."""
-    found = []
+    sources: list[str] = []
     spared = None if out is None else Path(out).resolve()
     for parent, folders, files in os.walk(folder):
         path = Path(parent)
         folders[:] = [name for name in folders if (path / name).resolve() != spared]
         links = [name for name in folders if (path / name).is_symlink()]
-        found += [(path / name).relative_to(folder).as_posix() for name in [*files, *links]]
-    return sorted(found)
+        sources += [(path / name).relative_to(folder).as_posix() for name in [*files, *links]]
+    return sorted(sources)
 
 
 def _unsuitable(path: Path, source: str) -> str | None:
     """Why a file is no crop, as far as its name says; None for an image."""
     if path.is_dir():
         return "links to folders"
-    if any(part.startswith(".") for part in PurePosixPath(source).parts):
+    if any(name.startswith(".") for name in PurePosixPath(source).parts):
         return "hidden files"
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         return f"not an image by its ending {path.suffix.lower() or '(none)'}"
@@ -217,8 +217,8 @@ def _any_folder(folder: Path, sources: Sequence[str], rule: IdentityRule) -> Cro
 
 def _market(folder: Path, splits: Iterable[str] | None) -> CropFolder:
     """The crops of Market-1501's layout, without junk and distractors."""
-    there = [split for split, name in SPLIT_FOLDERS.items() if (folder / name).is_dir()]
-    chosen = list(dict.fromkeys(splits or there))
+    present = [split for split, name in SPLIT_FOLDERS.items() if (folder / name).is_dir()]
+    chosen = list(dict.fromkeys(splits or present))
     crops: dict[str, SourceCrop] = {}
     left_out = []
     for split in chosen:
