@@ -57,7 +57,7 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 )
 @click.option(
     "--sheet-rows",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 400),
     default=40,
     show_default=True,
     help="Crops on the contact sheet; 0 for no sheet.",

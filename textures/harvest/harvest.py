@@ -35,6 +35,7 @@ from textures.harvest.crop_folder import (
     understanding_lines,
     write_left_out,
 )
+from textures.harvest.crop_image import CropImage, read_crop, without_transparent
 from textures.harvest.detail import with_detail
 from textures.harvest.identities import IdentityRule
 from textures.harvest.seams import find_seams, without_seams
@@ -49,7 +50,6 @@ from textures.library import (
     write_manifest,
     write_texture,
 )
-from textures.market1501 import read_image
 from textures.reid.pcb import load_pcb
 from textures.reid.similarity import reid_similarity
 from textures.texture_method import TextureMethod
@@ -126,9 +126,11 @@ class Harvester:
         self.seams = find_seams(self.output)
         self.skin = skin_texels(self.output, body)
 
-    def fit(self, images: Sequence[np.ndarray]) -> PosedFit:
-        """Fitted and posed bodies of the crops."""
+    def fit(self, crops: Sequence[CropImage]) -> PosedFit:
+        """Fitted and posed bodies of the crops; transparent pixels do not show the person."""
+        images = [crop.pixels for crop in crops]
         fit = fit_bodies(self.fitter, self.skinning, images, points=self.points, steps=self.steps)
+        fit = dataclasses.replace(fit, person=without_transparent(fit.person, list(crops)))
         return pose_fit(fit, self.skinning)
 
     def finished(
@@ -283,17 +285,17 @@ def harvest(
             ready = []
             for crop, entry in todo[start : start + BATCH]:
                 try:
-                    ready.append((entry, read_image(crop.path)))
+                    ready.append((entry, read_crop(crop.path)))
                 except BadInput as error:
                     bad.append(_unreadable(crop, str(error), old))
             if ready:
                 out.mkdir(parents=True, exist_ok=True)
-                pictures = [picture for _, picture in ready]
-                fit = harvester.fit(pictures)
+                fit = harvester.fit([image for _, image in ready])
+                pictures = [image.pixels for _, image in ready]
                 textures = harvester.method.textures(pictures, fit)
                 scores = harvester.scores(pictures, fit, textures)
-                for i, (entry, picture) in enumerate(ready):
-                    texture = harvester.finished(textures[i], picture, fit, i)
+                for i, (entry, image) in enumerate(ready):
+                    texture = harvester.finished(textures[i], image.pixels, fit, i)
                     write_texture(out / entry.file, texture)
                     entries[entry.file] = dataclasses.replace(entry, scores=scores[i])
                     new += 1
@@ -308,8 +310,12 @@ def harvest(
     write_manifest(out, [entries[key] for key in sorted(entries)])
     left_out = (*folder.left_out, *bad)
     write_left_out(out, left_out)
+    unusable = {item.source for item in bad}
+    readable = [crop for crop in folder.crops if crop.source not in unusable]
     sheet = (
-        _contact_sheet(folder.crops, entries, out, harvester, sheet_rows) if sheet_rows else None
+        _contact_sheet(readable, entries, out, harvester, sheet_rows)
+        if sheet_rows and readable
+        else None
     )
     return Harvest(
         entries=[entries[key] for key in sorted(entries)],
@@ -332,7 +338,8 @@ def gone_lines(gone: Sequence[str], out: Path, folder: Path) -> list[str]:
     remaining = f", and {len(gone) - FILES_SHOWN:,} more" if len(gone) > FILES_SHOWN else ""
     return [
         f"kept, though their crops are no longer among those of {folder}: {len(gone):,} textures "
-        f"({', '.join(gone[:FILES_SHOWN])}{remaining}); remove their lines from {out / MANIFEST} to drop them"
+        f"({', '.join(gone[:FILES_SHOWN])}{remaining}); to drop them, remove their lines "
+        f"from {out / MANIFEST}"
     ]
 
 
@@ -363,14 +370,14 @@ def _contact_sheet(
     rows = []
     for start in range(0, len(chosen), BATCH):
         chunk = chosen[start : start + BATCH]
-        pictures = [read_image(crop.path) for crop in chunk]
+        pictures = [read_crop(crop.path) for crop in chunk]
         fit = harvester.fit(pictures)
         for i, crop in enumerate(chunk):
             rows.append(
                 sheet_row(
                     harvester.body,
                     harvester.skinning,
-                    pictures[i],
+                    pictures[i].pixels,
                     read_texture(out / crop.texture),
                     fit.vertices[i],
                     fit.cameras[i],
