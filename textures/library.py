@@ -30,7 +30,8 @@ SPLITS = ("train", "val", "test")
 class TextureEntry:
     """One line of textures.jsonl.
 
-    `file` is relative to the folder; `identity` and `camera` are text.
+    `file` is relative to the folder; `identity` and `camera` are text. `generator` and `scorer` name the
+    weights that made the texture and the scores; `scorer` is empty in lines that do not say so.
     """
 
     file: str
@@ -44,6 +45,7 @@ class TextureEntry:
     scores: Mapping[str, float] = field(default_factory=dict)
     licence: str = ""
     generator: str = ""
+    scorer: str = ""
     stand_in: bool = False
 
 
@@ -129,7 +131,8 @@ def write_texture(path: Path, texture: np.ndarray) -> None:
 
 def sha256_of(path: Path) -> str:
     """The file's sha256, in hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def assign_splits(

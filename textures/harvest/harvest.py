@@ -1,14 +1,15 @@
 """Harvest: a folder of pedestrian crops becomes a library of body textures.
 
 For each crop: body fit, visibility, a method's texture; then scores, a line in textures.jsonl, and
-a contact sheet to look at. Can be stopped and run again: textures that are there, of the same crop
-and the same networks, are kept.
+a contact sheet to look at. Can be stopped and run again: textures that are there, of the same crop's
+bytes, weights and size, are kept, and it is said how many are and why others are made.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ from textures.library import (
     MANIFEST,
     TextureEntry,
     assign_splits,
-    read_library,
+    read_manifest,
     read_texture,
     sha256_of,
     write_manifest,
@@ -67,7 +68,14 @@ from textures.visibility.uv_layout import fill_gutters
 BATCH = 16
 CONTACT_SHEET = "contact_sheet.png"
 UNREADABLE = "cannot be used"
-MAKING = ("source_sha256", "generator", "size", "uv_layout")  # what a texture follows from
+# What a texture and its scores follow from: fields of its line, as a message calls them.
+MAKING = {
+    "source_sha256": "the crop changed",
+    "generator": "the weights changed",
+    "scorer": "the weights that score changed",
+    "size": "the size changed",
+    "uv_layout": "the UV layout changed",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +127,7 @@ class Harvester:
         self.fitter, _ = load_body_fit(body_fit, device=device)
         self.reid, _ = load_pcb(reid, device=device)
         self.tag = f"{weights_tag(body_fit, 'body-fit')}+{method.tag}" + "+detail" * detail
+        self.scorer = weights_tag(reid, "reid")
         self.skinning = Skinning(body).to(device)
         self.points = region_points(body, device=device)
         self.geometry = texel_geometry(body.mesh, method.texture_size)
@@ -229,18 +238,23 @@ def harvest(
     for line in [*understanding_lines(folder), *left_out_lines(folder.left_out)]:
         report(line)
     stand_in = stand_in or is_stand_in(images) or is_stand_in(Path(images).parent)
-    old = (
-        {e.file: e for e in read_library(out, skip_missing=True)}
-        if (out / MANIFEST).is_file()
-        else {}
-    )
+    listed = {e.file: e for e in read_manifest(out).values()} if (out / MANIFEST).is_file() else {}
+    old = {name: entry for name, entry in listed.items() if (out / name).is_file()}
     labels = {crop.texture: crop.person.identity for crop in folder.crops}
     gone = sorted(set(old) - set(labels))
     for line in gone_lines(gone, out, folder.folder):
         report(line)
+    lost = sorted(set(listed) - set(old) - set(labels))
+    if lost:
+        shown = ", ".join(lost[:FILES_SHOWN]) + ", ..." * (len(lost) > FILES_SHOWN)
+        report(f"dropped: {len(lost):,} lines whose crop and PNG are gone ({shown})")
     assigned = _splits(
         folder.crops,
-        {e.identity: e.split for e in old.values() if labels.get(e.file, e.identity) == e.identity},
+        {
+            e.identity: e.split
+            for e in listed.values()
+            if labels.get(e.file, e.identity) == e.identity
+        },
     )
     entries = {
         name: dataclasses.replace(entry, identity=identity, split=assigned[identity])
@@ -249,6 +263,7 @@ def harvest(
     }
     bad: list[LeftOut] = []
     todo: list[tuple[SourceCrop, TextureEntry]] = []
+    reasons: list[list[str]] = []
     for crop in folder.crops:
         try:
             digest = sha256_of(crop.path)
@@ -267,13 +282,18 @@ def harvest(
             split=assigned[crop.person.identity],
             licence=licence,
             generator=harvester.tag,
+            scorer=harvester.scorer,
             stand_in=stand_in,
         )
-        earlier = old.get(crop.texture)
-        if earlier is not None and _is_made(earlier, entry):
+        earlier = listed.get(crop.texture)
+        texts = reasons_to_make(earlier, entry, out)
+        if earlier is not None and not texts:
             entries[crop.texture] = dataclasses.replace(entry, scores=earlier.scores)
         else:
             todo.append((crop, entry))
+            reasons.append(texts)
+    for line in reuse_lines(len(folder.crops) - len(todo) - len(bad), reasons) if listed else []:
+        report(line)
     new = 0
     with tqdm(
         total=len(folder.crops),
@@ -350,9 +370,23 @@ def _splits(crops: Sequence[SourceCrop], assigned: dict[str, str]) -> dict[str, 
     return assign_splits(free, {k: v for k, v in assigned.items() if k not in fixed}) | fixed
 
 
-def _is_made(earlier: TextureEntry, entry: TextureEntry) -> bool:
-    """Whether an earlier line is of a texture of the same crop, networks, size and UV layout."""
-    return all(getattr(earlier, name) == getattr(entry, name) for name in MAKING)
+def reasons_to_make(earlier: TextureEntry | None, entry: TextureEntry, out: Path) -> list[str]:
+    """Why a texture is made although a library is there; nothing where the library's is the same."""
+    if earlier is None:
+        return ["new"]
+    if not (out / earlier.file).is_file():
+        return ["the PNG was gone"]
+    return [
+        reason for name, reason in MAKING.items() if getattr(earlier, name) != getattr(entry, name)
+    ]
+
+
+def reuse_lines(kept_count: int, reasons: Iterable[Sequence[str]]) -> list[str]:
+    """What is said of textures that are kept, and of those that are made and why."""
+    lines = [f"kept: {kept_count:,} textures of the same crops, weights and size"]
+    for reason, count in Counter(" and ".join(texts) for texts in reasons).items():
+        lines.append(f"to make: {count:,} textures, {reason}")
+    return lines
 
 
 def _contact_sheet(

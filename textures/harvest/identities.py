@@ -167,8 +167,8 @@ def identities_by_table(
     if unknown:
         remaining = f" (and {len(unknown) - 1} more files)" if len(unknown) > 1 else ""
         raise BadInput(
-            f"{table}, line {unknown[0][1]}: {unknown[0][0]} is no crop below {folder}{remaining}; `file` "
-            "is a path below that folder"
+            f"{table}, line {unknown[0][1]}: {unknown[0][0]} is no crop below {folder}{remaining}; "
+            "`file` is a path below that folder"
         )
     people = {source: listed_people[source][0] for source in expected if source in listed_people}
     reasons = {source: f"not in {table.name}" for source in expected if source not in people}

@@ -113,6 +113,56 @@ def test_a_second_run_makes_only_what_is_new(crops, tmp_path, harvester):
     assert not list(out.glob(".*"))  # no temporary file is left
 
 
+def test_what_is_kept_and_why_textures_are_made_again_is_said(
+    crops, tmp_path, harvester, weights, body
+):
+    out = tmp_path / "out"
+
+    def said(maker):
+        lines = []
+        harvest(crops, out, maker, sheet_rows=0, report=lines.append)
+        return [line for line in lines if line.startswith(("kept", "to make"))]
+
+    def other(size, reid):
+        return Harvester(
+            body,
+            load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
+            body_fit=weights / "body-fit.safetensors",
+            reid=reid,
+            size=size,
+            steps=2,
+        )
+
+    assert said(harvester) == []  # a first run
+    assert said(harvester) == ["kept: 4 textures of the same crops, weights and size"]
+    cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 77, np.uint8))
+    cv2.imwrite(str(crops / "you.png"), np.full((128, 64, 3), 77, np.uint8))
+    (out / "0007_c1s1_000001_01.jpg.png").unlink()
+    assert said(harvester) == [
+        "kept: 2 textures of the same crops, weights and size",
+        "to make: 1 textures, the PNG was gone",
+        "to make: 1 textures, the crop changed",
+        "to make: 1 textures, new",
+    ]
+    smaller = other(40, weights / "reid.safetensors")
+    assert said(smaller)[1:] == ["to make: 5 textures, the size changed"]
+    torch.manual_seed(1)
+    network, _ = load_pcb(weights / "reid.safetensors")
+    judge = PCB(network.config)
+    save_networks(
+        tmp_path / "other.safetensors",
+        "reid",
+        {"reid": judge},
+        judge.config,
+        half_precision=True,
+        metrics={},
+    )
+    judged = other(40, tmp_path / "other.safetensors")
+    before = [entry.scores for entry in read_library(out)]
+    assert said(judged)[1:] == ["to make: 5 textures, the weights that score changed"]
+    assert [entry.scores for entry in read_library(out)] != before
+
+
 def test_unreadable_images_are_reported_and_left_out(crops, tmp_path, harvester):
     (crops / "broken.jpg").write_bytes(b"no image")
     lines = []
