@@ -40,7 +40,8 @@ SPLITS = ("train", "val", "test")
 class TextureEntry:
     """One line of textures.jsonl.
 
-    `file` is relative to the folder; `identity` and `camera` are text.
+    `file` is relative to the folder; `identity` and `camera` are text. `generator` and `scorer` name the
+    weights that made the texture and the scores; `scorer` is empty in lines that do not say so.
     """
 
     file: RelativePath
@@ -54,6 +55,7 @@ class TextureEntry:
     scores: Mapping[str, float] = field(default_factory=dict)
     licence: Label = ""
     generator: Label = ""
+    scorer: Label = ""
     stand_in: bool = False
 
 
@@ -73,14 +75,8 @@ def read_library(
     """
     folder = Path(folder)
     manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise BadInput(
-            f"{manifest}: no such file; a texture folder has PNG textures and {MANIFEST} "
-            "(`synth harvest-textures` writes one)"
-        )
     entries = []
-    for label, line in read_json_lines(manifest, advice="harvest again"):
-        entry = _parse(line, folder, label)
+    for label, entry in read_manifest(folder).items():
         path = folder / entry.file
         if not path.is_file():
             if skip_missing:
@@ -92,6 +88,23 @@ def read_library(
     if not entries and not skip_missing:
         raise BadInput(f"{manifest}: lists no texture; harvest some with `synth harvest-textures`")
     return entries
+
+
+def read_manifest(folder: Path) -> dict[str, TextureEntry]:
+    """The entries of a folder's manifest, whether or not their PNGs are there.
+
+    Each has a label, "PATH, line N". Raises BadInput, with file and line, for a missing or damaged
+    manifest.
+    """
+    folder = Path(folder)
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        raise BadInput(
+            f"{manifest}: no such file; a texture folder has PNG textures and {MANIFEST} "
+            "(`synth harvest-textures` writes one)"
+        )
+    lines = read_json_lines(manifest, advice="harvest again")
+    return {label: _parse(line, folder, label) for label, line in lines}
 
 
 def write_manifest(folder: Path, entries: Iterable[TextureEntry]) -> Path:
@@ -124,7 +137,8 @@ def write_texture(path: Path, texture: np.ndarray) -> None:
 
 def sha256_of(path: Path) -> str:
     """The file's sha256, in hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def assign_splits(

@@ -1,4 +1,4 @@
-"""Market-1501: its folders, its file names, and any other folder of pedestrian crops.
+"""Market-1501: its folders, its file names, and the reading of images.
 
 A name such as `0002_c1s1_000451_03.jpg` holds identity 2, camera 1, sequence 1, frame 451, box
 3. Identity -1 is junk (neither right nor wrong, dropped everywhere) and 0 is a distractor (a wrong
@@ -8,17 +8,21 @@ answer, kept in the gallery only, never trained on).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from mocap.errors import BadInput
 
 SPLIT_FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"})
+IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")  # by content, for Pillow
+MOST_PIXELS = 50_000_000  # of an image: decoding takes up to 8 bytes a pixel, 400 MB
+MOST_BYTES = 256 * 2**20  # of an image's file
 JUNK = -1
 DISTRACTOR = 0
 
@@ -38,25 +42,14 @@ class MarketName:
 
 @dataclass(frozen=True)
 class Crop:
-    """One pedestrian image, and what its Market-1501 name says where it has one.
+    """One pedestrian image of Market-1501, what its name says, and its split.
 
-    `folder_split` is "train", "query" or "gallery" inside a Market-1501 folder, and None in any
-    other folder.
+    `folder_split` is "train", "query" or "gallery".
     """
 
     path: Path
     name: MarketName | None = None
     folder_split: str | None = None
-
-    @property
-    def identity(self) -> str:
-        """The identity as text: "0002" from a Market-1501 name, else the file's stem."""
-        return f"{self.name.identity:04d}" if self.name else self.path.stem
-
-    @property
-    def camera(self) -> str | None:
-        """The camera as text, "c1" to "c6"; None where the name does not say."""
-        return f"c{self.name.camera}" if self.name else None
 
 
 def market_name(crop: Crop) -> MarketName:
@@ -114,42 +107,6 @@ def read_split(folder: Path, split: str) -> list[Crop]:
     return crops
 
 
-def read_crops(folder: Path, splits: Iterable[str] | None = None) -> list[Crop]:
-    """The crops of any folder, sorted by path.
-
-    In Market-1501's layout: the named splits (all that are there when None), without junk and
-    without distractors, whose boxes are often no person. In any other folder: every image below
-    it, Market-1501 names read where there are some (junk dropped). Raises BadInput when nothing is
-    found.
-    """
-    folder = Path(folder)
-    if folder.is_file():
-        return [_crop(folder)]
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder; give a folder of pedestrian crops")
-    if is_market1501(folder):
-        chosen = (
-            list(splits)
-            if splits
-            else [s for s, d in SPLIT_FOLDERS.items() if (folder / d).is_dir()]
-        )
-        all_crops = [crop for split in chosen for crop in read_split(folder, split)]
-    else:
-        if splits:
-            raise BadInput(
-                f"{folder}: splits {', '.join(splits)} were asked for, "
-                "but it has none of Market-1501's folders"
-            )
-        all_crops = [_crop(path) for path in image_files(folder)]
-    crops = [c for c in all_crops if c.name is None or c.name.identity not in (JUNK, DISTRACTOR)]
-    if not crops:
-        raise BadInput(
-            f"{folder}: no image found; "
-            f"expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
-        )
-    return crops
-
-
 def image_files(folder: Path) -> list[Path]:
     """Every image file below a folder, by suffix, sorted; hidden files are left out."""
     return sorted(
@@ -161,23 +118,69 @@ def image_files(folder: Path) -> list[Path]:
     )
 
 
-def read_image(path: Path) -> np.ndarray:
-    """An image as (H,W,3) uint8 RGB. Raises BadInput, with the file, when it cannot be read."""
+def open_image(path: Path) -> Image.Image:
+    """An image of which only the header was read, so that its size costs no memory.
+
+    Raises:
+        BadInput: for a file that cannot be opened, is no image of a known format, is an animation, or is
+            larger than MOST_PIXELS or MOST_BYTES.
+    """
     path = Path(path)
     try:
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be opened ({error.strerror}); check the path") from None
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        size = path.stat().st_size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path, formats=IMAGE_FORMATS)
+    except Image.DecompressionBombError as error:
+        pixels = int("".join(re.findall(r"\((\d+) pixels\)", str(error))) or 0)
+        raise _too_large(path, f"{pixels:,} pixels") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None)
+        if reason:
+            raise BadInput(f"{path}: cannot be opened ({reason}); check the path") from None
+        raise _unreadable(path, size) from None
+    width, height = picture.size
+    if width * height > MOST_PIXELS or size > MOST_BYTES:
+        picture.close()
+        raise _too_large(path, f"{width} x {height} = {width * height:,} pixels, {size:,} bytes")
+    if getattr(picture, "is_animated", False) and picture.format != "MPO":
+        picture.close()
+        raise BadInput(f"{path}: an animation, expected one picture; save one of its frames")
+    return picture
+
+
+def read_image(path: Path) -> np.ndarray:
+    """An image as (H,W,3) uint8 RGB; transparency is ignored.
+
+    Raises BadInput, with the file, when it cannot be read or is too large, before memory is taken.
+    """
+    path = Path(path)
+    with open_image(path) as picture:
+        if picture.format == "GIF":
+            return decoded(path, picture, "RGB")
+    data = np.fromfile(path, dtype=np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if image is None:
-        raise BadInput(
-            f"{path}: not a readable image ({data.size} bytes); remove it or save it again as JPEG or PNG"
-        )
+        raise _unreadable(path, data.size)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _crop(path: Path) -> Crop:
+def decoded(path: Path, picture: Image.Image, mode: str) -> np.ndarray:
+    """An opened image in a mode ("RGB", "RGBA"), turned as its EXIF says. Raises BadInput."""
     try:
-        return Crop(path, parse_name(path.name))
-    except BadInput:
-        return Crop(path)
+        return np.array(ImageOps.exif_transpose(picture).convert(mode))
+    except (OSError, ValueError, SyntaxError):
+        raise _unreadable(path, path.stat().st_size) from None
+
+
+def _unreadable(path: Path, size: int) -> BadInput:
+    return BadInput(
+        f"{path}: not a readable image ({size} bytes); remove it or save it again as JPEG or PNG"
+    )
+
+
+def _too_large(path: Path, size: str) -> BadInput:
+    return BadInput(
+        f"{path}: {size}; at most {MOST_PIXELS:,} pixels and {MOST_BYTES:,} bytes are read; make it "
+        "smaller"
+    )

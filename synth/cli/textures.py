@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, device_option, out_option, strict_option
+from synth.cli.options import COUNT, FILE, device_option, out_option, parsed_by, strict_option
+
+
+def _identity_pattern(text: str) -> re.Pattern[str]:
+    """The pattern of `--identity`."""
+    from textures.harvest.identities import identity_pattern
+
+    return identity_pattern(text)
 
 
 @click.command("harvest-textures")
@@ -23,6 +31,19 @@ from synth.cli.options import COUNT, FILE, device_option, out_option, strict_opt
     type=click.Choice(["train", "query", "gallery"]),
     help="Of a Market-1501 folder; may be given more than once. All when left out.",
 )
+@click.option(
+    "--identity",
+    "pattern",
+    metavar="REGEX",
+    callback=parsed_by(_identity_pattern),
+    help="Who is who outside Market-1501: searched in paths below --images; its one group is the "
+    "identity, as in ^([^/]+)/. When left out, the folder that holds a crop says so.",
+)
+@click.option(
+    "--identity-csv",
+    type=FILE,
+    help="Who is who outside Market-1501: a CSV with the columns file, identity and, if known, camera.",
+)
 @click.option("--method", default="rstg", show_default=True, help="What makes the textures.")
 @click.option(
     "--detail/--no-detail",
@@ -36,7 +57,7 @@ from synth.cli.options import COUNT, FILE, device_option, out_option, strict_opt
 )
 @click.option(
     "--sheet-rows",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 400),
     default=40,
     show_default=True,
     help="Crops on the contact sheet; 0 for no sheet.",
@@ -51,6 +72,8 @@ def harvest_textures(
     out: Path,
     size: int,
     splits: tuple[str, ...],
+    pattern: re.Pattern[str] | None,
+    identity_csv: Path | None,
     method: str,
     detail: bool,
     licence: str,
@@ -65,9 +88,12 @@ def harvest_textures(
     """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet."""
     from mocap.bodies.free_body import load_free_body
     from textures.harvest.harvest import Harvester, harvest
+    from textures.harvest.identities import IdentityRule
     from textures.methods import method_named
     from textures.texture_method import load_method
 
+    if pattern is not None and identity_csv is not None:
+        raise click.UsageError("--identity and --identity-csv both say who is who; give one")
     body = load_free_body()
     harvester = Harvester(
         body,
@@ -83,6 +109,7 @@ def harvest_textures(
         out,
         harvester,
         splits=splits or None,
+        identities=IdentityRule(pattern=pattern, table=identity_csv),
         licence=licence,
         stand_in=stand_in,
         sheet_rows=sheet_rows,
@@ -90,11 +117,11 @@ def harvest_textures(
     )
     click.echo(
         f"{len(result.entries)} textures in {out} ({result.new} new), "
-        f"{len(result.bad)} images skipped"
+        f"{len(result.left_out)} files left out (left_out.csv)"
     )
     if result.contact_sheet:
         click.echo(f"look at {result.contact_sheet}")
-    if strict and result.bad:
+    if strict and result.left_out:
         raise click.exceptions.Exit(1)
 
 

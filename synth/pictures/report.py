@@ -68,7 +68,12 @@ def evenly(items: Sequence[Any], count: int) -> list[Any]:
 
 
 def _crops_below(images: Path | None) -> dict[str, Path]:
-    return {path.name: path for path in images.rglob("*") if path.is_file()} if images else {}
+    """Files below a folder by their name, and by their path below it, as libraries call them."""
+    if images is None:
+        return {}
+    files = [path for path in images.rglob("*") if path.is_file()]
+    by_path = {path.relative_to(images).as_posix(): path for path in files}
+    return {path.name: path for path in files} | by_path
 
 
 def texture_card(

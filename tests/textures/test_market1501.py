@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mocap.errors import BadInput
-from textures.market1501 import parse_name, read_crops, read_image, read_split
+from textures.market1501 import parse_name, read_image, read_split
 
 
 def put(folder, *names):
@@ -48,25 +48,9 @@ def test_junk_is_dropped_and_distractors_stay_in_the_gallery_only(market):
     assert [c.name.identity for c in read_split(market, "query")] == [1]
 
 
-def test_crops_to_harvest_leave_out_junk_and_distractors(market):
-    assert [c.identity for c in read_crops(market)] == ["0002", "0007", "0001", "0001"]
-    assert [c.camera for c in read_crops(market, ["query"])] == ["c1"]
-
-
-def test_any_folder_of_crops_is_read_with_and_without_market_names(tmp_path):
-    put(tmp_path, "someone.png", "0044_c5s1_000001_02.jpg", "-1_c1s1_000001_02.jpg")
-    put(tmp_path / "deeper", "b.jpeg")
-    crops = read_crops(tmp_path)
-    assert [c.identity for c in crops] == ["0044", "b", "someone"]
-    assert [c.camera for c in crops] == ["c5", None, None]
-
-
-def test_missing_and_empty_folders_say_what_was_expected(tmp_path, market):
+def test_missing_folders_say_what_was_expected(tmp_path, market):
     with pytest.raises(BadInput, match="no such folder"):
-        read_crops(tmp_path / "nowhere")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match=r"empty: no image found; expected .*\.jpg"):
-        read_crops(tmp_path / "empty")
+        read_split(tmp_path / "nowhere", "train")
     with pytest.raises(BadInput, match="unknown split"):
         read_split(market, "val")
     put(market / "query", "face.jpg")
@@ -82,10 +66,3 @@ def test_images_come_as_rgb_and_broken_ones_are_named(tmp_path):
     for name in ("broken.jpg", "empty.jpg", "absent.jpg"):
         with pytest.raises(BadInput, match=name):
             read_image(tmp_path / name)
-
-
-def test_the_real_sample_is_read(shared_data):
-    crops = read_crops(shared_data / "market1501_sample")
-    assert len(crops) == 18
-    assert sum(c.identity == "0146" for c in crops) == 3
-    assert {read_image(c.path).shape for c in crops} == {(128, 64, 3)}

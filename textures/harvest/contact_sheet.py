@@ -93,22 +93,24 @@ def sheet_row(
 ) -> np.ndarray:
     """One crop's row of a contact sheet.
 
-    Crop, texture, body at the fitted pose over the dimmed crop, and turned by 0, 90, 180, 270 degrees.
+    Crop, texture, body at the fitted pose over the dimmed crop, and turned by 0, 90, 180, 270 degrees. A
+    crop is as high as the row, or as wide as that where it is wider than high.
     """
-    width = max(1, round(crop.shape[1] * height / crop.shape[0]))
-    large = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
+    scale = height / max(crop.shape[:2])
+    width, tall = (max(1, round(side * scale)) for side in (crop.shape[1], crop.shape[0]))
+    large = cv2.resize(crop, (width, tall), interpolation=cv2.INTER_CUBIC)
     scaled = Camera(
-        intrinsics=np.diag([width / camera.width, height / camera.height, 1.0]) @ camera.intrinsics,
+        intrinsics=np.diag([width / camera.width, tall / camera.height, 1.0]) @ camera.intrinsics,
         rotation=camera.rotation,
         translation=camera.translation,
         width=width,
-        height=height,
+        height=tall,
     )
     dimmed = (0.35 * large + 0.65 * GREY).astype(np.uint8)
     fitted = lit_body(body, vertices, texture, scaled, dimmed)
     square = cv2.resize(texture, (height, height), interpolation=cv2.INTER_AREA)
     views = turned_views(body, skinning, texture, betas=betas, height=height, width=height // 2)
-    return np.hstack([_padded(large, height // 2), square, _padded(fitted, height // 2), *views])
+    return np.hstack([_padded(large, height), square, _padded(fitted, height), *views])
 
 
 def stacked(rows: list[np.ndarray], columns: int = 1) -> np.ndarray:
@@ -123,9 +125,16 @@ def stacked(rows: list[np.ndarray], columns: int = 1) -> np.ndarray:
     return np.hstack([np.vstack(cells[k * length : (k + 1) * length]) for k in range(columns)])
 
 
-def _padded(image: np.ndarray, width: int) -> np.ndarray:
-    """The picture in the middle of at least `width` columns."""
-    missing = max(0, width - image.shape[1])
+def _padded(image: np.ndarray, height: int) -> np.ndarray:
+    """The picture in the middle of `height` rows and of at least half as many columns."""
+    columns, lines = max(0, height // 2 - image.shape[1]), height - image.shape[0]
+    top, left = lines // 2, columns // 2
     return cv2.copyMakeBorder(
-        image, 0, 0, missing // 2, missing - missing // 2, cv2.BORDER_CONSTANT, value=(GREY,) * 3
+        image,
+        top,
+        lines - top,
+        left,
+        columns - left,
+        cv2.BORDER_CONSTANT,
+        value=(GREY,) * 3,
     )

@@ -1,13 +1,15 @@
 """Harvest: a folder of pedestrian crops becomes a library of body textures.
 
 For each crop: body fit, visibility, a method's texture; then scores, a line in textures.jsonl, and
-a contact sheet to look at. Can be stopped and run again: textures that are there, of the same crop
-and the same networks, are kept.
+a contact sheet to look at. Can be stopped and run again: textures that are there, of the same crop's
+bytes, weights and size, are kept, and it is said how many are and why others are made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,20 +27,30 @@ from textures.body_fit.network import load_body_fit
 from textures.body_fit.refinement import region_points
 from textures.checkpoints import weights_tag
 from textures.harvest.contact_sheet import sheet_row, stacked
+from textures.harvest.crop_folder import (
+    FILES_SHOWN,
+    LeftOut,
+    SourceCrop,
+    left_out_lines,
+    read_crop_folder,
+    understanding_lines,
+    write_left_out,
+)
+from textures.harvest.crop_image import CropImage, read_crop, without_transparent
 from textures.harvest.detail import with_detail
+from textures.harvest.identities import IdentityRule
 from textures.harvest.seams import find_seams, without_seams
 from textures.harvest.skin import skin_texels, with_skin
 from textures.library import (
     MANIFEST,
     TextureEntry,
     assign_splits,
-    read_library,
+    read_manifest,
     read_texture,
     sha256_of,
     write_manifest,
     write_texture,
 )
-from textures.market1501 import Crop, read_crops, read_image
 from textures.reid.pcb import load_pcb
 from textures.reid.similarity import reid_similarity
 from textures.texture_method import TextureMethod
@@ -55,19 +67,28 @@ from textures.visibility.uv_layout import fill_gutters
 
 BATCH = 16
 CONTACT_SHEET = "contact_sheet.png"
+UNREADABLE = "cannot be used"
+# What a texture and its scores follow from: fields of its line, as a message calls them.
+MAKING = {
+    "source_sha256": "the crop changed",
+    "generator": "the weights changed",
+    "scorer": "the weights that score changed",
+    "size": "the size changed",
+    "uv_layout": "the UV layout changed",
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Harvest:
     """What was done.
 
-    Entries of the whole library, how many are new, the crops that could not be used with the reason,
-    and the contact sheet.
+    Entries of the whole library, how many textures were made, every file that gave none, and the
+    contact sheet.
     """
 
     entries: list[TextureEntry]
     new: int
-    bad: list[tuple[Path, str]]
+    left_out: tuple[LeftOut, ...]
     contact_sheet: Path | None
 
 
@@ -106,6 +127,7 @@ class Harvester:
         self.fitter, _ = load_body_fit(body_fit, device=device)
         self.reid, _ = load_pcb(reid, device=device)
         self.tag = f"{weights_tag(body_fit, 'body-fit')}+{method.tag}" + "+detail" * detail
+        self.scorer = weights_tag(reid, "reid")
         self.skinning = Skinning(body).to(device)
         self.points = region_points(body, device=device)
         self.geometry = texel_geometry(body.mesh, method.texture_size)
@@ -113,9 +135,11 @@ class Harvester:
         self.seams = find_seams(self.output)
         self.skin = skin_texels(self.output, body)
 
-    def fit(self, images: Sequence[np.ndarray]) -> PosedFit:
-        """Fitted and posed bodies of the crops."""
+    def fit(self, crops: Sequence[CropImage]) -> PosedFit:
+        """Fitted and posed bodies of the crops; transparent pixels do not show the person."""
+        images = [crop.pixels for crop in crops]
         fit = fit_bodies(self.fitter, self.skinning, images, points=self.points, steps=self.steps)
+        fit = dataclasses.replace(fit, person=without_transparent(fit.person, list(crops)))
         return pose_fit(fit, self.skinning)
 
     def finished(
@@ -183,6 +207,7 @@ def harvest(
     harvester: Harvester,
     *,
     splits: tuple[str, ...] | None = None,
+    identities: IdentityRule | None = None,
     licence: str = "",
     stand_in: bool = False,
     sheet_rows: int = 40,
@@ -190,143 +215,204 @@ def harvest(
 ) -> Harvest:
     """Make a texture for every crop below `images` and write the library `out`.
 
-    Crops that cannot be read are reported and left out. Nothing is written when no crop can be used.
+    Files that give no texture are reported and listed in left_out.csv. Nothing is written when no crop
+    can be used.
 
     Args:
         images: Market-1501's folder, or any folder of crops.
         out: the library's folder. Textures that are there, of the same crop and networks, are kept.
         harvester: makes the textures.
         splits: of a Market-1501 folder ("train", "query", "gallery"); all when None.
+        identities: who is who in any other folder; its folders say so when None.
         licence: tag of the photographs, written to every line.
         stand_in: whether the crops are generated; written to every line.
         sheet_rows: crops on the contact sheet; 0 for no sheet.
-        report: is told of each crop that is left out.
+        report: is told what was understood of the folder before work begins, what is left out, and
+            which textures are of crops that are gone.
 
     Raises:
-        BadInput: for a folder without a usable crop.
+        BadInput: for a folder without a usable crop, or one that the options do not fit.
     """
     out = Path(out)
-    crops = read_crops(images, splits)
-    names = texture_names(crops, Path(images))
+    folder = read_crop_folder(images, splits=splits, rule=identities, out=out)
+    for line in [*understanding_lines(folder), *left_out_lines(folder.left_out)]:
+        report(line)
     stand_in = stand_in or is_stand_in(images) or is_stand_in(Path(images).parent)
-    old = (
-        {e.file: e for e in read_library(out, skip_missing=True)}
-        if (out / MANIFEST).is_file()
-        else {}
+    listed = {e.file: e for e in read_manifest(out).values()} if (out / MANIFEST).is_file() else {}
+    old = {name: entry for name, entry in listed.items() if (out / name).is_file()}
+    labels = {crop.texture: crop.person.identity for crop in folder.crops}
+    gone = sorted(set(old) - set(labels))
+    for line in gone_lines(gone, out, folder.folder):
+        report(line)
+    lost = sorted(set(listed) - set(old) - set(labels))
+    if lost:
+        shown = ", ".join(lost[:FILES_SHOWN]) + ", ..." * (len(lost) > FILES_SHOWN)
+        report(f"dropped: {len(lost):,} lines whose crop and PNG are gone ({shown})")
+    assigned = _splits(
+        folder.crops,
+        {
+            e.identity: e.split
+            for e in listed.values()
+            if labels.get(e.file, e.identity) == e.identity
+        },
     )
-    assigned = _splits(crops, {e.identity: e.split for e in old.values()})
-    entries = dict(old)
-    bad: list[tuple[Path, str]] = []
-    todo: list[tuple[Crop, str, str]] = []
-    for crop, name in zip(crops, names):
+    entries = {
+        name: dataclasses.replace(entry, identity=identity, split=assigned[identity])
+        for name, entry in old.items()
+        for identity in [labels.get(name, entry.identity)]
+    }
+    bad: list[LeftOut] = []
+    todo: list[tuple[SourceCrop, TextureEntry]] = []
+    reasons: list[list[str]] = []
+    for crop in folder.crops:
         try:
             digest = sha256_of(crop.path)
         except OSError as error:
-            bad.append((crop.path, f"cannot be opened ({error.strerror})"))
+            detail = f"{crop.path}: cannot be opened ({error.strerror}); check the path"
+            bad.append(_unreadable(crop, detail, old))
             continue
-        if not _is_made(old.get(name), digest, harvester):
-            todo.append((crop, name, digest))
+        entry = TextureEntry(
+            file=crop.texture,
+            uv_layout=harvester.body.uv_layout,
+            size=harvester.size,
+            source=crop.source,
+            source_sha256=digest,
+            identity=crop.person.identity,
+            camera=crop.person.camera,
+            split=assigned[crop.person.identity],
+            licence=licence,
+            generator=harvester.tag,
+            scorer=harvester.scorer,
+            stand_in=stand_in,
+        )
+        earlier = listed.get(crop.texture)
+        texts = reasons_to_make(earlier, entry, out)
+        if earlier is not None and not texts:
+            entries[crop.texture] = dataclasses.replace(entry, scores=earlier.scores)
+        else:
+            todo.append((crop, entry))
+            reasons.append(texts)
+    for line in reuse_lines(len(folder.crops) - len(todo) - len(bad), reasons) if listed else []:
+        report(line)
     new = 0
     with tqdm(
-        total=len(crops), initial=len(crops) - len(todo), desc="textures", unit="crop"
+        total=len(folder.crops),
+        initial=len(folder.crops) - len(todo),
+        desc="textures",
+        unit="crop",
     ) as bar:
         for start in range(0, len(todo), BATCH):
             ready = []
-            for crop, name, digest in todo[start : start + BATCH]:
+            for crop, entry in todo[start : start + BATCH]:
                 try:
-                    ready.append((crop, name, digest, read_image(crop.path)))
+                    ready.append((entry, read_crop(crop.path)))
                 except BadInput as error:
-                    bad.append((crop.path, str(error)))
+                    bad.append(_unreadable(crop, str(error), old))
             if ready:
                 out.mkdir(parents=True, exist_ok=True)
-                pictures = [item[3] for item in ready]
-                fit = harvester.fit(pictures)
+                fit = harvester.fit([image for _, image in ready])
+                pictures = [image.pixels for _, image in ready]
                 textures = harvester.method.textures(pictures, fit)
                 scores = harvester.scores(pictures, fit, textures)
-                for i, (crop, name, digest, picture) in enumerate(ready):
-                    texture = harvester.finished(textures[i], picture, fit, i)
-                    write_texture(out / name, texture)
-                    entries[name] = TextureEntry(
-                        file=name,
-                        uv_layout=harvester.body.uv_layout,
-                        size=harvester.size,
-                        source=crop.path.name,
-                        source_sha256=digest,
-                        identity=crop.identity,
-                        camera=crop.camera,
-                        split=assigned[crop.identity],
-                        scores=scores[i],
-                        licence=licence,
-                        generator=harvester.tag,
-                        stand_in=stand_in,
-                    )
+                for i, (entry, image) in enumerate(ready):
+                    texture = harvester.finished(textures[i], image.pixels, fit, i)
+                    write_texture(out / entry.file, texture)
+                    entries[entry.file] = dataclasses.replace(entry, scores=scores[i])
                     new += 1
                 write_manifest(out, [entries[key] for key in sorted(entries)])
             bar.update(len(todo[start : start + BATCH]))
-    for _, reason in bad:
-        report(f"skipped: {reason}")
+    for line in left_out_lines(bad):
+        report(line)
     if not entries:
         raise BadInput(
-            f"{images}: none of its {len(crops)} images could be used; nothing was written"
+            f"{images}: none of its {len(folder.crops)} images could be used; nothing was written"
         )
+    write_manifest(out, [entries[key] for key in sorted(entries)])
+    left_out = (*folder.left_out, *bad)
+    write_left_out(out, left_out)
+    unusable = {item.source for item in bad}
+    readable = [crop for crop in folder.crops if crop.source not in unusable]
     sheet = (
-        _contact_sheet(crops, names, entries, out, harvester, sheet_rows) if sheet_rows else None
+        _contact_sheet(readable, entries, out, harvester, sheet_rows)
+        if sheet_rows and readable
+        else None
     )
-    return Harvest([entries[key] for key in sorted(entries)], new, bad, sheet)
+    return Harvest(
+        entries=[entries[key] for key in sorted(entries)],
+        new=new,
+        left_out=left_out,
+        contact_sheet=sheet,
+    )
 
 
-def texture_names(crops: list[Crop], folder: Path) -> list[str]:
-    """File names for the textures: the crop's stem, or its path where stems are not unique."""
-    stems = [crop.path.stem for crop in crops]
-    if len(set(stems)) == len(stems):
-        return [f"{stem}.png" for stem in stems]
+def _unreadable(crop: SourceCrop, detail: str, old: Mapping[str, TextureEntry]) -> LeftOut:
+    """A crop that cannot be used, whose texture of an earlier run stays if there is one."""
+    ending = "; its texture of an earlier run stays" if crop.texture in old else ""
+    return LeftOut(source=crop.source, reason=UNREADABLE, detail=detail + ending)
+
+
+def gone_lines(gone: Sequence[str], out: Path, folder: Path) -> list[str]:
+    """What is said of textures whose crops are not among those of this run."""
+    if not gone:
+        return []
+    remaining = f", and {len(gone) - FILES_SHOWN:,} more" if len(gone) > FILES_SHOWN else ""
     return [
-        "_".join(crop.path.relative_to(folder).parts).replace(".", "_") + ".png" for crop in crops
+        f"kept, though their crops are no longer among those of {folder}: {len(gone):,} textures "
+        f"({', '.join(gone[:FILES_SHOWN])}{remaining}); to drop them, remove their lines "
+        f"from {out / MANIFEST}"
     ]
 
 
-def _splits(crops: list[Crop], assigned: dict[str, str]) -> dict[str, str]:
+def _splits(crops: Sequence[SourceCrop], assigned: dict[str, str]) -> dict[str, str]:
     """Market-1501's own test identities go to "test"; `assign_splits` deals out the others."""
-    fixed = {c.identity: "test" for c in crops if c.folder_split in ("query", "gallery")}
-    free = [c.identity for c in crops if c.identity not in fixed]
+    fixed = {c.person.identity: "test" for c in crops if c.folder_split in ("query", "gallery")}
+    free = [c.person.identity for c in crops if c.person.identity not in fixed]
     return assign_splits(free, {k: v for k, v in assigned.items() if k not in fixed}) | fixed
 
 
-def _is_made(entry: TextureEntry | None, digest: str, harvester: Harvester) -> bool:
-    return (
-        entry is not None
-        and entry.source_sha256 == digest
-        and entry.generator == harvester.tag
-        and entry.size == harvester.size
-        and entry.uv_layout == harvester.body.uv_layout
-    )
+def reasons_to_make(earlier: TextureEntry | None, entry: TextureEntry, out: Path) -> list[str]:
+    """Why a texture is made although a library is there; nothing where the library's is the same."""
+    if earlier is None:
+        return ["new"]
+    if not (out / earlier.file).is_file():
+        return ["the PNG was gone"]
+    return [
+        reason for name, reason in MAKING.items() if getattr(earlier, name) != getattr(entry, name)
+    ]
+
+
+def reuse_lines(kept_count: int, reasons: Iterable[Sequence[str]]) -> list[str]:
+    """What is said of textures that are kept, and of those that are made and why."""
+    lines = [f"kept: {kept_count:,} textures of the same crops, weights and size"]
+    for reason, count in Counter(" and ".join(texts) for texts in reasons).items():
+        lines.append(f"to make: {count:,} textures, {reason}")
+    return lines
 
 
 def _contact_sheet(
-    crops: list[Crop],
-    names: list[str],
+    crops: Sequence[SourceCrop],
     entries: dict[str, TextureEntry],
     out: Path,
     harvester: Harvester,
     limit: int,
 ) -> Path:
     """Write contact_sheet.png: up to `limit` crops, evenly spaced."""
-    usable = [(crop, name) for crop, name in zip(crops, names) if name in entries]
+    usable = [crop for crop in crops if crop.texture in entries]
     chosen = [
         usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, limit).round().astype(int))
     ]
     rows = []
     for start in range(0, len(chosen), BATCH):
         chunk = chosen[start : start + BATCH]
-        pictures = [read_image(crop.path) for crop, _ in chunk]
+        pictures = [read_crop(crop.path) for crop in chunk]
         fit = harvester.fit(pictures)
-        for i, (_, name) in enumerate(chunk):
+        for i, crop in enumerate(chunk):
             rows.append(
                 sheet_row(
                     harvester.body,
                     harvester.skinning,
-                    pictures[i],
-                    read_texture(out / name),
+                    pictures[i].pixels,
+                    read_texture(out / crop.texture),
                     fit.vertices[i],
                     fit.cameras[i],
                     fit.betas[i],

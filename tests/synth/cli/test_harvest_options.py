@@ -52,6 +52,24 @@ def test_detail_of_the_crop_changes_the_texture(market, tmp_path):
     assert "detail" in lines[0]["generator"]
 
 
+def test_who_is_who_comes_from_a_pattern_or_a_csv_and_strict_minds_what_is_left(market, tmp_path):
+    crops, out = tmp_path / "crops", tmp_path / "out"
+    crops.mkdir()
+    picture = (market / "query" / NAMES[1]).read_bytes()
+    for name in ("ann_1.jpg", "ann_2.jpg", "bob_1.jpg"):
+        (crops / name).write_bytes(picture)
+    command = ["harvest-textures", "--images", crops, "--out", out, "--size", 32, "--sheet-rows", 0]
+    said = succeed(*command, "--identity", "^([a-z]+)_").output
+    assert "3 crops of 2 people" in said and "ann 2, bob 1" in said
+    (tmp_path / "who.csv").write_text("file,identity\nann_1.jpg,ann\nann_2.jpg,eve\n")
+    by_csv = ["--identity-csv", tmp_path / "who.csv"]
+    said = succeed(*command, *by_csv).output
+    assert "2 crops of 2 people" in said and "not in who.csv: 1 (bob_1.jpg)" in said
+    assert "bob_1.jpg" in refusal(*command, *by_csv, "--strict")
+    assert "give one" in refusal(*command, *by_csv, "--identity", "(a)")
+    assert "'--identity'" in refusal(*command, "--identity", "(")
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

@@ -13,9 +13,10 @@ from mocap.errors import BadInput
 from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
 from textures.checkpoints import read_card, save_networks
 from textures.harvest.detail import with_detail
-from textures.harvest.harvest import Harvester, harvest, texture_names
+from textures.harvest.harvest import Harvester, harvest
+from textures.harvest.identities import IdentityRule, identity_pattern
 from textures.library import read_library, read_texture
-from textures.market1501 import Crop
+from textures.market1501 import Crop, parse_name
 from textures.methods import METHODS
 from textures.reid.pcb import PCB, ReidConfig, load_pcb
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
@@ -80,7 +81,7 @@ def crops(tmp_path):
 
 def test_every_crop_gets_a_texture_a_line_and_a_row(crops, tmp_path, harvester, body):
     done = harvest(crops, tmp_path / "out", harvester, licence="mine")
-    assert (done.new, done.bad) == (4, [])
+    assert (done.new, done.left_out) == (4, ())
     entries = {e.source: e for e in read_library(tmp_path / "out", body)}
     first, second = entries["0002_c1s1_000451_03.jpg"], entries["0002_c2s1_000500_01.jpg"]
     assert (first.identity, first.camera, first.licence, first.stand_in) == (
@@ -101,23 +102,74 @@ def test_a_second_run_makes_only_what_is_new(crops, tmp_path, harvester):
     out = tmp_path / "out"
     harvest(crops, out, harvester, sheet_rows=0)
     before = {p.name: p.stat().st_mtime_ns for p in out.glob("*.png")}
-    bytes_before = (out / "me.png").read_bytes()
-    (out / "0007_c1s1_000001_01.png").unlink()  # lost
+    bytes_before = (out / "me.png.png").read_bytes()
+    (out / "0007_c1s1_000001_01.jpg.png").unlink()  # lost
     cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 77, np.uint8))  # changed
     done = harvest(crops, out, harvester, sheet_rows=0)
     assert done.new == 2 and len(done.entries) == 4
     after = {p.name: p.stat().st_mtime_ns for p in out.glob("*.png")}
-    assert after["0002_c1s1_000451_03.png"] == before["0002_c1s1_000451_03.png"]
-    assert (out / "me.png").read_bytes() != bytes_before
+    assert after["0002_c1s1_000451_03.jpg.png"] == before["0002_c1s1_000451_03.jpg.png"]
+    assert (out / "me.png.png").read_bytes() != bytes_before
     assert not list(out.glob(".*"))  # no temporary file is left
+
+
+def test_what_is_kept_and_why_textures_are_made_again_is_said(
+    crops, tmp_path, harvester, weights, body
+):
+    out = tmp_path / "out"
+
+    def said(maker):
+        lines = []
+        harvest(crops, out, maker, sheet_rows=0, report=lines.append)
+        return [line for line in lines if line.startswith(("kept", "to make"))]
+
+    def other(size, reid):
+        return Harvester(
+            body,
+            load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
+            body_fit=weights / "body-fit.safetensors",
+            reid=reid,
+            size=size,
+            steps=2,
+        )
+
+    assert said(harvester) == []  # a first run
+    assert said(harvester) == ["kept: 4 textures of the same crops, weights and size"]
+    cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 77, np.uint8))
+    cv2.imwrite(str(crops / "you.png"), np.full((128, 64, 3), 77, np.uint8))
+    (out / "0007_c1s1_000001_01.jpg.png").unlink()
+    assert said(harvester) == [
+        "kept: 2 textures of the same crops, weights and size",
+        "to make: 1 textures, the PNG was gone",
+        "to make: 1 textures, the crop changed",
+        "to make: 1 textures, new",
+    ]
+    smaller = other(40, weights / "reid.safetensors")
+    assert said(smaller)[1:] == ["to make: 5 textures, the size changed"]
+    torch.manual_seed(1)
+    network, _ = load_pcb(weights / "reid.safetensors")
+    judge = PCB(network.config)
+    save_networks(
+        tmp_path / "other.safetensors",
+        "reid",
+        {"reid": judge},
+        judge.config,
+        half_precision=True,
+        metrics={},
+    )
+    judged = other(40, tmp_path / "other.safetensors")
+    before = [entry.scores for entry in read_library(out)]
+    assert said(judged)[1:] == ["to make: 5 textures, the weights that score changed"]
+    assert [entry.scores for entry in read_library(out)] != before
 
 
 def test_unreadable_images_are_reported_and_left_out(crops, tmp_path, harvester):
     (crops / "broken.jpg").write_bytes(b"no image")
     lines = []
     done = harvest(crops, tmp_path / "out", harvester, sheet_rows=0, report=lines.append)
-    assert len(done.entries) == 4 and [p.name for p, _ in done.bad] == ["broken.jpg"]
-    assert len(lines) == 1 and "broken.jpg" in lines[0]
+    assert len(done.entries) == 4 and [item.source for item in done.left_out] == ["broken.jpg"]
+    assert len([line for line in lines if "broken.jpg" in line]) == 1
+    assert "broken.jpg" in (tmp_path / "out" / "left_out.csv").read_text()
 
 
 def test_nothing_is_written_when_nothing_can_be_used(tmp_path, harvester):
@@ -134,10 +186,58 @@ def test_stand_ins_are_known_by_their_folder(crops, tmp_path, harvester):
     assert all(entry.stand_in for entry in done.entries)
 
 
-def test_names_stay_apart_when_stems_collide(tmp_path):
-    crops = [Crop(tmp_path / "a" / "x.jpg"), Crop(tmp_path / "b" / "x.jpg")]
-    assert texture_names(crops, tmp_path) == ["a_x_jpg.png", "b_x_jpg.png"]
-    assert texture_names(crops[:1], tmp_path) == ["x.png"]
+def test_folders_are_people_and_no_person_is_in_two_splits(crops, tmp_path, harvester):
+    folder, out, lines = tmp_path / "people", tmp_path / "out", []
+    image = (crops / "me.png").read_bytes()
+    for person in ("ann", "bob", "cy"):
+        (folder / person).mkdir(parents=True)
+        for number in range(3):
+            (folder / person / f"{number}.png").write_bytes(image)
+    done = harvest(folder, out, harvester, sheet_rows=0, report=lines.append)
+    splits = {(e.identity, e.split) for e in done.entries}
+    assert len(splits) == 3 and {identity for identity, _ in splits} == {"ann", "bob", "cy"}
+    assert {split for _, split in splits} == {"train", "val", "test"}
+    assert "9 crops of 3 people" in lines[0] and "ann 3, bob 3, cy 3" in lines[2]
+
+
+def test_a_kept_texture_follows_a_new_answer_to_who_is_who(crops, tmp_path, harvester):
+    out = tmp_path / "out"
+    first = harvest(crops, out, harvester, sheet_rows=0)
+    rule = IdentityRule(pattern=identity_pattern(r"(c\d|me)"))
+    second = harvest(crops, out, harvester, sheet_rows=0, identities=rule)
+    assert second.new == 0 and [e.scores for e in second.entries] == [
+        e.scores for e in first.entries
+    ]
+    assert [e.identity for e in read_library(out)] == ["c1", "c2", "c1", "me"]
+    splits = {(e.identity, e.split) for e in read_library(out)}
+    assert len(splits) == 3
+
+
+def test_what_is_gone_from_the_source_is_said_and_a_new_file_renames_nothing(
+    crops, tmp_path, harvester
+):
+    out, lines = tmp_path / "out", []
+    (crops / "contact_sheet.jpg").write_bytes((crops / "me.png").read_bytes())
+    before = {e.source: e.file for e in harvest(crops, out, harvester).entries}
+    (crops / "a").mkdir()
+    (crops / "a" / "me.png").write_bytes((crops / "me.png").read_bytes())
+    (crops / "a_me.png").write_bytes((crops / "me.png").read_bytes())
+    (crops / "0007_c1s1_000001_01.jpg").unlink()
+    done = harvest(crops, out, harvester, sheet_rows=0, report=lines.append)
+    after = {e.source: e.file for e in done.entries}
+    assert done.new == 2 and len(set(after.values())) == len(after) == 7
+    assert before.items() <= after.items() and "contact_sheet.png" not in after.values()
+    (line,) = [line for line in lines if "no longer" in line]
+    assert "1 textures (0007_c1s1_000001_01.jpg.png)" in line
+
+
+def test_a_crop_that_broke_keeps_its_line_and_it_is_said(crops, tmp_path, harvester):
+    out, lines = tmp_path / "out", []
+    harvest(crops, out, harvester, sheet_rows=0)
+    (crops / "me.png").write_bytes(b"no image")
+    done = harvest(crops, out, harvester, sheet_rows=0, report=lines.append)
+    assert len(read_library(out)) == 4 and [item.source for item in done.left_out] == ["me.png"]
+    assert any("earlier run stays" in line for line in lines)
 
 
 def test_detail_adds_fine_structure_where_it_is_seen_only():
@@ -177,13 +277,12 @@ def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harve
     """
     from textures.body_fit.bank_fits import network_fits
     from textures.body_fit.photograph_bank import bank_of_photographs
-    from textures.market1501 import read_crops
     from textures.rstg.projection import bank_sources
     from textures.rstg.recipes import PAPER
     from textures.rstg.training import GeneratorLosses, draw_crops
     from textures.visibility.texel_geometry import texel_geometry
 
-    people = [crop for crop in read_crops(crops) if crop.name]
+    people = [Crop(path, parse_name(path.name)) for path in sorted(crops.glob("*.jpg"))]
     references = np.full((2, 16, 16, 3), 180, np.uint8)
     scenes = np.full((1, 128, 64, 3), 90, np.uint8)
     body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
@@ -222,6 +321,6 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
         given += [f"--{option}", str(weights / f"{kind}.safetensors")]
     result = CliRunner().invoke(harvest_textures, given)
     assert result.exit_code == 0, result.output
-    assert "4 textures" in result.output and "1 images skipped" in result.output
+    assert "4 textures" in result.output and "1 files left out" in result.output
     strict = CliRunner().invoke(harvest_textures, [*given, "--strict"])
     assert strict.exit_code == 1 and "broken.jpg" in strict.output
