@@ -126,9 +126,14 @@ class CameraRanges:
 
 @dataclass(frozen=True, kw_only=True)
 class Lights:
-    """Shares of the kinds of light (see `synth.scene.lights`)."""
+    """Shares of the kinds of light (see `synth.scene.lights`), and how much of a body it must light.
+
+    A light is drawn again until it lights `minimum_lit` (in files: `least`) of the body as the camera
+    sees it, by `Light.lit_shares`; 0 takes any, as SURREAL, whose law leaves some people black.
+    """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
+    minimum_lit: float = field(default=0.0, metadata={"key": "least"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +335,8 @@ def _check(preset: Preset) -> None:
     good = all(kind in engine.light_kinds for kind in kinds)
     supported = " and ".join(engine.light_kinds)
     demand("light.kinds", kinds, good, f"{supported} alone for engine {film.engine}")
+    least = preset.light.minimum_lit
+    demand("light.least", least, 0 <= least <= 0.95, "0 (any light), or a share of up to 0.95")
     demand("film.tracks", film.tracks, film.tracks >= 1, "at least 1")
     demand("windows.frames", windows.frames, windows.frames >= 2, "at least 2")
     good = bool(windows.strides) and all(1 <= s <= 100 for s in windows.strides)
