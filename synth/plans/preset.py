@@ -335,8 +335,8 @@ def _check(preset: Preset) -> None:
     good = all(kind in engine.light_kinds for kind in kinds)
     supported = " and ".join(engine.light_kinds)
     demand("light.kinds", kinds, good, f"{supported} alone for engine {film.engine}")
-    least = preset.light.minimum_lit
-    demand("light.least", least, 0 <= least <= 0.95, "0 (any light), or a share of up to 0.95")
+    lit = preset.light.minimum_lit
+    demand("light.least", lit, 0 <= lit <= 0.95, "0 (any light), or a share of up to 0.95")
     demand("film.tracks", film.tracks, film.tracks >= 1, "at least 1")
     demand("windows.frames", windows.frames, windows.frames >= 2, "at least 2")
     good = bool(windows.strides) and all(1 <= s <= 100 for s in windows.strides)
