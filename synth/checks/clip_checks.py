@@ -49,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     picture_checks.FILM,
     picture_checks.SILHOUETTE,
     picture_checks.PLATE,
+    picture_checks.EXPOSURE,
     recomputation_checks.RECOMPUTATION,
 )
 """Every check, in the order in which they are run and shown."""

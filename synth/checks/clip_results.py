@@ -13,7 +13,7 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.checks.check import CheckResult
 
-VERSION = 1  # raised whenever a check or a limit changes
+VERSION = 2  # raised whenever a check or a limit changes
 SUFFIX = "_check.json"
 
 

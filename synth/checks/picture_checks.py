@@ -5,6 +5,7 @@ from __future__ import annotations
 from synth.checks import picture_figures
 from synth.checks.check import Check, Figure
 from synth.checks.clip_data import ClipData, required
+from synth.scene.lights.registry import light_from_fields
 
 
 def _film(data: ClipData) -> dict[str, float]:
@@ -26,6 +27,22 @@ def _plate(data: ClipData) -> dict[str, float]:
     return picture_figures.plate_figures(
         required(data.frames), required(data.plates), required(data.mask)
     )
+
+
+def _exposure(data: ClipData) -> dict[str, float]:
+    """What cannot be seen of the body; nothing where the film has other frames than the channels.
+
+    A light that leaves most of this side dark by SURREAL's law is not held to `body_black_though_lit`.
+    """
+    if not data.film_matches:
+        return {}
+    figures = picture_figures.exposure_figures(
+        required(data.frames), required(data.mask), data.plates
+    )
+    light = light_from_fields(data.row.light)
+    if figures and light.lit_shares([data.posed_clip.yaw])[0] >= 0.5:
+        figures["body_black_though_lit"] = figures["body_black"]
+    return figures
 
 
 FILM = Check(
@@ -85,5 +102,26 @@ PLATE = Check(
             worst="least",
             limit=1.5,
         ),
+    ),
+)
+
+EXPOSURE = Check(
+    name="exposure",
+    needs=("frames", "mask"),
+    measure=_exposure,
+    figures=(
+        # By SURREAL's law of light a person may be a silhouette, so this is shown and not held.
+        Figure("body_black", "of the body seen, black", "%"),
+        # good: 0.62 at an estimate of one half, 0.33 where `light.least` is 0.65; without any light 0.97
+        Figure(
+            "body_black_though_lit",
+            "of the body seen, black in a light that reaches at least half of it",
+            "%",
+            limit=0.95,
+        ),
+        # good: 0.02
+        Figure("body_white", "of the body seen, white", "%", limit=0.95),
+        # good: 0.09
+        Figure("body_blended", "of the body seen, in its background's colour", "%", limit=0.95),
     ),
 )

@@ -18,6 +18,8 @@ Frames = np.ndarray | Sequence[np.ndarray]
 _REACH = 5  # pixels by which the mask is shifted to see whether it would fit better there
 _SCRAP = 200  # pixels of body below which its outline is most of it
 _LOOKED_AT = 12  # frames of a clip, evenly spread
+_BLACK, _WHITE = 20, 250  # levels: the brightest channel at most, the darkest at least
+_BLENDED = 10  # levels from the background in every channel; H.264 moves a picture by up to 4
 
 
 def silhouette_figures(silhouettes: np.ndarray, mask: np.ndarray) -> dict[str, float]:
@@ -124,6 +126,40 @@ def plate_figures(
         "plate_contrast": float(on_mask / max(beside_mask, 1e-6)),
         "plate_fits_elsewhere": float(max(better, 0.0)),
     }
+
+
+def exposure_figures(
+    frames: np.ndarray, mask: np.ndarray, plates: Sequence[np.ndarray] | None = None
+) -> dict[str, float]:
+    """Of how much of the body nothing can be seen, in shares of its pixels but for its outline's.
+
+    The outline is mixed with the background.
+
+    Args:
+        frames: (T,H,W,3), the film.
+        mask: (T,H,W) bool, the body.
+        plates: T backgrounds (H,W,3); None: whether it stands out from them is not measured.
+
+    Returns:
+        What is black, what white, and what has the colour of its background. Nothing for a body
+        without an inside.
+    """
+    pixels = black = white = blended = 0
+    for index in _evenly(len(frames)):
+        inside = inner_pixels(mask[index][None])[0]
+        body = frames[index][inside]
+        pixels += len(body)
+        black += np.count_nonzero(body.max(axis=-1) <= _BLACK)
+        white += np.count_nonzero(body.min(axis=-1) >= _WHITE)
+        if plates is not None:
+            difference = np.abs(body.astype(np.int16) - plates[index][inside])
+            blended += np.count_nonzero(difference.max(axis=-1) <= _BLENDED)
+    if not pixels:
+        return {}
+    figures = {"body_black": black / pixels, "body_white": white / pixels}
+    if plates is not None:
+        figures["body_blended"] = blended / pixels
+    return figures
 
 
 def _evenly(count: int) -> np.ndarray:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from synth.plans.plan_row import PlanRow
+from synth.plans.view_sampler import camera_sides
+from synth.scene.lights.registry import light_from_fields
 from textures.library import SPLITS
 
 
@@ -30,6 +32,11 @@ def coverage(rows: Sequence[PlanRow]) -> str:
     )
     lines.append("categories: " + _counts(row.category for row in rows))
     lines.append("lights: " + _counts(row.light["kind"] for row in rows))
+    dark = sum(lit_share(row) < 0.5 for row in rows)
+    lines.append(
+        f"light: {dark:,} of {len(rows):,} clips ({100 * dark / len(rows):.1f} %) with the body more "
+        "than half unlit, estimated for the side it is seen from"
+    )
     lines.append("camera moves: " + _counts(row.view.move for row in rows))
     distance = np.array([row.view.distance for row in rows])
     sides = np.histogram([row.view.sides[0] for row in rows], bins=8, range=(0, 2 * np.pi))[0]
@@ -47,6 +54,11 @@ def coverage(rows: Sequence[PlanRow]) -> str:
         count = sum(row.stand_in for row in rows)
         lines.append(f"{count:,} of {len(rows):,} clips are made of generated stand-ins")
     return "\n".join(lines)
+
+
+def lit_share(row: PlanRow) -> float:
+    """How much of the body a row's light lights on the side it is seen from, estimated, in [0, 1]."""
+    return float(light_from_fields(row.light).lit_shares(camera_sides(row.view)).min())
 
 
 def _totals(name: str, rows: Sequence[PlanRow]) -> str:

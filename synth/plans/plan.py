@@ -180,7 +180,7 @@ def _row(
     view = draw_view(rng, preset.camera)
     frame_seed = int(rng.integers(2**31))
     scene = samplers[split].next_scene(
-        entry.category, rng
+        entry.category, view, rng
     )  # last: paired plans share what comes before
     texture = scene.texture
     return PlanRow(

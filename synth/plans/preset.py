@@ -124,9 +124,14 @@ class CameraRanges:
 
 @dataclass(frozen=True, kw_only=True)
 class Lights:
-    """Shares of the kinds of light (see `synth.scene.lights`)."""
+    """Shares of the kinds of light (see `synth.scene.lights`), and how much of a body it must light.
+
+    A light is drawn again until it lights `minimum_lit` (in files: `least`) of the body as the camera
+    sees it, by `Light.lit_shares`; 0 takes any, as SURREAL, whose law leaves some people black.
+    """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
+    minimum_lit: float = field(default=0.0, metadata={"key": "least"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,6 +345,8 @@ def _check(preset: Preset) -> None:
     demand("windows.frames", windows.frames, good, f"at least 2, at most {MAX_FRAMES}")
     good = windows.frames * film.width * film.height <= MAX_PIXELS
     demand("windows.frames", windows.frames, good, f"at most {MAX_PIXELS:,} pixels in a clip")
+    lit = preset.light.minimum_lit
+    demand("light.least", lit, 0 <= lit <= 0.95, "0 (any light), or a share of up to 0.95")
     good = bool(windows.strides) and all(1 <= s <= 100 for s in windows.strides)
     demand("windows.strides", windows.strides, good, "percent of a window, 1 to 100")
     good = len(set(windows.strides)) == len(windows.strides)

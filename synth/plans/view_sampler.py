@@ -40,6 +40,17 @@ def draw_view(rng: np.random.Generator, ranges: CameraRanges) -> View:
     )
 
 
+def camera_sides(view: View) -> tuple[float, ...]:
+    """Yaws in radians from which a view is filmed, unless it has to take another of its sides.
+
+    One, or where it orbits those of its beginning, middle and end.
+    """
+    yaw = view.sides[0]
+    if view.move != "orbit":
+        return (yaw,)
+    return (yaw - view.amount / 2, yaw, yaw + view.amount / 2)
+
+
 def _draw_in(rng: np.random.Generator, limits: tuple[float, ...]) -> float:
     """Uniform in [low, high]."""
     low, high = limits

@@ -19,6 +19,8 @@ from synth.scene.posed_clip import skin_clip
 from synth.scene.raster import RasterRenderer
 from tests.synth.film_clip import ExampleClip, make_clip
 
+LIGHT = {"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0]}
+
 
 def noise_texture(path: Path, *, size: int = 256) -> Path:
     """Cloth that tells one place from the next: coloured noise, coarse enough to survive a film."""
@@ -34,9 +36,7 @@ def film(made: ExampleClip, body: Body, folder: Path) -> ClipData:
     vertices, joints = skin_clip(posed_clip, Skinning(body))
     renderer = RasterRenderer(body.mesh, height=row.height, width=row.width, samples=10)
     renderer.set_texture(noise_texture(folder / "noise.png"))
-    renderer.set_light(
-        light_from_fields({"kind": "sh", "coefficients": [0.9, 0.2, 0.1, 0.2, 0, 0, 0, 0, 0]})
-    )
+    renderer.set_light(light_from_fields(row.light))
     plates = backdrops(row.background, posed_clip.cameras[1:-1], folder=None)
     frames, silhouettes = np.empty_like(made.frames), np.empty(made.frames.shape[:3], bool)
     for index, camera in enumerate(posed_clip.cameras[1:-1]):
@@ -64,5 +64,11 @@ def film(made: ExampleClip, body: Body, folder: Path) -> ClipData:
 
 def filmed_clip(body: Body, folder: Path, **changes) -> ClipData:
     """Somebody who leaps past the camera, with every channel."""
-    changes = {"step": (0.05, 0.03, 0.02), "channels": CHANNELS, "tracks": 200, **changes}
+    changes = {
+        "step": (0.05, 0.03, 0.02),
+        "channels": CHANNELS,
+        "tracks": 200,
+        "light": LIGHT,
+        **changes,
+    }
     return film(make_clip(body, **changes), body, folder)

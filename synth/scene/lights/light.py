@@ -31,6 +31,9 @@ WAIST = np.array([0.0, 0.9, 0.0])
 
 WHITE: Colour = (1.0, 1.0, 1.0)
 
+UNLIT = 0.05
+"""Brightness up to which a surface counts as unlit: white then shows 63 of 255 levels, grey cloth 25."""
+
 
 def direction(azimuth: float, elevation: float) -> np.ndarray:
     """Unit vector (3,) of the world towards `azimuth` and `elevation`, radians."""
@@ -140,6 +143,17 @@ class Light(LightFields, ABC):
         Raises:
             BadInput: the kind needs a file and `environments` has none.
         """
+
+    def lit_shares(self, sides: Sequence[float]) -> np.ndarray:
+        """How much of a body is lit that is seen from each side, (N,) in [0, 1].
+
+        An estimate from the light alone, before a body is posed. 1 for kinds that leave no side dark by
+        what they are drawn from, and for those that only a file tells of.
+
+        Args:
+            sides: N yaws of cameras, radians; 0: the camera stands at +z, pi/2: at +x.
+        """
+        return np.ones(len(sides))
 
     def floor_shadow(self, corners: np.ndarray, ground: np.ndarray) -> list[np.ndarray]:
         """Where beams throw a body's box onto the floor.

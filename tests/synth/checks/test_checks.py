@@ -12,8 +12,10 @@ from mocap.bodies.body import JOINT_NAMES
 from synth.checks.check import compare_with_limits
 from synth.checks.clip_checks import CHECKS, run_checks
 from synth.checks.clip_data import ClipData
+from synth.checks.flow_figures import inner_pixels
 from synth.checks.joint_figures import rotation_figures
-from tests.synth.filmed_clip import filmed_clip
+from synth.checks.picture_figures import exposure_figures
+from tests.synth.filmed_clip import LIGHT, filmed_clip
 
 # Joint and part of the other side; parts are joints + 1.
 OTHER_SIDE = np.array(
@@ -167,6 +169,11 @@ FAULTS: list[tuple[str, str, Callable[[ClipData], ClipData]]] = [
         lambda e: replace(e, frames=moved_person(e, lambda m: np.roll(m, 5, axis=1))),
     ),
     ("plate", "nobody", lambda e: replace(e, frames=np.stack(e.plates))),
+    ("exposure", "no texture", lambda e: replace(e, frames=e.frames * ~e.truth.mask[..., None])),
+    ("exposure", "too bright", lambda e: replace(
+        e, frames=np.where(e.truth.mask[..., None], np.uint8(255), e.frames)
+    )),
+    ("exposure", "nobody", lambda e: replace(e, frames=np.stack(e.plates))),
     ("recomputation", "stale depth", with_truth(lambda t: {"depth": late(t.depth)})),
     ("recomputation", "tracks", with_truth(lambda t: {"tracks_visible": ~t.tracks_visible})),
     ("recomputation", "uv", with_truth(lambda t: {"uv": t.uv + np.float32(0.01)})),
@@ -265,6 +272,33 @@ def test_a_person_who_may_walk_out_is_not_held_to_framing(honest):
     assert not run_checks(replace(walks_out, row=row))["framing"].findings
 
 
+def test_a_body_that_its_light_leaves_in_the_dark_is_reported_and_not_held(body, tmp_path):
+    """SURREAL's law of light makes silhouettes; the figure says so, the clip stays good."""
+    dark = {"kind": "sh", "coefficients": [0.0] * 9}
+    silhouette = filmed_clip(body, tmp_path, light=dark)
+    result = run_checks(silhouette)["exposure"]
+    assert result.figures["body_black"] > 0.97 and not result.findings
+    row = replace(silhouette.row, light=LIGHT)
+    (finding,) = run_checks(replace(silhouette, row=row))["exposure"].findings
+    assert "black in a light that reaches at least half of it: " in finding
+
+
+def test_exposure_counts_black_white_and_blended_pixels():
+    plate = np.full((10, 10, 3), 120, np.uint8)
+    mask = np.zeros((2, 10, 10), bool)
+    mask[:, 1:7, :10] = True
+    body = inner_pixels(mask)  # its outline is mixed with the background
+    assert body.sum() == 2 * 4 * 8
+    frames = np.stack([plate, plate])
+    frames[:, :, :5] = [200, 30, 30]
+    frames[:, 2, :5] = 5
+    frames[:, 3, :5] = 255
+    figures = exposure_figures(frames, mask, [plate, plate])
+    assert figures == {"body_black": 0.125, "body_white": 0.125, "body_blended": 0.5}
+    assert set(exposure_figures(frames, mask)) == {"body_black", "body_white"}
+    assert exposure_figures(frames, mask & False) == {}
+
+
 def test_checks_run_with_whatever_channels_are_stored(honest):
     bare = {
         field.name: None for field in fields(honest.truth) if not field.name.startswith("joints")
@@ -287,6 +321,7 @@ def test_every_figure_of_a_check_is_measured_and_every_limit_is_a_figure(honest)
     assert len(named) == sum(len(check.figures) for check in CHECKS)
     assert unlimited == {
         *("tracks_visible", "warp_levels", "still_levels", "moving_pixels", "silhouette_iou"),
+        "body_black",
     }
 
 

@@ -171,7 +171,7 @@ def test_results_are_written_and_read(made, out, bodies, tmp_path):
     results = look(out, made.row, bodies).results
     write_clip_results(tmp_path / "a_check.json", results)
     fields = read_clip_results(tmp_path / "a")
-    assert fields["good"] and fields["findings"] == [] and fields["version"] == 1
+    assert fields["good"] and fields["findings"] == [] and fields["version"] == 2
     assert fields["checks"]["joints2d"]["figures"]["joints2d_px"] < 1e-3
     assert "not_run" in fields["checks"]["silhouette"]
     write_clip_results(tmp_path / "b_check.json", look(out, made.row, bodies).results)

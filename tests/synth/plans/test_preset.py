@@ -18,6 +18,8 @@ def test_every_preset_of_the_package_reads_and_extends():
     assert surreal.film == replace(standard.film, layout="surreal")
     paper = read_preset("surreal++")
     assert paper.windows == surreal.windows and paper.bodies == surreal.bodies
+    assert surreal.light.minimum_lit == 0.0
+    assert standard.light.minimum_lit == paper.light.minimum_lit == 0.65
     assert (paper.motions.limit, paper.textures.limit) == (2607, 1500)
 
 
@@ -31,6 +33,7 @@ def test_every_preset_of_the_package_reads_and_extends():
         ("camera.moves={orbit = 1}", "camera.moves", {"orbit": 1.0}),
         ("camera.moves.pan=2", "camera.moves", {"pan": 2.0}),
         ("windows.strides=[25, 75]", "windows.strides", (25, 75)),
+        ("light.least=0.5", "light.minimum_lit", 0.5),
         ("camera.height=[1, 3]", "camera.height", (1.0, 3.0)),
     ],
 )
@@ -52,6 +55,7 @@ def test_any_number_can_be_overridden(override, field, value):
         ("camera.focal=-3", "camera.focal is -3.0, expected more than 0"),
         ("film.samples=-1", "film.samples is -1, expected at least 1"),
         ("light.kinds={sh = 1, fire = 1}", "light.kinds is 'fire', expected one of sh"),
+        ("light.least=1", "light.least is 1.0, expected 0 .any light., or a share of up to 0.95"),
         ("film.samples=true", "film.samples is True, expected int"),
         ("film.channels=depth,albedo", "film.channels is 'albedo', expected one of depth"),
         ("film.engine=eevee", "film.engine is 'eevee', expected one of cycles, raster"),

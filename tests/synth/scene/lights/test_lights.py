@@ -37,6 +37,28 @@ def test_light_comes_from_above_on_average():
     assert up > 1.5 * down
 
 
+def test_sides_that_a_light_reaches_count_as_lit():
+    sides = np.array([0.0, np.pi / 2, np.pi, 3 * np.pi / 2])
+    even = SphericalHarmonics((1.0, *[0.0] * 8))
+    np.testing.assert_array_equal(even.lit_shares(sides), 1.0)
+    np.testing.assert_array_equal(SphericalHarmonics((0.0,) * 9).lit_shares(sides), 0.0)
+    # c[3] is that of x, c[2] of -z: who stands where such a light comes from sees what it reaches.
+    for coefficient, sign, side in ((3, 1, 1), (3, -1, 3), (2, -1, 0), (2, 1, 2)):
+        values = np.zeros(9)
+        values[coefficient] = sign * 0.7
+        lit = SphericalHarmonics(tuple(values)).lit_shares(sides)
+        assert lit[side] > 0.9 and lit[(side + 2) % 4] == 0.0
+        assert (
+            lit[(side + 1) % 4] == pytest.approx(lit[(side + 3) % 4]) == pytest.approx(0.5, abs=0.1)
+        )
+
+
+def test_kinds_without_a_dark_side_count_as_lit():
+    for kind in ("sun-sky", "lamps", "environment"):
+        light = draw_light(kind, np.random.default_rng(3), ("x.hdr",))
+        np.testing.assert_array_equal(light.lit_shares([0.0, 1.0]), 1.0)
+
+
 def test_same_generator_same_light():
     first, second = (sample_coefficients(np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
