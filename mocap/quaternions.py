@@ -99,6 +99,13 @@ def forward_axis(q):
 
 
 @numba.njit(**INLINED)
+def side_axis(q):
+    """Where +x is turned: the first column of the rotation matrix."""
+    x, y, z, w = q
+    return 1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w)
+
+
+@numba.njit(**INLINED)
 def normalised(q):
     x, y, z, w = q
     f = 1 / math.sqrt(x * x + y * y + z * z + w * w)

@@ -180,7 +180,8 @@ def bent_leg(
     Args:
         hip: (T, 3) metres.
         ankle: (T, 3) metres, where the ankle is to be.
-        forward: (T, 3) directions; the knee lies on their side.
+        forward: (T, 3) directions, never along the line from hip to ankle; the knee lies on their side
+            of it. A captured leg gives its knee's hinge instead, see `legs.reach_ankles`.
         thigh: metres.
         shin: metres.
 

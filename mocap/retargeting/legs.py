@@ -21,10 +21,15 @@ from mocap.quaternions import (
     load,
     product,
     rotate,
+    side_axis,
     slerp,
     store,
     vector,
 )
+
+# Sine of the angle by which a knee is bent where its own bend says as much of its axis as the thigh's
+# twist does. Captured knees are overstretched by less.
+_IN_LINE_SINE = math.sin(math.radians(10.0))
 
 
 @numba.njit(**INLINED)
@@ -38,15 +43,38 @@ def _dot(a, b):
 
 
 @numba.njit(**INLINED)
-def _bend_leg(offset, forward, thigh, shin):
+def _cross(a, b):
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+@numba.njit(**INLINED)
+def _knee_hinge(upper, thigh, shin):
+    """The axis about which a knee bends, of any length: the shin turns about it against the thigh.
+
+    A leg that is out of line shows it, whatever its twist: it is across `thigh` and `shin`, vectors of
+    the posed leg. The less a leg is out of line, the more the axis is the thigh's own, which `upper`
+    turns, so that nothing jumps where a knee passes through straight, and one that is captured a
+    little overstretched bends forward.
+    """
+    across = _cross(thigh, shin)
+    square = _dot(across, across) / max(_dot(thigh, thigh) * _dot(shin, shin), 1e-24)
+    # Length of `across` in relation to the thigh's own axis: 1 at `_IN_LINE_SINE`.
+    share = square / (_IN_LINE_SINE * _IN_LINE_SINE)
+    f = share / max(math.sqrt(_dot(across, across)), 1e-12)
+    axis = side_axis(upper)
+    return axis[0] + f * across[0], axis[1] + f * across[1], axis[2] + f * across[2]
+
+
+@numba.njit(**INLINED)
+def _bend_leg(offset, outward, thigh, shin):
     """Knee and ankle from the hip; see `mocap.retargeting.ground.bent_leg`."""
     distance = math.sqrt(_dot(offset, offset))
     f = 1 / max(distance, 1e-9)
     direction = offset[0] * f, offset[1] * f, offset[2] * f
     distance = min(max(distance, abs(thigh - shin) * 1.01 + 1e-6), (thigh + shin) * 0.9995)
-    projection = _dot(forward, direction)
+    projection = _dot(outward, direction)
     outward = _difference(
-        forward, (projection * direction[0], projection * direction[1], projection * direction[2])
+        outward, (projection * direction[0], projection * direction[1], projection * direction[2])
     )
     knee_along = (thigh**2 - shin**2 + distance**2) / (2 * distance)
     knee_aside = math.sqrt(max(thigh**2 - knee_along**2, 0.0)) / max(
@@ -74,9 +102,10 @@ def bent_legs(hips, ankles, forward, thigh, shin):
 
 @numba.njit(**COMPILED)
 def reach_ankles(quaternions, joints, legs, pelvis, targets):
-    """Turn thighs and shins by the least so that the ankles arrive at `targets` (T, 2, 3), in place.
+    """Turn thighs and shins so that the ankles arrive at `targets` (T, 2, 3), in place.
 
-    `pelvis` (T, 3) is where the pelvis joint is.
+    Knees bend about the axes about which they are bent already, and the bones turn by the least that
+    this takes. `pelvis` (T, 3) is where the pelvis joint is.
     """
     for side in range(2):
         hip, knee, ankle = legs[side, 0], legs[side, 1], legs[side, 2]
@@ -88,16 +117,12 @@ def reach_ankles(quaternions, joints, legs, pelvis, targets):
             upper, lower = load(quaternions, t, hip), load(quaternions, t, knee)
             offset = _difference(vector(targets[t], side), vector(pelvis, t))
             offset = _difference(offset, rotate(load(quaternions, t, 0), socket))
-            knee_offset, ankle_offset = _bend_leg(
-                offset, forward_axis(upper), lengths[0], lengths[1]
-            )
-            store(quaternions, t, hip, product(arc(rotate(upper, thigh), knee_offset), upper))
-            store(
-                quaternions,
-                t,
-                knee,
-                product(arc(rotate(lower, shin), _difference(ankle_offset, knee_offset)), lower),
-            )
+            upper_leg, lower_leg = rotate(upper, thigh), rotate(lower, shin)
+            outward = _cross(offset, _knee_hinge(upper, upper_leg, lower_leg))
+            knee_offset, ankle_offset = _bend_leg(offset, outward, lengths[0], lengths[1])
+            store(quaternions, t, hip, product(arc(upper_leg, knee_offset), upper))
+            turn = arc(lower_leg, _difference(ankle_offset, knee_offset))
+            store(quaternions, t, knee, product(turn, lower))
 
 
 @numba.njit(**COMPILED)
@@ -137,29 +162,29 @@ def ball_positions(quaternions, ankle, offset, targets):
 
 
 @numba.njit(**COMPILED)
-def knees_point_back(quaternions, joints, leg):
-    """Frames (T,) in which a knee points back, and edges (T + 1,) at which its thigh jumps.
+def reversed_thighs(quaternions, joints, leg):
+    """Frames (T,) in which a thigh is turned round, and edges (T + 1,) at which it jumps.
 
-    A jump is more than 60 degrees from one frame to the next; the ends count as such.
+    Turned round is twisted about its bone by more than 90 degrees against the pelvis: that is the same
+    however high the thigh is raised and however far its knee is bent. A jump is more than 60 degrees
+    from one frame to the next; the ends count as such.
     """
-    hip, knee, ankle = leg[0], leg[1], leg[2]
-    thigh = _difference(vector(joints, knee), vector(joints, hip))
-    shin = _difference(vector(joints, ankle), vector(joints, knee))
-    back, jump = np.empty(len(quaternions), np.bool_), np.ones(len(quaternions) + 1, np.bool_)
+    hip = leg[0]
+    thigh = _difference(vector(joints, leg[1]), vector(joints, hip))
+    square = _dot(thigh, thigh)
+    turned, jump = np.empty(len(quaternions), np.bool_), np.ones(len(quaternions) + 1, np.bool_)
     for t in range(len(quaternions)):
         upper = load(quaternions, t, hip)
-        a, b = rotate(upper, thigh), rotate(load(quaternions, t, knee), shin)
-        leg_direction = a[0] + b[0], a[1] + b[1], a[2] + b[2]
-        f = 1 / max(math.sqrt(_dot(leg_direction, leg_direction)), 1e-12)
-        leg_direction = leg_direction[0] * f, leg_direction[1] * f, leg_direction[2] * f
-        front = forward_axis(upper)
-        pelvis = forward_axis(load(quaternions, t, 0))
-        back[t] = _dot(front, pelvis) - _dot(front, leg_direction) * _dot(leg_direction, pelvis) < 0
+        x, y, z, w = product(inverse(load(quaternions, t, 0)), upper)
+        about_bone = _dot(
+            (x, y, z), thigh
+        )  # the sine of half the twist, w its cosine, alike scaled
+        turned[t] = about_bone * about_bone > w * w * square
         if t:
             x, y, z, w = load(quaternions, t - 1, hip)
             cosine = x * upper[0] + y * upper[1] + z * upper[2] + w * upper[3]
             jump[t] = 4 * cosine * cosine - 1 < 2
-    return back, jump
+    return turned, jump
 
 
 @numba.njit(**COMPILED)

@@ -21,10 +21,10 @@ from mocap.retargeting.legs import (
     axis_angle_pose,
     ball_positions,
     bridge,
-    knees_point_back,
     nod_angles,
     place_pelvis,
     reach_ankles,
+    reversed_thighs,
     rotate_joint,
 )
 from mocap.retargeting.sole_heights import bend_off_floor, lowest_points, median_up, up_rows
@@ -172,17 +172,17 @@ def _level_head(quaternions: np.ndarray) -> None:
 
 
 def _mend_flipped_leg(quaternions: np.ndarray, leg: np.ndarray, soles: Soles, fps: float) -> None:
-    """Bridge frames in which the capture turned a thigh round and the knee points back, in place.
+    """Bridge frames in which the capture turned a thigh round, its knee pointing back, in place.
 
     Such flips last a few frames, or begin or end with a jump that no hip can make (known from CMU's
     05_05). There the leg's own rotations are interpolated from the frames around; where the ankle is
     remains what was captured.
     """
-    back, jump = knees_point_back(quaternions, soles.joints, leg)
-    if not back.any():
+    turned, jump = reversed_thighs(quaternions, soles.joints, leg)
+    if not turned.any():
         return
-    bad = np.zeros(len(back), dtype=bool)
-    edges = np.flatnonzero(np.diff(np.r_[False, back, False].astype(int)))
+    bad = np.zeros(len(turned), dtype=bool)
+    edges = np.flatnonzero(np.diff(np.r_[False, turned, False].astype(int)))
     for start, stop in edges.reshape(-1, 2):
         if stop - start <= 0.5 * fps or jump[start] or jump[stop]:
             bad[max(start - 2, 0) : stop + 2] = True
