@@ -253,11 +253,11 @@ def _refuse_another_run(path: Path, stored: dict[str, Any], config: dict[str, An
     if stored == config:
         return
     if stored.get("content") != config["content"]:
-        what = "with other data (content: names, labels and bytes of the videos)"
+        kind = "with other data (content: names, labels and bytes of the videos)"
     else:
-        what = "with another configuration"
+        kind = "with another configuration"
     raise BadInput(
-        f"{path}: was written by a run {what}: {_differences(stored, config)}; "
+        f"{path}: was written by a run {kind}: {_differences(stored, config)}; "
         "give another output folder, or remove this one"
     )
 
