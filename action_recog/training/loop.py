@@ -235,12 +235,12 @@ def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
     """The keys in which two configurations differ, with both values."""
     values = []
     for key in sorted(stored.keys() | config.keys()):
-        was, new = stored.get(key), config.get(key)
-        if isinstance(was, dict) and isinstance(new, dict):
-            if was != new:
-                values.append(f"{key}: {_differences(was, new)}")
-        elif was != new:
-            values.append(f"{key} was {_short(was)}, is {_short(new)}")
+        old, new = stored.get(key), config.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            if old != new:
+                values.append(f"{key}: {_differences(old, new)}")
+        elif old != new:
+            values.append(f"{key} was {_short(old)}, is {_short(new)}")
     return ", ".join(values)
 
 
@@ -253,11 +253,11 @@ def _refuse_another_run(path: Path, stored: dict[str, Any], config: dict[str, An
     if stored == config:
         return
     if stored.get("content") != config["content"]:
-        what = "with other data (content: names, labels and bytes of the videos)"
+        kind = "with other data (content: names, labels and bytes of the videos)"
     else:
-        what = "with another configuration"
+        kind = "with another configuration"
     raise BadInput(
-        f"{path}: was written by a run {what}: {_differences(stored, config)}; "
+        f"{path}: was written by a run {kind}: {_differences(stored, config)}; "
         "give another output folder, or remove this one"
     )
 
