@@ -3,29 +3,34 @@
 Two things are looked at. The *capture*, at its own frame rate, as its file has it: joints that flip,
 frames that are missing or held. And the *motion* that the body performs after retargeting: feet and
 floor, speeds, limbs inside each other. Retargeting mends what it can, so that what is wrong with the
-capture need not show in the motion; it counts all the same.
+capture need not show in the motion; it counts all the same. What is wrong with the motion alone is named
+"retargeting", a fault of this program and not of the take.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from mocap.bodies.body import Body
+import numpy as np
+
+from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.motion import Motion
 from mocap.quality.defects import (
     find_flips,
     find_limb_collisions,
     find_root_speed,
     find_skating,
+    find_snaps,
     find_speeds,
     find_static,
     find_sunk_feet,
     find_truncation,
 )
 from mocap.quality.limb_collisions import Capsules
-from mocap.quality.verdict import THRESHOLDS, Thresholds, Verdict
+from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds, Verdict
 from mocap.retargeting.capture import Capture
-from mocap.retargeting.ground import chain_joints, global_rotations, soles_of
+from mocap.retargeting.ground import SIDES, chain_joints, global_rotations, soles_of
+from mocap.retargeting.retarget import leg_length
 
 
 class MotionAssessor:
@@ -62,9 +67,13 @@ class MotionAssessor:
             *find_truncation(turned, root, fps, limits),
             *find_root_speed(root, fps, limits),
         ]
+        snaps = [] if capture is None else self._snaps(positions, motion.fps, capture, fps)
+        snapping = {reason.joint for reason in snaps}
+        fast = find_speeds(positions, motion.fps, limits)
         for reason in (
             *find_static(positions + pelvis[:, None], motion.fps, limits),
-            *find_speeds(positions, motion.fps, limits),
+            *snaps,
+            *(reason for reason in fast if reason.joint not in snapping),
             *find_sunk_feet(rotations, pelvis, self.soles, motion.fps, limits),
             *find_skating(rotations, pelvis, self.soles, motion.fps, limits),
             *find_limb_collisions(rotations, positions, self.capsules, motion.fps, limits),
@@ -75,6 +84,22 @@ class MotionAssessor:
         notes = tuple(
             r
             for r in reasons
-            if r.defect in ("flip", "speed") and not edge < r.seconds < end - edge
+            if r.defect in ("flip", "speed", "retargeting") and not edge < r.seconds < end - edge
         )
         return Verdict(tuple(r for r in reasons if r not in notes), notes)
+
+    def _snaps(
+        self, positions: np.ndarray, motion_fps: float, capture: Capture, fps: float
+    ) -> list[Reason]:
+        """`find_snaps` on the body's `positions` (T, 24, 3), against the capture at the same times."""
+        frames = np.rint(np.arange(len(positions)) * fps / motion_fps).astype(int)
+        frames = np.minimum(frames, len(capture) - 1)
+        scale = leg_length(self.soles) / capture.leg_length
+        middle = capture.pair("hip").mean(axis=1)
+        captured = {
+            joint: scale * (locations - middle)[frames]
+            for joint, locations in capture.joints.items()
+        }
+        hips = [JOINT_NAMES.index(f"{side}_hip") for side in SIDES]
+        relative = positions - positions[:, hips].mean(axis=1, keepdims=True)
+        return find_snaps(relative, captured, motion_fps, self.thresholds)

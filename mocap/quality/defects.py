@@ -5,10 +5,10 @@ Arrays in, `Reason` out: nothing is read and nothing is changed. Limits are in `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from scipy.ndimage import median_filter
+from scipy.ndimage import maximum_filter1d, median_filter
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS
 from mocap.quality.limb_collisions import Capsules
@@ -119,6 +119,36 @@ def find_speeds(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOL
             out.append(
                 _reason("speed", name, frame + 1, fps, float(speeds[frame, joint]), limit, "m/s")
             )
+    return out
+
+
+def find_snaps(
+    positions: np.ndarray,
+    captured: Mapping[str, np.ndarray],
+    fps: float,
+    limits: Thresholds = THRESHOLDS,
+) -> list[Reason]:
+    """Joints that are much faster on the body than they were captured: retargeting is at fault.
+
+    `positions` (T, 24, 3) on the body and `captured` (T, 3) by joint at its scale, both relative to
+    the middle of the hips, metres.
+    """
+    out = []
+    for joint, name in enumerate(JOINT_NAMES):
+        if name not in captured or len(positions) < 2:
+            continue
+        speeds, usual = (
+            np.linalg.norm(np.diff(p, axis=0), axis=-1) * fps
+            for p in (positions[:, joint], captured[name])
+        )
+        allowed = np.maximum(
+            limits.snap_speed, limits.snap_factor * maximum_filter1d(usual, 5, mode="nearest")
+        )
+        frame = int((speeds / allowed).argmax())
+        if speeds[frame] > allowed[frame]:
+            value, limit = float(speeds[frame]), float(allowed[frame])
+            unit = "m/s on the body and not in the capture"
+            out.append(_reason("retargeting", name, frame + 1, fps, value, limit, unit))
     return out
 
 

@@ -155,3 +155,20 @@ def test_a_deep_kick_is_not_blamed(shared_data, body):
     pose, translation = retarget(capture, body, fps=FPS)
     motion = Motion(pose, translation, FPS, "135", "04", "135_04", "")
     assert not MotionAssessor(body)(motion, capture, fps=FPS).reasons
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_snap_that_retargeting_makes_is_called_its_fault(body, step):
+    capture = leg_take(110, 160)
+    pose, translation = retarget(capture, body, fps=FPS)
+    hip = 3 * JOINT_NAMES.index("right_hip")
+    pose[100] = pose[40]  # the other side of a thigh, for a single frame of a kick
+    pose[100, hip : hip + 3] = [np.radians(60), 0, 0]
+    motion = Motion(pose[::step], translation[::step], FPS / step, "1", "1", "kick", "")
+    reasons = MotionAssessor(body)(motion, capture, fps=FPS).reasons
+    (reason,) = [r for r in reasons if r.joint == "right_knee"]
+    assert reason.defect == "retargeting" and reason.frame in (100, 100 + step)
+    kept = retarget(capture, body, fps=FPS)
+    good = Motion(kept[0][::step], kept[1][::step], FPS / step, "1", "1", "kick", "")
+    verdict = MotionAssessor(body)(good, capture, fps=FPS)
+    assert not [r for r in (*verdict.reasons, *verdict.notes) if r.defect == "retargeting"]
