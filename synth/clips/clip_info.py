@@ -152,7 +152,10 @@ def read_info(stem: Path | str) -> dict[str, Any]:
 
 def row_of(info: dict[str, Any]) -> PlanRow:
     """The row by which the clip was made. Raises ValueError where there is none."""
-    return PlanRow.from_json(text_of(info.get("plan_row", "")))
+    try:
+        return PlanRow.from_json(text_of(info.get("plan_row", "")))
+    except BadInput as error:  # callers know the file and say so
+        raise ValueError(str(error)) from None
 
 
 def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
