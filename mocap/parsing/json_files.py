@@ -204,7 +204,7 @@ def _in_words(message: str, document: Any) -> str:
         expected = re.sub(r"`([^`]+)`", lambda m: _kind_words(m[1]), expected)
     if document is _NOTHING and not field_path:
         return f"not JSON, expected {expected}"
-    found_words = f" is {_excerpt(value)}" if is_found else ""
+    found_words = f" is {excerpt(value)}" if is_found else ""
     name = f"field {field_path}" if field_path else "the whole"
     return f"{name}{found_words}, expected {expected}"
 
@@ -234,7 +234,8 @@ def _value_in(document: Any, field_path: str) -> tuple[Any, bool]:
     return document, document is not _NOTHING
 
 
-def _excerpt(value: Any) -> str:
+def excerpt(value: Any) -> str:
+    """A value as JSON, cut to what a message can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         return _not_finite_words(value)
     try:
@@ -271,7 +272,7 @@ def _unknown_field(document: Any, kind: Any, prefix: str = "") -> str | None:
     if unknown := document.keys() - nested.keys():
         name = min(unknown)
         near = nearest_fields(name[:200], sorted(nested))
-        return f"unknown field {_excerpt(prefix + name)}; {near}"
+        return f"unknown field {excerpt(prefix + name)}; {near}"
     for name, field_kind in nested.items():
         if field_kind and (
             words := _unknown_field(document.get(name), field_kind, f"{prefix}{name}.")

@@ -18,7 +18,8 @@ LOSS_TERMS = {
     "reid": "Four-stage re-ID loss between the rendered body and the crop (RSTG 3.3).",
     "face_hand": "Head and hands against reference textures (RSTG 3.3).",
     "cross_view": "Re-ID loss of the texture of one crop, looked up through another crop of the same "
-    "person, against that crop: the paper's future work, which teaches the side that a crop does not show.",
+    "person, against that crop: the paper's future work, which teaches the side that the crop does not "
+    "show.",
     "cross_pixel": "Mean absolute difference of the same pair, inside the silhouette.",
     "pixel": "Mean absolute difference from the crop itself, inside the silhouette.",
     "texture": "Mean absolute difference from the true texture, which only stand-ins have.",

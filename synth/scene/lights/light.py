@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mocap.errors import BadInput
+from mocap.parsing.json_files import excerpt
 
 Colour = tuple[float, float, float]
 WAIST = np.array([0.0, 0.9, 0.0])
@@ -73,12 +74,12 @@ class LightFields:
         """
         label = repr(cls.kind) if label is None else label
         if not isinstance(values, Mapping):
-            raise BadInput(f"light of kind {label}: found {values!r}, expected its fields")
+            raise BadInput(f"light of kind {label}: found {excerpt(values)}, expected its fields")
         names = field_names(cls)
         for name in values:
             if name not in names:
                 raise BadInput(
-                    f"light of kind {label}: unknown field {name!r}, expected "
+                    f"light of kind {label}: unknown field {excerpt(name)}, expected "
                     f"{', '.join(sorted(names))}"
                 )
         try:
@@ -98,7 +99,7 @@ class LightFields:
         values = getattr(self, name)
         if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
             raise BadInput(
-                f"light of kind {self.kind!r}: {name} {values!r}, expected {count} numbers"
+                f"light of kind {self.kind!r}: {name} {excerpt(values)}, expected {count} numbers"
             )
         self._set(name, tuple(self._checked(name, value, low, math.inf) for value in values))
 
@@ -113,7 +114,9 @@ class LightFields:
                 expected += f" of at least {low:g}"
             if high < math.inf:
                 expected += f" and at most {high:g}"
-            raise BadInput(f"light of kind {self.kind!r}: {name} {value!r}, expected {expected}")
+            raise BadInput(
+                f"light of kind {self.kind!r}: {name} {excerpt(value)}, expected {expected}"
+            )
         return number
 
 

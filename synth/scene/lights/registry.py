@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mocap.errors import BadInput
+from mocap.parsing.json_files import excerpt
 from synth.scene.lights.area_lamps import AreaLamps
 from synth.scene.lights.environment import Environment
 from synth.scene.lights.light import Light
@@ -51,5 +52,5 @@ def draw_light(kind: str, rng: np.random.Generator, environments: Sequence[str] 
 
 def _light_class(kind: object) -> type[Light]:
     if not isinstance(kind, str) or kind not in LIGHTS:
-        raise BadInput(f"light of kind {kind!r}: expected one of {', '.join(LIGHT_KINDS)}")
+        raise BadInput(f"light of kind {excerpt(kind)}: expected one of {', '.join(LIGHT_KINDS)}")
     return LIGHTS[kind]
