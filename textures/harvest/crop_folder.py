@@ -44,11 +44,15 @@ class SourceCrop:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A file that gives no texture: its path below the folder, why, and more about it for messages."""
+    """A file that gives no texture: its path below the folder, why, and more about it for messages.
+
+    `foreseen` ones are no fault of the data: Market-1501's junk and distractors.
+    """
 
     source: str
     reason: str
     detail: str = ""
+    foreseen: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,9 +230,14 @@ def _market(folder: Path, splits: Iterable[str] | None) -> CropFolder:
         read_split(folder, split)  # refuses images without a Market-1501 name
         for file in _files(subfolder):
             path = subfolder / file
-            reason = _unsuitable(path, file) or unusable_name(path.name)
+            fault, name_fault = _unsuitable(path, file), unusable_name(path.name)
+            reason = fault or name_fault
             if reason is not None:
-                left_out.append(LeftOut(source=f"{subfolder.name}/{file}", reason=reason))
+                left_out.append(
+                    LeftOut(
+                        source=f"{subfolder.name}/{file}", reason=reason, foreseen=fault is None
+                    )
+                )
                 continue
             texture = f"{path.stem}.png"
             if texture in crops:
