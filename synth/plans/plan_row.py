@@ -19,7 +19,7 @@ from synth.scene.camera import View
 LAYOUTS = ("surreal", "compact")
 """Layouts of the files of dense channels, see `synth.clips.channel_files`."""
 
-PLAN_VERSION = 2  # raised whenever the same row would give another clip
+PLAN_VERSION = 3  # raised whenever the same row would give another clip
 
 
 @dataclass(frozen=True, kw_only=True)
