@@ -11,8 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.parsing.json_files import excerpt
-from synth.scene.lights.light import Light
+from synth.scene.lights.light import Light, shown
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Environment(Light):
     def __post_init__(self) -> None:
         if not isinstance(self.file, str) or not self.file.lower().endswith((".hdr", ".exr")):
             raise BadInput(
-                f"light of kind {self.kind!r}: file {excerpt(self.file)}, expected .hdr or .exr"
+                f"light of kind {self.kind!r}: file {shown(self.file)}, expected .hdr or .exr"
             )
         self._check_number("turn")
         self._check_number("strength", low=0.0)

@@ -14,6 +14,7 @@ and a function in each engine that can show it (`synth.scene.blender_lights`, `s
 from __future__ import annotations
 
 import math
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +25,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.parsing.json_files import excerpt
 
 Colour = tuple[float, float, float]
 WAIST = np.array([0.0, 0.9, 0.0])
@@ -74,12 +74,12 @@ class LightFields:
         """
         label = repr(cls.kind) if label is None else label
         if not isinstance(values, Mapping):
-            raise BadInput(f"light of kind {label}: found {excerpt(values)}, expected its fields")
+            raise BadInput(f"light of kind {label}: found {shown(values)}, expected its fields")
         names = field_names(cls)
         for name in values:
             if name not in names:
                 raise BadInput(
-                    f"light of kind {label}: unknown field {excerpt(name)}, expected "
+                    f"light of kind {label}: unknown field {shown(name)}, expected "
                     f"{', '.join(sorted(names))}"
                 )
         try:
@@ -99,7 +99,7 @@ class LightFields:
         values = getattr(self, name)
         if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != count:
             raise BadInput(
-                f"light of kind {self.kind!r}: {name} {excerpt(values)}, expected {count} numbers"
+                f"light of kind {self.kind!r}: {name} {shown(values)}, expected {count} numbers"
             )
         self._set(name, tuple(self._checked(name, value, low, math.inf) for value in values))
 
@@ -115,7 +115,7 @@ class LightFields:
             if high < math.inf:
                 expected += f" and at most {high:g}"
             raise BadInput(
-                f"light of kind {self.kind!r}: {name} {excerpt(value)}, expected {expected}"
+                f"light of kind {self.kind!r}: {name} {shown(value)}, expected {expected}"
             )
         return number
 
@@ -123,6 +123,15 @@ class LightFields:
 def field_names(cls: Any) -> list[str]:
     """Names of a dataclass's fields, in their order."""
     return [field.name for field in fields(cls)]
+
+
+_VALUES = reprlib.Repr()
+_VALUES.maxstring = _VALUES.maxother = _VALUES.maxlong = 60
+
+
+def shown(value: object) -> str:
+    """A value as a message can hold it, in Python's spelling."""
+    return _VALUES.repr(value)
 
 
 class Light(LightFields, ABC):

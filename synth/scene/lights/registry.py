@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from mocap.errors import BadInput
-from mocap.parsing.json_files import excerpt
 from synth.scene.lights.area_lamps import AreaLamps
 from synth.scene.lights.environment import Environment
-from synth.scene.lights.light import Light
+from synth.scene.lights.light import Light, shown
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.lights.sun_sky import SunSky
 
@@ -52,5 +51,5 @@ def draw_light(kind: str, rng: np.random.Generator, environments: Sequence[str] 
 
 def _light_class(kind: object) -> type[Light]:
     if not isinstance(kind, str) or kind not in LIGHTS:
-        raise BadInput(f"light of kind {excerpt(kind)}: expected one of {', '.join(LIGHT_KINDS)}")
+        raise BadInput(f"light of kind {shown(kind)}: expected one of {', '.join(LIGHT_KINDS)}")
     return LIGHTS[kind]
