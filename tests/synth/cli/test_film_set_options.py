@@ -14,7 +14,7 @@ from synth.pictures.channel_sheet import TILE
 from synth.plans.plan_row import write_plan
 from tests.synth.cli.running import refusal, run, succeed
 from tests.synth.film_clip import ExampleClip, make_clip
-from tests.synth.filmed_clip import film
+from tests.synth.filmed_clip import LIGHT, film
 
 
 def published(made: ExampleClip, folder: Path, *names: str) -> Path:
@@ -29,14 +29,14 @@ def published(made: ExampleClip, folder: Path, *names: str) -> Path:
 
 @pytest.fixture(scope="module")
 def made(body, tmp_path_factory) -> ExampleClip:
-    made = make_clip(body, frames=3)
+    made = make_clip(body, frames=3, light=LIGHT)
     return replace(made, frames=film(made, body, tmp_path_factory.mktemp("film")).rendered)
 
 
 @pytest.fixture(scope="module")
 def model_clip(model) -> ExampleClip:
     """A clip of the body model that is no free body."""
-    return make_clip(model.body, frames=3)
+    return make_clip(model.body, frames=3, light=LIGHT)
 
 
 def test_a_check_of_some_clips_writes_a_picture(made, tmp_path):
