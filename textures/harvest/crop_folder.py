@@ -230,8 +230,8 @@ def _market(folder: Path, splits: Iterable[str] | None) -> CropFolder:
         read_split(folder, split)  # refuses images without a Market-1501 name
         for file in _files(subfolder):
             path = subfolder / file
-            fault, name_fault = _unsuitable(path, file), unusable_name(path.name)
-            reason = fault or name_fault
+            fault = _unsuitable(path, file)
+            reason = fault or unusable_name(path.name)
             if reason is not None:
                 left_out.append(
                     LeftOut(

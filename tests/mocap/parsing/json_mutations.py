@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -55,14 +56,15 @@ def mutated_lines(draw: st.DrawFn, line: str) -> bytes:
             holder = holder[key]
         deed = draw(st.sampled_from(["replace", "replace", "replace", "remove", "add", "rename"]))
         if deed == "replace":
-            holder[last] = draw(st.sampled_from(_VALUES) | st.floats() | st.integers() | st.text())
+            value = draw(st.sampled_from(_VALUES) | st.floats() | st.integers() | st.text())
+            holder[last] = copy.deepcopy(value)  # the next mutation may reach into it
         elif deed == "remove":
             del holder[last]
         elif isinstance(holder, dict):
-            value = holder[last] if deed == "add" else holder.pop(last)
+            value = copy.deepcopy(holder[last]) if deed == "add" else holder.pop(last)
             holder[draw(st.sampled_from(["", "x", "kind", "version", "\0"]))] = value
         else:
-            holder.append(holder[last])
+            holder.append(copy.deepcopy(holder[last]))
     text = json.dumps(document).encode()
     cut = draw(st.sampled_from([None] * 8 + ["cut", "byte", "bom"]))
     if cut == "cut":
