@@ -35,7 +35,9 @@ def test_what_is_written_is_read_back(tmp_path):
     assert read_clip_lines(tmp_path) == [asdict(LINE)]
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(mutated_lines(TEXT), st.booleans())
 def test_a_mutated_line_is_good_or_bad_input(tmp_path, line, behind):
     (tmp_path / "clips.jsonl").write_bytes(TEXT.encode() + b"\n" + line if behind else line)
