@@ -15,8 +15,8 @@ from mocap.errors import BadInput
 _ENCODING: dict[str, object] = {
     **{"crf": "23", "preset": "fast", "rc-lookahead": "10"},
     **{"threads": "1", "flags": "+bitexact"},
-    # x264's vector code for the macroblock tree reads memory beyond the tree and rounds as the
-    # processor does; this takes its plain code for the tree alone, so the bytes repeat anywhere.
+    # x264's vector code for the macroblock tree gives films whose bytes differ from run to run and
+    # from processor to processor; this takes its plain code for the tree alone.
     "x264-params": "cpu-independent=1",
 }
 

@@ -92,6 +92,15 @@ def summary_of_options(options: TrainingOptions) -> tuple[DataSummary, list[Crop
         BadInput: for a folder that is not Market-1501's.
     """
     if options.images is None:
+        if options.pedestrians and options.pedestrians.is_file():
+            counted = np.unique(load_bank(options.pedestrians).identities, return_counts=True)[1]
+            summary = DataSummary(
+                name=str(options.pedestrians),
+                photographs=False,
+                identities=len(counted),
+                crops_per_identity=int(counted.max(initial=0)),
+            )
+            return summary, []
         summary = DataSummary(
             name="the generated pedestrians",
             photographs=False,

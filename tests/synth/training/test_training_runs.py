@@ -16,6 +16,7 @@ from mocap.errors import BadInput
 from synth.cli.textures import harvest_textures
 from synth.cli.train import train
 from synth.standins.training_pedestrians import make_bank
+from synth.training.runs import TrainingOptions, summary_of_options
 from textures.body_fit.network import BodyFitConfig, fitted_joints
 from textures.body_fit.training import training_batch
 from textures.rstg.losses import masked_l1
@@ -245,6 +246,14 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_computed(
     result = run_train(*arguments, "--out", tmp_path / "run", *COMMON)
     assert isinstance(result.exception, BadInput) and re.search(message, str(result.exception))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_is_checked_against_the_pedestrians_that_are_kept_not_those_asked_for(folder):
+    kept = TrainingOptions(
+        out=folder, pedestrians=folder / "bank.safetensors", count_identities=1, count_crops=1
+    )
+    summary, crops = summary_of_options(kept)
+    assert (summary.identities, summary.crops_per_identity, crops) == (5, 3, [])
 
 
 def test_recipes_are_printed_value_by_value():
