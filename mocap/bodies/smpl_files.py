@@ -206,10 +206,10 @@ def _npz_members(path: Path) -> dict[str, object]:
         for name in (*_REQUIRED, *_OPTIONAL):
             if name not in file:
                 continue
-            most = min(_LARGEST_ARRAY, remaining)
-            pickled = file.read_pickled(name, most=most)
+            limit = min(_LARGEST_ARRAY, remaining)
+            pickled = file.read_pickled(name, limit=limit)
             if pickled is None:
-                members[name] = array = file.read(name, most=most)
+                members[name] = array = file.read(name, limit=limit)
                 remaining -= array.nbytes
             else:
                 members[name] = unpickle_safely(pickled)

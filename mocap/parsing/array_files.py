@@ -126,32 +126,32 @@ class ArrayFile:
         with self._stream(name) as (stream, size):
             return self._header(name, stream, size)
 
-    def read(self, name: str, *, most: int = _LARGEST_ARRAY) -> np.ndarray:
+    def read(self, name: str, *, limit: int = _LARGEST_ARRAY) -> np.ndarray:
         """A whole array, of the type and shape that its header says.
 
         Args:
             name: Of the array.
-            most: How many bytes it may have; a larger one is refused before any of it is unpacked.
+            limit: How many bytes it may have; a larger one is refused before any of it is unpacked.
         """
         with self._stream(name) as (stream, size):
             header = self._header(name, stream, size)
-            self._check_size(name, header.size, most)
+            self._check_size(name, header.size, limit)
             data = b"".join(self._chunks(name, stream, header.size, _CHUNK))
         values = np.frombuffer(data, header.dtype)
         return values.reshape(header.shape, order="F" if header.fortran else "C")
 
-    def read_pickled(self, name: str, *, most: int) -> bytes | None:
+    def read_pickled(self, name: str, *, limit: int) -> bytes | None:
         """The pickle of an array of Python objects, not unpickled; None where the array has none.
 
         Args:
             name: Of the array.
-            most: How many bytes the pickle may have.
+            limit: How many bytes the pickle may have.
         """
         with self._stream(name) as (stream, size):
             descr, _, _, start = self._description(name, stream, size)
             if not isinstance(descr, str) or "O" not in descr:
                 return None
-            self._check_size(name, size - start, most)
+            self._check_size(name, size - start, limit)
             return b"".join(self._chunks(name, stream, size - start, _CHUNK))
 
     def read_rows(self, name: str, columns: int) -> np.ndarray:
@@ -183,12 +183,12 @@ class ArrayFile:
                     start += len(block)
         return out
 
-    def _check_size(self, name: str, size: int, most: int) -> None:
-        if size > most:
+    def _check_size(self, name: str, size: int, limit: int) -> None:
+        if size > limit:
             raise self.fail(
                 name,
                 f"{size:,} bytes once unpacked",
-                f"at most {most:,}",
+                f"at most {limit:,}",
                 "make the array smaller, or fetch the file again",
             )
 

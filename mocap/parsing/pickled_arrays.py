@@ -66,7 +66,7 @@ class PickledArrays(ArrayFile):
         values = self.read(name)
         return ArrayHeader(values.dtype, values.shape, False)
 
-    def read(self, name: str, *, most: int = _LARGEST_PICKLE) -> np.ndarray:
+    def read(self, name: str, *, limit: int = _LARGEST_PICKLE) -> np.ndarray:
         """A whole array, or a number as an array of no dimensions."""
         if name not in self:
             raise BadInput(f"{self.path}: no array '{name}', expected one; use a file that has it")
@@ -78,7 +78,7 @@ class PickledArrays(ArrayFile):
         except _DAMAGE as error:
             reason = ascii(str(error) or type(error).__name__)[1:-1][:120]
             raise self.fail(name, f"no plain array ({reason})", "numbers") from error
-        self._check_size(name, values.nbytes, most)
+        self._check_size(name, values.nbytes, limit)
         return values
 
     def read_rows(self, name: str, columns: int) -> np.ndarray:

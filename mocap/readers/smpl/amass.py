@@ -14,7 +14,7 @@ import numpy as np
 from mocap.errors import BadInput
 from mocap.parsing.array_files import ArrayFile
 from mocap.readers.motion_format import MotionFormat, StoredMotion
-from mocap.readers.smpl.pose_arrays import PoseArrays, find_poses, has_poses, read_poses
+from mocap.readers.smpl.pose_arrays import PoseArrays, find_poses, has_poses, read_pose_arrays
 from mocap.readers.smpl.recording import (
     Recording,
     read_rate,
@@ -54,7 +54,7 @@ def read_amass(path: Path | str) -> Recording:
     path = Path(path)
     with ArrayFile(path) as arrays:
         poses, rate = _poses(arrays), _rate(arrays)
-        pose, dropped = read_poses(arrays, poses)
+        pose, dropped = read_pose_arrays(arrays, poses)
         translation = read_translation(arrays, poses.translation or "trans", len(pose))
         if "dmpls" in arrays:
             dropped = (*dropped, "soft tissue (dmpls)")
@@ -106,7 +106,7 @@ def _gender(arrays: ArrayFile) -> str | None:
     if "gender" not in arrays:
         return None
     try:
-        value = arrays.read("gender", most=_LONGEST_WORD)
+        value = arrays.read("gender", limit=_LONGEST_WORD)
     except BadInput:
         return None
     if value.size != 1 or value.dtype.kind not in "US":

@@ -17,7 +17,7 @@ from mocap.errors import BadInput
 from mocap.parsing.array_files import ArrayFile
 from mocap.parsing.pickled_arrays import open_arrays
 from mocap.readers.motion_format import MotionFormat, StoredMotion
-from mocap.readers.smpl.pose_arrays import find_poses, has_poses, image_labels, read_poses
+from mocap.readers.smpl.pose_arrays import find_poses, has_poses, image_labels, read_pose_arrays
 from mocap.readers.smpl.recording import (
     Recording,
     missing_rate,
@@ -65,7 +65,7 @@ def read_smpl_poses(
         rate = _rate(arrays) or fps
         if rate is None:
             raise missing_rate(path, path.stem)
-        pose, dropped = read_poses(arrays, poses)
+        pose, dropped = read_pose_arrays(arrays, poses)
         if poses.translation is None:
             translation = np.zeros((len(pose), 3), np.float32)
         else:

@@ -100,9 +100,9 @@ def find_poses(arrays: ArrayFile) -> PoseArrays:
     body = next((name for name in BODY if name in arrays), None)
     whole = next((name for name in WHOLE if name in arrays), None)
     translation = next((name for name in TRANSLATIONS if name in arrays), None)
-    if whole is not None and pelvis is not None and body is None:
-        if _joints_of(arrays, whole)[0] in (21, 23):
-            whole, body = None, whole
+    apart = whole is not None and pelvis is not None and body is None
+    if apart and _joints_of(arrays, whole)[0] in (21, 23):
+        whole, body = None, whole
     if whole is not None:
         return replace(whole_poses(arrays, whole), translation=translation)
     if body is None or (pelvis is None and _joints_of(arrays, body)[0] not in _WHOLE_JOINTS):
@@ -129,8 +129,8 @@ def find_poses(arrays: ArrayFile) -> PoseArrays:
             f"{pieces[0][0]} as '{pelvis}' has",
         )
     dropped = tuple(
-        what
-        for names, what in ((_FINGERS, "the fingers"), (_FACE, "jaw and eyes"))
+        lost
+        for names, lost in ((_FINGERS, "the fingers"), (_FACE, "jaw and eyes"))
         if any(name in arrays for name in names)
     )
     return PoseArrays(
@@ -143,7 +143,7 @@ def image_labels(arrays: ArrayFile) -> list[str]:
     return [name for name in _LABELS if name in arrays]
 
 
-def read_poses(arrays: ArrayFile, poses: PoseArrays) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_pose_arrays(arrays: ArrayFile, poses: PoseArrays) -> tuple[np.ndarray, tuple[str, ...]]:
     """Poses (T, 72) float32 and what was left out of them. Fingers, jaw and eyes are at rest.
 
     Raises:

@@ -215,15 +215,15 @@ def read_rate(arrays: ArrayFile, name: str) -> float:
     return read_number(arrays, name, 1, 1000, "frames a second")
 
 
-def read_number(arrays: ArrayFile, name: str, least: float, most: float, unit: str) -> float:
+def read_number(arrays: ArrayFile, name: str, low: float, high: float, unit: str) -> float:
     """One number between two limits. Raises BadInput for anything else."""
     header = arrays.header(name)
     if header.dtype.kind not in "fiu" or int(np.prod(header.shape, dtype=object)) != 1:
         actual = f"{header.dtype} values of shape {header.shape}"
         raise arrays.fail(name, actual, f"one number, the {unit}")
     value = float(arrays.read(name).reshape(()))
-    if not least <= value <= most:
-        raise arrays.fail(name, f"{value:g} {unit}", f"{least:g} to {most:g}", "correct the number")
+    if not low <= value <= high:
+        raise arrays.fail(name, f"{value:g} {unit}", f"{low:g} to {high:g}", "correct the number")
     return value
 
 

@@ -18,7 +18,7 @@ from mocap.errors import BadInput
 from mocap.files import CMU_INDEX
 from mocap.parsing.array_files import ArrayFile
 from mocap.readers.motion_format import MotionFormat, StoredMotion
-from mocap.readers.smpl.pose_arrays import WHOLE, image_labels, read_poses, whole_poses
+from mocap.readers.smpl.pose_arrays import WHOLE, image_labels, read_pose_arrays, whole_poses
 from mocap.readers.smpl.recording import Recording, read_translation
 
 SURREAL_FPS = 120.0
@@ -60,7 +60,7 @@ def read_surreal(path: Path | str, name: str) -> Recording:
                 f"trans_{name}; choose one that is there, for example "
                 f"{', '.join(available[:3]) or 'none'}"
             )
-        pose, dropped = read_poses(arrays, whole_poses(arrays, _POSE + name))
+        pose, dropped = read_pose_arrays(arrays, whole_poses(arrays, _POSE + name))
         translation = read_translation(arrays, _TRANSLATION + name, len(pose))
     return Recording(pose, translation, "z", _rate(name), *_names(name), str(path), dropped=dropped)
 

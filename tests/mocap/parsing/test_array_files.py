@@ -23,13 +23,15 @@ def _zeros(path, name: str, shape: tuple[int, ...], *, dtype: str = "<f8") -> No
     said = {"descr": dtype, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(head, said)
     left = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-            member.write(head.getvalue())
-            while left:
-                block = min(left, 1 << 20)
-                member.write(bytes(block))
-                left -= block
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"{name}.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(head.getvalue())
+        while left:
+            block = min(left, 1 << 20)
+            member.write(bytes(block))
+            left -= block
 
 
 @pytest.mark.parametrize("name", ["v_template", "posedirs", "f"])
@@ -82,9 +84,9 @@ def test_a_quarter_of_a_gigabyte_in_a_motion_of_little_more_than_nothing(tmp_pat
 def test_an_array_above_the_limit_is_refused_with_the_limit(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros(1000))
     with ArrayFile(tmp_path / "a.npz") as arrays:
-        assert len(arrays.read("x", most=8000)) == 1000
+        assert len(arrays.read("x", limit=8000)) == 1000
         with pytest.raises(BadInput, match=r"array 'x': found 8,000 bytes.*at most 7,999"):
-            arrays.read("x", most=7999)
+            arrays.read("x", limit=7999)
 
 
 @pytest.mark.parametrize("shape", [(7, 30), (7, 10, 3), (7, 5, 2, 3), (1, 30), (0, 30)])
