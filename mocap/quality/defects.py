@@ -262,7 +262,7 @@ def find_limb_collisions(
 
 
 def _turns(rotations: np.ndarray, reach: int) -> np.ndarray:
-    """Angles (T - reach, 24) in degrees by which joints turn, against their parents, in `reach` frames."""
+    """Angles (T - reach, 24) in degrees by which joints turn, in `reach` frames, from their parents."""
     out = np.empty((max(len(rotations) - reach, 0), rotations.shape[1]))
     for start in range(0, len(out), WINDOW):
         stop = min(start + WINDOW, len(out))
