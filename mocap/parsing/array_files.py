@@ -14,6 +14,7 @@ import math
 import os
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -138,6 +139,8 @@ class ArrayFile:
             self._check_size(name, header.size, limit)
             data = b"".join(self._chunks(name, stream, header.size, _CHUNK))
         values = np.frombuffer(data, header.dtype)
+        if header.dtype.kind == "U":
+            self._check_text(name, values)
         return values.reshape(header.shape, order="F" if header.fortran else "C")
 
     def read_pickled(self, name: str, *, limit: int) -> bytes | None:
@@ -182,6 +185,12 @@ class ArrayFile:
                     out[start : start + len(block)] = _float32(block)
                     start += len(block)
         return out
+
+    def _check_text(self, name: str, values: np.ndarray) -> None:
+        """NumPy itself stumbles over text (N,) of numbers that are no characters."""
+        points = values.view(values.dtype.str[0] + "u4") if values.dtype.itemsize else values[:0]
+        if points.size and int(points.max()) > sys.maxunicode:
+            raise self.fail(name, f"the character {int(points.max()):#x}", "text")
 
     def _check_size(self, name: str, size: int, limit: int) -> None:
         if size > limit:

@@ -79,6 +79,8 @@ class PickledArrays(ArrayFile):
             reason = ascii(str(error) or type(error).__name__)[1:-1][:120]
             raise self.fail(name, f"no plain array ({reason})", "numbers") from error
         self._check_size(name, values.nbytes, limit)
+        if values.dtype.kind == "U":
+            self._check_text(name, values.ravel())
         return values
 
     def read_rows(self, name: str, columns: int) -> np.ndarray:

@@ -100,8 +100,8 @@ def find_poses(arrays: ArrayFile) -> PoseArrays:
     body = next((name for name in BODY if name in arrays), None)
     whole = next((name for name in WHOLE if name in arrays), None)
     translation = next((name for name in TRANSLATIONS if name in arrays), None)
-    apart = whole is not None and pelvis is not None and body is None
-    if apart and _joints_of(arrays, whole)[0] in (21, 23):
+    apart = pelvis is not None and body is None
+    if apart and whole is not None and _joints_of(arrays, whole)[0] in (21, 23):
         whole, body = None, whole
     if whole is not None:
         return replace(whole_poses(arrays, whole), translation=translation)

@@ -89,6 +89,16 @@ def test_an_array_above_the_limit_is_refused_with_the_limit(tmp_path):
             arrays.read("x", limit=7999)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_text_of_numbers_that_are_no_characters_is_refused(tmp_path, order):
+    text = np.array(["male", "ü😀"], dtype=f"{order}U4")
+    np.savez(tmp_path / "a.npz", x=text, y=np.array([0x110000], f"{order}u4").view(f"{order}U1"))
+    with ArrayFile(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays.read("x"), text)
+        with pytest.raises(BadInput, match="'y': found the character 0x110000, expected text"):
+            arrays.read("y")
+
+
 @pytest.mark.parametrize("shape", [(7, 30), (7, 10, 3), (7, 5, 2, 3), (1, 30), (0, 30)])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i4"])

@@ -98,7 +98,7 @@ def mutated_opcodes(data: bytes, rng: np.random.Generator) -> bytes:
             pieces.insert(at, opcode + struct.pack("<Q", length)[:width] + b"abc")
         elif kind == 5:
             pieces.insert(at, b"(" * int(rng.integers(1, 2000)))
-        else:
+        elif pieces[at]:
             pieces[at] = mutated_bytes(pieces[at], rng)
     return b"".join(pieces)
 
