@@ -28,7 +28,7 @@ from mocap.readers.smpl.recording import (
     subject_and_trial,
 )
 
-RATES = ("fps", "frame_rate", "framerate")
+RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
 AIST_SCALING, AIST_FPS = "smpl_scaling", 60.0
 
 
@@ -96,11 +96,11 @@ def _rate(arrays: ArrayFile) -> float | None:
 
 
 def _is_shape_alone(path: Path) -> bool:
-    """Whether the file holds a body's shape and no poses, as AMASS puts beside its motions."""
+    """Whether the file holds a body's shape, or a body model, and no poses: no motion, and no fault."""
     with open_arrays(path) as arrays:
         if has_poses(arrays) or image_labels(arrays):
             return False
-        return "betas" in arrays and "gender" in arrays
+        return ("betas" in arrays and "gender" in arrays) or "v_template" in arrays
 
 
 def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:

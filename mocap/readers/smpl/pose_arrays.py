@@ -24,7 +24,10 @@ WHOLE = (
 )
 PELVIS = ("root_orient", "global_orient", "smpl_global_orient", "global_orientation")
 BODY = ("pose_body", "body_pose", "smpl_body_pose")
-TRANSLATIONS = ("trans", "transl", "translation", "smpl_trans", "root_trans", "global_transl")
+TRANSLATIONS = (
+    *("trans", "transl", "translation", "translations", "smpl_trans", "smpl_transl"),
+    *("root_trans", "root_transl", "root_translation", "global_transl"),
+)
 # What only tables of labels have, one row an image: BEDLAM's, AGORA's and those made after them.
 _LABELS = ("imgname", "imgnames", "img_names", "image_path", "gtkps", "cam_int", "cam_ext")
 _FINGERS = ("pose_hand", "left_hand_pose", "right_hand_pose", "hand_pose")

@@ -13,6 +13,7 @@ from mocap.library.motion_library import open_motion_library
 from mocap.readers.formats import list_file, read_recording
 from mocap.readers.smpl.recording import Recording
 from mocap.retargeting.ground import chain_joints, global_rotations, soles_of
+from tests.mocap.smpl_like import official_pickle, small_arrays
 
 FRAMES, FPS = 40, 50.0
 UPRIGHT = Rotation.from_euler("x", 90, degrees=True)  # y, up here, becomes z
@@ -136,6 +137,19 @@ def test_aist_is_scaled_to_metres_and_has_its_rate(pose, path, tmp_path):
     (tmp_path / "b.pkl").write_bytes(pickle.dumps(arrays, protocol=4))
     with pytest.raises(BadInput, match=r"b\.pkl, array 'smpl_scaling': found 0 units in a metre"):
         read_recording(tmp_path / "b.pkl")
+
+
+@pytest.mark.parametrize("suffix", ["npz", "pkl"])
+def test_a_body_model_beside_motions_is_no_motion_and_no_fault(pose, tmp_path, suffix):
+    model = small_arrays()
+    if suffix == "npz":
+        np.savez(tmp_path / "model.npz", **model)
+    else:
+        (tmp_path / "model.pkl").write_bytes(official_pickle(model))
+    np.savez(tmp_path / "a.npz", poses=flat(pose), fps=30.0)
+    assert list_file(tmp_path / f"model.{suffix}") == ()
+    library = open_motion_library(tmp_path)
+    assert [entry.name for entry in library.entries] == ["a"] and not library.skipped
 
 
 @pytest.mark.parametrize(
