@@ -194,7 +194,9 @@ class Experiment:
             self.split_sets[split] = train_set, test_set
             self.missing[split] = missing
         self.weights_2d = load_2d_weights(data.weights_2d) if data.weights_2d else None
-        self.store = FrameStore(short_side=protocol.views.stored_short_side)
+        self.store = FrameStore(
+            short_side=protocol.views.stored_short_side, most_frames=protocol.views.most_frames
+        )
         all_sets = [*self.film_sets.values(), *(s for p in self.split_sets.values() for s in p)]
         self.store.fill((v.path for s in all_sets for v in s.videos), quiet=compute.quiet)
         self.film_sets = {n: self.store.readable(s) for n, s in self.film_sets.items()}
