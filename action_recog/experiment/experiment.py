@@ -422,7 +422,7 @@ def run_experiment(
         protocol: Network, views and schedules.
         out: Folder for a run folder per training, and for table.txt, table.json and table.csv.
         seeds: One round of trainings per seed.
-        compute: Device, precision and loader workers.
+        compute: Device, precision and loading threads.
         strict: Refuse videos that cannot be decoded, instead of leaving them out.
 
     Returns:
@@ -460,7 +460,6 @@ def run_experiment(
         runs,
         inits=[arm.name for arm in experiment.arms],
         stand_in=tuple(stand_in),
-        rng=np.random.default_rng(0),
     )
     table = replace(
         table,

@@ -3,27 +3,25 @@
 SGD with Nesterov momentum (the paper's) or AdamW (for few steps), no weight decay on batch
 normalisation (section 4.1; the authors' code).
 One epoch sees one random clip of every video. What is drawn depends on (seed, epoch, video) alone,
-so neither the number of loader workers nor an interruption changes a byte of the result.
+so neither the number of loading threads nor an interruption changes a byte of the result.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
@@ -34,11 +32,12 @@ from action_recog.training.checkpoints import (
     save_checkpoint,
     write_text_whole,
 )
+from action_recog.training.clip_batches import ClipBatches
 from action_recog.training.messages import announce
 from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
-from action_recog.videos.views import ViewOptions, standardise, training_indices, training_view
+from action_recog.videos.views import ViewOptions, standardise
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -75,8 +74,8 @@ class TrainingOptions:
 class ComputeOptions:
     """Where and how to compute; none of it is part of what is measured, except `precision`.
 
-    `device` is cpu, cuda or cuda:N; `workers` are the processes of the data loader; `quiet` hides
-    the progress bars.
+    `device` is cpu, cuda or cuda:N; `workers` are the threads that load clips, beside the
+    training's own; `quiet` hides the progress bars.
     """
 
     device: str = "cpu"
@@ -138,45 +137,6 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
     )
     fabric.launch()
     return fabric
-
-
-class _EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, video): a permutation drawn from (seed, epoch)."""
-
-    def __init__(self, videos: int, seed: int) -> None:
-        self.videos, self.seed, self.epoch = videos, seed, 0
-
-    def __len__(self) -> int:
-        return self.videos
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.videos)
-        return iter([(self.epoch, int(video)) for video in order])
-
-
-class TrainingClips(Dataset):
-    """(epoch, video) -> uint8 clip (3,T,size,size) and label."""
-
-    def __init__(self, videos: VideoSet, store: FrameStore, views: ViewOptions, seed: int) -> None:
-        self.videos, self.store, self.views, self.seed = videos, store, views, seed
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        epoch, index = key
-        video = self.videos.videos[index]
-        rng = np.random.default_rng([self.seed, epoch, index, 1])
-        stored = self.store[video.path]
-        indices = training_indices(stored.count, self.views, rng, frame_rate=stored.frame_rate)
-        view = training_view(self.store.frames(video.path, indices), self.views, rng)
-        return torch.from_numpy(view), video.label
-
-
-def _single_threaded(_: int) -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -400,7 +360,7 @@ def train(
         folder: Run folder.
         facts: JSON values that config.json and the sidecars carry besides.
         title: Text of the progress bar.
-        compute: Loader workers, precision, and whether to show progress.
+        compute: Loading threads, precision, and whether to show progress.
         digests: Digests of files that are known; by default all videos are hashed.
 
     Returns:
@@ -442,33 +402,23 @@ def train(
         announce(f"{title}: goes on after epoch {first_epoch} of {options.epochs} in {folder}")
 
     batch = min(options.batch, len(videos))
-    sampler = _EpochSampler(len(videos), seed)
-    loader = DataLoader(
-        TrainingClips(videos, store, views, seed),
-        batch_size=batch,
-        sampler=sampler,
-        drop_last=True,
-        num_workers=compute.workers,
-        persistent_workers=False,
-        worker_init_fn=_single_threaded,
-    )
+    batches = ClipBatches(videos, store, views, batch=batch, seed=seed, threads=compute.workers)
     writer = _event_writer(folder, fresh=first_epoch == 0)
     bar = tqdm(
-        total=options.epochs * len(loader) * batch,
-        initial=first_epoch * len(loader) * batch,
+        total=options.epochs * len(batches) * batch,
+        initial=first_epoch * len(batches) * batch,
         desc=title,
         unit="clip",
         disable=compute.quiet,
         mininterval=1.0,
     )
     for epoch in range(first_epoch, options.epochs):
-        sampler.epoch = epoch
         torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)  # dropout
         module.train()
         began = time.perf_counter()
         losses, right, count = 0.0, 0, 0
-        for step, (clips, labels) in enumerate(loader):
-            rate = learning_rate(options, epoch + step / len(loader))
+        for step, (clips, labels) in enumerate(batches.of_epoch(epoch)):
+            rate = learning_rate(options, epoch + step / len(batches))
             for group in optimiser.param_groups:
                 group["lr"] = rate
             clips = standardise(clips.to(fabric.device)).contiguous(memory_format=layout)
@@ -478,7 +428,7 @@ def train(
             if not torch.isfinite(loss):
                 raise BadInput(
                     f"{folder}: {title}: the loss is {float(loss.detach())} in epoch {epoch + 1}, "
-                    f"step {step + 1} of {len(loader)}, in {config['precision']}; expected a finite "
+                    f"step {step + 1} of {len(batches)}, in {config['precision']}; expected a finite "
                     "number; remove the folder and train again with --precision 32-true"
                 )
             optimiser.zero_grad(set_to_none=True)
@@ -504,9 +454,8 @@ def train(
             writer.add_scalar(name, row[name], epoch)
         last = epoch + 1 == options.epochs
         if last and options.precise_bn:
-            sampler.epoch = options.epochs
-            batches = [clips for clips, _ in _first_batches(loader, options.precise_bn)]
-            precise_batch_norm(network, batches, fabric)
+            later = itertools.islice(batches.of_epoch(options.epochs), options.precise_bn)
+            precise_batch_norm(network, [clips for clips, _ in later], fabric)
         if last or (epoch + 1) % options.checkpoint_every == 0:
             tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
             save_checkpoint(
@@ -522,13 +471,6 @@ def train(
         {"config": config, "metrics": metrics, "git_revision": revision()},
     )
     return metrics
-
-
-def _first_batches(loader: DataLoader, count: int) -> Iterator[Any]:
-    for number, item in enumerate(loader):
-        if number == count:
-            return
-        yield item
 
 
 def _event_writer(folder: Path, *, fresh: bool) -> SummaryWriter:

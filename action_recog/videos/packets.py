@@ -11,6 +11,7 @@ video.
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ def _linear_reason(codec: str, packets: list[_Packet]) -> str | None:
     if not packets[0].is_key:
         return "the first packet is no key frame"
     ordered = sorted(times)
-    steps = {after - before for before, after in zip(ordered, ordered[1:])}
+    steps = {after - before for before, after in itertools.pairwise(ordered)}
     if 0 in steps or len(steps) > 1:
         return "uneven time stamps"
     if codec in _INTRA_ONLY:

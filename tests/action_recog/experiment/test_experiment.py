@@ -148,9 +148,7 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
         _result("films", 2, [1] * 6 + [0] * 4),
         _result("films", 2, [1] * 8 + [0] * 2, seed=1),
     ]
-    table = summarise(
-        runs, inits=["from scratch", "films"], stand_in=("videos",), rng=np.random.default_rng(0)
-    )
+    table = summarise(runs, inits=["from scratch", "films"], stand_in=("videos",))
     scratch, films = table.rows
     assert scratch.top1 == pytest.approx((25 + 30) / 2)
     assert scratch.top1_std == pytest.approx(np.std([25, 30], ddof=1))
@@ -168,6 +166,18 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
     ]
     real = replace(table, stand_in=())
     assert "recorded data" in text_table(real) and "stand-in" not in text_table(real)
+
+
+def test_a_p_value_depends_on_the_results_alone_not_on_the_order_of_the_arms():
+    rng = np.random.default_rng(8)
+    runs = [_result(name, 1, rng.random(40) < 0.5) for name in ("from scratch", "a", "b")]
+    runs.append(replace(runs[1], init="as a"))
+    inits = ["from scratch", "a", "b", "as a"]
+    rows = {row.init: row for row in summarise(runs, inits=inits, stand_in=()).rows}
+    assert rows["a"].gain == rows["as a"].gain != rows["b"].gain
+    assert rows["a"].gain_by_group == rows["as a"].gain_by_group
+    others = summarise(runs, inits=["from scratch", *inits[:0:-1]], stand_in=()).rows
+    assert {row.init: row for row in others} == rows
 
 
 def test_the_whole_experiment_and_its_continuation(folders, tmp_path, monkeypatch):
