@@ -28,6 +28,7 @@ from action_recog.datasets.ucf101 import load_split
 from action_recog.errors import BadInput
 from action_recog.experiment import results
 from action_recog.experiment.evaluation import predict, require_finite_predictions, score
+from action_recog.json_files import read_json
 from action_recog.networks.resnet3d import ResNet3D, inflate_state, network
 from action_recog.training.checkpoints import (
     load_2d_weights,
@@ -385,17 +386,19 @@ def _stored_predictions(facts_path: Path, key: dict[str, Any], classes: int) -> 
     """
     file = facts_path.with_suffix(".npy")
     try:
-        facts = json.loads(facts_path.read_text(encoding="utf-8"))
+        facts = read_json(facts_path, dict[str, Any], advice="it is written again")
         content = file.read_bytes()
-        changed = [name for name in key if facts.get(name) != key[name]]
-        digest = facts.get("sha256")
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadInput(f"{facts_path} and {file.name} cannot be read ({error!r})") from None
+    except (OSError, BadInput) as error:
+        raise BadInput(f"{facts_path} and {file.name} cannot be read ({error})") from None
+    changed = [name for name in key if facts.get(name) != key[name]]
     if changed:
         raise BadInput(f"{file} is of other: {', '.join(changed)}")
-    if digest != hashlib.sha256(content).hexdigest():
+    if facts.get("sha256") != hashlib.sha256(content).hexdigest():
         raise BadInput(f"{file} does not belong to {facts_path.name}")
-    probabilities = np.load(io.BytesIO(content), allow_pickle=False)
+    try:
+        probabilities = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise BadInput(f"{file} is no array ({error})") from None
     shape = (len(key["videos"]), classes)
     if probabilities.shape != shape:
         raise BadInput(f"{file} has the shape {probabilities.shape}, expected {shape}")

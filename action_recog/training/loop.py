@@ -15,16 +15,19 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
+from action_recog.json_files import decode_json, read_bounded_file, read_json
 from action_recog.training.checkpoints import (
     load_checkpoint,
     require_finite,
@@ -191,6 +194,15 @@ def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> di
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _RunCard:
+    """The card of a checkpoint after a full epoch."""
+
+    config: dict[str, Any]
+    epochs_done: Annotated[int, Meta(ge=1)]
+    metrics: dict[str, int | float]
+
+
 def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
     """The keys in which two configurations differ, with both values."""
     values = []
@@ -239,34 +251,58 @@ def _restore(
     Raises:
         BadInput: For the checkpoint of another configuration or of other data.
     """
-    card = path.with_suffix(".json")
-    if not path.is_file() and not card.is_file():
+    card_path = path.with_suffix(".json")
+    if not path.is_file() and not card_path.is_file():
         return 0, {}
     try:
-        stored = json.loads(card.read_text(encoding="utf-8"))["config"]
-        if not isinstance(stored, dict):
-            raise TypeError("config is no object")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        announce(f"{title}: starts again, because {card} cannot be read ({error!r})")
+        card = read_json(card_path, _RunCard, advice="it is written again")
+    except BadInput as error:
+        announce(f"{title}: starts again, because its checkpoint's card cannot be read: {error}")
         return 0, {}
-    _refuse_another_run(path, stored, config)
+    _refuse_another_run(path, card.config, config)
     try:
-        tensors, facts = load_checkpoint(path)
-        epochs, metrics = int(facts["epochs_done"]), dict(facts["metrics"])
-        network.load_state_dict(
-            {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-        )
-    except (BadInput, KeyError, TypeError, ValueError) as error:
+        tensors, _ = load_checkpoint(path)
+        epochs = int(config["training"]["epochs"])
+        if card.epochs_done > epochs:
+            raise BadInput(f"{card_path}: {card.epochs_done} epochs of {epochs} are done")
+        state, optimiser_state = _fitting_states(tensors, network)
+    except BadInput as error:
         announce(f"{title}: starts again, because its checkpoint cannot be used: {error}")
         return 0, {}
+    network.load_state_dict(state)
+    optimiser.state.update(optimiser_state)
+    return card.epochs_done, card.metrics
+
+
+def _fitting_states(
+    tensors: Mapping[str, Tensor], network: nn.Module
+) -> tuple[dict[str, Tensor], dict[Tensor, dict[str, Tensor]]]:
+    """The network's and the optimiser's state of a checkpoint.
+
+    Raises:
+        BadInput: For tensors of another network; nothing is changed then.
+    """
+    state = {name: tensors.get(f"network.{name}") for name in network.state_dict()}
+    for name, value in network.state_dict().items():
+        stored = state[name]
+        if stored is None or stored.shape != value.shape:
+            shape = "nothing" if stored is None else str(tuple(stored.shape))
+            raise BadInput(f"found {shape} for {name}, expected {tuple(value.shape)}")
+    optimiser_state: dict[Tensor, dict[str, Tensor]] = {}
     for name, parameter in network.named_parameters():
         for key in ("momentum_buffer", "exp_avg", "exp_avg_sq", "step"):
             saved = tensors.get(f"optimiser.{key}.{name}")
-            if saved is not None and saved.shape == parameter.shape:
+            if saved is None:
+                continue
+            if key != "step":
+                if saved.shape != parameter.shape:
+                    raise BadInput(
+                        f"found {tuple(saved.shape)} for {key} of {name}, expected "
+                        f"{tuple(parameter.shape)}"
+                    )
                 saved = torch.empty_like(parameter).copy_(saved)  # the layout of the parameter
-            if saved is not None:
-                optimiser.state[parameter][key] = saved
-    return epochs, metrics
+            optimiser_state.setdefault(parameter, {})[key] = saved
+    return {name: value for name, value in state.items() if value is not None}, optimiser_state
 
 
 def _is_finished(path: Path, config: dict[str, Any], *, title: str) -> bool:
@@ -284,15 +320,22 @@ def _is_finished(path: Path, config: dict[str, Any], *, title: str) -> bool:
 def _truncate_metrics(path: Path, epochs: int, *, title: str) -> list[dict[str, Any]]:
     """Cut metrics.jsonl back to the epochs that the checkpoint holds; torn lines are said."""
     rows: list[dict[str, Any]] = []
+    lines: list[bytes] = []
     if path.is_file():
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                if int(row["epoch"]) < epochs:
-                    rows.append(row)
-            except (ValueError, KeyError, TypeError):
-                announce(f"{title}: {path}, line {number} is torn and left out")
+        try:
+            lines = read_bounded_file(path, advice="it is written again").splitlines()
+        except BadInput as error:
+            announce(f"{title}: all its lines are left out: {error}")
+    for number, line in enumerate(lines, 1):
+        try:
+            row = decode_json(line, dict[str, int | float])
+            if not isinstance(row.get("epoch"), int):
+                raise BadInput("no epoch")
+        except BadInput:
+            announce(f"{title}: {path}, line {number} is torn and left out")
+            continue
+        if row["epoch"] < epochs:
+            rows.append(row)
     write_text_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
     return rows
 

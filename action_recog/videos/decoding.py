@@ -168,7 +168,7 @@ class Video:
         self.frame_rate = self.facts.frame_rate
         self.salvage: Salvage | None = None
         self._reader: _SeekingReader | None = None
-        self._kept: np.ndarray | None = None
+        self._stored: np.ndarray | None = None
         self.frame_size = self._reduced(self.facts.height, self.facts.width)
         reason = self.facts.linear_reason
         if decoder == "decord" and reason:
@@ -224,7 +224,7 @@ class Video:
 
     def _count_pictures(self) -> None:
         """Decode all once; the frames are kept while they fit."""
-        self._reader, self._kept = None, None
+        self._reader, self._stored = None, None
         pictures = LinearPictures(self.path)
         store: np.ndarray | None = None
         count = 0
@@ -240,7 +240,7 @@ class Video:
             else:
                 store = None
         self.count, self.salvage = count, pictures.salvage
-        self._kept = None if store is None else store[:count]
+        self._stored = None if store is None else store[:count]
 
     def frames(self, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Decode frames by number.
@@ -271,8 +271,8 @@ class Video:
                 self._count_pictures()
                 numbers = np.arange(self.count) if indices is None else numbers
                 numbers = np.minimum(numbers, self.count - 1)
-        if self._kept is not None:
-            return self._kept if indices is None else self._kept[numbers]
+        if self._stored is not None:
+            return self._stored if indices is None else self._stored[numbers]
         return self._count_to(numbers)
 
     def verify(self) -> None:
@@ -299,13 +299,13 @@ class Video:
         """Frames of ascending numbers, by decord, reduced window by window."""
         assert self._reader is not None
         out: np.ndarray | None = None
-        done = 0
+        position = 0
         for window in self._windows(numbers):
             frames = self._reduce(self._reader.get_batch(window.tolist()).asnumpy())
             if out is None:
                 out = np.empty((len(numbers), *frames.shape[1:]), np.uint8)
-            out[done : done + len(frames)] = frames
-            done += len(frames)
+            out[position : position + len(frames)] = frames
+            position += len(frames)
         return np.empty((0, *self.frame_size, 3), np.uint8) if out is None else out
 
     def _count_to(self, numbers: np.ndarray) -> np.ndarray:

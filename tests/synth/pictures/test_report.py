@@ -53,6 +53,33 @@ def test_table_is_labelled_and_escaped(recognition, body):
     assert not re.search(r'(src|href)="(?!data:)', html)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": []}, "rows"),
+        ({"rows": [{"init": "from scratch"}]}, r"no field rows\[0\]\.top1"),
+        ({"films": {"a": 3}}, "film_classes lacks a"),
+        ({"runs": [{"seconds": "3"}]}, r"runs\[0\]\.seconds"),
+        ({"stand_in": "videos"}, "stand_in"),
+    ],
+    ids=str,
+)
+def test_a_table_that_is_none_is_named_with_its_field(recognition, body, change, message):
+    path = recognition / "table.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BadInput, match=rf"table\.json: .*{message}"):
+        write_report(recognition / "report.html", body=body, recognition=recognition)
+
+
+def test_rows_of_other_splits_are_no_table(recognition, body):
+    path = recognition / "table.json"
+    table = json.loads(path.read_text())
+    del table["rows"][1]["top1_by_split"]["2"]
+    path.write_text(json.dumps(table))
+    with pytest.raises(BadInput, match=r"rows\[1\] has the splits 1, expected 1, 2"):
+        write_report(recognition / "report.html", body=body, recognition=recognition)
+
+
 @pytest.mark.parametrize("what", ["textures", "films", "recognition"])
 def test_an_empty_folder_is_named(what, tmp_path, body):
     with pytest.raises(BadInput, match=str(tmp_path)):
