@@ -266,7 +266,8 @@ class Video:
 
             distinct, back = np.unique(numbers, return_inverse=True)
             try:
-                return self._seek(distinct)[back]
+                frames = self._seek(distinct)
+                return frames if indices is None else frames[back]
             except (decord.DECORDError, RuntimeError):  # damage inside a packet: save what there is
                 self._count_pictures()
                 numbers = np.arange(self.count) if indices is None else numbers
