@@ -160,7 +160,8 @@ def reduced_size(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 def reduce_short_side(frames: np.ndarray, short_side: int) -> np.ndarray:
     """Shrink frames (T,H,W,3) to a short side of `short_side` pixels; smaller frames stay."""
-    return resize(frames, *reduced_size(*frames.shape[1:3], short_side))
+    height, width = frames.shape[1:3]
+    return resize(frames, *reduced_size(height, width, short_side))
 
 
 def _channels_first(frames: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def bank_digest(bank: PedestrianBank) -> str:
     for field in dataclasses.fields(bank):
         array = np.ascontiguousarray(getattr(bank, field.name))
         digest.update(f"{field.name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(memoryview(array).cast("B"))
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
