@@ -44,6 +44,7 @@ from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions
 
 SCRATCH = "from scratch"
+NAMES_SHOWN = 10  # of videos that cannot be decoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,9 +442,13 @@ def run_experiment(
     compute = compute or ComputeOptions()
     experiment = Experiment(data, protocol, out, seeds, compute)
     if strict and experiment.store.failures:
-        path, reason = next(iter(experiment.store.failures.items()))
+        reasons = list(experiment.store.failures.values())
+        others = [path.name for path in experiment.store.failures][1:NAMES_SHOWN]
+        more = len(reasons) - 1 - len(others)
         raise BadInput(
-            f"{len(experiment.store.failures)} videos cannot be decoded; {path}: {reason}"
+            f"{len(reasons)} videos cannot be decoded; {reasons[0]}"
+            + (f"; the others: {', '.join(others)}" if others else "")
+            + (f" and {more} more" if more else "")
         )
     runs: list[results.RunResult] = []
     for seed in seeds:

@@ -194,13 +194,16 @@ def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> di
     }
 
 
+_Figure = Annotated[int, Meta(ge=0, le=2**53)] | float
+
+
 @dataclass(frozen=True, kw_only=True)
 class _RunCard:
     """The card of a checkpoint after a full epoch."""
 
     config: dict[str, Any]
-    epochs_done: Annotated[int, Meta(ge=1)]
-    metrics: dict[str, int | float]
+    epochs_done: Annotated[int, Meta(ge=1, le=10**6)]
+    metrics: dict[str, _Figure]
 
 
 def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
@@ -328,7 +331,7 @@ def _truncate_metrics(path: Path, epochs: int, *, title: str) -> list[dict[str, 
             announce(f"{title}: all its lines are left out: {error}")
     for number, line in enumerate(lines, 1):
         try:
-            row = decode_json(line, dict[str, int | float])
+            row = decode_json(line, dict[str, _Figure])
             if not isinstance(row.get("epoch"), int):
                 raise BadInput("no epoch")
         except BadInput:

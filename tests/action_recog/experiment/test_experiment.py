@@ -234,7 +234,7 @@ def test_films_that_are_missing_or_damaged_are_left_out_and_said_so(folders, tmp
     assert list(table.facts["left_out"]) == [first.name, second.name]
     assert "no such video file" in table.facts["left_out"][first.name]
     assert table.facts["films"] == {"films": 4}
-    with pytest.raises(BadInput, match=f"2 videos cannot be decoded; .*{first.name}"):
+    with pytest.raises(BadInput, match=f"2 videos .*{first.name}: no .*: {second.name}$"):
         run_experiment(data, TOY, tmp_path / "strict", compute=COMPUTE, strict=True)
 
 
