@@ -443,12 +443,12 @@ def run_experiment(
     experiment = Experiment(data, protocol, out, seeds, compute)
     if strict and experiment.store.failures:
         reasons = list(experiment.store.failures.values())
-        others = [path.name for path in experiment.store.failures][1:NAMES_SHOWN]
-        more = len(reasons) - 1 - len(others)
+        further = [path.name for path in experiment.store.failures][1:NAMES_SHOWN]
+        remaining = len(reasons) - 1 - len(further)
         raise BadInput(
             f"{len(reasons)} videos cannot be decoded; {reasons[0]}"
-            + (f"; the others: {', '.join(others)}" if others else "")
-            + (f" and {more} more" if more else "")
+            + (f"; the others: {', '.join(further)}" if further else "")
+            + (f" and {remaining} more" if remaining else "")
         )
     runs: list[results.RunResult] = []
     for seed in seeds:
