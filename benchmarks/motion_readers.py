@@ -179,6 +179,19 @@ def report(best: dict[str, dict[Path, float]], lengths: dict[Path, float], suffi
     for mine in (name for name in speeds if "surrealpp" in name):
         for name, speed in sorted(theirs.items(), key=lambda item: -item[1]):
             print(f"  {mine} / {name}: {speeds[mine][0] / speed:.2f}")
+    summarise(speeds, suffix)
+
+
+def summarise(speeds: dict[str, tuple[float, int]], suffix: str) -> None:
+    """Both rows of the README: numbers alone, which is all that others give, and poses of a body."""
+    theirs = [(speed, name) for name, (speed, _) in speeds.items() if "surrealpp" not in name]
+    fastest, peer = max(theirs, default=(float("nan"), "no other reader installed"))
+    numbers = max(s for name, (s, _) in speeds.items() if "surrealpp" in name and "numbers" in name)
+    print(f"  reading {suffix}, by the fastest other ({peer}) and by our own numbers alone:")
+    for name, (speed, _) in speeds.items():
+        if "surrealpp" in name:
+            by_other = f"{speed / fastest:.1f}" if theirs else "-"
+            print(f"    {name.removeprefix('surrealpp, '):24} {by_other:>6}  {speed / numbers:.2f}")
 
 
 def main() -> None:

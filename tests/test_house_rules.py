@@ -23,7 +23,7 @@ MAY_IMPORT = {
 SHARED_MODULES = {
     "mocap": {"errors", "files", "motion", "quaternions", "rotations"},
     "textures": {"checkpoints", "library", "market1501", "methods", "metrics", "texture_method"},
-    "action_recog": {"errors"},
+    "action_recog": {"errors", "json_files"},
     "synth": set(),
 }
 UNUSABLE = {"torchvision", "timm", "lpips", "chumpy"}

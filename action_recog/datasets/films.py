@@ -6,16 +6,33 @@ without suffix, relative to the folder), `sequence`, `category`, `split`, `stand
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from action_recog.errors import BadInput
+from action_recog.json_files import RelativePath, decode_json, path_inside, read_json_lines
 from action_recog.videos.labelled_videos import LabelledVideo, VideoSet, is_stand_in
 
 FilmLabel = Literal["category", "sequence"]
+
+_Name = Annotated[str, Meta(max_length=1000)]
+_ADVICE = "render the folder again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FilmLine:
+    """What is used of a line of clips.jsonl."""
+
+    path: RelativePath
+    sequence: _Name
+    category: _Name
+    split: _Name
+    stand_in: bool = False
 
 
 def read_films(
@@ -33,39 +50,35 @@ def read_films(
 
     Returns:
         The films in the order of the rows, their classes in alphabetical order. A film's name is
-        its path without suffix, its group the motion sequence.
+        its path without suffix, its group the motion sequence. Whether its file is there shows when
+        it is decoded.
 
     Raises:
-        BadInput: With file and line, for a row that cannot be read and a film that is missing; and
-            for fewer than two classes.
+        BadInput: With file and line, for a row that cannot be read, leads out of the folder or stands
+            there twice; and for fewer than two classes.
     """
     folder = Path(folder)
     index = folder / "clips.jsonl"
     if not index.is_file():
         raise BadInput(f"{index}: no such file; expected a folder that `synth render-videos` wrote")
-    rows: list[tuple[Path, str, str, str, bool]] = []
-    with index.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                stem, value, split = str(row["path"]), str(row[label]), str(row["split"])
-                sequence, stand_in = str(row["sequence"]), bool(row.get("stand_in", False))
-            except (ValueError, KeyError, TypeError) as error:
-                raise BadInput(
-                    f"{index}, line {number}: {error!r}; expected a JSON object with path, "
-                    "sequence, category and split: render the folder again"
-                ) from None
-            if split not in splits:
-                continue
-            path = folder / (stem if stem.lower().endswith(".mp4") else f"{stem}.mp4")
-            if not path.is_file():
-                raise BadInput(
-                    f"{index}, line {number}: the film {path} is missing; render it again"
-                )
-            rows.append((path, stem, value, sequence, stand_in))
-    classes = tuple(sorted({value for _, _, value, _, _ in rows}))
+    rows: list[tuple[Path, _FilmLine, str]] = []
+    line_of: dict[str, int] = {}
+    for number, text in read_json_lines(index, advice=_ADVICE):
+        try:
+            row = decode_json(text, _FilmLine)
+            named = row.path if row.path.lower().endswith(".mp4") else f"{row.path}.mp4"
+            path = path_inside(folder, named)
+            earlier = line_of.setdefault(row.path, number)
+            if earlier != number:
+                raise BadInput(f"the film {row.path} stands in line {earlier} already")
+        except BadInput as error:
+            raise BadInput(
+                f"{index}, line {number}: {error}; expected a JSON object with path, sequence, "
+                f"category and split, each film once: {_ADVICE}"
+            ) from None
+        if row.split in splits:
+            rows.append((path, row, getattr(row, label)))
+    classes = tuple(sorted({value for _, _, value in rows}))
     if len(classes) < 2:
         raise BadInput(
             f"{index}: {len(rows)} films of {len(classes)} {label} in {'/'.join(splits)}; "
@@ -76,8 +89,7 @@ def read_films(
         name=f"films in {folder.name} by {label}",
         classes=classes,
         videos=tuple(
-            LabelledVideo(path, stem, numbers[value], sequence)
-            for path, stem, value, sequence, _ in rows
+            LabelledVideo(path, row.path, numbers[value], row.sequence) for path, row, value in rows
         ),
-        stand_in=is_stand_in(folder) or any(stand_in for *_, stand_in in rows),
+        stand_in=is_stand_in(folder) or any(row.stand_in for _, row, _ in rows),
     )

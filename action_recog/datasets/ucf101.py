@@ -18,10 +18,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from action_recog.errors import BadInput
+from action_recog.json_files import read_bounded_file
 from action_recog.videos.labelled_videos import LabelledVideo, VideoSet, is_stand_in
 
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm")
-_FILE_NAME = re.compile(r"v_(?P<action>.+)_g(?P<group>\d+)_c(?P<clip>\d+)", re.IGNORECASE)
+_LONGEST_EXCERPT = 80
+_FILE_NAME = re.compile(
+    r"v_(?P<action>.+)_g(?P<group>\d{1,9})_c(?P<clip>\d{1,9})", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def parse_name(name: str) -> tuple[str, int, int]:
     """
     match = _FILE_NAME.fullmatch(PurePosixPath(name.replace("\\", "/")).stem)
     if match is None:
-        raise ValueError(f"{name!r} is not of the form v_Class_gXX_cYY.avi")
+        raise ValueError(f"{_excerpt(name)} is not of the form v_Class_gXX_cYY.avi")
     return match["action"], int(match["group"]), int(match["clip"])
 
 
@@ -52,8 +56,23 @@ def _lines(path: Path) -> list[tuple[int, str]]:
             f"{path}: no such split list; expected UCF101's classInd.txt, trainlist0K.txt and "
             "testlist0K.txt: give their folder (ucfTrainTestlist) with --lists"
         )
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    text = read_bounded_file(path, advice="take UCF101's own lists")
+    lines = []
+    for number, line in enumerate(text.split(b"\n"), 1):
+        try:
+            words = line.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise BadInput(
+                f"{path}, line {number}: byte {error.start} is no UTF-8; take UCF101's own lists"
+            ) from None
+        if words:
+            lines.append((number, words))
+    return lines
+
+
+def _excerpt(text: str) -> str:
+    """A text as a message can hold it."""
+    return repr(text if len(text) <= _LONGEST_EXCERPT else text[: _LONGEST_EXCERPT - 3] + "...")
 
 
 def read_classes(lists: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -74,7 +93,12 @@ def read_classes(lists: str | os.PathLike[str]) -> tuple[str, ...]:
         words = line.split()
         if len(words) != 2 or words[0] != str(len(names) + 1):
             raise BadInput(
-                f"{path}, line {number}: found {line!r}, expected '{len(names) + 1} ClassName'"
+                f"{path}, line {number}: found {_excerpt(line)}, expected '{len(names) + 1} ClassName'"
+            )
+        if words[1].lower() in {name.lower() for name in names}:
+            raise BadInput(
+                f"{path}, line {number}: the class {_excerpt(words[1])} stands there twice, expected "
+                "each once; remove one of the lines"
             )
         names.append(words[1])
     if not names:
@@ -96,18 +120,18 @@ def _read_list(path: Path, classes: Sequence[str], *, labelled: bool) -> list[Li
         label = numbers.get((folder or action).lower())
         if label is None:
             raise BadInput(
-                f"{path}, line {number}: class {folder or action!r} is not in classInd.txt"
+                f"{path}, line {number}: class {_excerpt(folder or action)} is not in classInd.txt"
             )
         if labelled and label_text.strip() != str(label + 1):
             raise BadInput(
-                f"{path}, line {number}: found class number {label_text.strip()!r}, "
+                f"{path}, line {number}: found class number {_excerpt(label_text.strip())}, "
                 f"classInd.txt says {label + 1} for {classes[label]}"
             )
         earlier = line_of.setdefault(PurePosixPath(relative).stem.lower(), number)
         if earlier != number:
             raise BadInput(
-                f"{path}, line {number}: the video {relative} stands in line {earlier} already, expected "
-                "each video once; remove one of the lines"
+                f"{path}, line {number}: the video {relative[:_LONGEST_EXCERPT]} stands in line "
+                f"{earlier} already, expected each video once; remove one of the lines"
             )
         listed.append(ListedVideo(relative, label, f"{classes[label]}_g{group:02d}"))
     if not listed:

@@ -6,50 +6,39 @@ paper averages softmax scores over 10 clips x 3 crops).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
 from action_recog.training.loop import ComputeOptions
 from action_recog.videos.frame_store import FrameStore
-from action_recog.videos.labelled_videos import VideoSet
+from action_recog.videos.labelled_videos import LabelledVideo, VideoSet
+from action_recog.videos.ordered_loading import load_in_order
 from action_recog.videos.views import ViewOptions, standardise, test_indices, test_views
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-class TestClips(Dataset):
-    """Video number -> all its views, uint8 (views,3,T,size,size)."""
-
-    __test__ = False
-
-    def __init__(self, videos: VideoSet, store: FrameStore, views: ViewOptions) -> None:
-        self.videos, self.store, self.views = videos, store, views
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, index: int) -> Tensor:
-        video = self.videos.videos[index]
-        stored = self.store[video.path]
-        clips = test_indices(stored.count, self.views, frame_rate=stored.frame_rate)
-        frames = self.store.frames(video.path, clips.reshape(-1))
-        frames = frames.reshape(*clips.shape, *frames.shape[1:])
-        return torch.from_numpy(np.concatenate([test_views(clip, self.views) for clip in frames]))
+def _test_clips(video: LabelledVideo, store: FrameStore, views: ViewOptions) -> Tensor:
+    """All views of a video, uint8 (views,3,T,size,size)."""
+    stored = store[video.path]
+    clips = test_indices(stored.count, views, frame_rate=stored.frame_rate)
+    frames = store.frames(video.path, clips.reshape(-1))
+    frames = frames.reshape(*clips.shape, *frames.shape[1:])
+    return torch.from_numpy(np.concatenate([test_views(clip, views) for clip in frames]))
 
 
-def _chunks(loader: DataLoader, views: int, views_per_batch: int) -> Iterator[Tensor]:
+def _chunks(videos: Iterable[Tensor], views: int, views_per_batch: int) -> Iterator[Tensor]:
     """Views of consecutive videos, about `views_per_batch` at a time, whole videos only."""
     waiting: list[Tensor] = []
-    for video in loader:
+    for video in videos:
         waiting.append(video)
         if len(waiting) * views >= views_per_batch:
             yield torch.cat(waiting)
@@ -78,7 +67,7 @@ def predict(
         views: How the views of a video are cut.
         store: Decoded frames, filled with these videos.
         fabric: Device and precision.
-        compute: Loader workers and whether to show progress.
+        compute: Loading threads and whether to show progress.
         views_per_batch: Number of views that go through the network together, about.
         title: Text of the progress bar.
 
@@ -90,8 +79,8 @@ def predict(
     """
     compute = compute or ComputeOptions()
     count = views.test_clips * views.test_crops
-    loader = DataLoader(
-        TestClips(videos, store, views), batch_size=None, num_workers=compute.workers
+    loaded = load_in_order(
+        lambda video: _test_clips(video, store, views), videos.videos, threads=compute.workers
     )
     training = network.training
     network.eval()
@@ -99,7 +88,7 @@ def predict(
     with tqdm(
         total=len(videos), desc=title, unit="video", disable=compute.quiet, mininterval=1.0
     ) as bar:
-        for chunk in _chunks(loader, count, views_per_batch):
+        for chunk in _chunks(loaded, count, views_per_batch):
             clips = standardise(chunk.to(fabric.device))
             clips = clips.contiguous(memory_format=torch.channels_last_3d)
             with fabric.autocast():

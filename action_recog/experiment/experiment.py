@@ -28,6 +28,7 @@ from action_recog.datasets.ucf101 import load_split
 from action_recog.errors import BadInput
 from action_recog.experiment import results
 from action_recog.experiment.evaluation import predict, require_finite_predictions, score
+from action_recog.json_files import read_json
 from action_recog.networks.resnet3d import ResNet3D, inflate_state, network
 from action_recog.training.checkpoints import (
     load_2d_weights,
@@ -43,6 +44,7 @@ from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.views import ViewOptions
 
 SCRATCH = "from scratch"
+NAMES_SHOWN = 10  # of videos that cannot be decoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +196,9 @@ class Experiment:
             self.split_sets[split] = train_set, test_set
             self.missing[split] = missing
         self.weights_2d = load_2d_weights(data.weights_2d) if data.weights_2d else None
-        self.store = FrameStore(short_side=protocol.views.stored_short_side)
+        self.store = FrameStore(
+            short_side=protocol.views.stored_short_side, most_frames=protocol.views.most_frames
+        )
         all_sets = [*self.film_sets.values(), *(s for p in self.split_sets.values() for s in p)]
         self.store.fill((v.path for s in all_sets for v in s.videos), quiet=compute.quiet)
         self.film_sets = {n: self.store.readable(s) for n, s in self.film_sets.items()}
@@ -383,17 +387,19 @@ def _stored_predictions(facts_path: Path, key: dict[str, Any], classes: int) -> 
     """
     file = facts_path.with_suffix(".npy")
     try:
-        facts = json.loads(facts_path.read_text(encoding="utf-8"))
+        facts = read_json(facts_path, dict[str, Any], advice="it is written again")
         content = file.read_bytes()
-        changed = [name for name in key if facts.get(name) != key[name]]
-        digest = facts.get("sha256")
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadInput(f"{facts_path} and {file.name} cannot be read ({error!r})") from None
+    except (OSError, BadInput) as error:
+        raise BadInput(f"{facts_path} and {file.name} cannot be read ({error})") from None
+    changed = [name for name in key if facts.get(name) != key[name]]
     if changed:
         raise BadInput(f"{file} is of other: {', '.join(changed)}")
-    if digest != hashlib.sha256(content).hexdigest():
+    if facts.get("sha256") != hashlib.sha256(content).hexdigest():
         raise BadInput(f"{file} does not belong to {facts_path.name}")
-    probabilities = np.load(io.BytesIO(content), allow_pickle=False)
+    try:
+        probabilities = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise BadInput(f"{file} is no array ({error})") from None
     shape = (len(key["videos"]), classes)
     if probabilities.shape != shape:
         raise BadInput(f"{file} has the shape {probabilities.shape}, expected {shape}")
@@ -420,7 +426,7 @@ def run_experiment(
         protocol: Network, views and schedules.
         out: Folder for a run folder per training, and for table.txt, table.json and table.csv.
         seeds: One round of trainings per seed.
-        compute: Device, precision and loader workers.
+        compute: Device, precision and loading threads.
         strict: Refuse videos that cannot be decoded, instead of leaving them out.
 
     Returns:
@@ -436,9 +442,13 @@ def run_experiment(
     compute = compute or ComputeOptions()
     experiment = Experiment(data, protocol, out, seeds, compute)
     if strict and experiment.store.failures:
-        path, reason = next(iter(experiment.store.failures.items()))
+        reasons = list(experiment.store.failures.values())
+        further = [path.name for path in experiment.store.failures][1:NAMES_SHOWN]
+        remaining = len(reasons) - 1 - len(further)
         raise BadInput(
-            f"{len(experiment.store.failures)} videos cannot be decoded; {path}: {reason}"
+            f"{len(reasons)} videos cannot be decoded; {reasons[0]}"
+            + (f"; the others: {', '.join(further)}" if further else "")
+            + (f" and {remaining} more" if remaining else "")
         )
     runs: list[results.RunResult] = []
     for seed in seeds:
@@ -458,7 +468,6 @@ def run_experiment(
         runs,
         inits=[arm.name for arm in experiment.arms],
         stand_in=tuple(stand_in),
-        rng=np.random.default_rng(0),
     )
     table = replace(
         table,

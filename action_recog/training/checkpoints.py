@@ -8,6 +8,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from action_recog.errors import BadInput
+from action_recog.json_files import Sha256, read_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Card:
+    """What every sidecar has."""
+
+    sha256: Sha256
 
 
 def write_text_whole(path: Path, text: str) -> None:
@@ -45,12 +54,18 @@ def revision() -> str:
     return answer.stdout.strip() if answer.returncode == 0 else "unknown"
 
 
-def require_finite(tensors: Mapping[str, Tensor], subject: str) -> None:
+def require_finite(
+    tensors: Mapping[str, Tensor],
+    subject: str,
+    *,
+    advice: str = "train again with --precision 32-true",
+) -> None:
     """Check that every value of every tensor is a finite number.
 
     Args:
         tensors: Tensors by name.
         subject: What they are, and where, for the message.
+        advice: What to do about others.
 
     Raises:
         BadInput: Naming the first tensor that holds NaN or infinity.
@@ -61,7 +76,7 @@ def require_finite(tensors: Mapping[str, Tensor], subject: str) -> None:
         raise BadInput(
             f"{subject}: found NaN or infinity in {len(broken)} of {len(tensors)} tensors, the "
             f"first is {broken[0]} ({count} of {tensors[broken[0]].numel()} values); expected "
-            "finite numbers; train again with --precision 32-true"
+            f"finite numbers; {advice}"
         )
 
 
@@ -107,24 +122,21 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
     sidecar = path.with_suffix(".json")
     if not path.is_file() or not sidecar.is_file():
         raise BadInput(f"{path}: no checkpoint; expected it and {sidecar.name} beside it")
+    expected = read_json(sidecar, _Card, advice="train again").sha256
+    facts = read_json(sidecar, dict[str, Any], advice="train again")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected != digest:
+        raise BadInput(
+            f"{path}: does not belong to {sidecar.name} (its SHA-256 is {digest[:12]}, expected "
+            f"{expected[:12]}): one of them was torn or replaced; train again"
+        )
     try:
-        facts = json.loads(sidecar.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict):
-            raise ValueError(f"{sidecar.name} is no JSON object")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if facts.get("sha256") != digest:
-            raise BadInput(
-                f"{path}: does not belong to {sidecar.name} (its SHA-256 is {digest[:12]}, "
-                f"expected {str(facts.get('sha256'))[:12]}): one of them was torn or replaced; "
-                "train again"
-            )
         tensors = load_file(str(path))
-        require_finite(tensors, str(path))
-        return tensors, facts
     except (ValueError, SafetensorError) as error:
-        if isinstance(error, BadInput):
-            raise
         raise BadInput(f"{path}: not a safetensors checkpoint ({error}); train again") from None
+    require_finite(tensors, str(path))
+    return tensors, facts
 
 
 def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -137,13 +149,19 @@ def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         The tensors by name, on the CPU.
 
     Raises:
-        BadInput: For a file that is missing or holds something else.
+        BadInput: For a file that is missing or holds something else, and for numbers that are not
+            finite.
     """
     path = Path(path)
     try:
         if path.suffix == ".safetensors":
-            return load_file(str(path))
-        return torch.load(path, map_location="cpu", weights_only=True)
+            weights = load_file(str(path))
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(weights, dict) or not all(
+            isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
+        ):
+            raise TypeError("no tensors by name")
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file of 2D weights") from None
     except Exception as error:
@@ -151,6 +169,8 @@ def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{path}: not a state dict of tensors ({type(error).__name__}); "
             "expected a .safetensors or .pth file under torchvision's names"
         ) from None
+    require_finite(weights, str(path), advice="give another file with --weights-2d")
+    return weights
 
 
 def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:

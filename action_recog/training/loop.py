@@ -3,30 +3,31 @@
 SGD with Nesterov momentum (the paper's) or AdamW (for few steps), no weight decay on batch
 normalisation (section 4.1; the authors' code).
 One epoch sees one random clip of every video. What is drawn depends on (seed, epoch, video) alone,
-so neither the number of loader workers nor an interruption changes a byte of the result.
+so neither the number of loading threads nor an interruption changes a byte of the result.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
+from action_recog.json_files import decode_json, read_bounded_file, read_json
 from action_recog.training.checkpoints import (
     load_checkpoint,
     require_finite,
@@ -34,11 +35,12 @@ from action_recog.training.checkpoints import (
     save_checkpoint,
     write_text_whole,
 )
+from action_recog.training.clip_batches import ClipBatches
 from action_recog.training.messages import announce
 from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
-from action_recog.videos.views import ViewOptions, standardise, training_indices, training_view
+from action_recog.videos.views import ViewOptions, standardise
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -75,8 +77,8 @@ class TrainingOptions:
 class ComputeOptions:
     """Where and how to compute; none of it is part of what is measured, except `precision`.
 
-    `device` is cpu, cuda or cuda:N; `workers` are the processes of the data loader; `quiet` hides
-    the progress bars.
+    `device` is cpu, cuda or cuda:N; `workers` are the threads that load clips, beside the
+    training's own; `quiet` hides the progress bars.
     """
 
     device: str = "cpu"
@@ -140,45 +142,6 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
     return fabric
 
 
-class _EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, video): a permutation drawn from (seed, epoch)."""
-
-    def __init__(self, videos: int, seed: int) -> None:
-        self.videos, self.seed, self.epoch = videos, seed, 0
-
-    def __len__(self) -> int:
-        return self.videos
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.videos)
-        return iter([(self.epoch, int(video)) for video in order])
-
-
-class TrainingClips(Dataset):
-    """(epoch, video) -> uint8 clip (3,T,size,size) and label."""
-
-    def __init__(self, videos: VideoSet, store: FrameStore, views: ViewOptions, seed: int) -> None:
-        self.videos, self.store, self.views, self.seed = videos, store, views, seed
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
-        epoch, index = key
-        video = self.videos.videos[index]
-        rng = np.random.default_rng([self.seed, epoch, index, 1])
-        stored = self.store[video.path]
-        indices = training_indices(stored.count, self.views, rng, frame_rate=stored.frame_rate)
-        view = training_view(self.store.frames(video.path, indices), self.views, rng)
-        return torch.from_numpy(view), video.label
-
-
-def _single_threaded(_: int) -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
-
-
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Divide the parameters into those with weight decay and those of batch normalisation.
 
@@ -231,6 +194,18 @@ def _optimiser_state(network: nn.Module, optimiser: torch.optim.Optimizer) -> di
     }
 
 
+_Figure = Annotated[int, Meta(ge=0, le=2**53)] | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunCard:
+    """The card of a checkpoint after a full epoch."""
+
+    config: dict[str, Any]
+    epochs_done: Annotated[int, Meta(ge=1, le=10**6)]
+    metrics: dict[str, _Figure]
+
+
 def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
     """The keys in which two configurations differ, with both values."""
     values = []
@@ -279,34 +254,58 @@ def _restore(
     Raises:
         BadInput: For the checkpoint of another configuration or of other data.
     """
-    card = path.with_suffix(".json")
-    if not path.is_file() and not card.is_file():
+    card_path = path.with_suffix(".json")
+    if not path.is_file() and not card_path.is_file():
         return 0, {}
     try:
-        stored = json.loads(card.read_text(encoding="utf-8"))["config"]
-        if not isinstance(stored, dict):
-            raise TypeError("config is no object")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        announce(f"{title}: starts again, because {card} cannot be read ({error!r})")
+        card = read_json(card_path, _RunCard, advice="it is written again")
+    except BadInput as error:
+        announce(f"{title}: starts again, because its checkpoint's card cannot be read: {error}")
         return 0, {}
-    _refuse_another_run(path, stored, config)
+    _refuse_another_run(path, card.config, config)
     try:
-        tensors, facts = load_checkpoint(path)
-        epochs, metrics = int(facts["epochs_done"]), dict(facts["metrics"])
-        network.load_state_dict(
-            {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-        )
-    except (BadInput, KeyError, TypeError, ValueError) as error:
+        tensors, _ = load_checkpoint(path)
+        epochs = int(config["training"]["epochs"])
+        if card.epochs_done > epochs:
+            raise BadInput(f"{card_path}: {card.epochs_done} epochs of {epochs} are done")
+        state, optimiser_state = _fitting_states(tensors, network)
+    except BadInput as error:
         announce(f"{title}: starts again, because its checkpoint cannot be used: {error}")
         return 0, {}
+    network.load_state_dict(state)
+    optimiser.state.update(optimiser_state)
+    return card.epochs_done, card.metrics
+
+
+def _fitting_states(
+    tensors: Mapping[str, Tensor], network: nn.Module
+) -> tuple[dict[str, Tensor], dict[Tensor, dict[str, Tensor]]]:
+    """The network's and the optimiser's state of a checkpoint.
+
+    Raises:
+        BadInput: For tensors of another network; nothing is changed then.
+    """
+    state = {name: tensors.get(f"network.{name}") for name in network.state_dict()}
+    for name, value in network.state_dict().items():
+        stored = state[name]
+        if stored is None or stored.shape != value.shape:
+            shape = "nothing" if stored is None else str(tuple(stored.shape))
+            raise BadInput(f"found {shape} for {name}, expected {tuple(value.shape)}")
+    optimiser_state: dict[Tensor, dict[str, Tensor]] = {}
     for name, parameter in network.named_parameters():
         for key in ("momentum_buffer", "exp_avg", "exp_avg_sq", "step"):
             saved = tensors.get(f"optimiser.{key}.{name}")
-            if saved is not None and saved.shape == parameter.shape:
+            if saved is None:
+                continue
+            if key != "step":
+                if saved.shape != parameter.shape:
+                    raise BadInput(
+                        f"found {tuple(saved.shape)} for {key} of {name}, expected "
+                        f"{tuple(parameter.shape)}"
+                    )
                 saved = torch.empty_like(parameter).copy_(saved)  # the layout of the parameter
-            if saved is not None:
-                optimiser.state[parameter][key] = saved
-    return epochs, metrics
+            optimiser_state.setdefault(parameter, {})[key] = saved
+    return {name: value for name, value in state.items() if value is not None}, optimiser_state
 
 
 def _is_finished(path: Path, config: dict[str, Any], *, title: str) -> bool:
@@ -324,15 +323,22 @@ def _is_finished(path: Path, config: dict[str, Any], *, title: str) -> bool:
 def _truncate_metrics(path: Path, epochs: int, *, title: str) -> list[dict[str, Any]]:
     """Cut metrics.jsonl back to the epochs that the checkpoint holds; torn lines are said."""
     rows: list[dict[str, Any]] = []
+    lines: list[bytes] = []
     if path.is_file():
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                if int(row["epoch"]) < epochs:
-                    rows.append(row)
-            except (ValueError, KeyError, TypeError):
-                announce(f"{title}: {path}, line {number} is torn and left out")
+        try:
+            lines = read_bounded_file(path, advice="it is written again").splitlines()
+        except BadInput as error:
+            announce(f"{title}: all its lines are left out: {error}")
+    for number, line in enumerate(lines, 1):
+        try:
+            row = decode_json(line, dict[str, _Figure])
+            if not isinstance(row.get("epoch"), int):
+                raise BadInput("no epoch")
+        except BadInput:
+            announce(f"{title}: {path}, line {number} is torn and left out")
+            continue
+        if row["epoch"] < epochs:
+            rows.append(row)
     write_text_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
     return rows
 
@@ -400,7 +406,7 @@ def train(
         folder: Run folder.
         facts: JSON values that config.json and the sidecars carry besides.
         title: Text of the progress bar.
-        compute: Loader workers, precision, and whether to show progress.
+        compute: Loading threads, precision, and whether to show progress.
         digests: Digests of files that are known; by default all videos are hashed.
 
     Returns:
@@ -442,33 +448,23 @@ def train(
         announce(f"{title}: goes on after epoch {first_epoch} of {options.epochs} in {folder}")
 
     batch = min(options.batch, len(videos))
-    sampler = _EpochSampler(len(videos), seed)
-    loader = DataLoader(
-        TrainingClips(videos, store, views, seed),
-        batch_size=batch,
-        sampler=sampler,
-        drop_last=True,
-        num_workers=compute.workers,
-        persistent_workers=False,
-        worker_init_fn=_single_threaded,
-    )
+    batches = ClipBatches(videos, store, views, batch=batch, seed=seed, threads=compute.workers)
     writer = _event_writer(folder, fresh=first_epoch == 0)
     bar = tqdm(
-        total=options.epochs * len(loader) * batch,
-        initial=first_epoch * len(loader) * batch,
+        total=options.epochs * len(batches) * batch,
+        initial=first_epoch * len(batches) * batch,
         desc=title,
         unit="clip",
         disable=compute.quiet,
         mininterval=1.0,
     )
     for epoch in range(first_epoch, options.epochs):
-        sampler.epoch = epoch
         torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)  # dropout
         module.train()
         began = time.perf_counter()
         losses, right, count = 0.0, 0, 0
-        for step, (clips, labels) in enumerate(loader):
-            rate = learning_rate(options, epoch + step / len(loader))
+        for step, (clips, labels) in enumerate(batches.of_epoch(epoch)):
+            rate = learning_rate(options, epoch + step / len(batches))
             for group in optimiser.param_groups:
                 group["lr"] = rate
             clips = standardise(clips.to(fabric.device)).contiguous(memory_format=layout)
@@ -478,7 +474,7 @@ def train(
             if not torch.isfinite(loss):
                 raise BadInput(
                     f"{folder}: {title}: the loss is {float(loss.detach())} in epoch {epoch + 1}, "
-                    f"step {step + 1} of {len(loader)}, in {config['precision']}; expected a finite "
+                    f"step {step + 1} of {len(batches)}, in {config['precision']}; expected a finite "
                     "number; remove the folder and train again with --precision 32-true"
                 )
             optimiser.zero_grad(set_to_none=True)
@@ -504,9 +500,8 @@ def train(
             writer.add_scalar(name, row[name], epoch)
         last = epoch + 1 == options.epochs
         if last and options.precise_bn:
-            sampler.epoch = options.epochs
-            batches = [clips for clips, _ in _first_batches(loader, options.precise_bn)]
-            precise_batch_norm(network, batches, fabric)
+            later = itertools.islice(batches.of_epoch(options.epochs), options.precise_bn)
+            precise_batch_norm(network, [clips for clips, _ in later], fabric)
         if last or (epoch + 1) % options.checkpoint_every == 0:
             tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
             save_checkpoint(
@@ -522,13 +517,6 @@ def train(
         {"config": config, "metrics": metrics, "git_revision": revision()},
     )
     return metrics
-
-
-def _first_batches(loader: DataLoader, count: int) -> Iterator[Any]:
-    for number, item in enumerate(loader):
-        if number == count:
-            return
-        yield item
 
 
 def _event_writer(folder: Path, *, fresh: bool) -> SummaryWriter:

@@ -6,9 +6,13 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
+from action_recog.errors import BadInput
+from action_recog.json_files import Sha256, read_json
 from action_recog.videos.labelled_videos import VideoSet
+
+_Row = tuple[int, int, int, Sha256]
+"""Bytes, time of modification, time of the last change of the inode, digest."""
 
 
 class ContentDigests:
@@ -21,13 +25,12 @@ class ContentDigests:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self._remembered: dict[str, Any] = {}
+        self._remembered: dict[str, _Row] = {}
         if path is not None and path.is_file():
             try:
-                remembered = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                remembered = None
-            self._remembered = remembered if isinstance(remembered, dict) else {}
+                self._remembered = read_json(path, dict[str, _Row], advice="it is made again")
+            except BadInput:
+                self._remembered = {}
 
     def of_file(self, path: str | os.PathLike[str]) -> str:
         """SHA-256 of a file's bytes; read only where its size or one of its times is new."""
@@ -35,13 +38,13 @@ class ContentDigests:
         stat = path.stat()
         # The time of the last change of the inode betrays content that was replaced under an old
         # modification time (`cp -p`, rsync).
-        state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        state = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
         row = self._remembered.get(str(path))
-        if not (isinstance(row, list) and row[:-1] == state and isinstance(row[-1], str)):
+        if row is None or row[:3] != state:
             with path.open("rb") as stream:
-                row = [*state, hashlib.file_digest(stream, "sha256").hexdigest()]
+                row = (*state, hashlib.file_digest(stream, "sha256").hexdigest())
             self._remembered[str(path)] = row
-        return row[-1]
+        return row[3]
 
     def of_videos(self, videos: VideoSet) -> str:
         """SHA-256 of a set: its classes, and name, label, group and content of every video."""

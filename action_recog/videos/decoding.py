@@ -1,250 +1,53 @@
 """Frame-exact decoding: frame i is the i-th picture of the stream, and nothing else.
 
-The truth is counting pictures from the first, with PyAV. decord seeks, is faster, and gives the
-same pixels; but on MPEG-4 with B-frames (XVID above all, packed or not) it silently returns other
-frames than those asked for. So every file's packets are read first, without decoding, and decord
-is used only where they prove that seeking is safe; everything else is decoded from the first
-picture on. Lengths that containers claim are not used at all.
+The truth is counting pictures from the first, with PyAV; decord serves the files where `packets` proves
+that its seeking gives the same. Frames are reduced to a short side one by one, as they are decoded, so
+that memory is that of the small frames and of a window of large ones. What would take more than
+`MOST_BYTES` is refused before memory is taken.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from action_recog.errors import BadInput
-
-if TYPE_CHECKING:
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
+from action_recog.videos.linear_pictures import LinearPictures, Salvage
+from action_recog.videos.packets import first_line, inspect_video
+from action_recog.videos.views import reduce_short_side, reduced_size
 
 Decoder = Literal["auto", "decord", "linear"]
 
-_INTRA_ONLY = {"mjpeg", "ffv1", "rawvideo", "huffyuv", "png"}
-_VOP = b"\x00\x00\x01\xb6"  # MPEG-4 part 2: start of a picture; two bits of coding type follow
-_SMALLEST_VOP = 20  # bytes; an N-VOP ("nothing coded", the mark of packed B-frames) is shorter
+MOST_BYTES = 1_000_000_000
+"""Of the frames that one call returns."""
+
+KEPT_BYTES = 500_000_000
+"""Of the frames of a video that are kept when all had to be decoded to count them."""
+
+_WINDOW_BYTES = 64_000_000  # of frames in full size that decord decodes at once
 
 
-@dataclass(frozen=True)
-class VideoFacts:
-    """What the packets of a file say.
-
-    `linear_reason` says why the file must be decoded from its first picture on; it is None where
-    decord's seeking is exact.
-    """
-
-    path: Path
-    codec: str
-    width: int
-    height: int
-    frame_rate: float
-    packets: int
-    linear_reason: str | None
-
-
-@dataclass(frozen=True)
-class Salvage:
-    """What could be decoded of a damaged file.
-
-    `frames` were decoded, `concealed` of them with missing parts; `lost_packets` could not be
-    decoded; `claimed` frames are what the header says (0: nothing).
-    """
-
-    frames: int
-    concealed: int
-    lost_packets: int
-    claimed: int
-    reason: str
-
-    def __str__(self) -> str:
-        claimed = f" of {self.claimed} that the header claims" if self.claimed else ""
-        text = f"{self.frames} frames{claimed}, {self.concealed} with missing parts"
-        return f"{text}, {self.lost_packets} packets lost ({self.reason})"
-
-
-def _open_container(path: Path) -> InputContainer:
-    import av
-
-    try:
-        container = av.open(str(path))
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such video file") from None
-    except (OSError, ValueError) as error:  # av.FFmpegError is an OSError or a ValueError
-        raise BadInput(
-            f"{path}: not a video that can be opened ({_reason(error)}); "
-            "expected an AVI, MP4 or MKV file"
-        ) from None
-    if not container.streams.video:
-        container.close()
-        raise BadInput(f"{path}: the file holds no video stream; expected an AVI, MP4 or MKV video")
-    return container
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).split("\n")[0]
-
-
-class _Packet(NamedTuple):
-    """A packet of the stream; `payload` is empty for codecs that are not judged by it."""
-
-    pts: int | None
-    dts: int | None
-    is_key: bool
-    payload: bytes
-    intact: bool
-
-
-def _linear_reason(codec: str, packets: list[_Packet]) -> str | None:
-    """The reason why a seeking decoder may miss frames, or None."""
-    if not packets:
-        return "no packets"
-    if not all(packet.intact for packet in packets):
-        return "damaged packets"
-    times = [packet.pts for packet in packets if packet.pts is not None]
-    if len(times) < len(packets) or any(packet.dts is None for packet in packets):
-        return "packets without time stamps"
-    if not packets[0].is_key:
-        return "the first packet is no key frame"
-    steps = set(np.diff(sorted(times)).tolist())
-    if 0 in steps or len(steps) > 1:
-        return "uneven time stamps"
-    if codec in _INTRA_ONLY:
-        # A ruined picture passes unseen when decord jumps over it, and every number behind it shifts.
-        return "every picture stands alone, so damage shows only by decoding all"
-    if codec == "mpeg4":
-        for index, packet in enumerate(packets):
-            pictures = packet.payload.count(_VOP)
-            if pictures != 1:
-                return f"packet {index} holds {pictures} pictures (packed B-frames?)"
-            if len(packet.payload) < _SMALLEST_VOP:
-                return f"packet {index} holds an empty picture (packed B-frames?)"
-        kinds = {p.payload[p.payload.index(_VOP) + len(_VOP)] >> 6 for p in packets}
-        if 2 in kinds or any(packet.pts != packet.dts for packet in packets):
-            return "MPEG-4 B-frames"
-        return None
-    if codec == "h264":
-        # A picture that follows a key frame in the file but precedes it in time belongs to the
-        # group before (open group): nothing that a seek to that key frame can decode.
-        latest_key = times[0]
-        for time, packet in zip(times, packets):
-            latest_key = time if packet.is_key else latest_key
-            if time < latest_key:
-                return "open groups of pictures"
-        return None
-    return f"codec {codec} is not known to seek exactly"
-
-
-def _count_mismatch(stream: VideoStream, packets: list[_Packet]) -> str | None:
-    """The difference between the header's count of frames and the packets', or None."""
-    if stream.frames and stream.frames != len(packets):
-        return f"the header claims {stream.frames} frames, the file holds {len(packets)}"
-    return None
-
-
-def inspect_video(path: str | os.PathLike[str]) -> VideoFacts:
-    """Read the packets of a video without decoding them.
-
-    Args:
-        path: Video file.
-
-    Returns:
-        Codec, size, frame rate, number of packets, and whether seeking would be exact.
-
-    Raises:
-        BadInput: Where no video can be opened.
-    """
-    path = Path(path)
-    with _open_container(path) as container:
-        stream = container.streams.video[0]
-        codec = stream.codec_context.name
-        packets: list[_Packet] = []
-        demuxing_error = None
-        demuxer = container.demux(stream)
-        while True:
-            try:
-                packet = next(demuxer)
-            except StopIteration:
-                break
-            except (OSError, ValueError) as error:
-                demuxing_error = _reason(error)
-                break
-            if packet.size == 0 and packet.pts is None:
-                continue  # the flush packet at the end
-            payload = bytes(packet) if codec == "mpeg4" else b""
-            intact = packet.size > 0 and not packet.is_corrupt
-            packets.append(_Packet(packet.pts, packet.dts, packet.is_keyframe, payload, intact))
-        return VideoFacts(
-            path=path,
-            codec=codec,
-            width=stream.codec_context.width,
-            height=stream.codec_context.height,
-            frame_rate=float(stream.average_rate or stream.guessed_rate or 25),
-            packets=len(packets),
-            linear_reason=demuxing_error
-            or _linear_reason(codec, packets)
-            or _count_mismatch(stream, packets),
-        )
-
-
-def decode_linear(path: str | os.PathLike[str]) -> tuple[np.ndarray, Salvage | None]:
+def decode_linear(
+    path: str | os.PathLike[str], *, short_side: int | None = None
+) -> tuple[np.ndarray, Salvage | None]:
     """Decode every picture from the first on.
 
-    Packets that fail are skipped and counted; pictures of another size than the first (a broken
-    header) count as lost.
-
     Args:
         path: Video file.
+        short_side: Short side in pixels to which larger frames are reduced; None keeps their size.
 
     Returns:
         Frames (T,H,W,3) uint8 RGB, and what is wrong with the file (None: nothing).
 
     Raises:
-        BadInput: Where not one picture can be decoded.
+        BadInput: Where not one picture can be decoded, or all together would be too large.
     """
-    path = Path(path)
-    frames: list[np.ndarray] = []
-    lost, concealed, reason = 0, 0, ""
-    with _open_container(path) as container:
-        stream = container.streams.video[0]
-        claimed = stream.frames
-        stream.thread_type = "SLICE"  # frame threads delay errors to another packet
-        demuxer = container.demux(stream)
-        while True:
-            try:
-                packet = next(demuxer)
-            except StopIteration:
-                break
-            except (OSError, ValueError) as error:
-                lost, reason = lost + 1, _reason(error)
-                break
-            try:
-                decoded = packet.decode()
-                concealed += sum(p.is_corrupt for p in decoded)
-                pictures = [p.to_ndarray(format="rgb24") for p in decoded]
-            except (OSError, ValueError) as error:
-                lost, reason = lost + 1, _reason(error)
-                continue
-            for picture in pictures:
-                if frames and picture.shape != frames[0].shape:
-                    lost, reason = lost + 1, "a picture of another size"
-                else:
-                    frames.append(picture)
-    if not frames:
-        raise BadInput(
-            f"{path}: no frame could be decoded{f' ({reason})' if reason else ''}; "
-            "expected a video: replace or remove the file"
-        )
-    if lost or concealed or len(frames) < claimed:
-        reason = reason or (
-            "damaged pictures" if concealed else "the file is cut or its header wrong"
-        )
-        return np.stack(frames), Salvage(len(frames), concealed, lost, claimed, reason)
-    return np.stack(frames), None
+    video = Video(path, decoder="linear", short_side=short_side)
+    return video.frames(), video.salvage
 
 
 class _SeekingReader(Protocol):
@@ -258,34 +61,59 @@ class _SeekingReader(Protocol):
 class Video:
     """An opened video: `count` frames, `frame_rate`, the `decoder` in use, `salvage` if damaged.
 
-    `frames(indices)` gives (N,H,W,3) uint8 RGB in the order asked for. With decoder "auto" decord
-    serves the files where it is exact; "linear" decodes everything at once and keeps it; "decord"
-    insists, and raises BadInput where it would be wrong.
+    `frame_size` is the height and width of a frame, reduced.
+
+    `frames(indices)` gives (N,H,W,3) uint8 RGB in the order asked for, its short side at most
+    `short_side`. With decoder "auto" decord serves the files where it is exact; "linear" counts
+    from the first picture, and keeps all where they take at most `KEPT_BYTES`; "decord" insists,
+    and raises BadInput where it would be wrong.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, decoder: Decoder = "auto") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        decoder: Decoder = "auto",
+        short_side: int | None = None,
+    ) -> None:
         self.path = Path(path)
+        self.short_side = short_side
         self.facts = inspect_video(self.path)
         self.frame_rate = self.facts.frame_rate
         self.salvage: Salvage | None = None
         self._reader: _SeekingReader | None = None
-        self._decoded: np.ndarray | None = None
+        self._stored: np.ndarray | None = None
+        self.frame_size = self._reduced(self.facts.height, self.facts.width)
         reason = self.facts.linear_reason
         if decoder == "decord" and reason:
             raise BadInput(
-                f"{self.path}: decord would not be frame-exact here ({reason}); use PyAV"
+                f"{self.path}: decord would not be exact and small here ({reason}); use PyAV"
             )
         if decoder != "linear" and reason is None:
             self._reader = self._open_decord(strict=decoder == "decord")
         if self._reader is None:
-            self._decode_all()
+            self._count_pictures()
         else:
             self.count = len(self._reader)
 
     @property
     def decoder(self) -> str:
         """The decoder in use: "decord" or "linear"."""
-        return "linear" if self._decoded is not None else "decord"
+        return "linear" if self._reader is None else "decord"
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of a frame, reduced."""
+        height, width = self.frame_size
+        return height * width * 3
+
+    def _reduced(self, height: int, width: int) -> tuple[int, int]:
+        if self.short_side is None or not height or not width:
+            return height, width
+        return reduced_size(height, width, self.short_side)
+
+    def _reduce(self, frames: np.ndarray) -> np.ndarray:
+        return frames if self.short_side is None else reduce_short_side(frames, self.short_side)
 
     def _open_decord(self, *, strict: bool) -> _SeekingReader | None:
         import decord
@@ -295,7 +123,9 @@ class Video:
             reader = decord.VideoReader(str(self.path), num_threads=1)
         except (decord.DECORDError, RuntimeError) as error:
             if strict:
-                raise BadInput(f"{self.path}: decord cannot open it ({_reason(error)})") from None
+                raise BadInput(
+                    f"{self.path}: decord cannot open it ({first_line(error)})"
+                ) from None
             return None
         if len(reader) == self.facts.packets:
             return reader
@@ -306,10 +136,25 @@ class Video:
             )
         return None
 
-    def _decode_all(self) -> None:
-        self._reader = None
-        self._decoded, self.salvage = decode_linear(self.path)
-        self.count = len(self._decoded)
+    def _count_pictures(self) -> None:
+        """Decode all once; the frames are kept while they fit."""
+        self._reader, self._stored = None, None
+        pictures = LinearPictures(self.path)
+        store: np.ndarray | None = None
+        count = 0
+        for count, picture in enumerate(pictures, 1):
+            frame = self._reduce(picture[None])[0]
+            if count == 1:
+                self.frame_size = frame.shape[0], frame.shape[1]
+                # A packet holds a picture; more of them than packets are not kept.
+                room = min(max(1, self.facts.packets), KEPT_BYTES // self.frame_bytes)
+                store = np.empty((room, *frame.shape), np.uint8)
+            if store is not None and count <= len(store):
+                store[count - 1] = frame
+            else:
+                store = None
+        self.count, self.salvage = count, pictures.salvage
+        self._stored = None if store is None else store[:count]
 
     def frames(self, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Decode frames by number.
@@ -322,32 +167,110 @@ class Video:
 
         Raises:
             IndexError: For a number outside the video.
+            BadInput: For frames that together take more than `MOST_BYTES`, before any is decoded.
         """
         numbers = np.arange(self.count) if indices is None else np.asarray(indices, dtype=np.int64)
         if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.count):
             raise IndexError(
                 f"{self.path}: frames {numbers.min()}..{numbers.max()} of {self.count}"
             )
+        require_room(self.path, len(numbers), self.frame_size)
         if self._reader is not None:
             import decord
 
             distinct, back = np.unique(numbers, return_inverse=True)
             try:
-                return self._reader.get_batch(distinct.tolist()).asnumpy()[back]
+                frames = self._seek(distinct)
+                return frames if indices is None else frames[back]
             except (decord.DECORDError, RuntimeError):  # damage inside a packet: save what there is
-                self._decode_all()
+                self._count_pictures()
+                numbers = np.arange(self.count) if indices is None else numbers
                 numbers = np.minimum(numbers, self.count - 1)
-        assert self._decoded is not None
-        return self._decoded[numbers]
+        if self._stored is not None:
+            return self._stored if indices is None else self._stored[numbers]
+        return self._count_to(numbers)
+
+    def verify(self) -> None:
+        """Decode every frame once and keep none, to find damage; changes `count` and `salvage`.
+
+        Raises:
+            BadInput: Where not one picture can be decoded.
+        """
+        if self._reader is None:
+            return  # all were decoded to count them
+        import decord
+
+        try:
+            for numbers in self._windows(np.arange(self.count)):
+                self._reader.get_batch(numbers.tolist())
+        except (decord.DECORDError, RuntimeError):
+            self._count_pictures()
+
+    def _windows(self, numbers: np.ndarray) -> list[np.ndarray]:
+        size = max(1, _WINDOW_BYTES // max(1, self.facts.width * self.facts.height * 3))
+        return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+
+    def _seek(self, numbers: np.ndarray) -> np.ndarray:
+        """Frames of ascending numbers, by decord, reduced window by window."""
+        assert self._reader is not None
+        out: np.ndarray | None = None
+        position = 0
+        for window in self._windows(numbers):
+            frames = self._reduce(self._reader.get_batch(window.tolist()).asnumpy())
+            if out is None:
+                out = np.empty((len(numbers), *frames.shape[1:]), np.uint8)
+            out[position : position + len(frames)] = frames
+            position += len(frames)
+        return np.empty((0, *self.frame_size, 3), np.uint8) if out is None else out
+
+    def _count_to(self, numbers: np.ndarray) -> np.ndarray:
+        """Frames by number, counted from the first picture; no other is kept."""
+        out = np.empty((len(numbers), *self.frame_size, 3), np.uint8)
+        if not len(numbers):
+            return out
+        last = int(numbers.max())
+        chosen = set(numbers.tolist())
+        for index, picture in enumerate(LinearPictures(self.path)):
+            if index in chosen:
+                out[numbers == index] = self._reduce(picture[None])[0]
+            if index == last:
+                return out
+        raise BadInput(
+            f"{self.path}: {index + 1} frames, of {self.count} that were there when it was opened; "
+            "leave the file as it is while it is read"
+        )
 
 
-def open_video(path: str | os.PathLike[str], *, decoder: Decoder = "auto") -> Video:
+def require_room(path: Path, count: int, frame_size: tuple[int, int]) -> None:
+    """Check that frames together take no more than `MOST_BYTES`.
+
+    Args:
+        path: Video file, for the message.
+        count: Number of frames.
+        frame_size: Their height and width in pixels.
+
+    Raises:
+        BadInput: For more.
+    """
+    height, width = frame_size
+    size = count * height * width * 3
+    if size > MOST_BYTES:
+        raise BadInput(
+            f"{path}: {count:,} frames of {width} x {height} pixels take {size:,} bytes, expected at "
+            f"most {MOST_BYTES:,} at once; ask for fewer or smaller frames, or cut the video"
+        )
+
+
+def open_video(
+    path: str | os.PathLike[str], *, decoder: Decoder = "auto", short_side: int | None = None
+) -> Video:
     """Open a video for exact access by frame number.
 
     Args:
         path: Video file.
-        decoder: "auto" chooses decord where it is exact; "linear" decodes everything at once;
+        decoder: "auto" chooses decord where it is exact; "linear" counts from the first picture;
             "decord" insists.
+        short_side: Short side in pixels to which larger frames are reduced; None keeps their size.
 
     Returns:
         The video.
@@ -355,4 +278,4 @@ def open_video(path: str | os.PathLike[str], *, decoder: Decoder = "auto") -> Vi
     Raises:
         BadInput: Where nothing can be decoded, or decord would be wrong and is insisted on.
     """
-    return Video(path, decoder=decoder)
+    return Video(path, decoder=decoder, short_side=short_side)

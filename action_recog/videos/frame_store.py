@@ -1,8 +1,9 @@
 """Decoded frames, kept in memory while they fit.
 
-Training reads the same short videos many times. Frames are reduced once to the largest short side
-that any view needs, and kept as uint8 up to a budget; what does not fit is decoded each time, with
-the same pixels as a result.
+Training reads the same short videos many times. Frames are reduced, while they are decoded, to the
+largest short side that any view needs, and kept as uint8 up to a budget; what does not fit is decoded
+each time, with the same pixels as a result. Every file is decoded once before training begins, so that
+a bad one is known by then.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
-from action_recog.videos.decoding import open_video
+from action_recog.videos.decoding import KEPT_BYTES, open_video, require_room
 from action_recog.videos.labelled_videos import VideoSet
-from action_recog.videos.views import reduce_short_side
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,14 @@ class FrameStore:
     Args:
         short_side: Short side in pixels to which larger frames are reduced.
         budget: Bytes of frames that are kept in memory.
+        most_frames: Frames of a video that are asked for at once, at most; a video of which so many
+            would take too much memory is a failure.
     """
 
-    def __init__(self, *, short_side: int, budget: int = 2 * 1024**3) -> None:
+    def __init__(self, *, short_side: int, budget: int = 2 * 1024**3, most_frames: int = 1) -> None:
         self.short_side = short_side
         self.budget = budget
+        self.most_frames = most_frames
         self.notes: dict[Path, str] = {}
         self.failures: dict[Path, str] = {}
         self._stored: dict[Path, StoredVideo] = {}
@@ -88,10 +91,13 @@ class FrameStore:
 
     def _load(self, path: Path) -> StoredVideo | str:
         try:
-            video = open_video(path)
-            frames = None
-            if self.budget > 0:
-                frames = reduce_short_side(video.frames(), self.short_side)
+            video = open_video(path, short_side=self.short_side)
+            require_room(path, self.most_frames, video.frame_size)
+            if video.count * video.frame_bytes <= min(self.budget, KEPT_BYTES):
+                frames = video.frames()
+            else:
+                frames = None
+                video.verify()
         except BadInput as error:
             return str(error)
         if video.salvage:
@@ -117,8 +123,7 @@ class FrameStore:
         stored = self._stored[path]
         if stored.frames is not None:
             return stored.frames[indices]
-        video = open_video(path)
-        return reduce_short_side(video.frames(indices), self.short_side)
+        return open_video(path, short_side=self.short_side).frames(indices)
 
     def decoders(self) -> dict[str, int]:
         """How many videos each decoder served."""

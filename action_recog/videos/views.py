@@ -55,6 +55,11 @@ class ViewOptions:
             )
 
     @property
+    def most_frames(self) -> int:
+        """Frames that the views of one video need at once, in training or in testing."""
+        return self.frames * self.test_clips
+
+    @property
     def stored_short_side(self) -> int:
         """The largest short side that any view needs; frames are reduced to it once."""
         return max(self.jitter[1], self.test_size)
@@ -145,13 +150,18 @@ def resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([cv2.resize(f, (width, height), interpolation=method) for f in frames])
 
 
+def reduced_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Height and width of frames that are shrunk to a short side; smaller frames stay."""
+    if min(height, width) <= short_side:
+        return height, width
+    scale = short_side / min(height, width)
+    return round(height * scale), round(width * scale)
+
+
 def reduce_short_side(frames: np.ndarray, short_side: int) -> np.ndarray:
     """Shrink frames (T,H,W,3) to a short side of `short_side` pixels; smaller frames stay."""
     height, width = frames.shape[1:3]
-    if min(height, width) <= short_side:
-        return frames
-    scale = short_side / min(height, width)
-    return resize(frames, round(height * scale), round(width * scale))
+    return resize(frames, *reduced_size(height, width, short_side))
 
 
 def _channels_first(frames: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ NO_UV_LAYOUT = "none"
 _FINGERS = 15
 _MIDDLE = 3  # a hand's fourth joint begins the middle finger
 _MAX_CORNERS = 8
+_HEIGHTS = (0.4, 2.6)  # metres, of an infant and of the tallest
+_UNITS = {"centimetres": 0.01, "millimetres": 0.001}
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,11 @@ def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
             and its layout is "none", which no texture fits.
 
     Raises:
-        BadInput: where a file is missing or unreadable, or where the two have different meshes.
+        BadInput: where a file is missing or unreadable, where the two have different meshes, and where
+            the model is not in metres or does not stand along +y, as the poses that it is given do.
     """
     model = read_smpl_file(path)
+    _refuse_other_units(model)
     notes = []
     if uv is not None:
         mesh = read_uv(uv)
@@ -173,6 +177,27 @@ def load_smpl_body(path: str | Path, *, uv: str | Path | None = None) -> Body:
         pose_directions=corrections,
         notes=(*_omissions(model), *notes),
     )
+
+
+def _refuse_other_units(model: SmplFile) -> None:
+    joints = model.joint_regressor @ model.template
+    trunk = joints[JOINT_NAMES.index("head")] - joints[0]
+    axis = int(np.abs(trunk).argmax())
+    if axis != 1 or trunk[1] <= 0:
+        direction = ("-" if trunk[axis] < 0 else "") + "xyz"[axis]
+        raise BadInput(
+            f"{model.path}: the body stands along {direction}, expected +y, which SMPL's poses are "
+            "counted from; take the model as it is published, y up"
+        )
+    height = float(np.ptp(model.template[:, 1]))
+    if not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
+        fitting = [u for u, f in _UNITS.items() if _HEIGHTS[0] <= f * height <= _HEIGHTS[1]]
+        unit = f"as if in {fitting[0]}, " if fitting else ""
+        factor = f"{_UNITS[fitting[0]]:g}" if fitting else "what makes them metres"
+        raise BadInput(
+            f"{model.path}: the body is {height:.4g} tall, {unit}expected metres ({_HEIGHTS[0]} to "
+            f"{_HEIGHTS[1]}); multiply v_template, shapedirs and posedirs by {factor}"
+        )
 
 
 def _merge_joints(model: SmplFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,6 @@ written by Python 2 and hold chumpy objects; some `.npz` have pickled members. B
 
 from __future__ import annotations
 
-import io
 import struct
 import zipfile
 import zlib
@@ -19,11 +18,14 @@ import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS
 from mocap.errors import BadInput
-from mocap.parsing.safe_unpickler import array_from_bytes, dense_array, unpickle_safely
+from mocap.parsing.array_files import ArrayFile
+from mocap.parsing.safe_unpickler import dense_array, unpickle_safely
 
 _REQUIRED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
 _OPTIONAL = ("vt", "ft")  # UVs, in SMPL-X's own files
 _LARGEST_FILE = 2 << 30  # bytes; the largest official file is a quarter of it
+# Bytes of arrays in an .npz once unpacked: one, SMPL-X's largest has half of it; all together.
+_LARGEST_ARRAY, _LARGEST_MODEL = 1 << 28, 1 << 29
 _INDICES = ("f", "ft", "kintree_table")
 _LARGEST_NUMBER = 1e6
 BETAS = 10
@@ -194,24 +196,22 @@ def _check_indices(path: Path, name: str, array: np.ndarray, count: int) -> None
 
 
 def _npz_members(path: Path) -> dict[str, object]:
-    """The wanted members of an .npz; pickled ones go through the same interpreter as a .pkl."""
+    """The wanted members of an .npz; pickled ones go through the same interpreter as a .pkl.
+
+    Their sizes are read from the archive's directory and their headers before any is unpacked.
+    """
     members: dict[str, object] = {}
-    remaining = _LARGEST_FILE
-    with zipfile.ZipFile(path) as archive:
+    remaining = _LARGEST_MODEL
+    with ArrayFile(path) as file:
         for name in (*_REQUIRED, *_OPTIONAL):
-            if f"{name}.npy" not in archive.namelist():
+            if name not in file:
                 continue
-            remaining -= archive.getinfo(f"{name}.npy").file_size
-            if remaining < 0:
-                raise ValueError("it unpacks to more than any body model")
-            stream = io.BytesIO(archive.read(f"{name}.npy"))
-            version = np.lib.format.read_magic(stream)
-            if version == (1, 0):
-                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+            limit = min(_LARGEST_ARRAY, remaining)
+            pickled = file.read_pickled(name, limit=limit)
+            if pickled is None:
+                members[name] = array = file.read(name, limit=limit)
+                remaining -= array.nbytes
             else:
-                shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-            if dtype.hasobject:
-                members[name] = unpickle_safely(stream.read())
-            else:
-                members[name] = array_from_bytes(stream.read(), dtype, shape, fortran)
+                members[name] = unpickle_safely(pickled)
+                remaining -= len(pickled)
     return members

@@ -2,7 +2,8 @@
 
 `numpy.load` believes a header before it has seen the data, and can be asked to unpickle. Here a
 header must agree with the size of the data that follows it before anything is allocated, only numbers
-and text are decoded, and an archive of gigabytes costs no more than the members that are read.
+and text are decoded, and an archive of gigabytes costs no more than the members that are read. The
+directory of an archive of many members is read once in a process.
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
@@ -10,13 +11,16 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import IO
 
 import numpy as np
@@ -28,6 +32,9 @@ _LONGEST_HEADER = 1 << 16
 _PLAIN = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|[US]\d{1,6})")
 _MOST_EXPANSION = 1040  # deflate makes at most 1032 bytes of one
 _CHUNK = 1 << 20
+_LARGEST_ARRAY = 1 << 32  # bytes; what an archive without extensions can say
+_LARGE_DIRECTORY = 64  # members from which an archive's directory is remembered
+_REMEMBERED = 8  # archives
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -65,11 +72,13 @@ class ArrayFile:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._directory: _Directory | None = None
         self._zip: zipfile.ZipFile | None = None
         try:
-            self._on_disk = self.path.stat().st_size
+            stat = self.path.stat()
+            self._on_disk = stat.st_size
             if self.path.suffix.lower() != ".npy":
-                self._zip = zipfile.ZipFile(self.path)
+                self._directory = _open_directory(self.path, stat)
         except OSError as error:
             raise BadInput(
                 f"{self.path}: cannot be read ({error.strerror or error}); check the path"
@@ -78,16 +87,16 @@ class ArrayFile:
             raise BadInput(
                 f"{self.path}: no NumPy archive ({_short(error)}), expected a .npz file; fetch it again"
             ) from error
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        for info in self._zip.infolist() if self._zip else ():
-            name = info.filename.removesuffix(".npy")
-            if name in self._members:
+        self.names: tuple[str, ...] = ("",)
+        if self._directory is not None:
+            self._zip, self._members = self._directory.archive, self._directory.members
+            self.names = self._directory.names
+            if self._directory.repeated is not None:
                 self.close()
                 raise BadInput(
-                    f"{self.path}: found two arrays {name!r:.80}, expected one; fetch the file again"
+                    f"{self.path}: found two arrays {self._directory.repeated!r:.80}, expected one; "
+                    "fetch the file again"
                 )
-            self._members[name] = info
-        self.names = tuple(self._members) if self._zip else ("",)
 
     def __enter__(self) -> ArrayFile:
         return self
@@ -97,11 +106,11 @@ class ArrayFile:
 
     def close(self) -> None:
         """Close the archive, as the end of a `with` block does."""
-        if self._zip:
-            self._zip.close()
+        if self._directory is not None and not self._directory.remembered:
+            self._directory.archive.close()
 
     def __contains__(self, name: str) -> bool:
-        return name in self.names
+        return name == "" if self._zip is None else name in self._members
 
     def listed(self) -> str:
         """The arrays' names in a few printable words, for a message."""
@@ -118,19 +127,41 @@ class ArrayFile:
         with self._stream(name) as (stream, size):
             return self._header(name, stream, size)
 
-    def read(self, name: str) -> np.ndarray:
-        """A whole array, of the type and shape that its header says."""
+    def read(self, name: str, *, limit: int = _LARGEST_ARRAY) -> np.ndarray:
+        """A whole array, of the type and shape that its header says.
+
+        Args:
+            name: Of the array.
+            limit: How many bytes it may have; a larger one is refused before any of it is unpacked.
+        """
         with self._stream(name) as (stream, size):
             header = self._header(name, stream, size)
+            self._check_size(name, header.size, limit)
             data = b"".join(self._chunks(name, stream, header.size, _CHUNK))
         values = np.frombuffer(data, header.dtype)
+        if header.dtype.kind == "U":
+            self._check_text(name, values)
         return values.reshape(header.shape, order="F" if header.fortran else "C")
+
+    def read_pickled(self, name: str, *, limit: int) -> bytes | None:
+        """The pickle of an array of Python objects, not unpickled; None where the array has none.
+
+        Args:
+            name: Of the array.
+            limit: How many bytes the pickle may have.
+        """
+        with self._stream(name) as (stream, size):
+            descr, _, _, start = self._description(name, stream, size)
+            if not isinstance(descr, str) or "O" not in descr:
+                return None
+            self._check_size(name, size - start, limit)
+            return b"".join(self._chunks(name, stream, size - start, _CHUNK))
 
     def read_rows(self, name: str, columns: int) -> np.ndarray:
         """The first `columns` numbers of every row of an array (T, ...), as float32 (T, columns).
 
-        Rows are taken as they are decoded, so that no more is held than is returned. Values beyond
-        float32 become infinite.
+        Numbers are taken as they are decoded, so that little more is held than is returned. Values
+        beyond float32 become infinite.
         """
         with self._stream(name) as (stream, size):
             header = self._header(name, stream, size)
@@ -138,19 +169,37 @@ class ArrayFile:
             if header.dtype.kind not in "fiu" or len(header.shape) < 2 or width < columns:
                 actual = f"{header.dtype} values of shape {header.shape}"
                 raise self.fail(name, actual, f"rows of at least {columns} numbers")
-            if header.fortran:
-                whole = b"".join(self._chunks(name, stream, header.size, _CHUNK))
-                rows = np.frombuffer(whole, header.dtype).reshape(header.shape, order="F")
-                blocks = [rows.reshape(header.shape[0], -1)[:, :columns]]
+            rows = header.shape[0]
+            self._check_size(name, rows * columns * 4, _LARGEST_ARRAY)
+            out = np.empty((rows, columns), np.float32)
+            if header.fortran:  # a column after the other, those of the last axis slowest
+                order = np.arange(width).reshape(header.shape[1:]).ravel(order="F").tolist()
+                step = rows * header.dtype.itemsize
+                for data, column in zip(self._chunks(name, stream, header.size, step), order):
+                    if column < columns:
+                        out[:, column] = _float32(np.frombuffer(data, header.dtype))
             else:
-                step = width * header.dtype.itemsize
-                blocks = []
+                step, start = width * header.dtype.itemsize, 0
                 for data in self._chunks(name, stream, header.size, step * max(1, _CHUNK // step)):
                     block = np.frombuffer(data, header.dtype).reshape(-1, width)[:, :columns]
-                    blocks.append(_float32(block))
-        if not blocks:
-            return np.zeros((0, columns), np.float32)
-        return np.concatenate([_float32(block) for block in blocks])
+                    out[start : start + len(block)] = _float32(block)
+                    start += len(block)
+        return out
+
+    def _check_text(self, name: str, values: np.ndarray) -> None:
+        """NumPy itself stumbles over text (N,) of numbers that are no characters."""
+        points = values.view(values.dtype.str[0] + "u4") if values.dtype.itemsize else values[:0]
+        if points.size and int(points.max()) > sys.maxunicode:
+            raise self.fail(name, f"the character {int(points.max()):#x}", "text")
+
+    def _check_size(self, name: str, size: int, limit: int) -> None:
+        if size > limit:
+            raise self.fail(
+                name,
+                f"{size:,} bytes once unpacked",
+                f"at most {limit:,}",
+                "make the array smaller, or fetch the file again",
+            )
 
     def _stream(self, name: str) -> _Opened:
         return _Opened(self, name)
@@ -179,7 +228,10 @@ class ArrayFile:
             )
         return self._zip.open(info), info.file_size
 
-    def _header(self, name: str, stream: IO[bytes], size: int) -> ArrayHeader:
+    def _description(
+        self, name: str, stream: IO[bytes], size: int
+    ) -> tuple[object, object, object, int]:
+        """Type, order and shape as a header has them, unchecked, and where the data begin."""
         lead = stream.read(8)
         if lead[:6] != _MAGIC or len(lead) != 8 or lead[6] not in (1, 2, 3):
             raise self.fail(name, f"'{lead[:8]!r}' at its start", "a NumPy array")
@@ -192,6 +244,10 @@ class ArrayFile:
             descr, fortran, shape = fields["descr"], fields["fortran_order"], fields["shape"]
         except (SyntaxError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
             raise self.fail(name, "a header that is no description", "NumPy's") from error
+        return descr, fortran, shape, 8 + wide + length
+
+    def _header(self, name: str, stream: IO[bytes], size: int) -> ArrayHeader:
+        descr, fortran, shape, start = self._description(name, stream, size)
         if isinstance(descr, str) and "O" in descr:
             raise self.fail(
                 name,
@@ -202,14 +258,18 @@ class ArrayFile:
             )
         if not isinstance(descr, str) or not _PLAIN.fullmatch(descr):
             raise self.fail(name, f"elements of type {descr!r:.80}", "numbers or text")
-        whole = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
-        if not whole or len(shape) > 8 or not isinstance(fortran, bool):
+        if (
+            not isinstance(shape, tuple)
+            or not all(type(n) is int and n >= 0 for n in shape)
+            or len(shape) > 8
+            or not isinstance(fortran, bool)
+        ):
             raise self.fail(name, f"a shape of {shape!r:.80}", "whole numbers")
         header = ArrayHeader(np.dtype(descr), shape, fortran)
-        if 8 + wide + length + header.size != size:
+        if start + header.size != size:
             raise self.fail(
                 name,
-                f"{size - 8 - wide - length} bytes of data",
+                f"{size - start} bytes of data",
                 f"{header.size:.6g} for the shape {shape!s:.80} that its header claims",
             )
         return header
@@ -230,6 +290,51 @@ class ArrayFile:
             yield data
         if self._zip is not None:
             stream.read(1)  # at the end the archive's checksum is compared
+
+
+@dataclass(frozen=True)
+class _Directory:
+    """An open archive and its members by array name; `repeated` is a name that two of them have.
+
+    remembered: whether later files of this process share it, so that it is not closed.
+    """
+
+    archive: zipfile.ZipFile
+    members: dict[str, zipfile.ZipInfo]
+    names: tuple[str, ...]
+    repeated: str | None
+    remembered: bool
+
+
+# By path, process, size and time of change; the last one used is the last.
+_DIRECTORIES: dict[tuple[str, int, int, int, int], _Directory] = {}
+_DIRECTORIES_LOCK = Lock()
+
+
+def _open_directory(path: Path, stat: os.stat_result) -> _Directory:
+    """An archive with its directory, which is read anew only where few members make that cheap.
+
+    Raises what zipfile raises for files that are no archives.
+    """
+    # A forked process would share the position in an open file with its parent.
+    key = (os.path.abspath(path), os.getpid(), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    with _DIRECTORIES_LOCK:
+        directory = _DIRECTORIES.pop(key, None)
+        if directory is None:
+            archive = zipfile.ZipFile(path)
+            infos, members, repeated = archive.infolist(), {}, None
+            for info in infos:
+                name = info.filename.removesuffix(".npy")
+                if name in members:
+                    repeated = name
+                members[name] = info
+            remembered = len(infos) >= _LARGE_DIRECTORY and repeated is None
+            directory = _Directory(archive, members, tuple(members), repeated, remembered)
+        if directory.remembered:
+            _DIRECTORIES[key] = directory
+            while len(_DIRECTORIES) > _REMEMBERED:  # closed once nobody reads it any more
+                del _DIRECTORIES[next(iter(_DIRECTORIES))]
+    return directory
 
 
 class _Opened:

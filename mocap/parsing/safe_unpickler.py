@@ -12,13 +12,18 @@ import io
 import math
 import pickle
 import re
+import struct
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, SupportsInt
 
 import numpy as np
 from scipy import sparse
 
-_LARGEST_MATRIX = 100_000_000  # entries of a sparse matrix made dense
+_LARGEST_MATRIX = 4_000_000  # entries of a sparse matrix made dense; SMPL-X's regressor has 576,125
+_LARGEST_INTEGER = 1 << 63
+_MOST_DIMENSIONS = 32
+_MOST_CLASSES = 1000  # that one pickle may name; a model's names some ten
+_EXPANSION = 4  # how many times the file's size the text in it may be encoded to, all together
 _DEEPEST = 8  # expressions inside one another
 
 
@@ -29,11 +34,11 @@ def unpickle_safely(data: bytes) -> object:
         data: The whole pickle.
 
     Raises:
-        ValueError: Where it names anything else than arrays. A damaged pickle may end in any other
-            error that Python's own interpreter raises.
+        ValueError: Where it names anything else than arrays, or announces more bytes than it has. A
+            damaged pickle may end in any other error that Python's own interpreter raises.
     """
     try:
-        return _SafeUnpickler(io.BytesIO(data), encoding="latin1").load()
+        return _SafeUnpickler(data).load()
     except pickle.UnpicklingError as error:
         raise ValueError(str(error)) from error
 
@@ -99,11 +104,20 @@ class _Reconstruct(_StandIn):
 
 
 class _Encode(_StandIn):
-    """_codecs.encode(text, 'latin1'): how protocol 2 spells bytes."""
+    """_codecs.encode(text, 'latin1'): how protocol 2 spells bytes.
+
+    A few bytes of a pickle may encode a text over and over: `budget`, one number in a list, is how many
+    bytes may still be made.
+    """
+
+    budget: list[int]
 
     def __call__(self, text: object, encoding: object = "latin1") -> bytes:
         if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
             raise ValueError("bytes in an encoding other than latin1")
+        self.budget[0] -= len(text)
+        if self.budget[0] < 0:
+            raise ValueError(f"text encoded to more than {_EXPANSION} times the file's size")
         return text.encode("latin1")
 
 
@@ -154,7 +168,11 @@ def _from_raw(raw: object, dtype: object, shape: object, fortran: bool) -> objec
     if not isinstance(dtype, _Dtype):
         raise ValueError("an array without a type")
     element = dtype.resolved()
-    if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
+    if (
+        not isinstance(shape, tuple)
+        or len(shape) > _MOST_DIMENSIONS
+        or not all(isinstance(n, int) and 0 <= n < _LARGEST_INTEGER for n in shape)
+    ):
         raise ValueError("an array whose shape is not whole numbers")
     if element.hasobject:
         # np.savez wraps what is no array: one object in an array of no dimensions.
@@ -176,8 +194,9 @@ class _Sparse(_StandIn):
             raise ValueError(f"{self.made_by} without content")
         shape = state["_shape"] if "_shape" in state else state["shape"]
         rows, columns = (int(n) for n in shape)
-        if rows < 0 or columns < 0 or rows * columns > _LARGEST_MATRIX:
-            raise ValueError(f"a sparse matrix of {rows} x {columns}")
+        limit = _LARGEST_MATRIX
+        if not (0 <= rows <= limit and 0 <= columns <= limit and rows * columns <= limit):
+            raise ValueError(f"a sparse matrix of more than {limit:,} entries")
         make = sparse.csr_matrix if "csr" in self.made_by else sparse.csc_matrix
         parts = tuple(dense_array(state[name], name) for name in ("data", "indices", "indptr"))
         matrix = make(parts, shape=(rows, columns))
@@ -256,16 +275,39 @@ _SPARSE = re.compile(r"scipy\.sparse(\._?(csc|csr))?")
 def _with_plain_keys(opcode: bytes, keys: slice) -> Callable[..., None]:
     """The interpreter's own function for an opcode, which first looks at the keys on its stack.
 
-    The hash of a tuple in a tuple in a tuple... can take for ever.
+    The hash of a tuple in a tuple in a tuple... can take for ever, and large integers can be chosen so
+    that all have the same.
     """
     load: Callable[..., None] = pickle._Unpickler.dispatch[opcode[0]]
 
     def load_checked(unpickler: Any) -> None:  # typeshed leaves out the interpreter's stack
-        if not all(isinstance(k, str | int | float | bytes | None) for k in unpickler.stack[keys]):
-            raise ValueError("a dictionary or set whose keys are not plain")
+        for key in unpickler.stack[keys]:
+            plain = isinstance(key, str | int | float | bytes | None)
+            if not plain or (isinstance(key, int) and abs(key) >= _LARGEST_INTEGER):
+                raise ValueError("a dictionary or set whose keys are not plain")
         load(unpickler)
 
     return load_checked
+
+
+class _WholeReads:
+    """A pickle as a file that refuses to be read beyond its end, before anything is allocated."""
+
+    def __init__(self, data: bytes) -> None:
+        self._stream, self._size = io.BytesIO(data), len(data)
+        self.readline = self._stream.readline
+
+    def read(self, count: int) -> bytes:
+        remaining = self._size - self._stream.tell()
+        if count > remaining:
+            raise ValueError(f"{count} bytes announced where {remaining} remain")
+        return self._stream.read(count)
+
+
+def _load_bytearray8(unpickler: Any) -> None:
+    """Python's own function allocates what the file announces before it reads."""
+    (count,) = struct.unpack("<Q", unpickler.read(8))
+    unpickler.append(bytearray(unpickler.read(count)))
 
 
 class _SafeUnpickler(pickle._Unpickler):
@@ -282,7 +324,20 @@ class _SafeUnpickler(pickle._Unpickler):
         pickle.DICT[0]: _with_plain_keys(pickle.DICT, slice(None, None, 2)),
         pickle.ADDITEMS[0]: _with_plain_keys(pickle.ADDITEMS, slice(None)),
         pickle.FROZENSET[0]: _with_plain_keys(pickle.FROZENSET, slice(None)),
+        pickle.BYTEARRAY8[0]: _load_bytearray8,
     }
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(_WholeReads(data), encoding="latin1")
+        self._budget = [_EXPANSION * len(data)]
+        self._classes: dict[str, type[_StandIn]] = {}
+
+    def _stand_in(self, kind: type[_StandIn], full: str) -> type[_StandIn]:
+        if full not in self._classes:
+            if len(self._classes) == _MOST_CLASSES:
+                raise ValueError(f"more than {_MOST_CLASSES} names of classes")
+            self._classes[full] = type(kind.__name__, (kind,), {"made_by": full})
+        return self._classes[full]
 
     def find_class(self, module: str, name: str) -> Callable[..., object]:
         full = f"{module}.{name}"
@@ -291,11 +346,14 @@ class _SafeUnpickler(pickle._Unpickler):
         if full in _CLASSES:
             return _CLASSES[full]
         if full in _FUNCTIONS:  # one of its own: a pickle may give it a state
-            return _FUNCTIONS[full]()
+            function = _FUNCTIONS[full]()
+            if isinstance(function, _Encode):
+                function.budget = self._budget
+            return function
         if full in _CONTAINERS:
-            return type("_Container", (_StandIn,), {"made_by": full})
+            return self._stand_in(_StandIn, full)
         if _SPARSE.fullmatch(module) and re.fullmatch(r"cs[cr]_(matrix|array)", name):
-            return type("_Sparse", (_Sparse,), {"made_by": full})
+            return self._stand_in(_Sparse, full)
         if module.split(".")[0] == "chumpy":
-            return type("_Chumpy", (_Chumpy,), {"made_by": full})
+            return self._stand_in(_Chumpy, full)
         raise ValueError(f"{full} is not part of a body model")

@@ -24,7 +24,7 @@ FORMATS: dict[str, MotionFormat] = {
         AMASS,
         SURREAL,
         BVH,
-        SMPL_ARRAYS,  # reads whatever .npz and .npy files no other format recognises
+        SMPL_ARRAYS,  # reads whatever .npz, .npy and .pkl files no other format recognises
     )
 }
 _USERS = Counter(suffix for motion_format in FORMATS.values() for suffix in motion_format.suffixes)
@@ -84,7 +84,7 @@ def read_recording(
     """A motion of a file that holds SMPL poses, as recorded.
 
     Args:
-        path: A .npz or .npy file.
+        path: A .npz, .npy or .pkl file.
         name: The motion's name, in files that hold many (SURREAL's archive).
         fps: The frame rate where the file has none.
 
@@ -94,5 +94,5 @@ def read_recording(
     path = Path(path)
     recording = find_format(path).read(path, skeleton=None, member=name or "", fps=fps)
     if not isinstance(recording, Recording):
-        raise BadInput(f"{path}: a capture, expected SMPL poses; use a .npz or .npy file")
+        raise BadInput(f"{path}: a capture, expected SMPL poses; use a .npz, .npy or .pkl file")
     return recording

@@ -21,6 +21,7 @@ from mocap.rotations import axis_angle_to_matrices
 SIDES = ("left", "right")
 _MEAN_SOLES: dict[int, tuple[ref, Soles]] = {}  # of the bodies alive, by their id
 _FLOOR_PERCENTILE = 10.0
+_WINDOW = 4096  # frames that are worked on at once
 _STANDING_SPEED, _TREADING_SPEED = 0.25, 0.4  # metres per second
 
 
@@ -90,10 +91,13 @@ def chain_joints(rotations: np.ndarray, joints: np.ndarray) -> np.ndarray:
 
 def global_rotations(pose: np.ndarray) -> np.ndarray:
     """Global joint rotations (T, 24, 3, 3) of SMPL poses (T, 72)."""
-    local = axis_angle_to_matrices(np.asarray(pose).reshape(len(pose), -1, 3))
-    out = np.empty_like(local)
-    for joint, parent in enumerate(PARENTS):
-        out[:, joint] = local[:, joint] if parent < 0 else out[:, parent] @ local[:, joint]
+    vectors = np.asarray(pose).reshape(len(pose), -1, 3)
+    out = np.empty((*vectors.shape, 3))
+    for start in range(0, len(out), _WINDOW):  # a long take is not held twice
+        turns = out[start : start + _WINDOW]
+        local = axis_angle_to_matrices(vectors[start : start + _WINDOW])
+        for joint, parent in enumerate(PARENTS):
+            turns[:, joint] = local[:, joint] if parent < 0 else turns[:, parent] @ local[:, joint]
     return out
 
 

@@ -50,6 +50,13 @@ def pack(
         channels=channels,
         splits=splits or None,
     )
+    if summary.renewed:
+        remaining = f" and {len(summary.renewed) - 3} more" if len(summary.renewed) > 3 else ""
+        click.echo(
+            f"{len(summary.renewed)} shards that were there are written again, since their clips or "
+            f"they have changed: {', '.join(summary.renewed[:3])}{remaining}",
+            err=True,
+        )
     click.echo(
         f"{summary.clips} clips in {summary.shards} shards ({summary.already} already there), "
         f"{summary.bytes / 1e9:.3g} GB: {summary.index}"

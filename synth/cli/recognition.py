@@ -127,7 +127,7 @@ def _views(
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Processes that load clips; 0: the training's own.",
+    help="Threads that load clips beside the training; 0: the training loads them itself.",
 )
 @click.option("--skip-missing", is_flag=True, help="Go on without listed videos that do not exist.")
 @strict_option

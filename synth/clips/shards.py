@@ -40,10 +40,14 @@ _RECORD = 10240
 
 @dataclass(frozen=True)
 class PackSummary:
-    """The outcome of a run: shards and clips in the index, and how many shards existed before."""
+    """The outcome of a run: shards and clips in the index, and how many shards existed before.
+
+    `renewed` names those that were there and were written again, as their clips or they had changed.
+    """
 
     shards: int
     already: int
+    renewed: tuple[str, ...]
     clips: int
     bytes: int
     index: Path
@@ -104,6 +108,7 @@ def pack(
     fingerprints = {name: _fingerprint(shard) for name, shard in shards.items()}
     waiting = [name for name in shards if not _is_done(out, packed.get(name), fingerprints[name])]
     _check_disk(out, sum(sample.size() for name in waiting for sample in shards[name]))
+    renewed = tuple(name for name in waiting if (out / name).is_file())
     total = sum(sample.size() for shard in shards.values() for sample in shard)
     with tqdm(total=total, unit="B", unit_scale=True, desc="packing") as bar:
         for number, (name, shard) in enumerate(shards.items(), 1):
@@ -124,6 +129,7 @@ def pack(
     return PackSummary(
         shards=len(shards),
         already=len(shards) - len(waiting),
+        renewed=renewed,
         clips=len(samples),
         bytes=sum(packed[name]["bytes"] for name in shards),
         index=out / INDEX,
@@ -163,10 +169,10 @@ def _shared_out(
 
 
 def _fingerprint(shard: Sequence[Sample]) -> str:
-    """Changes when a file of the shard was written anew."""
+    """Changes when a file of the shard was written anew, or replaced under its old time (`cp -p`)."""
     facts = [(sample.key, sample.line, sample.label) for sample in shard]
     stats = [(suffix, path.stat()) for sample in shard for suffix, path in sample.files]
-    times = [(suffix, stat.st_size, stat.st_mtime_ns) for suffix, stat in stats]
+    times = [(end, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for end, s in stats]
     return hashlib.sha256(json.dumps([facts, times], sort_keys=True).encode()).hexdigest()
 
 

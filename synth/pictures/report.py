@@ -21,12 +21,12 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import atomic_write
-from mocap.parsing.json_files import read_json
 from synth import __version__
 from synth.clips.clip import Clip, read_clip
 from synth.clips.clip_lines import read_clip_lines
 from synth.clips.mat_files import text_of
 from synth.pictures.channel_mosaic import body_window, mosaic
+from synth.pictures.recognition_table import read_recognition_table
 from textures.harvest.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
 from textures.market1501 import read_image
@@ -276,7 +276,7 @@ def write_report(
             raise BadInput(
                 f"{path}: no such file; expected a folder that `synth eval-ucf101` wrote"
             )
-        table = read_json(path, dict[str, Any], advice="run `synth eval-ucf101` again")
+        table = read_recognition_table(path)
         context["table"] = table
         context["splits"] = sorted(table["rows"][0]["top1_by_split"], key=int)
         runs = table["runs"]

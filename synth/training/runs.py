@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from mocap.bodies.body import Body
 from mocap.bodies.free_body import load_free_body
@@ -23,13 +25,15 @@ from textures.body_fit.fitting import BodyFit
 from textures.body_fit.network import BodyFitConfig, load_body_fit
 from textures.body_fit.photograph_bank import bank_of_photographs
 from textures.body_fit.training import BodyFitRecipe, train_body_fit
-from textures.checkpoints import save_networks
-from textures.market1501 import Crop, market_name, read_split
+from textures.checkpoints import save_networks, shipped_weights
+from textures.library import sha256_of
+from textures.market1501 import SPLIT_FOLDERS, Crop, market_name, read_split
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
 from textures.texture_method import DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import photographed
 from textures.training.loop import make_fabric, train_networks
 from textures.training.pedestrian_bank import PedestrianBank, load_bank
+from textures.training.run_data import RunData, bank_digest, photographs_digest, require_same_data
 
 HELD_OUT = 0.05
 LEAST_IDENTITIES = 4
@@ -66,10 +70,19 @@ def generated_pedestrians(body: Body, options: TrainingOptions) -> PedestrianBan
     Raises:
         BadInput: for a file that is no bank, and for a bank of too few people.
     """
-    path = options.pedestrians
+    path, requested = options.pedestrians, options.count_identities
     if path and path.is_file():
         bank = load_bank(path)
+        people = len(np.unique(bank.identities))
+        _say(f"pedestrians: re-uses {path}, {people:,} people in {len(bank):,} crops")
+        if (people, len(bank)) != (requested, requested * options.count_crops):
+            _say(
+                f"pedestrians: not the {requested:,} people with {options.count_crops} crops each of "
+                "--count-identities and --count-crops, which are for pedestrians that are generated"
+            )
     else:
+        reason = f" and kept in {path}, which is not there yet" if path else ""
+        _say(f"pedestrians: {requested:,} are generated{reason}")
         bank = make_bank(
             body,
             identities=options.count_identities,
@@ -119,11 +132,23 @@ def summary_of_options(options: TrainingOptions) -> tuple[DataSummary, list[Crop
     return summary, crops
 
 
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
+
+
+def _checked_data(options: TrainingOptions, data: RunData) -> RunData:
+    """The digests of the run's data, after a look at the run that may be in its folder."""
+    if require_same_data(options.out, data):
+        _say(f"{options.out}: goes on with the run that is there, on the same {', '.join(data)}")
+    return data
+
+
 def train_body_fit_run(recipe: BodyFitRecipe, options: TrainingOptions) -> TrainedWeights:
     """Train the body fit on generated pedestrians; writes OUT/body_fit.safetensors and its card."""
     _set_threads(options)
     body = load_free_body()
     bank = generated_pedestrians(body, options)
+    data = _checked_data(options, {"pedestrians": bank_digest(bank)})
     training, held_out = bank.split_identities(HELD_OUT)
     network, figures = train_body_fit(
         recipe,
@@ -133,6 +158,7 @@ def train_body_fit_run(recipe: BodyFitRecipe, options: TrainingOptions) -> Train
         folder=options.out,
         fabric=make_fabric(options.device, half_precision=options.half_precision),
         measure_every=500,
+        data=data,
     )
     return _save(options, "body-fit", {"body-fit": network}, network.config, figures, bank, recipe)
 
@@ -143,13 +169,14 @@ def train_reid_run(
     """Train PCB on generated pedestrians or on Market-1501; writes OUT/reid.safetensors and its card."""
     _set_threads(options)
     bank = None
+    data = {"ResNet weights": sha256_of(trunk_weights)} if trunk_weights else {}
     if options.images:
-        training = read_labelled(read_split(options.images, "train"))
-        held_out = read_labelled(
-            read_split(options.images, "query") + read_split(options.images, "gallery")
-        )
+        crops = [read_split(options.images, split) for split in SPLIT_FOLDERS]
+        data["photographs"] = photographs_digest(crop.path for split in crops for crop in split)
+        training, held_out = read_labelled(crops[0]), read_labelled(crops[1] + crops[2])
     else:
         bank = generated_pedestrians(load_free_body(), options)
+        data["pedestrians"] = bank_digest(bank)
         rng = np.random.default_rng(options.seed)
         training, held_out = (
             labelled_bank(subset, rng) for subset in bank.split_identities(HELD_OUT)
@@ -162,6 +189,7 @@ def train_reid_run(
         fabric=make_fabric(options.device, half_precision=options.half_precision),
         trunk_weights=trunk_weights,
         measure_every=500,
+        data=_checked_data(options, data),
     )
     return _save(options, "reid", {"reid": network}, network.config, figures, bank, recipe)
 
@@ -194,6 +222,15 @@ def train_method_run(
     uses_network = bool(crops) or (method.uses_fits(recipe) and recipe.fits == "network")
     fitter = load_body_fit(body_fit)[0] if uses_network else None
     bank = generated_pedestrians(body, options)
+    digests = {
+        "pedestrians": bank_digest(bank),
+        "re-ID weights": sha256_of(reid or shipped_weights("reid")),
+    }
+    if crops:
+        digests["photographs"] = photographs_digest(crop.path for crop in crops)
+    if fitter:
+        digests["body-fit weights"] = sha256_of(body_fit or shipped_weights("body-fit"))
+    _checked_data(options, digests)
     if crops and fitter:
         bank = bank_of_photographs(crops, fitter, skinning, body, bank.textures, bank.scenes)
     training, held_out = bank.split_identities(HELD_OUT)
@@ -226,7 +263,11 @@ def train_method_run(
         folder=options.out,
         schedule=recipe.schedule,
         fabric=fabric,
-        configuration={"recipe": dataclasses.asdict(recipe), "images": len(training)},
+        configuration={
+            "recipe": dataclasses.asdict(recipe),
+            "images": len(training),
+            "data": digests,
+        },
         name=method.kind,
         measure_every=250,
     )

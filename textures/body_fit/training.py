@@ -34,6 +34,7 @@ from textures.training.loop import (
     train_networks,
 )
 from textures.training.pedestrian_bank import PedestrianBank
+from textures.training.run_data import RunData
 from textures.visibility.rendering_tensor import composite
 
 WEIGHTS = {
@@ -72,6 +73,7 @@ def train_body_fit(
     folder: Path,
     fabric: Fabric,
     measure_every: int = 0,
+    data: RunData | None = None,
 ) -> tuple[BodyFitNetwork, dict[str, float]]:
     """Train a body-fit network on pedestrians whose bodies are known.
 
@@ -83,6 +85,7 @@ def train_body_fit(
         folder: of the run.
         fabric: device, precision and processes.
         measure_every: steps between two measurements.
+        data: digests of what the run is on; a run on others is not taken up again.
 
     Returns:
         The network and its held-out figures.
@@ -97,8 +100,8 @@ def train_body_fit(
 
     def draw_batch(rng: np.random.Generator) -> dict[str, torch.Tensor]:
         chosen = rng.integers(0, len(training), recipe.batch)
-        data = training_batch(training, chosen, rng, config)
-        return {key: value.to(fabric.device) for key, value in data.items()}
+        arrays = training_batch(training, chosen, rng, config)
+        return {key: value.to(fabric.device) for key, value in arrays.items()}
 
     def losses(
         networks: Networks, batch: dict[str, torch.Tensor], rng: np.random.Generator
@@ -119,6 +122,7 @@ def train_body_fit(
             "body_fit": dataclasses.asdict(config),
             "batch": recipe.batch,
             "images": len(training),
+            "data": dict(data or {}),
         },
         name="body fit",
         measure_every=measure_every,

@@ -26,6 +26,7 @@ from textures.training.loop import (
     train_networks,
 )
 from textures.training.pedestrian_bank import PedestrianBank
+from textures.training.run_data import RunData
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def train_reid(
     fabric: Fabric,
     trunk_weights: Path | None = None,
     measure_every: int = 0,
+    data: RunData | None = None,
 ) -> tuple[PCB, dict[str, float]]:
     """Train PCB on identities; the six classifiers' cross-entropies are added, as in PCB.
 
@@ -104,6 +106,7 @@ def train_reid(
         fabric: device, precision and processes.
         trunk_weights: ResNet weights to start from, under torchvision's names.
         measure_every: steps between two measurements.
+        data: digests of what the run is on; a run on others is not taken up again.
 
     Returns:
         The network and its held-out figures.
@@ -144,6 +147,7 @@ def train_reid(
             "reid": dataclasses.asdict(config),
             "batch": recipe.batch,
             "images": len(training.images),
+            "data": dict(data or {}),
         },
         name="re-ID",
         measure_every=measure_every,

@@ -1,8 +1,8 @@
 """AMASS (Mahmood et al., 2019): motion capture as SMPL-H or SMPL-X poses, one .npz per motion.
 
-Arrays `poses` (T, 156) or (T, 165), `trans` (T, 3), `betas`, `gender` and the frame rate under
-one of two spellings. The world is z up with the floor at z = 0. Soft-tissue parameters, markers and
-labels are not looked at.
+Arrays `poses` (T, 156) or (T, 165) (in SMPL-X's files also, or only, `root_orient`, `pose_body` and so
+on), `trans` (T, 3), `betas`, `gender` and the frame rate under one of two spellings. The world is z up
+with the floor at z = 0. Soft-tissue parameters, markers and labels are not looked at.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import numpy as np
 from mocap.errors import BadInput
 from mocap.parsing.array_files import ArrayFile
 from mocap.readers.motion_format import MotionFormat, StoredMotion
+from mocap.readers.smpl.pose_arrays import PoseArrays, find_poses, has_poses, read_pose_arrays
 from mocap.readers.smpl.recording import (
     Recording,
-    pose_frames,
-    read_pose,
     read_rate,
     read_translation,
+    refuse_other_up,
     subject_and_trial,
 )
 
 RATES = ("mocap_framerate", "mocap_frame_rate")
 _SUFFIXES = ("_poses", "_stageii")
 _MOST_BETAS = 400
+_LONGEST_WORD = 4096  # bytes
 
 
 def list_amass(path: Path | str) -> StoredMotion:
@@ -36,7 +37,7 @@ def list_amass(path: Path | str) -> StoredMotion:
     """
     path = Path(path)
     with ArrayFile(path) as arrays:
-        frames, _ = pose_frames(arrays, _poses(arrays))
+        frames = _poses(arrays).frames
         name, subject, trial = _names(path)
         return StoredMotion(name, subject, trial, frames, _rate(arrays), "amass", path)
 
@@ -48,16 +49,17 @@ def read_amass(path: Path | str) -> Recording:
     the file is refused; where only the gender or the betas are, they stay None.
 
     Raises:
-        BadInput: With file and array, where one is missing or damaged.
+        BadInput: With file and array, where one is missing or damaged, and where the world is not z up.
     """
     path = Path(path)
     with ArrayFile(path) as arrays:
         poses, rate = _poses(arrays), _rate(arrays)
-        pose, dropped = read_pose(arrays, poses)
-        translation = read_translation(arrays, "trans", len(pose))
+        pose, dropped = read_pose_arrays(arrays, poses)
+        translation = read_translation(arrays, poses.translation or "trans", len(pose))
         if "dmpls" in arrays:
             dropped = (*dropped, "soft tissue (dmpls)")
         gender, betas = _gender(arrays), _betas(arrays)
+    refuse_other_up(path, pose, "z")
     name, subject, trial = _names(path)
     return Recording(
         pose,
@@ -81,17 +83,13 @@ def _names(path: Path) -> tuple[str, str, str]:
     return (name, *subject_and_trial(path, name))
 
 
-def _poses(arrays: ArrayFile) -> str:
-    if "poses" not in arrays:
-        raise BadInput(
-            f"{arrays.path}: no array 'poses' among {arrays.listed()}, expected "
-            "an AMASS motion; files of a body's shape alone (shape.npz, *_stagei.npz) hold none"
-        )
-    if "trans" not in arrays:
+def _poses(arrays: ArrayFile) -> PoseArrays:
+    poses = find_poses(arrays)
+    if poses.translation is None:
         raise BadInput(
             f"{arrays.path}: no array 'trans', expected the path (frames, 3); fetch the file again"
         )
-    return "poses"
+    return poses
 
 
 def _rate(arrays: ArrayFile) -> float:
@@ -108,7 +106,7 @@ def _gender(arrays: ArrayFile) -> str | None:
     if "gender" not in arrays:
         return None
     try:
-        value = arrays.read("gender")
+        value = arrays.read("gender", limit=_LONGEST_WORD)
     except BadInput:
         return None
     if value.size != 1 or value.dtype.kind not in "US":
@@ -137,7 +135,7 @@ def _betas(arrays: ArrayFile) -> np.ndarray | None:
 
 def _is_amass(path: Path) -> bool:
     with ArrayFile(path) as arrays:
-        return "poses" in arrays and any(name in arrays for name in RATES)
+        return has_poses(arrays) and any(name in arrays for name in RATES)
 
 
 def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:

@@ -1,8 +1,10 @@
-"""Plain SMPL poses: a .npz with poses, path and frame rate, or a .npy with poses alone.
+"""Plain SMPL poses: a .npz with poses, path and frame rate, a .npy with poses alone, AIST++'s .pkl.
 
-A .npz holds `poses` (or `pose`; (T, 72), (T, 24, 3), or SMPL-H's and SMPL-X's numbers), perhaps
-`trans` (or `translation`, `transl`) (T, 3) in metres and `fps` (or `frame_rate`,
-`framerate`). Without a path the body stays in its place. The frame rate is never guessed.
+Poses are `poses` ((T, 72), (T, 24, 3), or SMPL-H's and SMPL-X's numbers) or what else
+`mocap.readers.smpl.pose_arrays` knows; perhaps there is `trans` (or `transl`, ...) (T, 3) in metres and
+`fps` (or `frame_rate`, `framerate`). Without a path the body stays in its place. The frame rate is never
+guessed. AIST++ (Li et al., 2021) stores `smpl_trans` in the units of its cameras, with `smpl_scaling`,
+the length of a metre in them, and its motions have 60 frames a second.
 """
 
 from __future__ import annotations
@@ -13,22 +15,21 @@ import numpy as np
 
 from mocap.errors import BadInput
 from mocap.parsing.array_files import ArrayFile
+from mocap.parsing.pickled_arrays import open_arrays
 from mocap.readers.motion_format import MotionFormat, StoredMotion
+from mocap.readers.smpl.pose_arrays import find_poses, has_poses, image_labels, read_pose_arrays
 from mocap.readers.smpl.recording import (
     Recording,
     missing_rate,
-    pose_frames,
-    read_pose,
+    read_number,
     read_rate,
     read_translation,
+    refuse_other_up,
     subject_and_trial,
 )
-from mocap.rotations import axis_angle_to_matrices
 
-POSES = ("poses", "pose", "")
-TRANSLATIONS = ("trans", "translation", "transl")
-RATES = ("fps", "frame_rate", "framerate")
-_MIN_SHARE, _MIN_COSINE = 0.9, 0.9
+RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
+AIST_SCALING, AIST_FPS = "smpl_scaling", 60.0
 
 
 def list_smpl_arrays(path: Path | str) -> StoredMotion:
@@ -38,8 +39,8 @@ def list_smpl_arrays(path: Path | str) -> StoredMotion:
         BadInput: With file and array, where one is missing or damaged.
     """
     path = Path(path)
-    with ArrayFile(path) as arrays:
-        frames, _ = pose_frames(arrays, _poses(arrays))
+    with open_arrays(path) as arrays:
+        frames = find_poses(arrays).frames
         subject, trial = subject_and_trial(path, path.stem)
         return StoredMotion(path.stem, subject, trial, frames, _rate(arrays), "smpl", path)
 
@@ -50,7 +51,7 @@ def read_smpl_poses(
     """The motion of a file of plain SMPL poses.
 
     Args:
-        path: A .npz or .npy file.
+        path: A .npz, .npy or .pkl file.
         fps: The frame rate where the file has none.
         up_axis: The world's, "y" or "z". Without it the axis is y, and poses whose trunks point along
             another axis nearly all the time are refused: name the axis, or turn the poses.
@@ -59,19 +60,20 @@ def read_smpl_poses(
         BadInput: With file and array, where one is missing or damaged, or no frame rate is known.
     """
     path = Path(path)
-    with ArrayFile(path) as arrays:
-        poses = _poses(arrays)
+    with open_arrays(path) as arrays:
+        poses = find_poses(arrays)
         rate = _rate(arrays) or fps
         if rate is None:
             raise missing_rate(path, path.stem)
-        pose, dropped = read_pose(arrays, poses)
-        paths = [name for name in TRANSLATIONS if name in arrays]
-        if paths:
-            translation = read_translation(arrays, paths[0], len(pose))
-        else:
+        pose, dropped = read_pose_arrays(arrays, poses)
+        if poses.translation is None:
             translation = np.zeros((len(pose), 3), np.float32)
+        else:
+            translation = read_translation(arrays, poses.translation, len(pose))
+        if AIST_SCALING in arrays:
+            translation /= read_number(arrays, AIST_SCALING, 1e-3, 1e5, "units in a metre")
     if up_axis is None:
-        _refuse_other_up(path, pose)
+        refuse_other_up(path, pose, "y")
     subject, trial = subject_and_trial(path, path.stem)
     return Recording(
         pose,
@@ -86,44 +88,19 @@ def read_smpl_poses(
     )
 
 
-def _poses(arrays: ArrayFile) -> str:
-    for name in POSES:
-        if name in arrays:
-            return name
-    raise BadInput(
-        f"{arrays.path}: no array 'poses' among {arrays.listed()}, expected SMPL "
-        "poses (frames, 72); name the array 'poses'"
-    )
-
-
 def _rate(arrays: ArrayFile) -> float | None:
     for name in RATES:
         if name in arrays:
             return read_rate(arrays, name)
-    return None
-
-
-def _refuse_other_up(path: Path, pose: np.ndarray) -> None:
-    trunks = axis_angle_to_matrices(pose[:, :3])[..., 1]
-    for axis, cosines in (("z", trunks[:, 2]), ("-y", -trunks[:, 1])):
-        if (cosines > _MIN_COSINE).mean() > _MIN_SHARE:
-            raise BadInput(
-                f"{path}: found trunks that point along {axis}, expected a world in which y is up; "
-                + (
-                    "AMASS's world is z up: give the rate its name there (mocap_framerate), or turn "
-                    "the poses"
-                    if axis == "z"
-                    else "these seem to be a camera's axes: turn the poses by 180 degrees about x"
-                )
-            )
+    return AIST_FPS if AIST_SCALING in arrays else None
 
 
 def _is_shape_alone(path: Path) -> bool:
-    """Whether the file holds a body's shape and no poses, as AMASS puts beside its motions."""
-    with ArrayFile(path) as arrays:
-        if any(name in arrays for name in POSES):
+    """Whether the file holds a body's shape, or a body model, and no poses: no motion, and no fault."""
+    with open_arrays(path) as arrays:
+        if has_poses(arrays) or image_labels(arrays):
             return False
-        return "betas" in arrays and "gender" in arrays
+        return ("betas" in arrays and "gender" in arrays) or "v_template" in arrays
 
 
 def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:
@@ -138,7 +115,7 @@ def _read(path: Path, *, skeleton: Path | None, member: str, fps: float | None) 
 
 SMPL_ARRAYS = MotionFormat(
     name="smpl",
-    suffixes=(".npz", ".npy"),
+    suffixes=(".npz", ".npy", ".pkl"),
     list_motions=_list,
     read=_read,
 )

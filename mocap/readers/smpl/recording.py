@@ -17,6 +17,7 @@ from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.errors import BadInput
 from mocap.motion import Motion
 from mocap.parsing.array_files import ArrayFile
+from mocap.readers.smpl.pose_arrays import bounded
 from mocap.retargeting.ground import (
     SIDES,
     chain_joints,
@@ -26,19 +27,23 @@ from mocap.retargeting.ground import (
     soles_of,
     standing_feet,
 )
+from mocap.rotations import axis_angle_to_matrices
 
-MAX_FRAMES = 500_000  # more than an hour at 120 frames per second
-_BODY_COLUMNS = 66  # pelvis and 21 body joints: the same in SMPL, SMPL-H and SMPL-X
-_LAYOUTS = {
-    72: (),
-    156: ("the fingers (30 joints of SMPL-H)",),
-    165: ("the fingers (30 joints of SMPL-X)", "jaw and eyes"),
-}
-_LARGEST_ANGLE = 1e3  # radians
 _LARGEST_DISTANCE = 1e5  # metres
+_FEET = [JOINT_NAMES.index(f"{side}_foot") for side in SIDES]
 _LEGS = (0.8, 1.25)  # plausible ratios of two people's legs
 _SAME_LEGS = 0.05  # feet roll while they stand: the ratio is no more exact
 _TRAVEL = 0.05  # metres (RMS) the pelvis must move over standing feet to tell the ratio
+# What paths in other units are multiplied by to be metres, the largest first.
+_UNITS = {"millimetres": 1e-3, "centimetres": 1e-2, "decimetres": 0.1}
+# Ratios of path to steps from which a path is not in metres: where both agree, and in any case.
+_SAME_UNIT, _OTHER_UNIT = 5.0, 25.0
+_MIN_AGREEMENT = 0.5  # correlation of path and steps
+_SAMPLE = 20_000  # frames that are enough to tell
+_MIN_STEP = 2e-3  # metres (RMS) by which a foot must move against the pelvis in a tenth of a second
+# Of a trunk that points along an axis: the cosine it mostly has, and the one of the odd tenth of frames.
+_USUAL_COSINE, _MIN_COSINE = 0.8, 0.6
+_MIN_FRAMES = 10  # fewer say nothing of how a person stands
 # Rotates z up, the floor's plane x and y, into y up: x stays, z becomes y, y becomes -z.
 _TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
 
@@ -76,6 +81,9 @@ class Recording:
             fit_path: Whether the path is scaled to the body's legs, as the standing feet show it, and
                 shifted so that they stand on y = 0; jumps and steps keep their heights. Otherwise it
                 is the recorded one.
+
+        Raises:
+            BadInput: Where the path is in other units than metres, as the steps show.
         """
         to_y_up = _TO_Y_UP[self.up_axis]
         pose = self.pose.copy()
@@ -84,6 +92,7 @@ class Recording:
             pose[:, :3] = root.as_rotvec()
         rest_pelvis = body.rest_joints[0].astype(np.float64)
         translation = (self.translation.astype(np.float64) + rest_pelvis) @ to_y_up.T - rest_pelvis
+        self._refuse_other_units(pose, translation, body)
         if fit_path:
             translation = _fit_path(pose, translation, body, self.fps)
         return Motion(
@@ -95,6 +104,61 @@ class Recording:
             self.name,
             self.source,
         )
+
+    def _refuse_other_units(self, pose: np.ndarray, translation: np.ndarray, body: Body) -> None:
+        """Compare the path with the steps: over the lower foot the pelvis goes as that foot recedes."""
+        pose, translation = pose[:_SAMPLE], translation[:_SAMPLE]
+        span = max(1, round(0.1 * self.fps))
+        if len(pose) <= span:
+            return
+        feet = chain_joints(global_rotations(pose), soles_of(body).joints)[:, _FEET]
+        lower = feet[..., 1].argmin(axis=1)[:-span]
+        frames = np.arange(len(lower))
+        steps = feet[frames, lower] - feet[frames + span, lower]
+        moved = translation[span:] - translation[:-span]
+        # In relation to their means too: vehicles carry people off, whatever their steps.
+        centred = steps - steps.mean(axis=0), moved - moved.mean(axis=0)
+        for limit, (step, move) in ((np.inf, (steps, moved)), (_OTHER_UNIT, centred)):
+            product, squares = float((step * move).sum()), float((step**2).sum())
+            if squares < len(step) * _MIN_STEP**2:
+                continue
+            ratio = float(np.sqrt((move**2).sum() / squares))
+            agreement = product / max(ratio * squares, 1e-12)
+            if ratio > limit or (ratio > _SAME_UNIT and agreement > _MIN_AGREEMENT):
+                unit = min(_UNITS, key=lambda name: abs(np.log(ratio * _UNITS[name])))
+                raise BadInput(
+                    f"{self.source}: found a path {ratio:.3g} times as long as its steps, as if in "
+                    f"{unit}, expected metres; multiply the translation by {_UNITS[unit]:g}"
+                )
+
+
+def refuse_other_up(path: Path, pose: np.ndarray, up_axis: str) -> None:
+    """Raise BadInput for poses whose trunks point along another axis than up nearly all the time.
+
+    Args:
+        path: Of the file.
+        pose: (T, 72) as stored.
+        up_axis: The axis that is up in files of this kind, "y" or "z".
+    """
+    if len(pose) < _MIN_FRAMES:
+        return
+    trunks = axis_angle_to_matrices(pose[:, :3])[..., 1]
+    camera = "these seem to be a camera's axes: turn the poses by 180 degrees about x"
+    advice = {
+        "y": "the world seems to be y up, and AMASS's is z up: call the rate 'fps' in place of "
+        "mocap_framerate or mocap_frame_rate, or turn the poses",
+        "z": "AMASS's world is z up: give the rate its name there (mocap_framerate), or turn the poses",
+        "-y": camera,
+        "-z": "the world seems to be upside down: turn the poses by 180 degrees about x",
+    }
+    for axis, words in advice.items():
+        cosines = trunks[:, "xyz".index(axis[-1])] * (-1 if axis[0] == "-" else 1)
+        low, usual = np.percentile(cosines, [10, 50])
+        if axis != up_axis and low > _MIN_COSINE and usual > _USUAL_COSINE:
+            raise BadInput(
+                f"{path}: found trunks that point along {axis}, expected a world in which {up_axis} is "
+                f"up; {words}"
+            )
 
 
 def _fit_path(pose: np.ndarray, translation: np.ndarray, body: Body, fps: float) -> np.ndarray:
@@ -138,70 +202,29 @@ def _leg_ratio(pelvis: np.ndarray, toes: np.ndarray, standing: np.ndarray) -> fl
     return ratio
 
 
-def pose_frames(arrays: ArrayFile, name: str) -> tuple[int, int]:
-    """(frames, numbers per frame) that an array of poses claims. Raises BadInput for other shapes."""
-    header = arrays.header(name)
-    shape = header.shape
-    width = int(np.prod(shape[1:], dtype=object)) if shape else 0
-    split = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
-    if header.dtype.kind not in "fiu" or not split or width not in _LAYOUTS or not shape[0]:
-        raise arrays.fail(
-            name,
-            f"{header.dtype} values of shape {shape}",
-            "poses (frames, 72) of SMPL, (frames, 156) of SMPL-H or (frames, 165) of SMPL-X",
-            "save the axis-angle poses in one of these shapes",
-        )
-    if shape[0] > MAX_FRAMES:
-        advice = "cut the motion into shorter ones"
-        raise arrays.fail(name, f"{shape[0]} frames", f"at most {MAX_FRAMES}", advice)
-    return shape[0], width
-
-
-def read_pose(arrays: ArrayFile, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Poses (T, 72) float32 and what was left out of them. Fingers, jaw and eyes are at rest."""
-    frames, width = pose_frames(arrays, name)
-    columns = 72 if width == 72 else _BODY_COLUMNS
-    pose = np.zeros((frames, 72), np.float32)
-    pose[:, :columns] = _bounded(
-        arrays, name, arrays.read_rows(name, columns), _LARGEST_ANGLE, "radians"
-    )
-    return pose, _LAYOUTS[width]
-
-
 def read_translation(arrays: ArrayFile, name: str, frames: int) -> np.ndarray:
     """Translations (T, 3) float32, metres, as many as there are poses."""
     shape = arrays.header(name).shape
     if shape != (frames, 3):
         raise arrays.fail(name, f"shape {shape}", f"({frames}, 3), one translation a pose")
-    return _bounded(arrays, name, arrays.read_rows(name, 3), _LARGEST_DISTANCE, "metres")
+    return bounded(arrays, name, arrays.read_rows(name, 3), _LARGEST_DISTANCE, "metres")
 
 
 def read_rate(arrays: ArrayFile, name: str) -> float:
     """A frame rate: one number, 1 to 1000 frames per second."""
+    return read_number(arrays, name, 1, 1000, "frames a second")
+
+
+def read_number(arrays: ArrayFile, name: str, low: float, high: float, unit: str) -> float:
+    """One number between two limits. Raises BadInput for anything else."""
     header = arrays.header(name)
     if header.dtype.kind not in "fiu" or int(np.prod(header.shape, dtype=object)) != 1:
         actual = f"{header.dtype} values of shape {header.shape}"
-        raise arrays.fail(name, actual, "one number, the frames a second")
-    rate = float(arrays.read(name).reshape(()))
-    if not 1 <= rate <= 1000:
-        raise arrays.fail(name, f"{rate:g} frames a second", "1 to 1000", "correct the rate")
-    return rate
-
-
-def _bounded(
-    arrays: ArrayFile, name: str, values: np.ndarray, limit: float, unit: str
-) -> np.ndarray:
-    good = (np.abs(values) <= limit).all(axis=1)  # false for nan
-    if not good.all():
-        row = int(np.argmin(good))
-        value = values[row][~(np.abs(values[row]) <= limit)][0]
-        raise arrays.fail(
-            name,
-            f"{value:g} in frame {row}",
-            f"{unit} of at most {limit:g}",
-            "fetch the file again, or cut the frame out",
-        )
-    return values
+        raise arrays.fail(name, actual, f"one number, the {unit}")
+    value = float(arrays.read(name).reshape(()))
+    if not low <= value <= high:
+        raise arrays.fail(name, f"{value:g} {unit}", f"{low:g} to {high:g}", "correct the number")
+    return value
 
 
 def subject_and_trial(path: Path, name: str) -> tuple[str, str]:

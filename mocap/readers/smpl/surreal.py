@@ -18,13 +18,8 @@ from mocap.errors import BadInput
 from mocap.files import CMU_INDEX
 from mocap.parsing.array_files import ArrayFile
 from mocap.readers.motion_format import MotionFormat, StoredMotion
-from mocap.readers.smpl.arrays import POSES
-from mocap.readers.smpl.recording import (
-    Recording,
-    pose_frames,
-    read_pose,
-    read_translation,
-)
+from mocap.readers.smpl.pose_arrays import WHOLE, image_labels, read_pose_arrays, whole_poses
+from mocap.readers.smpl.recording import Recording, read_translation
 
 SURREAL_FPS = 120.0
 _POSE, _TRANSLATION = "pose_", "trans_"
@@ -41,7 +36,7 @@ def list_surreal(path: Path | str) -> tuple[StoredMotion, ...]:
     with ArrayFile(path) as arrays:
         out = []
         for name in sequences(arrays):
-            frames, _ = pose_frames(arrays, _POSE + name)
+            frames = whole_poses(arrays, _POSE + name).frames
             out.append(StoredMotion(*_names(name), frames, _rate(name), "surreal", path))
     if not out:
         raise BadInput(
@@ -58,14 +53,14 @@ def read_surreal(path: Path | str, name: str) -> Recording:
     """
     path = Path(path)
     with ArrayFile(path) as arrays:
-        available = sequences(arrays)
-        if name not in available:
+        if _POSE + name not in arrays or _TRANSLATION + name not in arrays:
+            available = sequences(arrays)
             raise BadInput(
                 f"{path}: no sequence '{name}' among {len(available)}, expected arrays pose_{name} and "
                 f"trans_{name}; choose one that is there, for example "
                 f"{', '.join(available[:3]) or 'none'}"
             )
-        pose, dropped = read_pose(arrays, _POSE + name)
+        pose, dropped = read_pose_arrays(arrays, whole_poses(arrays, _POSE + name))
         translation = read_translation(arrays, _TRANSLATION + name, len(pose))
     return Recording(pose, translation, "z", _rate(name), *_names(name), str(path), dropped=dropped)
 
@@ -98,7 +93,8 @@ def _cmu_rates() -> dict[str, float]:
 
 def _is_surreal(path: Path) -> bool:
     with ArrayFile(path) as arrays:
-        return bool(sequences(arrays)) and not any(name in arrays for name in POSES)
+        named = any(name in arrays for name in WHOLE) or image_labels(arrays)
+        return not named and bool(sequences(arrays))
 
 
 def _list(path: Path, skeleton: Path | None) -> tuple[StoredMotion, ...]:

@@ -204,9 +204,6 @@ def test_films_by_category_and_by_sequence(tmp_path):
     assert [v.label for v in films.videos] == [2, 1, 1, 0]
     train = read_films(tmp_path, label="sequence", splits=("train",))
     assert train.classes == ("01_01", "02_01", "02_02") and len(train) == 3
-    (tmp_path / "train/run0/01_01/01_01_c0001.mp4").unlink()
-    with pytest.raises(BadInput, match=r"clips\.jsonl, line 1: the film .* is missing"):
-        read_films(tmp_path)
 
 
 def test_a_films_suffix_may_be_given_and_in_upper_case(tmp_path):
@@ -215,6 +212,43 @@ def test_a_films_suffix_may_be_given_and_in_upper_case(tmp_path):
     rows[0]["path"], rows[1]["path"] = "box.MP4", "jump.mp4"
     (tmp_path / "clips.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     assert [v.path.name for v in read_films(tmp_path).videos] == ["box.MP4", "jump.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"path": "../box"}, "line 2: .*path"),
+        ({"path": "/box"}, "line 2: .*path"),
+        ({"path": "link/box"}, "line 2: .*out of the folder"),
+        ({"path": "jump"}, "line 2: the film jump stands in line 1 already"),
+        ({"category": None}, "line 2: .*category"),
+        ({"stand_in": "yes"}, "line 2: .*stand_in"),
+        ({"split": 3}, "line 2: .*split"),
+    ],
+    ids=str,
+)
+def test_lines_of_films_pass_a_gate(tmp_path, change, message):
+    (tmp_path / "films").mkdir()
+    rows = [_film_row(tmp_path / "films", c, c) for c in ("jump", "box")]
+    (tmp_path / "films" / "link").symlink_to(tmp_path)
+    rows[1] |= change
+    text = "\ufeff" + "".join(json.dumps(r) + "\n" for r in rows)
+    (tmp_path / "films" / "clips.jsonl").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"clips\.jsonl, {message}"):
+        read_films(tmp_path / "films")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_list(tiny):
+    before = load_split(*tiny, 1)[:2]
+    for path in tiny[1].glob("*.txt"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_split(*tiny, 1)[:2] == before
+
+
+def test_a_class_stands_in_its_list_once(tiny):
+    _edit(tiny[1] / "classInd.txt", b"2 ", b"2 archery\r\n3 ")
+    with pytest.raises(BadInput, match=r"line 2: the class 'archery' stands there twice"):
+        load_split(*tiny, 1)
 
 
 def test_film_folders_that_cannot_be_used(tmp_path):

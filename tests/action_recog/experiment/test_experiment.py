@@ -148,9 +148,7 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
         _result("films", 2, [1] * 6 + [0] * 4),
         _result("films", 2, [1] * 8 + [0] * 2, seed=1),
     ]
-    table = summarise(
-        runs, inits=["from scratch", "films"], stand_in=("videos",), rng=np.random.default_rng(0)
-    )
+    table = summarise(runs, inits=["from scratch", "films"], stand_in=("videos",))
     scratch, films = table.rows
     assert scratch.top1 == pytest.approx((25 + 30) / 2)
     assert scratch.top1_std == pytest.approx(np.std([25, 30], ddof=1))
@@ -168,6 +166,18 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
     ]
     real = replace(table, stand_in=())
     assert "recorded data" in text_table(real) and "stand-in" not in text_table(real)
+
+
+def test_a_p_value_depends_on_the_results_alone_not_on_the_order_of_the_arms():
+    rng = np.random.default_rng(8)
+    runs = [_result(name, 1, rng.random(40) < 0.5) for name in ("from scratch", "a", "b")]
+    runs.append(replace(runs[1], init="as a"))
+    inits = ["from scratch", "a", "b", "as a"]
+    rows = {row.init: row for row in summarise(runs, inits=inits, stand_in=()).rows}
+    assert rows["a"].gain == rows["as a"].gain != rows["b"].gain
+    assert rows["a"].gain_by_group == rows["as a"].gain_by_group
+    others = summarise(runs, inits=["from scratch", *inits[:0:-1]], stand_in=()).rows
+    assert {row.init: row for row in others} == rows
 
 
 def test_the_whole_experiment_and_its_continuation(folders, tmp_path, monkeypatch):
@@ -211,6 +221,20 @@ def test_videos_that_cannot_be_decoded_are_left_out_and_said_so(folders, tmp_pat
     assert list(table.facts["left_out"]) == [bad.name]
     assert table.facts["test_videos"] == {1: 5}
     with pytest.raises(BadInput, match="1 videos cannot be decoded"):
+        run_experiment(data, TOY, tmp_path / "strict", compute=COMPUTE, strict=True)
+
+
+def test_films_that_are_missing_or_damaged_are_left_out_and_said_so(folders, tmp_path):
+    films = shutil.copytree(folders[2], tmp_path / "films")
+    first, second, *_ = sorted(films.rglob("*.mp4"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:100])
+    data = ExperimentData(videos=folders[0], lists=folders[1], films={"films": films}, splits=(1,))
+    table = run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+    assert list(table.facts["left_out"]) == [first.name, second.name]
+    assert "no such video file" in table.facts["left_out"][first.name]
+    assert table.facts["films"] == {"films": 4}
+    with pytest.raises(BadInput, match=f"2 videos .*{first.name}: no .*: {second.name}$"):
         run_experiment(data, TOY, tmp_path / "strict", compute=COMPUTE, strict=True)
 
 
@@ -365,8 +389,30 @@ def test_2d_weights_of_the_same_name_and_other_content_are_refused(folders, tmp_
         run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
 
 
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"conv1.weight": torch.tensor([1.0, float("nan")])}, "NaN or infinity in 1 of 1 tensors"),
+        ([torch.ones(3)], "not a state dict of tensors"),
+        ({"conv1.weight": 3}, "not a state dict of tensors"),
+    ],
+)
+def test_2d_weights_that_cannot_be_used_are_refused(folders, tmp_path, weights, message):
+    torch.save(weights, tmp_path / "resnet.pt")
+    videos, lists, films = folders
+    data = ExperimentData(
+        videos=videos, lists=lists, films={"films": films}, weights_2d=tmp_path / "resnet.pt"
+    )
+    with pytest.raises(BadInput, match=rf"resnet\.pt: .*{message}"):
+        run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE)
+
+
 def _torn(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _with(path, **fields):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
 @pytest.mark.parametrize(
@@ -380,6 +426,11 @@ def _torn(path):
         ("checkpoint.json", _torn, "starts again, because"),
         ("checkpoint.json", Path.unlink, "starts again, because"),
         ("checkpoint.json", lambda p: p.write_text("{}"), "starts again, because"),
+        ("checkpoint.json", lambda p: p.write_text("[" * 100_000), "starts again, because"),
+        ("checkpoint.json", lambda p: _with(p, epochs_done=7), "7 epochs of 1 are done"),
+        ("checkpoint.json", lambda p: _with(p, epochs_done="1"), "epochs_done"),
+        ("checkpoint.json", lambda p: _with(p, sha256=5), "sha256"),
+        ("predictions.json", lambda p: p.write_bytes(b"\xff\xfe{}"), "no UTF-8"),
         ("network.safetensors", _torn, "written again from its last checkpoint"),
         ("network.json", _torn, "written again from its last checkpoint"),
         ("metrics.jsonl", _torn, "line 1 is torn and left out"),

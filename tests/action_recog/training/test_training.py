@@ -105,6 +105,18 @@ def test_loader_workers_and_memory_change_no_byte(data, tmp_path):
     assert _bytes(tmp_path / "a") != _bytes(tmp_path / "d")
 
 
+def test_no_process_is_forked_to_load_clips(data, tmp_path, monkeypatch):
+    """The threads of decoders and of torch do not survive a fork: the child waited for ever."""
+    monkeypatch.setattr("os.fork", lambda: pytest.fail("a process was forked"))
+    compute = replace(COMPUTE, workers=1)
+    network = _run(tmp_path / "run", data[0], compute=compute)
+    predictions = predict(
+        network, data[1], views=VIEWS, store=_store(data[1]), fabric=make_fabric(compute),
+        compute=compute,
+    )  # fmt: skip
+    assert predictions.shape == (6, 3)
+
+
 class _Interrupted(Exception):
     pass
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -5,7 +8,10 @@ import numpy as np
 import pytest
 
 from action_recog.errors import BadInput
-from action_recog.videos.decoding import decode_linear, inspect_video, open_video
+from action_recog.videos.decoding import decode_linear, open_video
+from action_recog.videos.frame_store import FrameStore
+from action_recog.videos.packets import inspect_video
+from action_recog.videos.views import reduce_short_side
 from tests.action_recog.barcode_videos import (
     HEIGHT,
     WIDTH,
@@ -159,3 +165,106 @@ def test_claimed_lengths_are_not_believed(numbered, tmp_path):
     facts = inspect_video(path)
     assert facts.packets == FRAMES and "181" in facts.linear_reason
     assert open_video(path).count == FRAMES
+
+
+def _plain_video(path: Path, frames: int, width: int, height: int) -> Path:
+    """A small file of large pictures, all alike."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        image = np.zeros((height, width, 3), np.uint8)
+        image[: height // 2] = 200
+        picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+        for number in range(frames):
+            picture.pts = number
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_small_file_of_many_large_frames_takes_little_memory(tmp_path):
+    """150 frames of 1920 x 1080 are 0.93 GB; reduced while they are decoded they are 3 MB."""
+    path = _plain_video(tmp_path / "large.mp4", 150, 1920, 1080)
+    assert path.stat().st_size < 30_000
+    script = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from action_recog.videos.frame_store import FrameStore\n"
+        "path, before = Path(sys.argv[1]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "store = FrameStore(short_side=84)\n"
+        "store.fill([path], quiet=True)\n"
+        "assert store[path].frames.shape == (150, 84, 149, 3), store[path].frames.shape\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert int(answer.stdout) < 300_000  # kB
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "packed.avi"])
+def test_frames_are_the_same_whether_kept_or_not_and_reduced_alike(numbered, monkeypatch, name):
+    wanted = [70, 3, 3, 41]
+    kept = open_video(numbered / name, short_side=48).frames(wanted)
+    assert kept.shape == (4, 48, 80, 3)
+    full = open_video(numbered / name).frames(wanted)
+    assert np.array_equal(kept, reduce_short_side(full, 48))
+    monkeypatch.setattr("action_recog.videos.decoding.KEPT_BYTES", 48 * 80 * 3 * 5)
+    monkeypatch.setattr("action_recog.videos.decoding._WINDOW_BYTES", WIDTH * HEIGHT * 3 * 2)
+    counted = open_video(numbered / name, short_side=48)
+    assert counted.count == FRAMES and np.array_equal(counted.frames(wanted), kept)
+
+
+def test_what_would_not_fit_is_refused_before_it_is_decoded(numbered, tmp_path, monkeypatch):
+    video = open_video(numbered / "h264.mp4")
+    monkeypatch.setattr("action_recog.videos.decoding.MOST_BYTES", 10 * WIDTH * HEIGHT * 3)
+    assert len(video.frames(range(10))) == 10
+    with pytest.raises(BadInput, match=r"11 frames of 160 x 96 pixels take 506,880 bytes"):
+        video.frames(range(11))
+    store = FrameStore(short_side=96, most_frames=11)
+    store.fill([video.path], quiet=True)
+    assert "at most 460,800 at once" in store.failures[video.path]
+
+
+def test_pictures_that_are_too_large_are_refused_before_they_are_decoded(numbered, monkeypatch):
+    monkeypatch.setattr("action_recog.videos.packets.MOST_PIXELS", WIDTH * HEIGHT - 1)
+    with pytest.raises(BadInput, match=r"160 x 96 = 15,360 pixels, expected at most 15,359"):
+        open_video(numbered / "h264.mp4")
+
+
+def test_videos_with_too_many_packets_are_refused(numbered, monkeypatch):
+    monkeypatch.setattr("action_recog.videos.packets.MOST_PACKETS", FRAMES - 1)
+    with pytest.raises(BadInput, match="more than 77 packets"):
+        open_video(numbered / "h264.mp4")
+
+
+def test_a_video_that_decord_would_hold_in_memory_is_counted(numbered, monkeypatch):
+    monkeypatch.setattr("action_recog.videos.packets.MOST_SEEKING_BYTES", WIDTH * HEIGHT * 3 * 77)
+    video = open_video(numbered / "h264.mp4")
+    assert video.decoder == "linear" and "decord is used up to" in video.facts.linear_reason
+    assert [read_number(f) for f in video.frames([5, 77])] == [5, 77]
+
+
+def test_a_file_without_room_in_memory_is_decoded_once_to_find_damage(numbered, tmp_path):
+    """Its damage is known before training begins, and so is a file of which nothing is left."""
+    path = tmp_path / "damaged.avi"
+    path.write_bytes(_noise((numbered / "p_frames.avi").read_bytes()))
+    store = FrameStore(short_side=48, budget=0)
+    store.fill([path, numbered / "h264.mp4"], quiet=True)
+    assert list(store.notes) == [path] and not store.failures
+    assert store[path].frames is None and len(store.frames(path, np.array([0, 1]))) == 2
+
+
+def test_what_is_no_file_is_no_video(tmp_path):
+    (tmp_path / "folder.avi").mkdir()
+    os.mkfifo(tmp_path / "pipe.avi")  # opening it would wait for ever
+    for name in ("folder.avi", "pipe.avi"):
+        with pytest.raises(BadInput, match="no such video file"):
+            open_video(tmp_path / name)
+
+
+def test_the_turned_and_trimmed_videos_of_the_faults_are_read_or_refused(shared_data):
+    paths = sorted((shared_data / "faults" / "videos").iterdir())
+    store = FrameStore(short_side=84)
+    store.fill(paths, quiet=True)
+    assert len(store.failures) + sum(path in store for path in paths) == len(paths) > 0

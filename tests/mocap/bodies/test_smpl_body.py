@@ -181,3 +181,19 @@ def test_the_description_says_what_is_there(body, loaded):
     assert all(name in text for name in JOINT_NAMES)
     assert all(f"note: {note}" in text for note in loaded.notes)
     assert "no face has the part" not in describe(body)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda v: 100 * v, r"1\d\d(\.\d)? tall, as if in centimetres.*posedirs by 0\.01"),
+        (lambda v: 1000 * v, r"tall, as if in millimetres.*by 0\.001"),
+        (lambda v: v @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), r"stands along z"),
+        (lambda v: v * np.array([1, -1, -1]), r"stands along -y, expected \+y"),
+    ],
+)
+def test_a_model_in_other_units_or_lying_down_is_refused(body, change, reason, tmp_path):
+    arrays = smpl_arrays(body)
+    np.savez(tmp_path / "model.npz", **arrays | {"v_template": change(arrays["v_template"])})
+    with pytest.raises(BadInput, match=rf"model\.npz: the body .*{reason}"):
+        load_smpl_body(tmp_path / "model.npz")

@@ -17,7 +17,7 @@ ANGLES = motion_files.arm_angles(12, 60.0)
 
 def test_names_keep_their_order_of_precedence_and_shared_suffixes_come_last():
     assert list(formats.FORMATS) == ["acclaim", "amass", "surreal", "bvh", "smpl"]
-    assert formats.SUFFIXES == (".amc", ".bvh", ".npz", ".npy")
+    assert formats.SUFFIXES == (".amc", ".bvh", ".pkl", ".npz", ".npy")
     assert all(name == entry.name for name, entry in formats.FORMATS.items())
 
 

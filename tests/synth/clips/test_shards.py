@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 from dataclasses import replace
@@ -176,6 +177,25 @@ def test_a_clip_that_was_rendered_again_is_packed_again(films, tmp_path):
     assert summary.already == CLIPS - 1
     packed = contents(tmp_path / "out" / "train-000001.tar")
     assert packed["train__run0__01_01__01_01_c0001.depth.npz"] == other.read_bytes()
+
+
+def test_other_clips_of_the_same_names_sizes_and_times_are_packed_and_said(films, tmp_path):
+    """As a folder that was copied over the first with `cp -p` or rsync."""
+    shutil.copytree(films, tmp_path / "films")
+    arguments = ["pack", str(tmp_path / "films"), "--out", str(tmp_path / "out")]
+    arguments += ["--count-clips-per-shard", "1"]
+    first = CliRunner().invoke(cli, arguments)
+    assert first.exit_code == 0 and "written again" not in first.output
+    changed = tmp_path / "films/train/run0/01_01/01_01_c0001.mp4"
+    stat, content = changed.stat(), bytearray(changed.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    os.utime(changed, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = CliRunner().invoke(cli, arguments)
+    assert "1 shards that were there are written again" in second.output
+    assert "have changed: train-000001.tar\n" in second.output
+    packed = contents(tmp_path / "out" / "train-000001.tar")
+    assert packed["train__run0__01_01__01_01_c0001.mp4"] == bytes(content)
 
 
 def test_command_packs_a_split_without_channels(films, tmp_path):

@@ -12,6 +12,8 @@ import av
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mocap.errors import BadInput
 from synth.clips.clip import Clip
@@ -22,7 +24,9 @@ from synth.pictures.channel_mosaic import (
     normals_picture,
     parts_picture,
 )
+from synth.pictures.recognition_table import read_recognition_table
 from synth.pictures.report import busiest_frame, evenly, film_uri, write_report
+from tests.mocap.parsing.json_mutations import mutated_lines
 from tests.synth.film_clip import make_clip
 
 
@@ -51,6 +55,33 @@ def test_table_is_labelled_and_escaped(recognition, body):
     assert "680 clips of 2 classes" in html
     assert "films &lt;b&gt;" in html and "<b>" not in html
     assert not re.search(r'(src|href)="(?!data:)', html)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": []}, "rows"),
+        ({"rows": [{"init": "from scratch"}]}, r"no field rows\[0\]\.top1"),
+        ({"films": {"a": 3}}, "film_classes lacks a"),
+        ({"runs": [{"seconds": "3"}]}, r"runs\[0\]\.seconds"),
+        ({"stand_in": "videos"}, "stand_in"),
+    ],
+    ids=str,
+)
+def test_a_table_that_is_none_is_named_with_its_field(recognition, body, change, message):
+    path = recognition / "table.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BadInput, match=rf"table\.json: .*{message}"):
+        write_report(recognition / "report.html", body=body, recognition=recognition)
+
+
+def test_rows_of_other_splits_are_no_table(recognition, body):
+    path = recognition / "table.json"
+    table = json.loads(path.read_text())
+    del table["rows"][1]["top1_by_split"]["2"]
+    path.write_text(json.dumps(table))
+    with pytest.raises(BadInput, match=r"rows\[1\] has the splits 1, expected 1, 2"):
+        write_report(recognition / "report.html", body=body, recognition=recognition)
 
 
 @pytest.mark.parametrize("what", ["textures", "films", "recognition"])
@@ -111,3 +142,24 @@ def test_window_holds_the_body_in_every_frame():
     assert rows.start <= 90 and rows.stop >= 180 and columns.start <= 40 and columns.stop >= 80
     assert abs((columns.stop - columns.start) / (rows.stop - rows.start) - 4 / 3) < 0.02
     assert rows.stop - rows.start < 120
+
+
+@settings(
+    max_examples=150,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_a_table_with_something_wrong_is_shown_or_refused(recognition, data):
+    sound = recognition / "sound.json"
+    path = recognition / "table.json"
+    if not sound.is_file():
+        sound.write_bytes(path.read_bytes())
+    path.write_bytes(data.draw(mutated_lines(sound.read_text())))
+    try:
+        table = read_recognition_table(path)
+    except BadInput as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+        return
+    assert all(np.isfinite(row["top1"]) for row in table["rows"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -215,6 +216,71 @@ def test_generated_pedestrians_are_as_many_as_asked_and_kept(tmp_path, body):
     arguments = ["--pedestrians", bank, "--count-identities", 4, "--count-crops", 1]
     trained("body-fit", tmp_path / "run", *arguments, "--set", "network.channels=4", "--half")
     assert len(load_bank(bank)) == 4
+
+
+def test_a_run_is_taken_up_on_the_same_data_alone(folder, body, tmp_path):
+    """Other pedestrians of the same number under the same --out were trained on without a word."""
+    bank = tmp_path / "bank.safetensors"
+    shutil.copy(folder / "bank.safetensors", bank)
+    arguments = ["body-fit", "--out", tmp_path / "run", *COMMON, "--pedestrians", bank]
+    arguments += ["--set", "network.channels=4", "--set", "batch=2"]
+    first = run_train(*arguments)
+    assert f"pedestrians: re-uses {bank}, 5 people in 15 crops" in first.stderr
+    assert "of --count-identities and --count-crops" in first.stderr
+    shutil.copy(bank, tmp_path / "copied.safetensors")  # the bytes count, not name and time
+    again = run_train(*arguments, "--pedestrians", tmp_path / "copied.safetensors")
+    assert again.exit_code == 0
+    assert (
+        f"{tmp_path / 'run'}: goes on with the run that is there, on the same ped" in again.stderr
+    )
+    make_bank(body, identities=5, images=3, seed=7).save(bank)
+    before = (tmp_path / "run" / "body_fit.safetensors").read_bytes()
+    other = run_train(*arguments)
+    assert isinstance(other.exception, BadInput)
+    assert re.search(
+        r"this run was on other pedestrians \(sha256 \w+, now sha256 \w+\); give another --out",
+        str(other.exception),
+    )
+    assert (tmp_path / "run" / "body_fit.safetensors").read_bytes() == before
+
+
+def test_photographs_and_weights_are_data_of_a_run(folder, market, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    from textures.reid.resnet import ResNet
+
+    photographs = shutil.copytree(market, tmp_path / "market")
+    weights = tmp_path / "resnet10.safetensors"
+    save_file(ResNet(depth=10, channels=32).state_dict(), weights)
+    arguments = ["reid", "--out", tmp_path / "run", *COMMON, "--images", photographs]
+    arguments += ["--set", "batch=2", "--resnet", weights]
+    assert run_train(*arguments).exit_code == 0
+    state = load_file(weights)
+    state["conv1.weight"] = state["conv1.weight"] + 1
+    save_file(state, weights)
+    crop = sorted((photographs / "query").iterdir())[0]
+    cv2.imwrite(str(crop), np.full((128, 64, 3), 9, np.uint8))
+    other = run_train(*arguments)
+    assert "on other ResNet weights (sha256" in str(other.exception)
+    assert ", photographs (sha256" in str(other.exception)
+
+
+@pytest.mark.slow
+def test_the_teachers_of_a_generator_are_data_of_its_run(folder, tmp_path):
+    from textures.checkpoints import save_networks
+    from textures.reid.pcb import PCB, ReidConfig
+
+    teacher = tmp_path / "pcb50.safetensors"
+    arguments = ["generator", "--out", tmp_path / "run", *COMMON, "--reid", teacher]
+    arguments += ["--pedestrians", folder / "bank.safetensors", "--recipe", "paper"]
+    arguments += ["--set", "batch.images=1", "--set", "schedule.lr=1e-6"]
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        network = PCB(ReidConfig(classes=2, height=96, width=32))
+        save_networks(teacher, "reid", {"reid": network}, network.config, half_precision=True)
+        result = run_train(*arguments)
+        assert (result.exit_code == 0) == (seed == 0), result.exception
+    assert "this run was on other re-ID weights (sha256" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Batches of training clips: what is drawn depends on (seed, epoch, video) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from action_recog.videos.frame_store import FrameStore
+from action_recog.videos.labelled_videos import VideoSet
+from action_recog.videos.ordered_loading import load_in_order
+from action_recog.videos.views import ViewOptions, training_indices, training_view
+
+
+class ClipBatches:
+    """Random clips of every video, in batches; the last videos of an epoch may fill none.
+
+    Args:
+        videos: Training set.
+        store: Decoded frames, filled with these videos.
+        views: How clips are cut.
+        batch: Clips per batch.
+        seed: With the epoch and the video's number, it determines every clip.
+        threads: Threads that load clips; 0 loads in the caller's.
+    """
+
+    def __init__(
+        self,
+        videos: VideoSet,
+        store: FrameStore,
+        views: ViewOptions,
+        *,
+        batch: int,
+        seed: int,
+        threads: int = 0,
+    ) -> None:
+        self.videos, self.store, self.views = videos, store, views
+        self.batch, self.seed, self.threads = batch, seed, threads
+
+    def __len__(self) -> int:
+        return len(self.videos) // self.batch
+
+    def of_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Draw the batches of an epoch.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+
+        Returns:
+            Clips (B,3,T,size,size) uint8 and labels (B,) int64, one batch after the other.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.videos))
+        numbers = order[: len(self) * self.batch].tolist()
+        clips = load_in_order(lambda index: self.clip(epoch, index), numbers, threads=self.threads)
+        waiting: list[Tensor] = []
+        for clip in clips:
+            waiting.append(clip)
+            if len(waiting) == self.batch:
+                chosen, numbers = numbers[: self.batch], numbers[self.batch :]
+                labels = torch.tensor([self.videos.videos[index].label for index in chosen])
+                yield torch.stack(waiting), labels
+                waiting = []
+
+    def clip(self, epoch: int, index: int) -> Tensor:
+        """Draw a video's clip (3,T,size,size) uint8 of an epoch; `index` is the video's number."""
+        rng = np.random.default_rng([self.seed, epoch, index, 1])
+        video = self.videos.videos[index]
+        stored = self.store[video.path]
+        indices = training_indices(stored.count, self.views, rng, frame_rate=stored.frame_rate)
+        view = training_view(self.store.frames(video.path, indices), self.views, rng)
+        return torch.from_numpy(view)
