@@ -16,9 +16,7 @@ ARM_JOINTS = ("shoulder", "elbow")
 BATCH = 64
 
 
-def perturbed_fits(
-    bank: PedestrianBank, rng: np.random.Generator, skinning: Skinning
-) -> BodyFit:
+def perturbed_fits(bank: PedestrianBank, rng: np.random.Generator, skinning: Skinning) -> BodyFit:
     """The bank's bodies with the errors that a body fit makes.
 
     In pose, heading (now and then any heading at all), shape, position and size. The bank's silhouettes

@@ -22,7 +22,9 @@ LIMBS: tuple[str, ...] = tuple(
     for side in ("left", "right")
 )
 PCK_SHARE = 0.2
-SIDE_VIEW = 6 / 128  # of the crop's height: people whose shoulders are nearer are seen from the side
+SIDE_VIEW = (
+    6 / 128
+)  # of the crop's height: people whose shoulders are nearer are seen from the side
 RESAMPLES = 2000
 
 
@@ -94,9 +96,7 @@ def fit_errors(
     return FitErrors(pixels=distance, right=right, facing=facing)
 
 
-def mean_over_people(
-    values: np.ndarray, people: np.ndarray, rng: np.random.Generator
-) -> Interval:
+def mean_over_people(values: np.ndarray, people: np.ndarray, rng: np.random.Generator) -> Interval:
     """The mean of a figure, with an interval from resampling people, whose crops go together.
 
     Args:

@@ -26,7 +26,6 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning, rotation_matrices, skin
 from textures.body_fit.camera_frame import (
     FACING,
-    HEIGHT,
     axis_angle,
     crop_camera,
     fitted_pixels,
@@ -37,7 +36,6 @@ from textures.body_fit.camera_frame import (
 from textures.body_fit.pose_prior import PosePrior, load_pose_prior
 from textures.body_fit.silhouette import (
     Silhouettes,
-    SurfacePoints,
     posed_surface,
     silhouettes,
     surface_points,
@@ -47,7 +45,6 @@ from textures.evidence.landmarks import (
     BONE_ENDS,
     BONE_STARTS,
     INDEX,
-    LandmarkPoints,
     landmark_points,
     posed_landmarks,
 )
@@ -144,13 +141,18 @@ class BodyFitter:
         """The sources' names."""
         return "+".join(source.name for source in self.sources)
 
+    @property
+    def tag(self) -> str:
+        """The sources' tags."""
+        return "+".join(source.tag for source in self.sources)
+
     def fit(
         self, names: Sequence[str], images: Sequence[np.ndarray], *, batch: int = 64
     ) -> BodyFit:
         """Fit a body to each crop.
 
         Args:
-            names: of the crops' files.
+            names: paths of the crops, for sources that read labels.
             images: (h,w,3) uint8 RGB, of any size.
             batch: crops that are fitted together.
         """
@@ -256,9 +258,7 @@ def _fit_batch(
     outline = silhouettes(masks, chosen, device=device)
     bodies = _descend(fitter, bodies, seen, outline, weights.mask_steps)
     with torch.no_grad():
-        points = posed_landmarks(
-            fitter.skinning, fitter.landmarks, bodies.rotations, bodies.betas
-        )
+        points = posed_landmarks(fitter.skinning, fitter.landmarks, bodies.rotations, bodies.betas)
         distance = (fitted_pixels(points, bodies.camera) - seen.landmarks).norm(dim=-1)
         close = (torch.exp(-distance / 6) * seen.confidence).sum((0, 2))
         agreement = close / seen.confidence.sum((0, 2)).clamp(min=1.0)

@@ -146,9 +146,7 @@ def _on_grid(mask: np.ndarray) -> np.ndarray:
     """A mask (h,w) as (ROWS,COLUMNS) about the crop's middle; 0 outside the crop."""
     height, width = mask.shape
     columns = max(1, round(width * ROWS / height))
-    small = cv2.resize(
-        mask.astype(np.float32), (columns, ROWS), interpolation=cv2.INTER_AREA
-    )
+    small = cv2.resize(mask.astype(np.float32), (columns, ROWS), interpolation=cv2.INTER_AREA)
     grid = np.zeros((ROWS, COLUMNS), np.float32)
     first = (COLUMNS - columns) // 2
     low, high = max(0, first), min(COLUMNS, first + columns)
@@ -164,6 +162,4 @@ def _distances(likely: np.ndarray) -> np.ndarray:
 
 
 def _huber(pixels: torch.Tensor) -> torch.Tensor:
-    return functional.huber_loss(
-        pixels / 4, torch.zeros_like(pixels), reduction="none", delta=1.0
-    )
+    return functional.huber_loss(pixels / 4, torch.zeros_like(pixels), reduction="none", delta=1.0)

@@ -19,11 +19,15 @@ import numpy as np
 from mocap.errors import BadInput
 from textures.evidence.evidence import Evidence, no_evidence, stacked_evidence, yaw_of_line
 from textures.evidence.landmarks import BONE_ENDS, BONE_STARTS, INDEX, LANDMARKS
+from textures.library import sha256_of
 
 INPUT = 256
 REGION_SIZES = (1.15, 1.45)  # crop heights
 REGION_MIDDLES = (0.5, 0.58)  # of the crop's height
-CENTRE, EDGE = 33, 34  # alignment points: middle of the hips, and a point on the circle about the body
+CENTRE, EDGE = (
+    33,
+    34,
+)  # alignment points: middle of the hips, and a point on the circle about the body
 CORE = (11, 12, 23, 24, 25, 26)  # shoulders, hips, knees: what a person in view shows
 
 # BlazePose's 33 landmarks by our names; its shoulders and hips are joints, not points of the surface.
@@ -78,6 +82,7 @@ class BlazePose:
         if not path.is_file():
             raise BadInput(f"{path}: no such file; expected pose_landmark_full.tflite or _heavy")
         self.name = f"blazepose-{path.stem.removeprefix('pose_landmark_')}"
+        self.tag = f"{self.name}-{sha256_of(path)[:8]}"
         try:
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
             self._interpreter.allocate_tensors()

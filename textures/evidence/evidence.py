@@ -43,16 +43,17 @@ class Evidence:
 class EvidenceSource(Protocol):
     """Looks at crops.
 
-    name: of the source, for messages and cards.
+    name: of the source, for messages. tag: name and digest of the files that its answers follow from.
     """
 
     name: str
+    tag: str
 
     def observe(self, names: Sequence[str], images: Sequence[np.ndarray]) -> Evidence:
         """Evidence of crops.
 
         Args:
-            names: of the crops' files; sources that read labels look them up by name.
+            names: paths of the crops; sources that read labels look them up by their ends.
             images: (h,w,3) uint8 RGB, of any size.
         """
 

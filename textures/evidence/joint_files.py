@@ -8,6 +8,7 @@ OpenPose writes `STEM_keypoints.json` beside each other; BODY_25 and COCO (18) a
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from mocap.errors import BadInput
 from mocap.parsing.json_files import read_json
 from textures.evidence.evidence import Evidence, no_evidence
 from textures.evidence.landmarks import INDEX, LANDMARKS
+from textures.library import sha256_of
 
 # Names in Market-1501's joints.csv by ours: people clicked on the shoulder's top and the hip's crest.
 MARKET_NAMES = {
@@ -55,25 +57,33 @@ OPENPOSE_ORDERS: dict[int, tuple[str, ...]] = {
 class JointTable:
     """Joints of crops by file name, as a source of evidence."""
 
-    def __init__(self, name: str, rows: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, name: str, tag: str, rows: Mapping[str, np.ndarray]) -> None:
         """Keep the joints.
 
         Args:
             name: of the source.
-            rows: by file name, (L,3): pixels x, y and confidence of each landmark.
+            tag: name and digest of the files.
+            rows: by file name, or a path that ends with it, (L,3): pixels x, y and confidence of each
+                landmark.
         """
-        self.name = name
+        self.name, self.tag = name, tag
         self.rows = dict(rows)
 
     def observe(self, names: Sequence[str], images: Sequence[np.ndarray]) -> Evidence:
         """The joints of the named crops; a crop without a line has no evidence."""
         evidence = no_evidence(self.name, len(names))
         for index, name in enumerate(names):
-            row = self.rows.get(Path(name).name)
+            row = self._row(name)
             if row is not None:
                 evidence.landmarks[index] = row[:, :2]
                 evidence.confidence[index] = row[:, 2]
         return evidence
+
+    def _row(self, name: str) -> np.ndarray | None:
+        """The row of the longest end of a path that the table has."""
+        parts = Path(name).parts
+        ends = ("/".join(parts[first:]) for first in range(len(parts)))
+        return next((self.rows[end] for end in ends if end in self.rows), None)
 
 
 def read_joints_csv(path: Path) -> JointTable:
@@ -92,14 +102,14 @@ def read_joints_csv(path: Path) -> JointTable:
                 image = record.get("image") or ""
                 if not image:
                     raise BadInput(f"{path}, line {reader.line_num}: no file name under 'image'")
-                rows[Path(image).name] = _row(path, reader.line_num, record, columns)
+                rows[Path(image).as_posix()] = _row(path, reader.line_num, record, columns)
     except OSError as error:
         raise BadInput(f"{path}: cannot be opened ({error.strerror}); check the path") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: not a table in UTF-8 ({error})") from None
     if not rows:
         raise BadInput(f"{path}: no line of joints; expected one per crop below the header")
-    return JointTable(path.stem, rows)
+    return JointTable(path.stem, f"{path.stem}-{sha256_of(path)[:8]}", rows)
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, str]:
@@ -170,14 +180,16 @@ def read_openpose_folder(folder: Path) -> JointTable:
         if people:
             stem = path.name.removesuffix("_keypoints.json")
             rows[stem] = max(people, key=lambda row: float(row[:, 2].sum()))
-    return _StemTable(folder.name or "openpose", rows)
+    digest = hashlib.sha256("".join(map(sha256_of, files)).encode()).hexdigest()
+    name = folder.name or "openpose"
+    return _StemTable(name, f"{name}-{digest[:8]}", rows)
 
 
 class _StemTable(JointTable):
     """A table whose names have no suffix."""
 
     def observe(self, names: Sequence[str], images: Sequence[np.ndarray]) -> Evidence:
-        return super().observe([Path(name).stem for name in names], images)
+        return super().observe([Path(name).with_suffix("").as_posix() for name in names], images)
 
 
 def _openpose_row(path: Path, numbers: Sequence[float]) -> np.ndarray:

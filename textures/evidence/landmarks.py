@@ -53,9 +53,7 @@ MIRRORED = [INDEX[_mirror(name)] for name in LANDMARKS]
 
 _ACROSS = [_mirror(start) == end for start, end in BONES]  # from one side to the other
 MIRRORED_BONES = [
-    index
-    if across
-    else BONES.index((_mirror(start), _mirror(end)))
+    index if across else BONES.index((_mirror(start), _mirror(end)))
     for index, ((start, end), across) in enumerate(zip(BONES, _ACROSS))
 ]
 MIRRORED_SIGNS = [(1.0, -1.0, -1.0) if across else (-1.0, 1.0, 1.0) for across in _ACROSS]

@@ -104,13 +104,9 @@ class LandmarkNetwork(nn.Module):
         peak = chance.flatten(2).amax(-1)
         features = self.gather(stages[3]).flatten(1).float()
         numbers = self.numbers(torch.cat([features, places, peak], 1)).float()
-        bones, heading, inside, presence = numbers.split(
-            [3 * len(BONES), 2, len(LANDMARKS), 1], 1
-        )
+        bones, heading, inside, presence = numbers.split([3 * len(BONES), 2, len(LANDMARKS), 1], 1)
         directions = functional.normalize(bones.reshape(-1, len(BONES), 3), dim=-1)
-        return Drawing(
-            heat, maps[:, len(LANDMARKS) :], directions, heading, inside, presence[:, 0]
-        )
+        return Drawing(heat, maps[:, len(LANDMARKS) :], directions, heading, inside, presence[:, 0])
 
 
 def expected_pixels(chance: torch.Tensor) -> torch.Tensor:
@@ -142,15 +138,18 @@ def peak_pixels(chance: torch.Tensor, *, reach: int = 2) -> tuple[torch.Tensor, 
 class LandmarkSource:
     """The landmark network as a source of evidence; crop and mirrored crop are averaged."""
 
-    def __init__(self, network: LandmarkNetwork, *, name: str = "network", batch: int = 64) -> None:
+    def __init__(
+        self, network: LandmarkNetwork, *, tag: str, name: str = "network", batch: int = 64
+    ) -> None:
         """Keep the network.
 
         Args:
             network: on the device that is to be used.
+            tag: name and digest of its weights.
             name: of the source.
             batch: crops that are looked at together.
         """
-        self.name = name
+        self.name, self.tag = name, tag
         self.network = network.eval()
         self.batch = batch
 
@@ -170,9 +169,7 @@ class LandmarkSource:
         config = self.network.config
         device = next(self.network.parameters()).device
         frames = [input_frame(image.shape[0], image.shape[1], config) for image in images]
-        x = torch.cat(
-            [framed_crop(image, frame, config) for image, frame in zip(images, frames)]
-        )
+        x = torch.cat([framed_crop(image, frame, config) for image, frame in zip(images, frames)])
         drawing = mirrored_mean(self.network, x.to(device))
         chance = drawing.heat.flatten(2).softmax(-1).view_as(drawing.heat)
         pixels, mass = peak_pixels(chance)

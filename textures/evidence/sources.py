@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap.errors import BadInput
+from textures.checkpoints import weights_tag
 from textures.evidence.blazepose import BlazePose, installed_blazepose
 from textures.evidence.evidence import EvidenceSource
 from textures.evidence.joint_files import read_joints_csv, read_openpose_folder
@@ -27,7 +28,7 @@ class SourceOptions:
 def _network(options: SourceOptions) -> EvidenceSource:
     network, _ = load_landmark_network(options.weights, device=options.device)
     name = "network" if options.weights is None else f"network-{options.weights.stem}"
-    return LandmarkSource(network, name=name)
+    return LandmarkSource(network, name=name, tag=weights_tag(options.weights, "body-fit"))
 
 
 def _blazepose(options: SourceOptions) -> EvidenceSource:

@@ -50,6 +50,7 @@ from textures.training.loop import (
     train_networks,
 )
 from textures.training.pedestrian_bank import PedestrianBank
+from textures.training.run_data import RunData
 from textures.visibility.rendering_tensor import composite
 
 WEIGHTS = {
@@ -101,10 +102,10 @@ def train_landmarks(
     *,
     folder: Path,
     fabric: Fabric,
-    photographs: Photographs | None = None,
-    held_out_photographs: Photographs | None = None,
+    photographs: tuple[Photographs, Photographs | None] | None = None,
     start: LandmarkNetwork | None = None,
     measure_every: int = 0,
+    data: RunData | None = None,
 ) -> tuple[LandmarkNetwork, dict[str, float]]:
     """Train a landmark network.
 
@@ -115,10 +116,10 @@ def train_landmarks(
         held_out: pedestrians to measure on, and their labels.
         folder: of the run.
         fabric: device, precision and processes.
-        photographs: with joints, to learn from.
-        held_out_photographs: of other people, to measure on.
+        photographs: with joints, to learn from, and of other people, to measure on.
         start: a trained network to go on from.
         measure_every: steps between two measurements.
+        data: digests of what is learnt from.
 
     Returns:
         The network and its held-out figures.
@@ -130,25 +131,24 @@ def train_landmarks(
         network.load_state_dict(start.state_dict())
     rng = np.random.default_rng(seed + 1)
     test = generated_batch(*held_out, np.arange(len(held_out[0])), rng, absent=0.0)
-    real = round(recipe.batch * recipe.photographs) if photographs else 0
+    learnt, other_people = photographs or (None, None)
+    real = round(recipe.batch * recipe.photographs) if learnt else 0
 
     def draw_batch(rng: np.random.Generator) -> Batch:
         chosen = rng.integers(0, len(bank), recipe.batch - real)
-        data = generated_batch(bank, labels, chosen, rng, absent=ABSENT)
-        if photographs:
-            more = photograph_batch(photographs, rng.integers(0, len(photographs.images), real), rng)
-            data = {name: torch.cat([data[name], more[name]]) for name in data}
-        return {name: value.to(fabric.device) for name, value in data.items()}
+        batch = generated_batch(bank, labels, chosen, rng, absent=ABSENT)
+        if learnt:
+            more = photograph_batch(learnt, rng.integers(0, len(learnt.images), real), rng)
+            batch = {name: torch.cat([batch[name], more[name]]) for name in batch}
+        return {name: value.to(fabric.device) for name, value in batch.items()}
 
     def losses(networks: Networks, batch: Batch, rng: np.random.Generator) -> Losses:
         return batch_losses(networks["body-fit"], batch)
 
     def measure(networks: Networks) -> dict[str, float]:
         figures = landmark_figures(network, test, fabric.device)
-        if held_out_photographs:
-            plain = photograph_batch(
-                held_out_photographs, np.arange(len(held_out_photographs.images)), None
-            )
+        if other_people:
+            plain = photograph_batch(other_people, np.arange(len(other_people.images)), None)
             figures |= {
                 f"photographs' {name}": value
                 for name, value in landmark_figures(network, plain, fabric.device).items()
@@ -165,7 +165,8 @@ def train_landmarks(
             "body_fit": dataclasses.asdict(config),
             "batch": recipe.batch,
             "images": len(bank),
-            "photographs": len(photographs.images) if photographs else 0,
+            "photographs": len(learnt.images) if learnt else 0,
+            "data": data or {},
         },
         name="body fit",
         measure_every=measure_every,
@@ -344,9 +345,7 @@ def batch_losses(model: nn.Module, data: Batch) -> Losses:
         "directions": _mean(turned.mean(1), known),
         "heading": _mean(heading_loss(drawing.heading, data["heading"]), known),
         "inside": _mean(inside, data["confidence"]),
-        "presence": functional.binary_cross_entropy_with_logits(
-            drawing.presence, data["presence"]
-        ),
+        "presence": functional.binary_cross_entropy_with_logits(drawing.presence, data["presence"]),
     }
     return {name: WEIGHTS[name] * value for name, value in terms.items()}
 
