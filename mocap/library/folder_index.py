@@ -23,7 +23,7 @@ from mocap.readers.formats import SKELETON_SUFFIXES, SUFFIXES, find_skeleton, li
 from mocap.readers.motion_format import StoredMotion
 
 # Raised whenever the same file would be listed differently, so that old caches are not read.
-FORMAT = 1
+FORMAT = 2
 _WORTH_KEEPING = 0.5  # seconds; what is looked into faster is looked into again
 _SAVE_EVERY = 10.0  # seconds, so that an interrupted run goes on where it stopped
 

@@ -18,7 +18,7 @@ from mocap.library.motion_entry import MotionEntry
 from mocap.quality.verdict import THRESHOLDS, Verdict
 
 # Raised whenever a motion would be retargeted or assessed differently under the same limits.
-VERDICT_VERSION = 2
+VERDICT_VERSION = 3
 # The digest of the limits has some under their first names, so that verdicts reached then still hold.
 _FIRST_NAMES = {"collision_depth": "crossing_depth", "collision_seconds": "crossing_seconds"}
 
