@@ -157,6 +157,21 @@ def with_twist_joints(figure: Figure, limbs: tuple[str, ...], seed: int = 0) -> 
     )
 
 
+def with_end_joints(figure: Figure) -> Figure:
+    """Joints where there were End Sites, which turn as the joints before them."""
+    last = [j for j in range(len(figure.names)) if not figure.children(j)]
+    return ordered(
+        replace(
+            figure,
+            names=(*figure.names, *(f"{figure.names[j]}End" for j in last)),
+            parents=(*figure.parents, *last),
+            offsets=np.concatenate([figure.offsets, np.nan_to_num(figure.ends[last])]),
+            ends=np.full((len(figure.names) + len(last), 3), np.nan),
+            rotations=np.concatenate([figure.rotations, figure.rotations[:, last]], axis=1),
+        )
+    )
+
+
 def with_floor_root(figure: Figure) -> Figure:
     """A root that stays on the floor at the origin, the figure's old root a joint below it."""
     count = len(figure.root)

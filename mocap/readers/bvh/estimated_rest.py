@@ -33,6 +33,7 @@ from mocap.readers.bvh.segments import (
     HINGE_WANDERS,
     RIGID,
     Segments,
+    bone_tip,
     is_free_hinge,
     is_unsteady,
     limb_axis,
@@ -178,11 +179,11 @@ class _Estimate:
                 neck.append(self._following(joint, neck[-1] if neck else chest))
                 continue
             neck.append(self._column(joint, bone, self.shoulders, unit(rest_bone)))
-        tip, before = self.motion.ends[head], neck[-1] if neck else chest
+        tip, before = bone_tip(self.motion, head), neck[-1] if neck else chest
         frame = self.rotations[:, head]
         if wander(frame, self.shoulders) > 2 * HINGE_WANDERS:
             return neck, before
-        if np.isnan(tip).any() or np.linalg.norm(tip) < 1e-9:
+        if np.linalg.norm(tip) < 1e-9:
             return neck, self._following(head, before)
         return neck, self._turned(head, frame @ tip, self.shoulders, REST_HEAD, _LEFTWARD, False)
 
@@ -242,8 +243,7 @@ class _Estimate:
             if name in chain[:-1]:
                 return self.joint(chain[chain.index(name) + 1]) - self.joint(name)
         joint = self.placed.limbs[name]
-        tip = np.nan_to_num(self.motion.ends[joint])
-        return self.rotations[:, joint] @ tip
+        return self.rotations[:, joint] @ bone_tip(self.motion, joint)
 
     def _tip(
         self, name: str, child: str, before: np.ndarray, rest_bone: np.ndarray, axis: np.ndarray

@@ -9,6 +9,7 @@ from mocap.readers.bvh.parser import BvhMotion
 from mocap.readers.bvh.skeleton import PlacedJoints
 from mocap.rotations import shortest_arc, unit
 
+_FAVOUR = np.array([0.7, 1.5, 1.0])
 _UPWARD = np.array([0.0, 1.0, 0.0])
 
 
@@ -36,7 +37,8 @@ def upright_turn(
     ankles = [placed.limbs["left_ankle"], placed.limbs["right_ankle"]]
     low = hips if stands else ankles  # a bow turns the trunk, seldom the whole figure
     mean = unit(positions[:, placed.head] - positions[:, low].mean(axis=1)).mean(axis=0)
-    axis = int(np.abs(mean).argmax())
+    favour = np.ones(3) if stands else _FAVOUR  # what lies and crawls is seldom z up
+    axis = int((np.abs(mean) * favour).argmax())
     return shortest_arc(np.eye(3)[axis] * np.sign(mean[axis]), _UPWARD)
 
 

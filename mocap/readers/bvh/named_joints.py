@@ -19,7 +19,7 @@ from mocap.readers.bvh.rest_frames import (
     limb_directions,
     mend_start,
 )
-from mocap.readers.bvh.segments import Segments, carriers, wrung_joints
+from mocap.readers.bvh.segments import Segments, carriers, past_split_forearms, wrung_joints
 from mocap.readers.bvh.skeleton import PlacedJoints, is_daz, metres_per_unit
 from mocap.retargeting.capture import CHILD, SIDES, Capture
 from mocap.retargeting.skeleton import ordered_rotation
@@ -79,6 +79,9 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     check_sides(motion, placed, positions)
     zero = zero_pose(motion)
     stands = is_standing(zero, placed)
+    if not stands:
+        placed = past_split_forearms(motion, placed, positions)
+        limbs = placed.limbs
     world = upright_turn(zero, positions, placed, stands)
     if not np.allclose(world, np.eye(3)):
         notes += ("turned so that y is up",)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mocap.readers.bvh.parser import BvhMotion, bvh_kinematics
-from mocap.readers.bvh.skeleton import PlacedJoints
+from mocap.readers.bvh.skeleton import PlacedJoints, words_of
 from mocap.retargeting.capture import SIDES
 from mocap.rotations import unit
 
 RIGID = np.radians(3.0)  # how far a direction wanders in the frame of a joint that carries it
 HINGE_WANDERS = np.radians(20.0)  # of a knee's or an elbow's axis in the frames of its bones
+_IN_LINE = np.cos(np.radians(1.0))
+_END_WORDS = (["end"], ["nub"], ["tip"], ["top"], ["site"])
 _BENT_SINE = np.sin(np.radians(20.0))  # from where a limb's plane is sure
 
 
@@ -114,6 +116,47 @@ def contradicting_joints(motion: BvhMotion, placed: PlacedJoints) -> list[str]:
     rotations, positions = bvh_kinematics(motion)
     bones = carriers(motion, placed, rotations, positions)
     return wrung_joints(motion, placed, bones, rotations, positions)
+
+
+def bone_tip(motion: BvhMotion, joint: int) -> np.ndarray:
+    """Where the bone of a limb's or the head's last joint ends (3,), in its frame; else zeros.
+
+    That is its End Site, or where an only child is, or one that is called an end.
+    """
+    tip = np.nan_to_num(motion.ends[joint])
+    children = [i for i, parent in enumerate(motion.parents) if parent == joint]
+    called_ends = [i for i in children if words_of(motion.names[i])[-1:] in _END_WORDS]
+    if not tip.any() and len(called_ends or children) == 1:
+        tip = motion.offsets[(called_ends or children)[0]]
+    return tip
+
+
+def past_split_forearms(
+    motion: BvhMotion, placed: PlacedJoints, positions: np.ndarray
+) -> PlacedJoints:
+    """The joints, with wrists where forearms of two bones end.
+
+    Some skeletons, CMU's among them, split the forearm in two, of which the second only twists. Its
+    joint is called a hand then, but stays in line with the forearm for ever.
+
+    Args:
+        motion: The file.
+        placed: Its joints.
+        positions: (T, J, 3) of the joints.
+    """
+    limbs = dict(placed.limbs)
+    for side in SIDES:
+        elbow, wrist, hand = (limbs.get(f"{side}_{name}") for name in ("elbow", "wrist", "hand"))
+        if elbow is None or wrist is None or hand is None:
+            continue
+        forearm, palm = positions[:, wrist] - positions[:, elbow], positions[:, hand]
+        palm = palm - positions[:, wrist]
+        in_line = (unit(forearm) * unit(palm)).sum(axis=-1) > _IN_LINE
+        onward = [i for i, parent in enumerate(motion.parents) if parent == hand]
+        if not in_line.all() or len(onward) != 1 or not motion.offsets[onward[0]].any():
+            return placed
+        limbs[f"{side}_wrist"], limbs[f"{side}_hand"] = hand, onward[0]
+    return replace(placed, limbs=limbs)
 
 
 def wrung_joints(

@@ -29,6 +29,7 @@ from tests.mocap.rebased_bvh import (
     figure_text,
     knotted,
     renamed,
+    with_end_joints,
     with_floor_root,
     with_twist_joints,
 )
@@ -46,13 +47,30 @@ BANDAI = {"Hips": "Hips", "Spine": "Spine", "Spine1": "Chest", "Neck": "Neck", "
         "Shoulder": "Shoulder",
         "Arm": "UpperArm",
         "ForeArm": "LowerArm",
-        "FingerBase": "Hand",
+        "Hand": "Hand",
     }.items()
 }
 STUDIO = {"LowerBack": "Spine1", "Spine": "Spine2", "Spine1": "Spine3"} | {
     f"{side}{joint}": f"{side}{name}"
     for side in ("Left", "Right")
     for joint, name in {"UpLeg": "Thigh", "Leg": "Shin", "ToeBase": "Toe"}.items()
+}
+UBISOFT = {"LowerBack": "Spine", "Spine": "Spine1", "Spine1": "Spine2"} | {
+    f"{side}ToeBase": f"{side}Toe" for side in ("Left", "Right")
+}
+STYLE = {"LowerBack": "Chest", "Spine": "Chest2", "Spine1": "Chest3"} | {
+    f"{side}{joint}": f"{side}{name}"
+    for side in ("Left", "Right")
+    for joint, name in {
+        "UpLeg": "Hip",
+        "Leg": "Knee",
+        "Foot": "Ankle",
+        "ToeBase": "Toe",
+        "Shoulder": "Collar",
+        "Arm": "Shoulder",
+        "ForeArm": "Elbow",
+        "Hand": "Wrist",
+    }.items()
 }
 HIERARCHIES = {
     "along x": lambda f: figure_text(bones_along(f, X)),
@@ -65,6 +83,7 @@ HIERARCHIES = {
     "twist joints, standing": lambda f: figure_text(with_twist_joints(f, TWISTING)),
     "hips carried": lambda f: figure_text(carried_by_children(f)),
     "hips carried, along x": lambda f: figure_text(carried_by_children(bones_along(f, X))),
+    "end joints": lambda f: figure_text(knotted(with_end_joints(f), seed=6)),
     "every joint moves": lambda f: figure_text(bones_along(f, X), every_joint_moves=True),
     "a root on the floor": lambda f: figure_text(
         with_floor_root(bones_along(f, X)), every_joint_moves=True, scale=100.0
@@ -182,15 +201,14 @@ def test_a_motion_is_the_same_on_every_hierarchy(tmp_path, body, name):
     assert_same(native, on_body(capture, body))
 
 
-@pytest.mark.parametrize("names", [BANDAI, STUDIO])
+@pytest.mark.parametrize("names", [BANDAI, STUDIO, UBISOFT, STYLE])
 def test_other_names_on_such_hierarchies_are_understood(tmp_path, body, names):
     skeleton, frames = stand_in()
     native = on_body(acclaim_capture(skeleton, frames), body)
     figure = renamed(bones_along(figure_of(skeleton, frames), X), names)
     capture = read(tmp_path, figure_text(figure, scale=100.0))
-    limbs = [j for j, name in enumerate(JOINT_NAMES) if "hand" not in name and "wrist" not in name]
-    joints = on_body(capture, body)[0]
-    assert np.linalg.norm(joints - native[0], axis=-1)[:, limbs].mean() < 0.012
+    assert any("does not stand" in note for note in capture.notes)
+    assert_same(native, on_body(capture, body))
 
 
 @pytest.mark.parametrize("name", ["02_01", "02_04", "05_01", "05_11", "16_15", "35_01", "49_19"])
