@@ -146,7 +146,7 @@ class _Estimate:
         trunk = self.placed.trunk
         next_joint = self.placed.neck[0] if self.placed.neck else self.placed.head
         following = [*trunk[1:], next_joint]
-        out = []
+        out: list[np.ndarray] = []
         for k, (joint, stop) in enumerate(zip(trunk, following, strict=True)):
             share = (k + 1) / len(trunk)
             left = (1 - share) * unit(self.hips) + share * unit(self.shoulders)
@@ -167,7 +167,7 @@ class _Estimate:
 
     def _neck_and_head(self, chest: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         joints, head = self.placed.neck, self.placed.head
-        neck = []
+        neck: list[np.ndarray] = []
         for k, (joint, stop) in enumerate(zip(joints, [*joints[1:], head], strict=True)):
             bone = self.positions[:, stop] - self.positions[:, joint]
             rest_bone = (
