@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mocap.readers.bvh.skeleton import MOTIONBUILDER
 from mocap.retargeting.skeleton import Skeleton, forward_kinematics
+from mocap.rotations import unit
 
 Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
@@ -155,6 +156,21 @@ def with_twist_joints(figure: Figure, limbs: tuple[str, ...], seed: int = 0) -> 
             figure.root,
         )
     )
+
+
+def with_free_twist(figure: Figure, seed: int = 0) -> Figure:
+    """Joints that lead to one other turn about that bone as they like: only positions tell the pose."""
+    rng = np.random.default_rng(seed)
+    rotations = figure.rotations.copy()
+    for joint in range(1, len(figure.names)):
+        leading = [c for c in figure.children(joint) if np.linalg.norm(figure.offsets[c]) > 1e-9]
+        if len(figure.children(joint)) != 1 or not leading:
+            continue
+        axis = unit(figure.offsets[leading[0]])
+        angle = np.cumsum(rng.normal(0, 0.04, len(rotations))) + rng.uniform(-3, 3)
+        twist = Rotation.from_rotvec(angle[:, None] * axis).as_matrix()
+        rotations[:, joint] = rotations[:, joint] @ twist
+    return replace(figure, rotations=rotations)
 
 
 def with_end_joints(figure: Figure) -> Figure:

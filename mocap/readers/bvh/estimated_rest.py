@@ -49,6 +49,8 @@ _PRIOR_WEIGHT = np.sin(np.radians(4.0)) ** 2  # of an unbent limb's axis against
 _STANDING_BAND = 0.04  # metres above the lowest where ankles and toes stand, of legs of 0.83 m
 _LEVEL = np.cos(np.radians(15.0))  # how near a sole's upward is to where the knee's axis puts it
 _LIMP = np.radians(25.0)  # from where a back's bone wanders in the frame of its joint
+_TURNS = np.radians(40.0)  # from where a head's or a foot's turns are no person's
+_DOUBTED = np.radians(2.0)  # from where a hinge's axis wanders in a file in which another's is free
 _USUAL_LEG = 0.83
 
 
@@ -84,6 +86,13 @@ class _Estimate:
     ):
         self.motion, self.placed, self.bones = motion, placed, bones
         self.rotations, self.positions = rotations, positions
+        axes = {name: limb_axis(positions, placed, name) for name in bones}
+        wrung = any(
+            axis is not None and is_free_hinge(rotations[:, bones[name]], axis)
+            for name, axis in axes.items()
+        )
+        # Where one limb's twist means nothing, the others' is believed less.
+        self.hinge_limit = _DOUBTED if wrung else HINGE_WANDERS
         self.hips = self._across("hip")
         self.shoulders = self._shoulder_line()
         self.limbs: dict[str, np.ndarray] = {}
@@ -162,7 +171,7 @@ class _Estimate:
     ) -> np.ndarray:
         """A segment of the back or the neck by where it leads and what lies to the left."""
         frame = self.rotations[:, joint]
-        free = wander(frame, left) > 2 * HINGE_WANDERS or wander(frame, bone) > _LIMP
+        free = wander(frame, left) > _LIMP or wander(frame, bone) > _LIMP
         return self._turned(joint, bone, left, rest_bone, _LEFTWARD, free)
 
     def _neck_and_head(self, chest: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
@@ -181,7 +190,7 @@ class _Estimate:
             neck.append(self._column(joint, bone, self.shoulders, unit(rest_bone)))
         tip, before = bone_tip(self.motion, head), neck[-1] if neck else chest
         frame = self.rotations[:, head]
-        if wander(frame, self.shoulders) > 2 * HINGE_WANDERS:
+        if wander(frame, self.shoulders) > _TURNS:
             return neck, before
         if np.linalg.norm(tip) < 1e-9:
             return neck, self._following(head, before)
@@ -212,12 +221,12 @@ class _Estimate:
         self.directions.setdefault(f"{side}_wrist", self.directions[f"{side}_elbow"])
 
     def _collar(self, side: str, chest: np.ndarray) -> np.ndarray:
-        """A collar, which rests on the average as the chest does: on CMU's skeletons always."""
+        """A collar, which rests on the average as the chest does: on CMU's skeletons always.
+
+        Where it leads tells how it turns; about itself it turns with the chest.
+        """
         joint = self.bones[f"{side}_collar"]
         bone = self.joint(f"{side}_shoulder") - self.joint(f"{side}_collar")
-        frame = self.rotations[:, joint]
-        if wander(frame, bone) <= RIGID and wander(frame, chest[..., 1]) <= HINGE_WANDERS:
-            return self._following(joint, chest)
         rest_bone = np.einsum("tji,tj->i", chest, unit(bone))
         return self._turned(joint, bone, chest[..., 1], rest_bone, _UPWARD, True)
 
@@ -232,7 +241,7 @@ class _Estimate:
         carried = np.einsum("tij,tjk,k->ti", before, shortest_arc(rest_bone, local), hinge)
         if axis is None:  # an arm that ends at the elbow's end site
             axis = np.zeros_like(bone)
-        free = is_free_hinge(self.rotations[:, joint], axis)
+        free = is_free_hinge(self.rotations[:, joint], axis, self.hinge_limit)
         weighted = axis * np.linalg.norm(axis, axis=-1, keepdims=True) + _PRIOR_WEIGHT * carried
         self.limbs[name] = self._turned(joint, bone, weighted, rest_bone, hinge, free)
         return self.limbs[name]
@@ -269,7 +278,7 @@ class _Estimate:
             self.limbs[name] = self._following(joint, shin)
             return
         knee_axis = np.einsum("tij,j->ti", shin, hinge)
-        free = is_unsteady(self.rotations[:, joint], knee_axis, 2 * HINGE_WANDERS)
+        free = is_unsteady(self.rotations[:, joint], knee_axis, _TURNS)
         turned = self._turned(joint, bone, knee_axis, rest_bone, hinge, free)
         standing = self._standing(side, bone)
         sole_up = unit(turned[standing, 1].sum(axis=0)) if standing.any() else np.zeros(3)

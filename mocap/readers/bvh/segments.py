@@ -13,7 +13,7 @@ from mocap.retargeting.capture import SIDES
 from mocap.rotations import unit
 
 RIGID = np.radians(3.0)  # how far a direction wanders in the frame of a joint that carries it
-HINGE_WANDERS = np.radians(20.0)  # of a knee's or an elbow's axis in the frames of its bones
+HINGE_WANDERS = np.radians(11.0)  # of a knee's or an elbow's axis in the frames of its bones
 _IN_LINE = np.cos(np.radians(1.0))
 _END_WORDS = (["end"], ["nub"], ["tip"], ["top"], ["site"])
 _BENT_SINE = np.sin(np.radians(20.0))  # from where a limb's plane is sure
@@ -187,7 +187,7 @@ def wrung_joints(
     return out
 
 
-def is_free_hinge(rotations: np.ndarray, axis: np.ndarray) -> bool:
-    """Whether the axis (T, 3) of a hinge, as long as its bend's sine, is not fixed in a bone's frame."""
+def is_free_hinge(rotations: np.ndarray, axis: np.ndarray, limit: float = HINGE_WANDERS) -> bool:
+    """Whether a hinge's axis (T, 3), as long as its bend's sine, wanders further in a bone's frame."""
     bent = np.linalg.norm(axis, axis=-1) > _BENT_SINE
-    return bool(bent.sum() >= 2 and wander(rotations[bent], axis[bent]) > HINGE_WANDERS)
+    return bool(bent.sum() >= 2 and wander(rotations[bent], axis[bent]) > limit)

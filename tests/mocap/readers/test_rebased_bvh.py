@@ -31,6 +31,7 @@ from tests.mocap.rebased_bvh import (
     renamed,
     with_end_joints,
     with_floor_root,
+    with_free_twist,
     with_twist_joints,
 )
 
@@ -256,6 +257,17 @@ def test_hips_that_child_joints_carry_tell_the_pelvis(shared_data, body):
     toes = joints[:, names["left_foot"]] - joints[:, names["left_ankle"]]
     heading = np.diff(joints[[0, -1], 0], axis=0)[0] * [1, 0, 1]
     assert (unit(toes * [1, 0, 1]).mean(axis=0) @ unit(heading)) > 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_limbs_that_twist_at_random_are_read_by_their_positions(tmp_path, body, seed):
+    skeleton, frames = stand_in()
+    native = on_body(acclaim_capture(skeleton, frames), body)
+    figure = with_free_twist(figure_of(skeleton, frames), seed)
+    for text in (figure_text(figure), figure_text(bones_along(figure, X), order="XYZ")):
+        capture = read(tmp_path, text)
+        assert any("contradict the joints' positions" in note for note in capture.notes)
+        assert_same(native, on_body(capture, body), metres=0.015, degrees=6.0)
 
 
 def test_a_straight_limb_is_not_wrung(tmp_path, body):
