@@ -46,6 +46,7 @@ from mocap.rotations import shortest_arc, unit
 
 _LEFTWARD, _UPWARD, _FORWARD = np.eye(3)
 _PRIOR_WEIGHT = np.sin(np.radians(4.0)) ** 2  # of an unbent limb's axis against a bent one's
+_FREE_PRIOR_WEIGHT = np.sin(np.radians(14.0)) ** 2  # of one whose plane tells every frame's twist
 _STANDING_BAND = 0.04  # metres above the lowest where ankles and toes stand, of legs of 0.83 m
 _LEVEL = np.cos(np.radians(15.0))  # how near a sole's upward is to where the knee's axis puts it
 _LIMP = np.radians(25.0)  # from where a back's bone wanders in the frame of its joint
@@ -242,7 +243,8 @@ class _Estimate:
         if axis is None:  # an arm that ends at the elbow's end site
             axis = np.zeros_like(bone)
         free = is_free_hinge(self.rotations[:, joint], axis, self.hinge_limit)
-        weighted = axis * np.linalg.norm(axis, axis=-1, keepdims=True) + _PRIOR_WEIGHT * carried
+        weighted = axis * np.linalg.norm(axis, axis=-1, keepdims=True)
+        weighted = weighted + (_FREE_PRIOR_WEIGHT if free else _PRIOR_WEIGHT) * carried
         self.limbs[name] = self._turned(joint, bone, weighted, rest_bone, hinge, free)
         return self.limbs[name]
 

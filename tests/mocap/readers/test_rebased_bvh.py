@@ -254,6 +254,9 @@ def test_hips_that_child_joints_carry_tell_the_pelvis(shared_data, body):
         captured = capture.joints[f"left_{joint}"] - capture.joints[f"right_{joint}"]
         assert degrees_between(left - right, captured).max() < limit
     assert rotations[:, 0, 1, 1].min() > 0.9  # the pelvis is upright: she walks
+    thighs = rotations[:, [names["left_hip"], names["right_hip"]]]
+    turns = np.swapaxes(rotations[:, :1], -1, -2) @ thighs
+    assert np.degrees(Rotation.from_matrix(turns.reshape(-1, 3, 3)).magnitude()).max() < 60
     toes = joints[:, names["left_foot"]] - joints[:, names["left_ankle"]]
     heading = np.diff(joints[[0, -1], 0], axis=0)[0] * [1, 0, 1]
     assert (unit(toes * [1, 0, 1]).mean(axis=0) @ unit(heading)) > 0.5
