@@ -31,7 +31,7 @@ LAYOUTS = ("surreal", "compact")
 GENDERS = ("neutral", "female", "male")
 COLLECTIONS = ("cmu", "stand-in")
 
-PLAN_VERSION = 3  # raised whenever the same row would give another clip
+PLAN_VERSION = 4  # raised whenever the same row would give another clip
 
 MAX_SIDE = 8192  # pixels of a picture's width and height
 MAX_FRAMES = 100_000  # of a clip
