@@ -18,7 +18,7 @@ from mocap.library.motion_entry import MotionEntry
 from mocap.quality.verdict import THRESHOLDS, Verdict
 
 # Raised whenever a motion would be retargeted or assessed differently under the same limits.
-VERDICT_VERSION = 3
+VERDICT_VERSION = 4
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,12 @@ from mocap.quality.defects import (
     find_truncation,
 )
 from mocap.quality.joint_positions import find_positions
-from mocap.quality.joint_ranges import bone_directions, find_bends, find_twists
+from mocap.quality.joint_ranges import (
+    bone_directions,
+    find_bends,
+    find_twists,
+    local_quaternions,
+)
 from mocap.quality.limb_collisions import Capsules
 from mocap.quality.posture import (
     find_drift,
@@ -40,7 +45,6 @@ from mocap.quality.posture import (
     find_up_axis,
     lowest_heights,
 )
-from mocap.quality.signals import local_rotations
 from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds, Verdict
 from mocap.retargeting.capture import Capture
 from mocap.retargeting.ground import SIDES, chain_joints, global_rotations, soles_of
@@ -119,10 +123,10 @@ class MotionAssessor:
         self, rotations: np.ndarray, motion_fps: float, capture: Capture | None, fps: float
     ) -> list[Reason]:
         """Twists and bends of the body; a twist that the capture does not have is retargeting's."""
-        local = local_rotations(rotations)
+        local = local_quaternions(rotations)
         reasons = find_twists(local, self.bones, motion_fps, self.thresholds)
         if reasons and capture is not None:
-            captured = local_rotations(capture.rotation_matrices)
+            captured = local_quaternions(capture.rotation_matrices)
             directions = {**self.bones, **_limb_directions(capture)}
             twisted = {r.joint for r in find_twists(captured, directions, fps, self.thresholds)}
             reasons = [

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import binary_closing, maximum_filter1d, median_filter
 
 from mocap.bodies.body import JOINT_NAMES
-from mocap.quality.limb_collisions import Capsules
+from mocap.quality.limb_collisions import WINDOW, Capsules
 from mocap.quality.signals import (
     angles_between,
     local_rotations,
@@ -36,11 +36,11 @@ def find_flips(rotations: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
 
     `rotations` (T, 24, 3, 3) global. Worst is the worst away from the ends, if there is one.
     """
-    local = local_rotations(rotations)
     per_frame = float(np.clip(limits.flip_speed / fps, limits.flip_least, limits.flip_most))
     span = max(1, round(limits.smeared_seconds * fps))
     smeared = limits.smeared_flip * max(1.0, span / fps / limits.smeared_seconds)
     edge = int(limits.edge_seconds * fps + 1e-6)
+    turns_over: dict[int, np.ndarray] = {}
     out = []
     for joint, name in enumerate(JOINT_NAMES):
         if name in _TIPS:
@@ -49,7 +49,9 @@ def find_flips(rotations: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
         if name in _SLOW and span > 1 and smeared < 180:
             tests.append((span, smeared))
         for reach, limit in tests:
-            turns = angles_between(local[:-reach, joint], local[reach:, joint])
+            if reach not in turns_over:
+                turns_over[reach] = _turns(rotations, reach)
+            turns = turns_over[reach][:, joint]
             if not len(turns) or turns.max() <= limit:
                 continue
             inner = turns.copy()
@@ -75,8 +77,7 @@ def find_truncation(
         unit = "seconds in all"
         return [reason_of("truncated", "", len(root) - 1, fps, seconds, limits.least_seconds, unit)]
     out = []
-    local = local_rotations(rotations)
-    turns = angles_between(local[:-1], local[1:])  # (T-1, 24)
+    turns = _turns(rotations, 1)
     usual = median_filter(turns, size=(2 * max(2, round(0.1 * fps)) + 1, 1), mode="nearest")
     jumps = (turns > np.maximum(limits.gap_least, limits.gap_ratio * usual)).sum(axis=1)
     if jumps.max() >= limits.gap_joints:
@@ -103,8 +104,15 @@ def find_disorder(
     """
     if len(positions) < 3 or fps < limits.order_fps:
         return []
-    steps = np.linalg.norm(np.diff(positions, axis=0), axis=-1).mean(axis=0)
-    strides = np.linalg.norm(positions[2:] - positions[:-2], axis=-1).mean(axis=0)
+    steps, strides = (
+        np.array(
+            [
+                np.linalg.norm(positions[k:, joint] - positions[:-k, joint], axis=-1).mean()
+                for joint in range(positions.shape[1])
+            ]
+        )
+        for k in (1, 2)
+    )
     moving = steps > limits.order_step
     if moving.sum() < limits.order_joints:
         return []
@@ -301,4 +309,14 @@ def find_limb_collisions(
                     "crossing", names, frame, fps, value, limits.collision_depth, "of their radii"
                 )
             )
+    return out
+
+
+def _turns(rotations: np.ndarray, reach: int) -> np.ndarray:
+    """Degrees (T - reach, 24) by which joints turn, against their parents, in `reach` frames."""
+    out = np.empty((max(len(rotations) - reach, 0), rotations.shape[1]))
+    for start in range(0, len(out), WINDOW):
+        stop = min(start + WINDOW, len(out))
+        local = local_rotations(rotations[start : stop + reach])
+        out[start:stop] = angles_between(local[:-reach], local[reach:])
     return out

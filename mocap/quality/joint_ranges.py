@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES
-from mocap.quality.signals import reason_of, worst_run
+from mocap.quality.limb_collisions import WINDOW
+from mocap.quality.signals import local_rotations, reason_of, worst_run
 from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds
 from mocap.quaternions import matrices_to_quaternions
 from mocap.retargeting.ground import SIDES, Soles
@@ -46,17 +47,28 @@ def bone_directions(soles: Soles) -> dict[str, np.ndarray]:
     return out
 
 
-def twist_angles(local: np.ndarray, directions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def local_quaternions(rotations: np.ndarray) -> np.ndarray:
+    """Unit quaternions (T, 24, 4) relative to the parent joint, of global rotations (T, 24, 3, 3)."""
+    out = np.empty((*rotations.shape[:2], 4))
+    for start in range(0, len(out), WINDOW):
+        local = local_rotations(rotations[start : start + WINDOW])
+        out[start : start + WINDOW] = matrices_to_quaternions(local)
+    return out
+
+
+def twist_angles(
+    quaternions: np.ndarray, directions: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Degrees (T,) by which joints turn about their bones, -180 to 180, 0 where that has no meaning.
 
     Args:
-        local: (T, 24, 3, 3) rotations relative to the parent joint.
+        quaternions: (T, 24, 4) relative to the parent joint.
         directions: (3,) of bones at rest, by joint.
     """
     out = {}
     for name, direction in directions.items():
-        quaternions = _quaternions(local, name)
-        sine, cosine = quaternions[:, :3] @ direction, quaternions[:, 3]
+        turns = quaternions[:, JOINT_NAMES.index(name)]
+        sine, cosine = turns[:, :3] @ direction, turns[:, 3]
         angles = np.degrees(2 * np.arctan2(sine, cosine))
         angles = (angles + 180) % 360 - 180
         out[name] = np.where(np.hypot(sine, cosine) < _LEAST_COSINE, 0.0, angles)
@@ -64,7 +76,7 @@ def twist_angles(local: np.ndarray, directions: Mapping[str, np.ndarray]) -> dic
 
 
 def find_twists(
-    local: np.ndarray,
+    quaternions: np.ndarray,
     directions: Mapping[str, np.ndarray],
     fps: float,
     limits: Thresholds = THRESHOLDS,
@@ -72,13 +84,13 @@ def find_twists(
     """Joints that stay turned about their bone farther than a joint goes.
 
     Args:
-        local: (T, 24, 3, 3) rotations relative to the parent joint.
+        quaternions: (T, 24, 4) relative to the parent joint.
         directions: (3,) of bones at rest, by joint.
         fps: Frames per second.
         limits: By kind of joint.
     """
     out = []
-    for name, angles in twist_angles(local, directions).items():
+    for name, angles in twist_angles(quaternions, directions).items():
         kind = joint_kind(name)
         limit = getattr(limits, f"twist_{kind}")
         shoulder = kind == "shoulder"
@@ -87,20 +99,22 @@ def find_twists(
     return out
 
 
-def find_bends(local: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
+def find_bends(
+    quaternions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS
+) -> list[Reason]:
     """Joints that stay bent farther than a joint goes, and knees that bend the wrong way.
 
     Args:
-        local: (T, 24, 3, 3) rotations relative to the parent joint.
+        quaternions: (T, 24, 4) relative to the parent joint.
         fps: Frames per second.
         limits: By kind of joint.
     """
     out = []
     for name in JOINT_NAMES:
-        kind = joint_kind(name)
+        kind, turns = joint_kind(name), quaternions[:, JOINT_NAMES.index(name)]
         if kind == "knee":
             # The shin points down at rest: where it points then, forwards (z) and aside (x).
-            shin = -local[:, JOINT_NAMES.index(name), :, 1]
+            shin = -_turned_y(turns)
             forward = np.degrees(np.arctan2(shin[:, 2], np.hypot(shin[:, 0], shin[:, 1])))
             aside = np.degrees(np.arcsin(np.clip(np.abs(shin[:, 0]), 0, 1)))
             for angles, limit, unit_text in (
@@ -109,9 +123,7 @@ def find_bends(local: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -
             ):
                 out += _stays("bend", name, angles, limit, limits.bend_seconds, fps, unit_text)
         elif hasattr(limits, f"bend_{kind}"):
-            angles = np.degrees(
-                2 * np.arccos(np.clip(np.abs(_quaternions(local, name)[:, 3]), 0, 1))
-            )
+            angles = np.degrees(2 * np.arccos(np.clip(np.abs(turns[:, 3]), 0, 1)))
             limit = getattr(limits, f"bend_{kind}")
             out += _stays(
                 "bend", name, angles, limit, limits.bend_seconds, fps, "degrees from rest"
@@ -119,10 +131,10 @@ def find_bends(local: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -
     return out
 
 
-def _quaternions(local: np.ndarray, name: str) -> np.ndarray:
-    """Unit quaternions (T, 4) of one joint's rotations."""
-    joint = JOINT_NAMES.index(name)
-    return matrices_to_quaternions(np.ascontiguousarray(local[:, joint : joint + 1]))[:, 0]
+def _turned_y(quaternions: np.ndarray) -> np.ndarray:
+    """Where unit quaternions (T, 4) turn the y axis, (T, 3)."""
+    x, y, z, w = quaternions.T
+    return np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=1)
 
 
 def _stays(

@@ -9,6 +9,8 @@ import numpy as np
 from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.retargeting.ground import SIDES
 
+WINDOW = 4096
+"""Frames that are looked at together where each is looked at alone: what a long take needs is bounded."""
 # Limb -> the joints at its two ends. Its radius is measured on the body.
 _LIMBS = {
     "upper_arm": ("shoulder", "elbow"),
@@ -86,6 +88,13 @@ class Capsules:
             rotations: (T, 24, 3, 3) global.
             positions: (T, 24, 3) of the joints, metres.
         """
+        out = np.empty((len(rotations), len(self.pairs)))
+        for start in range(0, len(out), WINDOW):
+            frames = slice(start, start + WINDOW)
+            out[frames] = self._depths(rotations[frames], positions[frames])
+        return out
+
+    def _depths(self, rotations: np.ndarray, positions: np.ndarray) -> np.ndarray:
         starts, ends = self.segments(rotations, positions)
         first, second = (list(side) for side in zip(*self.pairs, strict=True))
         apart = segment_distances(

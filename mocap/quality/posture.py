@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES
-from mocap.quality.limb_collisions import Capsules
+from mocap.quality.limb_collisions import WINDOW, Capsules
 from mocap.quality.signals import reason_of, runs_of
 from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds
 from mocap.retargeting.ground import SIDES, Soles, foot_heights
@@ -71,14 +71,12 @@ def find_leaning(
         fps: Frames per second.
         limits: `lean_angle` and what follows it.
     """
-    starts, ends = capsules.segments(rotations, positions)
-    points = np.concatenate([starts, ends], axis=1)
-    radii = np.tile(capsules.radii, 2)
-    heights = points[..., 1] - radii
-    bears = heights < heights.min(axis=1, keepdims=True) + limits.bearing_height
-    centre = np.einsum("tji,j->ti", positions, _SHARES)
-    aside = np.linalg.norm(points[..., [0, 2]] - centre[:, None, [0, 2]], axis=-1) - radii
-    nearest = np.where(bears, aside, np.inf).min(axis=1)
+    nearest = np.empty(len(rotations))
+    for start in range(0, len(nearest), WINDOW):
+        frames = slice(start, start + WINDOW)
+        nearest[frames] = _distance_to_bearing(
+            rotations[frames], positions[frames], capsules, limits.bearing_height
+        )
     trunk = unit(positions[:, JOINT_NAMES.index("neck")] - positions[:, 0])
     leans = (trunk[:, 1] < np.cos(np.radians(limits.lean_angle))) & (nearest > limits.lean_metres)
     share = float(leans.mean())
@@ -90,6 +88,20 @@ def find_leaning(
         f"{limits.lean_metres:g} m beside what bears it"
     )
     return [reason_of("trunk", "", frame, fps, share, limits.lean_share, unit_text)]
+
+
+def _distance_to_bearing(
+    rotations: np.ndarray, positions: np.ndarray, capsules: Capsules, height: float
+) -> np.ndarray:
+    """How far (T,) beside the nearest limb that bears the centre of mass is, metres over the floor."""
+    starts, ends = capsules.segments(rotations, positions)
+    points = np.concatenate([starts, ends], axis=1)
+    radii = np.tile(capsules.radii, 2)
+    levels = points[..., 1] - radii
+    bears = levels < levels.min(axis=1, keepdims=True) + height
+    centre = np.einsum("tji,j->ti", positions, _SHARES)
+    aside = np.linalg.norm(points[..., [0, 2]] - centre[:, None, [0, 2]], axis=-1) - radii
+    return np.where(bears, aside, np.inf).min(axis=1)
 
 
 def lowest_heights(
@@ -108,8 +120,11 @@ def lowest_heights(
         capsules: Of the body.
         soles: Of the body.
     """
-    starts, ends = capsules.segments(rotations, positions)
-    limbs = (np.minimum(starts[..., 1], ends[..., 1]) - capsules.radii).min(axis=1)
+    limbs = np.empty(len(rotations))
+    for first in range(0, len(limbs), WINDOW):
+        frames = slice(first, first + WINDOW)
+        starts, ends = capsules.segments(rotations[frames], positions[frames])
+        limbs[frames] = (np.minimum(starts[..., 1], ends[..., 1]) - capsules.radii).min(axis=1)
     return np.minimum(limbs, foot_heights(rotations, soles).min(axis=1)) + pelvis[:, 1]
 
 
@@ -134,7 +149,7 @@ def find_drift(
         fps: Frames per second.
         limits: `drift_speed` and what follows it.
     """
-    span = max(1, round(_PLANTED_SECONDS * fps))
+    span = max(2, round(_PLANTED_SECONDS * fps))
     balls = positions[:, [JOINT_NAMES.index(f"{side}_foot") for side in SIDES]]
     velocities = (balls[span:] - balls[:-span]) * (fps / span)
     levels = balls[:-span, :, 1]

@@ -152,7 +152,7 @@ class Thresholds:
     # Feet that rest on a spot do not rise or sink: median speed, m/s, over at least so many seconds
     # in which the lower foot moves less than `planted_speed` over the floor.
     # CMU: 0.02; 0.02. With 0.1 m/s added: 0.086 and more, short runs aside, whose feet never rest.
-    drift_speed: float = 0.04
+    drift_speed: float = 0.06
     drift_seconds: float = 1.0
     planted_speed: float = 0.2
 
@@ -169,9 +169,9 @@ class Thresholds:
 
     # Rotations that are positions of joints: taken as such, they leave this share of the bones that
     # move their length, but for this part of the movement, out of so many at least.
-    # CMU: 0.22 of the bones; 0.24. Positions of the same motions: 1.0.
+    # CMU: 0.17 of the bones; 0.17. Positions of the same motions: 1.0.
     rigid_share: float = 0.75
-    rigid_spread: float = 0.25
+    rigid_spread: float = 0.15
     rigid_least: int = 6
 
     # Of the way that a joint goes in two frames it goes this much in one, the median of the joints that
