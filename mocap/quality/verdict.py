@@ -112,8 +112,8 @@ class Thresholds:
     # Arms are counted from the T-pose, whence an upper arm's twist depends on the way it took.
     # CMU: hip 58, knee 12, ankle 37, spine 21, neck 60, shoulder 85, elbow 47, wrist 47; 60, 10, 31, 24,
     # 35, 133, 85, 80. Wrung by 170 degrees, the least: hip and knee 169, spine 168, neck 163, elbow 161,
-    # shoulder 130 (short runs; the next 140), medians 172 to 178. The shoulder's limit lies just above the
-    # 133 of 05_03, which is in the second half.
+    # shoulder 130 (short runs; the next 140), medians 172 to 178. The shoulder's limit lies just above
+    # the 133 of 05_03, which is in the second half.
     twist_hip: float = 110.0
     twist_knee: float = 70.0
     twist_ankle: float = 80.0
@@ -152,7 +152,8 @@ class Thresholds:
     floating_share: float = 0.05
     # Feet that rest on a spot do not rise or sink: median speed, m/s, over at least so many seconds
     # in which the lower foot moves less than `planted_speed` over the floor.
-    # CMU: 0.02; 0.02; at 15 frames/s 0.058 (08_06, before two frames were the least). With 0.1 m/s added: 0.086 and more, short runs aside, whose feet never rest.
+    # CMU: 0.02; 0.02; at 15 frames/s 0.058 (08_06, before two frames were the least). With 0.1 m/s
+    # added: 0.086 and more, short runs aside, whose feet never rest.
     drift_speed: float = 0.06
     drift_seconds: float = 1.0
     planted_speed: float = 0.2
