@@ -121,7 +121,7 @@ def _surreals(frames: _Frames, field: np.ndarray) -> np.ndarray:
         rays = ray_lengths(*values.shape[1:]).astype(np.float32)
         values = np.where(away, values * rays, np.float32(NO_DEPTH))
     elif frames.field == "normals":
-        values = values[..., [2, 1, 0]] * np.float32((-1, 1, 1)) + np.float32(0)  # no -0
+        values = values[..., [2, 1, 0]] * np.array((-1, 1, 1), np.float32) + np.float32(0)  # no -0
     elif frames.field in _FLOWS:
         values = np.float32(0) - values  # x: the picture is mirrored; y: up
     return values.astype(frames.dtype, copy=False)
@@ -139,7 +139,7 @@ def _ours(path: Path, frames: _Frames, array: np.ndarray) -> np.ndarray:
         rays = ray_lengths(*values.shape[1:]).astype(np.float32)
         values = np.where(values >= NO_DEPTH, np.float32(np.inf), values / rays)
     elif frames.field == "normals":
-        values = values[..., [2, 1, 0]] * np.float32((1, 1, -1)) + np.float32(0)
+        values = values[..., [2, 1, 0]] * np.array((1, 1, -1), np.float32) + np.float32(0)
     elif frames.field in _FLOWS:
         values = np.float32(0) - values
     return np.ascontiguousarray(values)

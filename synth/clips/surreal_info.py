@@ -27,8 +27,10 @@ PROPER_SHAPES: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "proper_t": ("float64", (3, 1)),
 }
 # What follows from those: SURREAL's functions use it, so it must not be another.
-_DERIVED = ("camLoc", "zrot", "pose", "trans", "R", "t")
-_DERIVED += ("pose_ends", "trans_ends", "R_ends", "t_ends")
+_DERIVED = (
+    *("camLoc", "zrot", "pose", "trans", "R", "t"),
+    *("pose_ends", "trans_ends", "R_ends", "t_ends"),
+)
 _TOLERANCE = 1e-4  # metres, radians
 _ADVICE = "remove the clip's files and render it again"
 
@@ -130,16 +132,16 @@ def _check_surreals(info: dict[str, Any], expected: dict[str, Any], path: Path) 
             )
         if name.startswith("pose"):  # a half turn has two axes
             first, second = (Rotation.from_rotvec(x[name][:3].T) for x in (info, expected))
-            off = float((first.inv() * second).magnitude().max())
+            deviation = float((first.inv() * second).magnitude().max())
         elif name == "zrot":  # a whole turn is none
-            turns = np.float64(info[name]) - expected[name]
-            off = float(np.abs((turns + np.pi) % (2 * np.pi) - np.pi).max())
+            turns = info[name].astype(np.float64) - expected[name]
+            deviation = float(np.abs((turns + np.pi) % (2 * np.pi) - np.pi).max())
         else:
-            off = float(np.abs(info[name] - expected[name]).max())
-        if not off <= _TOLERANCE:
+            deviation = float(np.abs(info[name] - expected[name]).max())
+        if not deviation <= _TOLERANCE:
             raise BadInput(
-                f"{path}: {name} is {off:.3g} from what the clip was rendered with (proper_*), expected "
-                f"at most {_TOLERANCE:g}; {_ADVICE}"
+                f"{path}: {name} is {deviation:.3g} from what the clip was rendered with (proper_*), "
+                f"expected at most {_TOLERANCE:g}; {_ADVICE}"
             )
 
 
