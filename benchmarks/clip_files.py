@@ -26,11 +26,13 @@ from synth.clips.channel_files import LAYOUTS, read_channels, write_channels
 from synth.scene.ground_truth import CHANNELS, GroundTruth, ground_truth
 from synth.scene.posed_clip import clip_motion
 from synth.standins.motions import write_motions
-from textures.visibility.camera import look_at
+from textures.visibility.camera import Camera, look_at
 
 
-def film_truth(motions: Path, name: str | None, frames: int, distance: float) -> GroundTruth:
-    """All channels of the middle of a motion, filmed from its side."""
+def film_truth(
+    motions: Path, name: str | None, frames: int, distance: float
+) -> tuple[GroundTruth, list[Camera]]:
+    """All channels of the middle of a motion, filmed from its side, and the cameras."""
     body, library = load_free_body(), open_motion_library(motions)
     entry = next(e for e in library.entries if name in (None, e.name))
     motion = load_motion(entry, body, fps=30.0)
@@ -44,13 +46,14 @@ def film_truth(motions: Path, name: str | None, frames: int, distance: float) ->
     )
     middle = np.array([0.0, float(joints[..., 1].mean()), 0.0])
     camera = look_at(
-        middle + np.array([distance * np.sin(0.6), 0.3, distance * np.cos(0.6)]),
+        middle + np.array([distance * np.sin(0.6), 0.0, distance * np.cos(0.6)]),  # level
         middle,
         focal=600,
         width=320,
         height=240,
     )
-    return ground_truth(vertices, joints, body, [camera] * len(vertices))
+    cameras = [camera] * len(vertices)
+    return ground_truth(vertices, joints, body, cameras), cameras
 
 
 def least_milliseconds(work: Callable[[], object], frames: int, repeats: int = 5) -> float:
@@ -75,7 +78,7 @@ def main() -> None:
         if motions is None:
             motions = Path(scratch) / "motions"
             write_motions(motions, seed=0, subjects=1)
-        truth = film_truth(motions, options.motion, options.frames, options.distance)
+        truth, cameras = film_truth(motions, options.motion, options.frames, options.distance)
         frames = len(truth.parts)
         print(f"{frames} frames, {truth.mask.sum() / frames:.0f} pixels of body a frame")
         for layout in LAYOUTS:
@@ -85,7 +88,7 @@ def main() -> None:
                 folder.mkdir(parents=True)
                 stem = folder / "a"
                 write = least_milliseconds(
-                    partial(write_channels, stem, truth, channels, layout), frames
+                    partial(write_channels, stem, truth, channels, layout, cameras=cameras), frames
                 )
                 read = least_milliseconds(partial(read_channels, stem), frames)
                 size = sum(path.stat().st_size for path in folder.iterdir()) / frames

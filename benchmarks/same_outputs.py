@@ -45,7 +45,8 @@ STEPS: list[tuple[str, str]] = [
     ("plan", "plan --motions motions --textures textures --out plan.jsonl"
      f" --clips|--count-clips 8 --frames 12 --seed 4 --set {RASTER}"),
     ("plan-surreal", "plan --motions motions --textures textures --out surreal.jsonl"
-     f" --clips|--count-clips 6 --frames 12 --seed 4 --preset surreal --set {RASTER}"),
+     f" --clips|--count-clips 6 --frames 12 --seed 4 --preset surreal"
+     f" --channels depth,segm,normal,gtflow --set {RASTER}"),
     ("plan-cycles", "plan --motions motions --textures textures --out cycles.jsonl"
      " --clips|--count-clips 2 --frames 6 --seed 4 --samples 2 --preset surreal++"),
     ("films", "render-videos --motions motions --textures textures --plan plan.jsonl --out films"

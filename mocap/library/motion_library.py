@@ -140,8 +140,8 @@ def open_motion_library(folder: Path | str, *, fps: float | None = None) -> Moti
 
     Args:
         folder: With motion files of any format.
-        fps: The frame rate of motions for which neither their file nor an index has one; without it
-            they are skipped.
+        fps: The frame rate of motions for which neither their file nor an index beside it has one;
+            without it they are skipped, but for those that CMU's index knows by their names.
 
     Returns:
         The motions, sorted by name; files that cannot be used, damaged indices included, are in
@@ -237,8 +237,9 @@ def _entry(stored: StoredMotion, file: ListedFile, fps: float | None) -> MotionE
     facts = _index_row(stored, file)
     rate = stored.fps
     if facts is not None:
-        rate = facts[0] if rate is None or motion_format.index_rate_first else rate
-        category, description = facts[1:]
+        listed, category, description, by_name = facts
+        if rate is None:  # a name that is also one of CMU's counts less than what the caller says
+            rate = (fps or listed) if by_name else listed
     else:
         rate = rate or fps
         description = re.sub(r"[_\W]+", " ", stored.name).strip()
@@ -291,17 +292,20 @@ def _fit(name: str) -> str:
     return re.sub(r"[^\w+-]+", "_", name).strip("_") or "motion"
 
 
-def _index_row(stored: StoredMotion, file: ListedFile) -> tuple[float, str, str] | None:
-    """(frame rate, category, description) from the nearest index that has the motion."""
+def _index_row(stored: StoredMotion, file: ListedFile) -> tuple[float, str, str, bool] | None:
+    """(frame rate, category, description) from the nearest index that has the motion.
+
+    Last, whether that is CMU's index, which knows the motion by nothing but its name.
+    """
     names = (stored.name, f"{stored.subject}_{stored.trial}")
     for index, modified in file.indices:
         rows = _read_index(index, modified)
         for name in names:
             if name in rows:
-                return rows[name]
+                return *rows[name], False
     for name in names:
         if name in _cmu_facts():
-            return _cmu_facts()[name]
+            return *_cmu_facts()[name], True
     return None
 
 

@@ -18,9 +18,7 @@ from mocap.library.motion_entry import MotionEntry
 from mocap.quality.verdict import THRESHOLDS, Verdict
 
 # Raised whenever a motion would be retargeted or assessed differently under the same limits.
-VERDICT_VERSION = 3
-# The digest of the limits has some under their first names, so that verdicts reached then still hold.
-_FIRST_NAMES = {"collision_depth": "crossing_depth", "collision_seconds": "crossing_seconds"}
+VERDICT_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class VerdictCache:
     def __init__(self, folder: Path):
         self.folder = folder
         self.path = memory_path(folder, "verdicts.jsonl")
-        values = {_FIRST_NAMES.get(name, name): value for name, value in asdict(THRESHOLDS).items()}
-        limits = json.dumps([VERDICT_VERSION, values])
+        limits = json.dumps([VERDICT_VERSION, asdict(THRESHOLDS)])
         self.limits = hashlib.sha256(limits.encode()).hexdigest()[:16]
         self._stamps: dict[tuple, tuple[int, ...]] = {}
         self._digests: dict[tuple, str] = {}

@@ -5,13 +5,20 @@ Arrays in, `Reason` out: nothing is read and nothing is changed. Limits are in `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter
+from scipy.ndimage import binary_closing, maximum_filter1d, median_filter
 
-from mocap.bodies.body import JOINT_NAMES, PARENTS
+from mocap.bodies.body import JOINT_NAMES
 from mocap.quality.limb_collisions import WINDOW, Capsules
+from mocap.quality.signals import (
+    angles_between,
+    local_rotations,
+    reason_of,
+    runs_of,
+    worst_run,
+)
 from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds
 from mocap.retargeting.ground import SIDES, Soles, chain_joints, foot_heights
 
@@ -53,7 +60,7 @@ def find_flips(rotations: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
             worst = inner if inner.max() > limit else turns
             frame = int(worst.argmax())
             value = float(worst[frame])
-            out.append(_reason("flip", name, frame + reach, fps, value, limit, "degrees"))
+            out.append(reason_of("flip", name, frame + reach, fps, value, limit, "degrees"))
             break
     return out
 
@@ -68,7 +75,7 @@ def find_truncation(
     seconds = (len(root) - 1) / fps
     if seconds < limits.least_seconds:
         unit = "seconds in all"
-        return [_reason("truncated", "", len(root) - 1, fps, seconds, limits.least_seconds, unit)]
+        return [reason_of("truncated", "", len(root) - 1, fps, seconds, limits.least_seconds, unit)]
     out = []
     turns = _turns(rotations, 1)
     usual = median_filter(turns, size=(2 * max(2, round(0.1 * fps)) + 1, 1), mode="nearest")
@@ -76,16 +83,44 @@ def find_truncation(
     if jumps.max() >= limits.gap_joints:
         frame, unit = int(jumps.argmax()), "joints that jump at once"
         value = float(jumps[frame])
-        out.append(_reason("truncated", "", frame + 1, fps, value, limits.gap_joints, unit))
+        out.append(reason_of("truncated", "", frame + 1, fps, value, limits.gap_joints, unit))
     shifts = np.linalg.norm(np.diff(root, axis=0), axis=1)
     held = (turns.max(axis=1) < limits.held_degrees) & (shifts < limits.held_metres)
     if not held.all():  # a motion in which nothing moves at all is static
-        length, start = max(((b - a, a) for a, b in _runs(held)), default=(0, 0))
+        length, start = max(((b - a, a) for a, b in runs_of(held)), default=(0, 0))
         if length / fps >= limits.held_seconds:
             unit = "seconds held without any movement"
             value = length / fps
-            out.append(_reason("truncated", "", start, fps, value, limits.held_seconds, unit))
+            out.append(reason_of("truncated", "", start, fps, value, limits.held_seconds, unit))
     return out
+
+
+def find_disorder(
+    positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS
+) -> list[Reason]:
+    """Frames that are not in the order of time. `positions` (T, 24, 3) in the world, metres.
+
+    What moves smoothly goes twice as far in two frames as in one, what is shuffled as far.
+    """
+    if len(positions) < 3 or fps < limits.order_fps:
+        return []
+    steps, strides = (
+        np.array(
+            [
+                np.linalg.norm(positions[k:, joint] - positions[:-k, joint], axis=-1).mean()
+                for joint in range(positions.shape[1])
+            ]
+        )
+        for k in (1, 2)
+    )
+    moving = steps > limits.order_step
+    if moving.sum() < limits.order_joints:
+        return []
+    ratio = float(np.median(steps[moving] / strides[moving]))
+    if ratio <= limits.order_ratio:
+        return []
+    unit_text = "of the way of two frames in one: frames are out of order"
+    return [reason_of("order", "", 0, fps, ratio, limits.order_ratio, unit_text)]
 
 
 def find_root_speed(root: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
@@ -95,7 +130,7 @@ def find_root_speed(root: np.ndarray, fps: float, limits: Thresholds = THRESHOLD
         return []
     frame = int(speeds.argmax())
     value = float(speeds[frame])
-    return [_reason("speed", JOINT_NAMES[0], frame + 1, fps, value, limits.root_speed, "m/s")]
+    return [reason_of("speed", JOINT_NAMES[0], frame + 1, fps, value, limits.root_speed, "m/s")]
 
 
 def find_static(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
@@ -106,7 +141,9 @@ def find_static(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOL
     if ranges[joint] >= limits.static_range:
         return []
     value = float(ranges[joint])
-    return [_reason("static", JOINT_NAMES[joint], 0, fps, value, limits.static_range, "m at most")]
+    return [
+        reason_of("static", JOINT_NAMES[joint], 0, fps, value, limits.static_range, "m at most")
+    ]
 
 
 def find_speeds(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOLDS) -> list[Reason]:
@@ -118,7 +155,7 @@ def find_speeds(positions: np.ndarray, fps: float, limits: Thresholds = THRESHOL
         if len(speeds) and speeds[:, joint].max() > limit:
             frame = int(speeds[:, joint].argmax())
             out.append(
-                _reason("speed", name, frame + 1, fps, float(speeds[frame, joint]), limit, "m/s")
+                reason_of("speed", name, frame + 1, fps, float(speeds[frame, joint]), limit, "m/s")
             )
     return out
 
@@ -149,7 +186,7 @@ def find_snaps(
         if speeds[frame] > allowed[frame]:
             value, limit = float(speeds[frame]), float(allowed[frame])
             unit = "m/s on the body and not in the capture"
-            out.append(_reason("retargeting", name, frame + 1, fps, value, limit, unit))
+            out.append(reason_of("retargeting", name, frame + 1, fps, value, limit, unit))
     return out
 
 
@@ -164,11 +201,11 @@ def find_sunk_feet(
     depth = -(foot_heights(rotations, soles) + pelvis[:, 1:2])
     out = []
     for side, name in enumerate(SIDES):
-        worst = _worst_run(depth[:, side], limits.floor_depth, limits.floor_seconds, fps)
+        worst = worst_run(depth[:, side], limits.floor_depth, limits.floor_seconds, fps)
         if worst is not None:
             frame, value = worst
             out.append(
-                _reason(
+                reason_of(
                     "floor", f"{name}_foot", frame, fps, value, limits.floor_depth, "m below it"
                 )
             )
@@ -191,13 +228,27 @@ def find_skating(
     pace = np.linalg.norm(np.diff(pelvis[:, [0, 2]], axis=0), axis=1) * fps
     min_speed = np.maximum(limits.slide_speed, limits.slide_pace * pace)
     sliding = contact.any(axis=1) & (slowest > min_speed)
+    for start, stop in runs_of(_contact_phases(contact.any(axis=1), fps, limits)):
+        if (stop - start) / fps < limits.slide_phase_seconds:
+            sliding[start:stop] = False
+    if not sliding.any():
+        return []
     share = float(sliding.sum() / total)
     if share <= limits.slide_share:
         return []
-    length, start = max((stop - start, start) for start, stop in _runs(sliding))
+    length, start = max((stop - start, start) for start, stop in runs_of(sliding))
     side = SIDES[int(contact[start : start + length].sum(axis=0).argmax())]
     unit = "of the time on the floor"
-    return [_reason("skating", f"{side}_foot", start, fps, share, limits.slide_share, unit)]
+    return [reason_of("skating", f"{side}_foot", start, fps, share, limits.slide_share, unit)]
+
+
+def _contact_phases(contact: np.ndarray, fps: float, limits: Thresholds) -> np.ndarray:
+    """Contact (T,) without breaks of a frame or two, which trembling heights make."""
+    gap = int(limits.slide_break_seconds * fps)
+    if not gap:
+        return contact
+    padded = np.pad(contact, gap, mode="edge")
+    return binary_closing(padded, np.ones(gap + 1))[gap:-gap] | contact
 
 
 def foot_slides(
@@ -249,12 +300,12 @@ def find_limb_collisions(
     for pair, (first, second) in enumerate(capsules.pairs):
         if depths[:, pair].max() <= limits.collision_depth:
             continue
-        worst = _worst_run(depths[:, pair], limits.collision_depth, limits.collision_seconds, fps)
+        worst = worst_run(depths[:, pair], limits.collision_depth, limits.collision_seconds, fps)
         if worst is not None:
             frame, value = worst
             names = f"{capsules.names[first]} in {capsules.names[second]}"
             out.append(
-                _reason(
+                reason_of(
                     "crossing", names, frame, fps, value, limits.collision_depth, "of their radii"
                 )
             )
@@ -262,49 +313,10 @@ def find_limb_collisions(
 
 
 def _turns(rotations: np.ndarray, reach: int) -> np.ndarray:
-    """Angles (T - reach, 24) in degrees by which joints turn, in `reach` frames, from their parents."""
+    """Degrees (T - reach, 24) by which joints turn, against their parents, in `reach` frames."""
     out = np.empty((max(len(rotations) - reach, 0), rotations.shape[1]))
     for start in range(0, len(out), WINDOW):
         stop = min(start + WINDOW, len(out))
-        local = _local(rotations[start : stop + reach])
-        out[start:stop] = _angles(local[:-reach], local[reach:])
+        local = local_rotations(rotations[start : stop + reach])
+        out[start:stop] = angles_between(local[:-reach], local[reach:])
     return out
-
-
-def _local(rotations: np.ndarray) -> np.ndarray:
-    """Rotations (T, 24, 3, 3) relative to the parent joint, of global ones."""
-    out = rotations.copy()
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            out[:, joint] = np.swapaxes(rotations[:, parent], -1, -2) @ rotations[:, joint]
-    return out
-
-
-def _angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Angles (...) in degrees between rotations (..., 3, 3); exact for small ones too."""
-    chord = np.sqrt(((first - second) ** 2).sum((-2, -1)))  # 2 sqrt(2) sin(angle / 2)
-    return np.degrees(2 * np.arcsin(np.clip(chord / (2 * np.sqrt(2)), 0, 1)))
-
-
-def _runs(mask: np.ndarray) -> Iterator[tuple[int, int]]:
-    """(start, stop) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.r_[False, mask, False].astype(np.int8)))
-    yield from ((int(a), int(b)) for a, b in edges.reshape(-1, 2))
-
-
-def _worst_run(
-    values: np.ndarray, limit: float, seconds: float, fps: float
-) -> tuple[int, float] | None:
-    """(frame, value) of the worst of `values` (T,) in runs above `limit` of at least `seconds`."""
-    runs = [(a, b) for a, b in _runs(values > limit) if (b - a) / fps >= seconds - 1e-9]
-    if not runs:
-        return None
-    start, stop = max(runs, key=lambda run: values[run[0] : run[1]].max())
-    frame = start + int(values[start:stop].argmax())
-    return frame, float(values[frame])
-
-
-def _reason(
-    defect: str, joint: str, frame: int, fps: float, value: float, limit: float, unit: str
-) -> Reason:
-    return Reason(defect, joint, int(frame), round(frame / fps, 4), value, float(limit), unit)

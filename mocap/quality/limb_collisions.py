@@ -65,6 +65,20 @@ class Capsules:
             if not _touch_by_nature(names[i], names[j])
         ]
 
+    def segments(
+        self, rotations: np.ndarray, positions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where the capsules' axes begin and end on a posed body, (T, N, 3) each, metres.
+
+        Args:
+            rotations: (T, 24, 3, 3) global.
+            positions: (T, 24, 3) of the joints, metres.
+        """
+        turned, origins = rotations[:, self.joints], positions[:, self.joints]
+        starts = origins + np.einsum("tnij,nj->tni", turned, self.starts)
+        ends = origins + np.einsum("tnij,nj->tni", turned, self.ends)
+        return starts, ends
+
     def depths(self, rotations: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """How deep the two capsules of each of `pairs` are inside each other, (T, pairs).
 
@@ -81,9 +95,7 @@ class Capsules:
         return out
 
     def _depths(self, rotations: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        turned, origins = rotations[:, self.joints], positions[:, self.joints]
-        starts = origins + np.einsum("tnij,nj->tni", turned, self.starts)
-        ends = origins + np.einsum("tnij,nj->tni", turned, self.ends)
+        starts, ends = self.segments(rotations, positions)
         first, second = (list(side) for side in zip(*self.pairs, strict=True))
         apart = segment_distances(
             starts[:, first], ends[:, first], starts[:, second], ends[:, second]

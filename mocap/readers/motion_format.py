@@ -58,7 +58,6 @@ class MotionFormat:
     find_skeleton: of a motion file and the skeleton files in its folder, the one that belongs to
     the motion; None for formats without such files, which `skeleton_suffix` names.
     holds_many: whether one file holds many motions, each read by its name.
-    index_rate_first: whether the frame rate in an index counts more than the one in the file.
     """
 
     name: str
@@ -69,4 +68,3 @@ class MotionFormat:
     find_skeleton: Callable[[Path, Iterable[Path]], Path] | None = None
     skeleton_suffix: str = ""
     holds_many: bool = False
-    index_rate_first: bool = False

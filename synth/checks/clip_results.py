@@ -1,4 +1,7 @@
-"""What the checks said of a clip, and the file beside the clip that says it."""
+"""What the checks said of a clip, and where it stands.
+
+That is a file beside the clip or, in SURREAL's layout, a variable of its `_info.mat`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from typing import Any
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.checks.check import CheckResult
+from synth.clips.clip_info import CHECK
+from synth.clips.mat_files import read_mat, text_of
 
 VERSION = 2  # raised whenever a check or a limit changes
 SUFFIX = "_check.json"
@@ -59,24 +64,46 @@ class ClipResults:
             "checks": checks,
         }
 
+    def to_json(self) -> str:
+        """The fields as text."""
+        return json.dumps(self.to_fields(), indent=1) + "\n"
+
 
 def write_clip_results(path: Path, results: ClipResults) -> None:
     """Write the results as JSON, whole."""
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(results.to_fields(), indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(results.to_json(), encoding="utf-8")
 
 
 def read_clip_results(stem: Path | str) -> dict[str, Any]:
     """The fields of a clip's results. Raises BadInput where there are none that can be read."""
     path = Path(f"{stem}{SUFFIX}")
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(_clip_results_text(stem))
         if isinstance(fields["good"], bool) and isinstance(fields["checks"], dict):
             return fields
         reason = "neither good nor bad"
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error) or type(error).__name__
     raise BadInput(f"{path}: no results that can be read ({reason}); run `synth check` on the clip")
+
+
+def has_clip_results(stem: Path | str) -> bool:
+    """Whether anything was published of a clip's checks."""
+    return Path(f"{stem}{SUFFIX}").is_file() or bool(_stored_in_info(stem))
+
+
+def _clip_results_text(stem: Path | str) -> str:
+    path = Path(f"{stem}{SUFFIX}")
+    return path.read_text(encoding="utf-8") if path.is_file() else _stored_in_info(stem)
+
+
+def _stored_in_info(stem: Path | str) -> str:
+    """What a clip in SURREAL's layout says in its `_info.mat`; empty where it says nothing."""
+    path = Path(f"{stem}_info.mat")
+    if not path.is_file():
+        return ""
+    return text_of(read_mat(path, [CHECK], advice="render the clip again").get(CHECK, ""))
 
 
 def _short(value: float) -> float | str:

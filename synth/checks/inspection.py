@@ -19,9 +19,13 @@ from synth.checks.camera_checks import ROTATION
 from synth.checks.check import CheckResult, compare_with_limits
 from synth.checks.clip_checks import run_checks
 from synth.checks.clip_data import ClipData
-from synth.checks.clip_results import SUFFIX, ClipResults, read_clip_results
+from synth.checks.clip_results import (
+    ClipResults,
+    has_clip_results,
+    read_clip_results,
+)
 from synth.checks.joint_figures import rotation_figures
-from synth.clips.channel_files import channel_files, read_channels, stored_channels
+from synth.clips.channel_files import clip_files, read_channels, stored_channels
 from synth.clips.clip import INFO, find_clips
 from synth.clips.clip_bodies import FilmBodies
 from synth.clips.clip_info import joint_truth, posed_clip_of, read_info, row_of
@@ -149,7 +153,7 @@ def inspect_clip(
         row = row_of(info)
     except ValueError as error:  # BadInput is one
         return Inspection(task.stem, None, (_named(error, stem),), ())
-    suffixes = [".mp4", *channel_files(row.channels, row.layout), SUFFIX]
+    suffixes = [end for end in clip_files(row.channels, row.layout) if end != INFO]
     missing = tuple(
         task.stem + suffix for suffix in suffixes if not Path(f"{stem}{suffix}").is_file()
     )
@@ -166,7 +170,7 @@ def inspect_clip(
         return Inspection(task.stem, None, (_named(error, stem),), missing)
     channels: dict[str, Any] = {"parts": None, **joint_truth(info), **dense}
     truth = GroundTruth(**channels)
-    frames, rate, film = _film(stem)
+    frames, rate, film = _film(stem, mirrored=row.film_mirrored)
     damage = _published_results(stem)
     if task.planned is None and settings.planned:
         damage += (f"{stem}: not in the folder's plan.jsonl",)
@@ -208,26 +212,26 @@ def inspect_clip(
     return Inspection(task.stem, clip_results, (*clip_results.findings, *damage), missing)
 
 
-def _film(stem: Path) -> tuple[np.ndarray | None, float | None, str]:
+def _film(stem: Path, *, mirrored: bool) -> tuple[np.ndarray | None, float | None, str]:
     """Frames and frame rate of the clip's film, or what is wrong with it; none where it is missing."""
     path = Path(f"{stem}.mp4")
     if not path.is_file():
         return None, None, ""
     try:
-        return read_video(path), frame_rate(path), ""
+        return read_video(path, mirrored=mirrored), frame_rate(path), ""
     except BadInput as error:
         return None, None, str(error)
 
 
 def _published_results(stem: Path) -> tuple[str, ...]:
     """What is wrong with the results that were published with the clip, if any were."""
-    if not Path(f"{stem}{SUFFIX}").is_file():
+    if not has_clip_results(stem):
         return ()
     try:
         good = read_clip_results(stem)["good"]
     except BadInput as error:
         return (str(error),)
-    return () if good else (f"{stem}{SUFFIX}: says that the clip is bad",)
+    return () if good else (f"{stem}: its published checks say that the clip is bad",)
 
 
 def _rotations(info: dict[str, Any]) -> np.ndarray:

@@ -22,6 +22,7 @@ from synth.clips.channel_files import channel_files, write_channels
 from synth.clips.clip import find_clips
 from synth.clips.clip_bodies import FilmBodies
 from synth.clips.clip_info import posed_clip_of, read_info, row_of
+from synth.clips.surreal_camera import surreal_camera
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from synth.scene.posed_clip import skin_clip
@@ -149,8 +150,8 @@ def open_recomputation(
 def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodies) -> bool:
     """Compute the channels of one clip, named by its path in the folder. False where they are there.
 
-    Raises BadInput for damaged information, a clip of another body, and a layout that is not the
-    clip's own for files beside it.
+    Raises BadInput for damaged information, a clip of another body, a layout that is not the clip's
+    own for files beside it, and SURREAL's layout for a camera that SURREAL's cannot be.
     """
     source, target = settings.folder / stem, settings.out / stem
     info = read_info(source)
@@ -165,6 +166,11 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
             f"{source}: a clip in the layout {row.layout}, asked for {layout}; give --out for files "
             "in another layout"
         )
+    if layout == "surreal":
+        try:
+            surreal_camera(posed_clip.cameras)
+        except BadInput as error:
+            raise BadInput(f"{source}: {error}") from None
     suffixes = channel_files(settings.channels, layout)
     complete = all(Path(f"{target}{suffix}").is_file() for suffix in suffixes)
     if complete and not settings.overwrite:
@@ -183,7 +189,9 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
     folder = settings.partial / stem.replace("/", "__")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        write_channels(folder / target.name, truth, settings.channels, layout)
+        write_channels(
+            *(folder / target.name, truth, settings.channels, layout), cameras=posed_clip.cameras
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         for suffix in suffixes:
             os.replace(folder / f"{target.name}{suffix}", f"{target}{suffix}")

@@ -168,7 +168,8 @@ def layout_option(ending: str) -> Decorator[Any]:
     return click.option(
         "--layout",
         type=click.Choice(["surreal", "compact"]),
-        help=f"Layout of the files; {ending}.",
+        help="Layout of the files; surreal is that of SURREAL's release, mirrored, and takes only "
+        f"cameras that stand still and level; {ending}.",
     )
 
 

@@ -1,8 +1,8 @@
 """The dense channels of a clip on disk, in either of two layouts.
 
-"surreal" is SURREAL's .mat to the letter, with further .mat files for what it lacked; "compact"
-holds the same in far fewer bytes, real numbers to a stated error. Both lie beside the same .mp4 and
-`_info.mat`, and are read by the same call.
+"surreal" is SURREAL's .mat to the letter, its mirrored picture included, with further .mat files for what
+it lacked; "compact" holds the same in our conventions and far fewer bytes, real numbers to a stated
+error. Either is read by the same call, in our conventions.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 
 from mocap.errors import BadInput
 from synth.clips.compact_channels import compact_files, read_compact, write_compact
+from synth.clips.surreal_camera import surreal_camera
 from synth.clips.surreal_channels import read_surreal, surreal_files, write_surreal
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, GroundTruth
+from textures.visibility.camera import Camera
 
 _ADVICE = "render the clip again, or recompute the channel"
 
@@ -27,7 +29,9 @@ def clip_files(channels: Iterable[str], layout: str = "surreal") -> list[str]:
 
     Raises ValueError for an unknown layout or channel.
     """
-    return [".mp4", *channel_files(channels, layout), "_check.json", "_info.mat"]
+    files = [".mp4", *channel_files(channels, layout)]
+    # Who reads SURREAL's release counts its files by four: what the checks measured lies in the info.
+    return [*files, "_info.mat"] if layout == "surreal" else [*files, "_check.json", "_info.mat"]
 
 
 def channel_files(channels: Iterable[str], layout: str) -> list[str]:
@@ -37,7 +41,12 @@ def channel_files(channels: Iterable[str], layout: str) -> list[str]:
 
 
 def write_channels(
-    stem: str | os.PathLike[str], truth: GroundTruth, channels: Iterable[str], layout: str
+    stem: str | os.PathLike[str],
+    truth: GroundTruth,
+    channels: Iterable[str],
+    layout: str,
+    *,
+    cameras: Sequence[Camera] = (),
 ) -> None:
     """Write the dense channels of a clip; the same arrays, the same bytes.
 
@@ -46,13 +55,20 @@ def write_channels(
         truth: what is written.
         channels: of `synth.scene.ground_truth.CHANNELS`.
         layout: "surreal" or "compact".
+        cameras: the clip's, which the layout "surreal" cannot do without.
 
     Raises:
-        ValueError: an unknown layout or channel, a channel that `truth` lacks and, in the layout
-            "compact", values off the body or not finite.
+        BadInput: the layout "surreal" and cameras that SURREAL's one camera cannot be.
+        ValueError: an unknown layout or channel, a channel that `truth` lacks, the layout "surreal"
+            without cameras and, in the layout "compact", values off the body or not finite.
     """
     channels = _checked(channels, layout)
-    (write_compact if layout == "compact" else write_surreal)(str(stem), truth, channels)
+    if layout == "compact":
+        write_compact(str(stem), truth, channels)
+        return
+    if not cameras:
+        raise ValueError("the layout surreal is written for the clip's cameras, found none")
+    write_surreal(str(stem), truth, channels, surreal_camera(cameras))
 
 
 def stored_channels(stem: str | os.PathLike[str]) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """A clip on disk: its film, its `_info.mat` and its channels, written, published and read.
 
 A clip `<stem>` is `<stem>.mp4`, `<stem>_info.mat` (`synth.clips.clip_info`), one or two files per
-channel (`synth.clips.channel_files`) and `<stem>_check.json`, the verdict of its checks
-(`synth.checks.clip_results`). Everything of a clip is written in a folder of its own and then
-moved into
-place, `_info.mat` last: a clip is published when that file is there. The same arrays give the
-same bytes (no time stamps). `synth.clips.conventions`, written as conventions.json, says what the
-numbers mean.
+channel (`synth.clips.channel_files`) and, but in SURREAL's layout, `<stem>_check.json`, the verdict of
+its checks (`synth.checks.clip_results`). Everything of a clip is written in a folder of its own and
+then moved into place, `_info.mat` last: a clip is published when that file is there. The same arrays
+give the same bytes (no time stamps). `synth.clips.conventions`, written as conventions.json, says what
+the numbers mean.
 """
 
 from __future__ import annotations
@@ -73,15 +72,18 @@ def write_clip(
     posed_clip: PosedClip,
     *,
     versions: dict[str, str],
+    check: str = "",
 ) -> None:
     """Write the files of a clip into `folder`, the row's channels in the row's layout.
 
-    `frames` are (T,H,W,3) RGB uint8. Its verdict (`synth.checks.clip_results`) is yet to come.
+    `frames` are (T,H,W,3) RGB uint8. `check`: as of `info_fields`; in the layout "compact" the file of
+    the clip's verdict (`synth.checks.clip_results`) is yet to come.
     """
     stem = stem_in(folder, row)
-    write_video(Path(f"{stem}.mp4"), frames, row.fps)
-    write_channels(stem, truth, row.channels, row.layout)
-    write_info(f"{stem}_info.mat", info_fields(row, truth, posed_clip, versions=versions))
+    write_video(Path(f"{stem}.mp4"), frames, row.fps, mirrored=row.film_mirrored)
+    write_channels(stem, truth, row.channels, row.layout, cameras=posed_clip.cameras)
+    fields = info_fields(row, truth, posed_clip, versions=versions, check=check)
+    write_info(f"{stem}_info.mat", fields)
 
 
 def stem_in(folder: Path, row: PlanRow) -> Path:
@@ -188,7 +190,7 @@ def write_conventions(out: Path) -> None:
 
 
 def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:
-    """Read a clip, in either layout.
+    """Read a clip, in either layout, in our conventions: SURREAL's is turned round.
 
     Args:
         stem: the clip's path without suffix.
@@ -200,7 +202,8 @@ def read_clip(stem: Path | str, channels: Sequence[str] | None = None) -> Clip:
     info = read_info(stem)
     fields: dict[str, Any] = {"parts": None, **joint_truth(info)}
     fields |= read_channels(stem, channels, frames=info["joints2D"].shape[2])
-    return Clip(read_video(Path(f"{stem}.mp4")), GroundTruth(**fields), info)
+    frames = read_video(Path(f"{stem}.mp4"), mirrored="film_mirrored" in info)
+    return Clip(frames, GroundTruth(**fields), info)
 
 
 def read_posed_clip(stem: Path | str) -> PosedClip:

@@ -17,11 +17,15 @@ from mocap.errors import BadInput
 from mocap.motion import Motion
 from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
+from synth.clips.surreal_camera import surreal_camera
+from synth.clips.surreal_info import from_surreal_info, to_surreal_info
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, pose_clip
 from textures.visibility.camera import Camera
+
+CHECK = "check"  # the variable of the layout "surreal" that holds what the checks measured
 
 _ADVICE = "remove the clip's files and render it again"
 _SHAPES = {  # of the fields that readers rely on; T is the number of frames
@@ -53,8 +57,20 @@ def info_fields(
     posed_clip: PosedClip,
     *,
     versions: dict[str, str],
+    check: str = "",
 ) -> dict[str, Any]:
-    """The variables of a clip's `_info.mat`. Poses and cameras keep every bit."""
+    """The variables of a clip's `_info.mat`. Poses and cameras keep every bit.
+
+    Args:
+        row: the clip's row of the plan; its layout says whose meaning the variables have.
+        truth: the labels of its joints.
+        posed_clip: its poses and cameras.
+        versions: of the programs, and the body's name and build.
+        check: what the clip's checks measured, JSON, for the layout "surreal", which has no file for it.
+
+    Raises:
+        BadInput: a clip in the layout "surreal" whose cameras SURREAL's cannot be.
+    """
     count = len(posed_clip)
     inner, ends = slice(1, -1), slice(None, None, count + 1)
 
@@ -72,7 +88,7 @@ def info_fields(
     camera = posed_clip.cameras[1]
     is_harmonic = row.light["kind"] == SphericalHarmonics.kind
     harmonics = row.light["coefficients"] if is_harmonic else np.zeros(9)
-    return {
+    fields = {
         # SURREAL's fields
         "bg": cell(str(row.background.get("photograph", "painted")), count),
         "camDist": np.array([[posed_clip.distance]], np.float32),
@@ -119,6 +135,9 @@ def info_fields(
         "plan_row": row.to_json(),
         "versions": json.dumps(versions, sort_keys=True),
     }
+    if not row.film_mirrored:
+        return fields
+    return to_surreal_info(fields, surreal_camera(posed_clip.cameras)) | {CHECK: check}
 
 
 def write_info(path: Path | str, fields: dict[str, Any]) -> None:
@@ -127,8 +146,9 @@ def write_info(path: Path | str, fields: dict[str, Any]) -> None:
 
 
 def read_info(stem: Path | str) -> dict[str, Any]:
-    """The variables of a clip's `_info.mat`, arrays as they lie there.
+    """The variables of a clip's `_info.mat` in our conventions, whichever its layout.
 
+    Of the layout "surreal" `film_mirrored` is there and says that the files show the world in a mirror.
     Raises BadInput when it is missing, damaged or not of a clip of ours.
     """
     path = Path(f"{stem}_info.mat")
@@ -147,6 +167,13 @@ def read_info(stem: Path | str) -> dict[str, Any]:
         ):
             actual = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
             raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
+    if "film_mirrored" in info:
+        return from_surreal_info(info, path)
+    if '"layout": "surreal"' in text_of(info.get("plan_row", "")):
+        raise BadInput(
+            f"{path}: a clip in SURREAL's layout without film_mirrored, as earlier versions wrote them, "
+            f"which were not SURREAL's mirrored geometry; {_ADVICE}"
+        )
     return info
 
 

@@ -12,25 +12,24 @@ from synth.scene.lights.registry import LIGHT_KINDS
 GENDERS = {"female": 0, "male": 1, "neutral": 2}  # SURREAL has the first two
 
 # Fields of _info.mat: SURREAL's (README of its release), then ours.
+# What they mean in the layout "compact", and in what `read_clip` gives; SURREAL_MEANING has the other.
 SURREAL_FIELDS: dict[str, str] = {
     "bg": "1xT cell: the background photograph, or painted",
-    "camDist": "1 single: metres from the camera to the middle of the clip",
+    "camDist": "1 single: metres from the camera to the middle of the clip, as drawn or as needed",
     "camLoc": "3x1 single: the first frame's camera in the world, metres",
-    "clipNo": "1 double: number of the clip in its sequence, from 1",
+    "clipNo": "1 double (uint8 in the layout surreal): number of the clip in its sequence, from 1",
     "cloth": "1xT cell: the texture",
     "gender": "Tx1 uint8: " + ", ".join(f"{number} {name}" for name, number in GENDERS.items()),
     "joints2D": "2x24xT single: pixels, not rounded, whether visible or not (SURREAL rounds)",
     "joints3D": "3x24xT single: world metres",
-    "light": "9xT single: SURREAL's spherical harmonics, in its axes (x, -y, -z of our world); 0 where "
+    "light": "9xT single: SURREAL's spherical harmonics, in the axes (x, -y, -z) of our world; 0 where "
     "light_kind is not sh",
-    "pose": "72xT single: SMPL's axis-angle numbers, the first three turn the pelvis in the world (in "
-    "SURREAL before a turn by zrot about its vertical axis)",
+    "pose": "72xT single: SMPL's axis-angle numbers, the first three turn the pelvis in the world",
     "sequence": "char: the clip's name",
     "shape": "10xT single: betas",
     "source": "char: where the motion comes from: cmu, or stand-in for generated motions",
     "stride": "1 uint8: the step from one window to the next, in percent of a window",
-    "zrot": "Tx1 single: the side the camera stands on; 0 at +z of the world, pi/2 at +x (in SURREAL the "
-    "camera stands at +x and the person is turned)",
+    "zrot": "Tx1 single: the side the camera stands on; 0 at +z of the world, pi/2 at +x",
 }
 ADDED_FIELDS: dict[str, str] = {
     "trans": "3xT single: as SMPL's; the pelvis is at its rest position plus this",
@@ -65,13 +64,41 @@ ADDED_FIELDS: dict[str, str] = {
     "versions": "char, JSON: of the programs, and the body's name and build",
 }
 
+SURREAL_MEANING: dict[str, str] = {
+    "in short": "get_extrinsic(camLoc), get_intrinsic() and rotateBody(zrot, pose) of SURREAL's scripts "
+    "work on the files; at other sizes than 320x240 with its res_x_px and res_y_px",
+    "film and channels": "mirrored: x is W minus the x of our conventions; left and right of joints and "
+    "parts are still the person's own",
+    "world": "vertical is -y, and the camera stands on the +x side; ours turned by zrot and then upright",
+    "camera": "R is SURREAL's reflection (det -1), t = -R camLoc; K R t project joints3D onto joints2D, "
+    "joints3D_camera is in the mirrored camera's axes",
+    "camLoc, joints3D, trans, tracks3D, R, t": "in SURREAL's world; the _ends too",
+    "joints2D, tracks2D": "in the mirrored picture, not rounded (SURREAL rounds)",
+    "pose": "the first three turn the pelvis in the motion's z-up world, before zrot",
+    "zrot": "the turn about the vertical of that world; R_x(90) R_z(zrot) R(pose[:3]) is the pelvis in "
+    "SURREAL's world",
+    "light": "in the axes of SURREAL's world",
+    "clipNo": "uint8; uint16 beyond 255",
+    "depth": "depth_N: the ray's length to the camera's centre, as Blender 2.78's Z; background "
+    f"{NO_DEPTH:g}",
+    "gtflow": "gtflow_N: Blender's vectors, to where the point was one frame before, x right, y up; "
+    "gtflow_forward_N the same to one frame after",
+    "normal": "normal_N: unit normals in SURREAL's world",
+    "tracks_R, tracks_t, tracks_width": "of _tracks.mat: our camera and picture, by which it is turned",
+    "film_mirrored": "1 uint8: 1",
+    "proper_pelvis, proper_trans, proper_R, proper_t": "3x(T+2) single, 3x(T+2) single, 3x3 double, 3x1 "
+    "double: the first three of pose, trans, R, t in our conventions, with the frames before and after, "
+    "as the clip was rendered",
+    "check": "char, JSON: what the clip's checks measured; there is no _check.json",
+}
+
 CONVENTIONS: dict[str, Any] = {
-    "version": 2,
+    "version": 3,
     "units": "metres, seconds, radians, pixels",
     "image": "origin at the top-left corner, x right, y down; the first pixel's centre is (0.5, 0.5)",
     "world": "right-handed, y up",
     "camera": "x right, y down, z forward; X_cam = R X + t, det R = +1; pixel = K X_cam / z",
-    "mirrored": False,
+    "mirrored": {"compact": False, "surreal": True},  # see in_surreal_layout
     "rgb": "mp4, H.264, yuv420p; lossy",
     "check": "_check.json: what the clip's checks measured before it was published",
     "depth": f"depth_N (H,W) single: planar z in metres, not the distance; background {NO_DEPTH:g}",
@@ -91,13 +118,16 @@ CONVENTIONS: dict[str, Any] = {
     "joints": list(JOINT_NAMES),
     "info": SURREAL_FIELDS | ADDED_FIELDS,
     "layouts": {
-        "surreal": "channels as <clip>_<channel>.mat with the variables above; lossless",
+        "surreal": "SURREAL's files: channels as <clip>_<channel>.mat with the variables above, their "
+        "values as in_surreal_layout says; others than depth and segm where asked for; run0 to run2 in "
+        "each split",
         "compact": COMPACT,
     },
     "errors": {
-        "surreal": "none: every channel is stored as it was computed",
+        "surreal": "none but float32's last bits: depth along the ray, points in SURREAL's world",
         "compact": ERRORS,
     },
+    "in_surreal_layout": SURREAL_MEANING,
     "in_other_conventions": {
         "SURREAL": "image mirrored (its camera has det -1): x -> W - x; world (x, -y, -z); depth is "
         "probably the distance |X_cam|; gtflow as Blender's vectors (dx, -dy)",

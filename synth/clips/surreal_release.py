@@ -27,18 +27,15 @@ from scipy.spatial.transform import Rotation
 from mocap.errors import BadInput
 from synth.clips.clip import Clip
 from synth.clips.mat_files import read_mat, stacked
+from synth.clips.surreal_camera import MIRROR, SURREAL_ROTATION, UPRIGHT, ray_lengths
 from synth.clips.surreal_channels import NO_DEPTH
 from synth.clips.video_files import read_video
+from synth.plans.plan_row import SURREAL_LENS
 from synth.scene.ground_truth import GroundTruth
 from textures.visibility.camera import intrinsic_matrix
 
-FOCAL = 600.0  # pixels, of 320x240
-# Rows: SURREAL's camera axes (x right, y down, z forward) in its world, as its scripts have them:
-# diag(1, -1, -1) times the transpose of matrix_world's 3x3.
-SURREAL_ROTATION = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 # SURREAL's world (y down) to ours (y up), a half turn about x.
 TO_OUR_WORLD = np.diag([1.0, -1.0, -1.0])
-_MIRROR = np.diag([-1.0, 1.0, 1.0])
 _MAX_DEVIATION = 1.0  # pixels that a projected joint may lie from the rounded one
 _ADVICE = "fetch the file again"
 
@@ -86,7 +83,7 @@ def read_release(
         )
     reflection = SURREAL_ROTATION @ TO_OUR_WORLD.T
     position = TO_OUR_WORLD @ variables["camLoc"][:, 0]
-    intrinsics = intrinsic_matrix(FOCAL, (width / 2, height / 2))
+    intrinsics = intrinsic_matrix(SURREAL_LENS * width, (width / 2, height / 2))
     world = np.einsum("ij,jkt->tki", TO_OUR_WORLD, variables["joints3D"])
     pixels = _projected((world - position) @ reflection.T, intrinsics)
     stored = variables["joints2D"].transpose(2, 1, 0)
@@ -99,7 +96,7 @@ def read_release(
             f"most {_MAX_DEVIATION:g}; a clip that SURREAL's code wrote needs joints_y_up, one of "
             "`synth render-videos` read_clip"
         )
-    rotation = _MIRROR @ reflection if unmirror else reflection
+    rotation = MIRROR @ reflection if unmirror else reflection
     camera = (world - position) @ rotation.T
     pixels = _projected(camera, intrinsics)
     fields = _channels(
@@ -174,7 +171,7 @@ def _projected(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
 
 def _pose_in_our_world(pose: np.ndarray, zrot: np.ndarray) -> np.ndarray:
     """SURREAL's pose (72,T) with the pelvis turned in our world, float32."""
-    upright = TO_OUR_WORLD @ Rotation.from_rotvec([np.pi / 2, 0, 0]).as_matrix()
+    upright = TO_OUR_WORLD @ UPRIGHT
     about_vertical = Rotation.from_rotvec(zrot * [0.0, 0.0, 1.0])
     pelvis = Rotation.from_matrix(upright) * about_vertical * Rotation.from_rotvec(pose[:3].T)
     return np.concatenate([pelvis.as_rotvec().T, pose[3:]]).astype(np.float32)
@@ -210,7 +207,7 @@ def _channels(
     if "depth" in fields:
         nothing = fields["depth"] >= NO_DEPTH / 10
         if ray_depth:
-            fields["depth"] = fields["depth"] / _ray_lengths(*size[1:])
+            fields["depth"] = fields["depth"] / ray_lengths(*size[1:])
         fields["depth"] = np.where(nothing, np.inf, fields["depth"]).astype(np.float32)
     if "flow_backward" in fields and blender_flow:
         fields["flow_backward"] = fields["flow_backward"] * np.array([1, -1], np.float32)
@@ -218,10 +215,3 @@ def _channels(
         turned = fields["normals"] @ (rotation @ TO_OUR_WORLD).T
         fields["normals"] = turned.astype(np.float32)
     return fields
-
-
-def _ray_lengths(height: int, width: int) -> np.ndarray:
-    """How long the ray through each pixel's centre is where z is 1, (H,W)."""
-    x = (np.arange(width) + 0.5 - width / 2) / FOCAL
-    y = (np.arange(height) + 0.5 - height / 2) / FOCAL
-    return np.sqrt(x[None] ** 2 + y[:, None] ** 2 + 1)

@@ -21,7 +21,9 @@ _ENCODING: dict[str, object] = {
 }
 
 
-def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+def write_video(
+    path: Path, frames: Iterable[np.ndarray], fps: float, *, mirrored: bool = False
+) -> None:
     """Encode frames as H.264, yuv420p, crf 23 (SURREAL's); one thread, so the bytes repeat.
 
     Args:
@@ -29,6 +31,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
         frames: (H,W,3) RGB uint8, at least one. They are taken one after another, so they may still be
             in the making: the encoder looks few frames ahead, and little remains to do after the last.
         fps: frames per second.
+        mirrored: the film shows each frame left to right, as SURREAL's.
 
     Raises:
         ValueError: there is no frame.
@@ -42,17 +45,22 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
                 stream.pix_fmt = "yuv420p"
                 stream.thread_count = 1
                 stream.options = _ENCODING
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            shown = np.ascontiguousarray(frame[:, ::-1]) if mirrored else frame
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
         if stream is None:
             raise ValueError(f"{path}: a film without frames")
         file.mux(stream.encode())
 
 
-def read_video(path: Path) -> np.ndarray:
-    """All frames of a film, (T,H,W,3) RGB uint8. Raises BadInput when it cannot be decoded."""
+def read_video(path: Path, *, mirrored: bool = False) -> np.ndarray:
+    """All frames of a film, (T,H,W,3) RGB uint8, turned left to right where they lie `mirrored` in it.
+
+    Raises BadInput when it cannot be decoded.
+    """
     try:
         with av.open(str(path)) as file:
-            return np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
+            frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+            return np.stack([frame[:, ::-1] for frame in frames] if mirrored else frames)
     except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         raise BadInput(
             f"{path}: not a film that can be decoded ({error}); render it again"

@@ -138,7 +138,7 @@ class ClipRenderer:
             versions = _versions(engine, body)
             with ThreadPoolExecutor(2) as threads:
                 labelling = threads.submit(
-                    _write_labels, row, body, posed_clip, vertices, joints, stem, versions
+                    _write_labels, row, body, posed_clip, vertices, joints, stem
                 )
                 encoding = threads.submit(encoder.encode)
 
@@ -160,7 +160,11 @@ class ClipRenderer:
             )
             clip_results = ClipResults(run_checks(data, earlier=results))
             _require_good(clip_results)
-            write_clip_results(Path(f"{stem}{SUFFIX}"), clip_results)
+            check = clip_results.to_json() if row.film_mirrored else ""
+            fields = info_fields(row, data.truth, posed_clip, versions=versions, check=check)
+            write_info(f"{stem}_info.mat", fields)
+            if not check:
+                write_clip_results(Path(f"{stem}{SUFFIX}"), clip_results)
             size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
                 publish(folder, settings.out, row)
@@ -263,9 +267,8 @@ def _write_labels(
     vertices: np.ndarray,
     joints: np.ndarray,
     stem: Path,
-    versions: dict[str, str],
 ) -> tuple[ClipData, dict[str, CheckResult]]:
-    """Compute, check and write the ground truth and the information of a clip.
+    """Compute, check and write the ground truth of a clip.
 
     Returns the data of the checks, without the film, and what the checks found in it.
     """
@@ -283,8 +286,7 @@ def _write_labels(
     )
     results = run_checks(data)
     _require_good(ClipResults(results))
-    write_channels(stem, truth, row.channels, row.layout)
-    write_info(f"{stem}_info.mat", info_fields(row, truth, posed_clip, versions=versions))
+    write_channels(stem, truth, row.channels, row.layout, cameras=posed_clip.cameras)
     return data, results
 
 

@@ -41,11 +41,12 @@ class FilmEncoder:
     def encode(self) -> tuple[np.ndarray, float]:
         """Write the film and read it back.
 
-        Returns frames (T,H,W,3) uint8 and frames per second, as whoever plays it gets them. Raises
-        BadInput for a background that cannot be read.
+        Returns frames (T,H,W,3) uint8 and frames per second, as whoever plays it gets them, but for the
+        mirror of SURREAL's layout. Raises BadInput for a background that cannot be read.
         """
-        write_video(self._path, self._composed(), self._row.fps)
-        return read_video(self._path), frame_rate(self._path)
+        mirrored = self._row.film_mirrored
+        write_video(self._path, self._composed(), self._row.fps, mirrored=mirrored)
+        return read_video(self._path, mirrored=mirrored), frame_rate(self._path)
 
     def _composed(self) -> Iterator[np.ndarray]:
         plates = backdrops(self._row.background, self._cameras, folder=self._backgrounds)

@@ -14,6 +14,8 @@ from mocap.parsing.json_files import path_inside
 from synth.clips.clip import is_published, published_row, write_conventions, write_index
 from synth.plans.plan_row import PlanRow, read_plan, write_plan
 
+_SURREAL_RUNS = 3
+
 
 def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     """Write plan.jsonl and conventions.json.
@@ -35,6 +37,7 @@ def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
                 f"{out / row.stem}.mp4 was made from another plan (other textures, settings or seed); "
                 "choose another --out, or remove the films there"
             )
+    _make_surreal_runs(out, rows)
     joined = _joined(out, rows, before)
     if joined != list(before.values()):
         write_plan(out / "plan.jsonl", joined)
@@ -61,6 +64,13 @@ def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     published = -1
     while published != (now := sum(is_published(out, row) for row in joined)):
         published = max(now, write_index(out, joined))
+
+
+def _make_surreal_runs(out: Path, rows: Sequence[PlanRow]) -> None:
+    """Make run0 to run2 of each split: who reads SURREAL's release opens all three."""
+    for split in sorted({row.split for row in rows if row.layout == "surreal"}):
+        for run in range(_SURREAL_RUNS):
+            path_inside(out, f"{split}/run{run}").mkdir(parents=True, exist_ok=True)
 
 
 def _earlier(out: Path) -> dict[str, PlanRow]:

@@ -7,6 +7,7 @@ their order, restarts and machines change no byte of it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,10 @@ LAYOUTS = ("surreal", "compact")
 GENDERS = ("neutral", "female", "male")
 COLLECTIONS = ("cmu", "stand-in")
 
-PLAN_VERSION = 3  # raised whenever the same row would give another clip
+SURREAL_LENS = 60 / 32
+"""Focal length by sensor width of SURREAL's camera (mm by mm): 600 pixels on 320, 300 on 160."""
+
+PLAN_VERSION = 4  # raised whenever the same row would give another clip
 
 MAX_SIDE = 8192  # pixels of a picture's width and height
 MAX_FRAMES = 100_000  # of a clip
@@ -87,6 +91,11 @@ class PlanRow:
     channels: tuple[Annotated[str, choice(CHANNELS)], ...]
     tracks: Annotated[int, Meta(ge=1, le=MAX_TRACKS)]
     layout: Annotated[str, choice(LAYOUTS)]
+
+    @property
+    def film_mirrored(self) -> bool:
+        """Whether the clip's files show the world in a mirror, as SURREAL's do."""
+        return self.layout == "surreal"
 
     def to_json(self) -> str:
         """The row as a line of a plan."""
@@ -154,6 +163,18 @@ def _check_together(row: PlanRow) -> None:
     points = row.frames * row.tracks
     expected = f"at most {MAX_PIXELS:,} points of tracks in a clip, found {points:,}"
     demand("tracks", row.tracks, points <= MAX_PIXELS, expected)
+    if row.layout != "surreal":
+        return
+    layout = "in the layout surreal, whose one camera"
+    good = view.move == "still" or view.amount == 0
+    demand("view.move", view.move, good, f"still {layout} does not move")
+    demand("view.pitch", view.pitch, view.pitch == 0, f"0 {layout} is level")
+    demand(
+        "view.height", view.height, view.height is None, f"null {layout} is level with the person"
+    )
+    focal = SURREAL_LENS * row.width
+    good = math.isclose(view.focal, focal, rel_tol=1e-6)
+    demand("view.focal", view.focal, good, f"{focal:g} {layout} has a lens of 600 pixels on 320")
 
 
 def write_plan(path: Path, rows: Iterable[PlanRow]) -> None:

@@ -8,6 +8,7 @@ the preset that a preset begins with.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import typing
 from collections.abc import Collection, Iterable, Mapping
@@ -18,7 +19,15 @@ from typing import Any
 from mocap.errors import BadInput
 from mocap.parsing.json_files import read_bounded_file
 from mocap.parsing.settings import is_mapping, nearest_fields, parse_override, typed_value
-from synth.plans.plan_row import GENDERS, LAYOUTS, MAX_FRAMES, MAX_PIXELS, MAX_SIDE, MAX_TRACKS
+from synth.plans.plan_row import (
+    GENDERS,
+    LAYOUTS,
+    MAX_FRAMES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    MAX_TRACKS,
+    SURREAL_LENS,
+)
 from synth.scene.camera import MOVES, POLICIES
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
@@ -29,11 +38,17 @@ FOLDER = Path(__file__).with_name("presets")
 DEFAULT = "standard"
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
+SURREAL_CHANNELS = ("depth", "segm")
+"""Unless others are asked for, a clip in SURREAL's layout is SURREAL's four files: mp4, info, these."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilmFormat:
-    """The picture: pixels, frames per second, how it is rendered and which ground truth is kept."""
+    """The picture: pixels, frames per second, how it is rendered and which ground truth is kept.
+
+    `layout` "surreal" is SURREAL's release: mirrored, filmed by one level camera that stands still; where
+    it is chosen and no `channels` are, these are SURREAL's depth and segm.
+    """
 
     width: int = 320
     height: int = 240
@@ -211,6 +226,9 @@ def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Pr
     for text in overrides:
         key, value = parse_override(text)
         _set_value(tables, key, value, f"--set {text}")
+    film = tables.get("film", {})
+    if film.get("layout", FilmFormat.layout) == "surreal":
+        film.setdefault("channels", SURREAL_CHANNELS)
     sections: dict[str, Any] = {}
     for section, values in tables.items():
         attributes = {_key(f): f.name for f in dataclasses.fields(_section_classes()[section])}
@@ -360,7 +378,36 @@ def _check(preset: Preset) -> None:
     demand("camera.height", camera.height, len(camera.height) in (0, 2), "nothing, or [low, high]")
     good = len(camera.pitch) == 2 and max(map(abs, camera.pitch)) <= 80
     demand("camera.pitch", camera.pitch, good, "[low, high] within 80 degrees")
+    if film.layout == "surreal":
+        _check_surreal_camera(preset)
     half_side = min(film.width, film.height) / 2
     demand(
         "camera.border", camera.border, 0 <= camera.border < half_side, "less than half the picture"
     )
+
+
+def _check_surreal_camera(preset: Preset) -> None:
+    """Raises BadInput for cameras that SURREAL's layout has no way to say."""
+    camera, focal = preset.camera, SURREAL_LENS * preset.film.width
+
+    def demand(field_name: str, value: Any, holds: bool, expected: str, remedy: str) -> None:
+        if not holds:
+            raise BadInput(
+                f"{field_name} is {value!r}, but film.layout is surreal, whose one camera {expected}; "
+                f"give --set {remedy}, or --layout compact, which keeps any camera"
+            )
+
+    moves = {name: share for name, share in camera.moves.items() if share > 0}
+    demand(
+        *("camera.moves", moves, set(moves) == {"still"}),
+        *("stands still", "camera.moves={still=1}"),
+    )
+    level = all(angle == 0 for angle in camera.pitch)
+    demand("camera.pitch", camera.pitch, level, "is level", "camera.pitch=[0,0]")
+    demand(
+        *("camera.height", camera.height, not camera.height),
+        *("is level with the person", "camera.height=[]"),
+    )
+    good = math.isclose(camera.focal, focal, rel_tol=1e-6)
+    expected = f"has a lens of 600 pixels on 320 ({focal:g} on {preset.film.width})"
+    demand("camera.focal", camera.focal, good, expected, f"camera.focal={focal:g}")

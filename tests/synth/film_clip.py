@@ -32,6 +32,7 @@ class ExampleClip:
         from synth.checks.clip_results import SUFFIX, ClipResults, write_clip_results
         from synth.clips.clip import write_clip
 
+        results = ClipResults({})
         write_clip(
             folder,
             self.row,
@@ -43,8 +44,10 @@ class ExampleClip:
                 "body": self.body_name,
                 "body_build": self.body_build,
             },
+            check=results.to_json(),
         )
-        write_clip_results(folder / f"{Path(self.row.stem).name}{SUFFIX}", ClipResults({}))
+        if not self.row.film_mirrored:
+            write_clip_results(folder / f"{Path(self.row.stem).name}{SUFFIX}", results)
 
 
 def make_row(body: Body, *, frames: int = 6, **changes) -> PlanRow:

@@ -23,6 +23,7 @@ INDEX = "motion,subject,trial,subject_title,description,framerate_fps,fps_source
 QUICK = (
     *("film.engine=raster", "film.samples=5", "film.width=160", "film.height=120"),
     *("camera.focal=300", "windows.frames=4", "windows.shortest=2", "film.layout=surreal"),
+    "film.channels=depth,segm,normal,gtflow",
 )
 
 

@@ -7,6 +7,7 @@ whatever the file says: one unit of length is 0.0254 / `length` metres, as CMU d
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -32,7 +33,7 @@ class _Lines:
     def __init__(self, path: Path):
         self.path = path
         try:
-            text = path.read_text(encoding="latin-1")
+            text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
         except OSError as error:
             raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
         self.rows = []
@@ -246,7 +247,7 @@ def read_amc(path: Path | str, skeleton: Skeleton) -> np.ndarray:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
     frames = _parse_bulk(data, skeleton) if len(data) > _BULK else None
@@ -404,7 +405,7 @@ def count_frames(path: Path | str, skeleton: Skeleton) -> int:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
     labels = list(_FRAME_LINE.finditer(data))

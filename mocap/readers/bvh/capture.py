@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,16 +15,20 @@ from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.files import CMU_INDEX
 from mocap.motion import Motion
-from mocap.readers.bvh.cmu_bones import cmu_bones_capture
+from mocap.readers.bvh.cmu_bones import cmu_bones_capture, cmu_placed_joints, has_cmu_rest
 from mocap.readers.bvh.named_joints import placed_capture
 from mocap.readers.bvh.parser import BvhMotion, read_bvh
-from mocap.readers.bvh.skeleton import is_daz, is_motionbuilder, place_joints
+from mocap.readers.bvh.segments import contradicting_joints
+from mocap.readers.bvh.skeleton import is_daz, is_motionbuilder, place_joints, plain_names
 from mocap.retargeting.capture import CMU_BONES, Capture
 from mocap.retargeting.retarget import retarget
 
 _LOG = logging.getLogger(__name__)
 _CMU_NAME = re.compile(r"(\d{2,3}_\d{2})(?!\d)")
 _RATES = (5.0, 1000.0)
+_CGSPEED_RATE = (
+    120.0  # which the headers of cgspeed's files say of all motions, those of 60 fps too
+)
 
 
 def bvh_motion(path: Path | str, body: Body, *, fps: float | None = None) -> Motion:
@@ -34,8 +39,8 @@ def bvh_motion(path: Path | str, body: Body, *, fps: float | None = None) -> Mot
     Args:
         path: A .bvh file.
         body: The body that performs the motion.
-        fps: The frame rate. Without it a motion of CMU's on a skeleton of CMU's or cgspeed's has
-            the rate of CMU's index (their headers say 120 for all), others what their header says.
+        fps: The frame rate. Without it the header's, but that a motion of CMU's on a skeleton of CMU's
+            or cgspeed's whose header says 120, as cgspeed's do of all, has the rate of CMU's index.
 
     Raises:
         BadInput: Where the file cannot be understood, a bone cannot be placed, or no frame rate is
@@ -53,12 +58,17 @@ def bvh_motion(path: Path | str, body: Body, *, fps: float | None = None) -> Mot
 
 def bvh_capture(motion: BvhMotion, *, fps: float | None = None) -> tuple[Capture, float]:
     """The capture in a BVH file and its frame rate; arguments and errors as of `bvh_motion`."""
+    motion = replace(motion, names=plain_names(motion.names))
     names = set(motion.names)
     acclaim = names >= set(CMU_BONES) - {"lhipjoint", "rhipjoint"}
     cmu_skeleton = acclaim or is_motionbuilder(motion) or is_daz(motion)
     rate, notes = frame_rate(motion, cmu_skeleton=cmu_skeleton, fps=fps)
     if acclaim or is_motionbuilder(motion):
-        capture = cmu_bones_capture(motion, notes)
+        placed = cmu_placed_joints(motion)
+        if has_cmu_rest(motion) and not contradicting_joints(motion, placed):
+            capture = cmu_bones_capture(motion, notes)
+        else:
+            capture = placed_capture(motion, placed, notes)
     else:
         capture = placed_capture(motion, place_joints(motion), notes)
     if not all(np.isfinite(positions).all() for positions in capture.joints.values()):
@@ -72,6 +82,11 @@ def cmu_name(path: Path) -> str | None:
     """The CMU motion that a file's name begins with ("05_20" of "05_20-daz.bvh"), if CMU has it."""
     match = _CMU_NAME.match(path.stem)
     return match.group(1) if match and match.group(1) in _cmu_rates() else None
+
+
+def has_frame_rate(motion: BvhMotion) -> bool:
+    """Whether a file's header states a frame rate that a motion can have."""
+    return motion.frame_time > 0 and _RATES[0] <= 1 / motion.frame_time <= _RATES[1]
 
 
 def frame_rate(
@@ -93,12 +108,12 @@ def frame_rate(
         if not _RATES[0] <= fps <= _RATES[1]:
             raise BadInput(f"{motion.path}: a rate of {fps} fps was given, expected 5 to 1000")
         return float(fps), ()
-    if cmu_skeleton and name:
+    if cmu_skeleton and name and abs(stated - _CGSPEED_RATE) < 0.01 * _CGSPEED_RATE:
         rate = _cmu_rates()[name]
-        if abs(stated - rate) < 0.01 * rate:
+        if rate == _CGSPEED_RATE:
             return rate, ()
         return rate, (f"the header says {stated:.3g} fps; CMU's index says {rate:g} for {name}",)
-    if _RATES[0] <= stated <= _RATES[1]:
+    if has_frame_rate(motion):
         nearest = round(stated)
         return (float(nearest) if abs(stated - nearest) < 0.002 * stated else stated), ()
     raise BadInput(

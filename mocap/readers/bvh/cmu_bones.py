@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from mocap.errors import BadInput
 from mocap.readers.bvh.parser import BvhMotion, bvh_kinematics
 from mocap.readers.bvh.rest_frames import is_rest_frame, limb_directions
-from mocap.readers.bvh.skeleton import MOTIONBUILDER, is_motionbuilder, metres_per_unit
+from mocap.readers.bvh.skeleton import (
+    MOTIONBUILDER,
+    PlacedJoints,
+    is_motionbuilder,
+    metres_per_unit,
+)
 from mocap.retargeting.capture import CMU_BONES, SIDES, Capture, cmu_capture
 from mocap.retargeting.skeleton import ordered_rotation
 from mocap.rotations import unit
 
-_LEFTWARD, _UPWARD, _FORWARD = np.eye(3)
+_UPWARD = np.array([0.0, 1.0, 0.0])
 
 # Angles (degrees, applied in the order XYZ) of the frames in which CMU's Acclaim files count each
 # bone's rotation; the same in every subject's file. The bone points along its frame's -y.
@@ -31,6 +36,45 @@ _CMU_FRAMES = {
 }
 
 
+def has_cmu_rest(motion: BvhMotion) -> bool:
+    """Whether a file in CMU's names counts its bones' rotations from CMU's rest pose.
+
+    Such files state that pose (or, in the bones' frames, one that turns into it). Others have the names
+    of CMU's joints and frames of their writer's.
+    """
+    of_bone = _bone_joints(motion)
+    tip, reach = _bone_ends(motion, of_bone)
+    if any(tip[side + bone] is None for side in "lr" for bone in _CHAINED):
+        return False  # joints of other bones are between: twist joints
+    frames = _rest_axes(reach)
+    pointing = {b: unit(frames.get(b, np.eye(3)) @ reach[b]) for b in of_bone}
+    middle = (motion.offsets[of_bone["lfemur"]] + motion.offsets[of_bone["rfemur"]]) / 2
+    expected = [
+        (pointing[side + bone], np.array([sign * x, y, z]))
+        for side, sign in (("l", 1), ("r", -1))
+        for bone, (x, y, z) in _REST_LIMBS.items()
+    ]
+    expected += [(pointing[bone], _UPWARD) for bone in ("lowerback", "upperback")]
+    expected += [(unit(-middle), _UPWARD)]
+    return all(actual @ direction > _LIKE_REST for actual, direction in expected if actual.any())
+
+
+def cmu_placed_joints(motion: BvhMotion) -> PlacedJoints:
+    """The joints of a file in CMU's names: the wrist is where CMU's second bone of the forearm ends."""
+    of_bone = _bone_joints(motion)
+    trunk = tuple(of_bone[bone] for bone in ("lowerback", "upperback", "thorax"))
+    limbs = {
+        f"{side}_{joint}": of_bone[side[0] + bone]
+        for side in SIDES
+        for joint, bone in _LIMB_BONES.items()
+        if side[0] + bone in of_bone
+    }
+    neck = tuple(of_bone[bone] for bone in ("lowerneck", "upperneck"))
+    used = {*of_bone.values()}
+    unused = tuple(name for i, name in enumerate(motion.names) if i not in used)
+    return PlacedJoints(of_bone["root"], trunk, neck, of_bone["head"], limbs, unused)
+
+
 def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
     """The capture in a file whose joints are CMU's bones, in CMU's rest pose or its bones' frames.
 
@@ -39,29 +83,14 @@ def cmu_bones_capture(motion: BvhMotion, notes: tuple[str, ...]) -> Capture:
         notes: For the user, to which the capture's notes are added.
 
     Raises:
-        BadInput: Where the arms at rest point along neither of these poses' axes.
+        BadInput: Where the legs have no length.
     """
-    joints = motion.index
+    of_bone = _bone_joints(motion)
     if is_motionbuilder(motion):
-        of_bone = {bone: joints[joint] for joint, bone in MOTIONBUILDER.items()}
         motion, mended = _with_lost_bones(motion, of_bone)
         notes += mended
-    else:
-        of_bone = {name: i for name, i in joints.items() if name in CMU_BONES}
-    offsets = np.where(np.isnan(motion.ends), 0.0, motion.ends)
-    tip: dict[str, int | None] = {}
-    for bone, joint in of_bone.items():
-        children = [of_bone[b] for b in _CMU_CHILD.get(bone, ()) if b in of_bone]
-        chained = [c for c in children if motion.parents[c] == joint]
-        tip[bone] = chained[0] if chained else None
-    reach = {b: motion.offsets[c] if c is not None else offsets[of_bone[b]] for b, c in tip.items()}
-    arm = unit(reach["lhumerus"])
-    frames = _cmu_frames() if arm @ -_UPWARD > 0.9 else {}
-    if not frames and arm @ _LEFTWARD < 0.9:
-        raise BadInput(
-            f"{motion.path}: bone lhumerus points along {np.round(arm, 2)}, expected +x (CMU's rest "
-            "pose) or -y (its bones' frames); the axes of this file are not known"
-        )
+    tip, reach = _bone_ends(motion, of_bone)
+    frames = _rest_axes(reach)
     rotations, positions = bvh_kinematics(motion)
     if is_rest_frame(
         rotations[:, 0], limb_directions(positions, {k: of_bone[v] for k, v in _CMU_LIMBS.items()})
@@ -125,6 +154,26 @@ _CMU_CHILD = {
         }.items()
     },
 }
+_LIMB_BONES = {
+    "hip": "femur",
+    "knee": "tibia",
+    "ankle": "foot",
+    "foot": "toes",
+    "collar": "clavicle",
+    "shoulder": "humerus",
+    "elbow": "radius",
+    "wrist": "hand",
+    "hand": "fingers",
+}
+_REST_LIMBS = {  # directions of bones at rest, the left side's, by which CMU's rest pose is known
+    "femur": (0.342, -0.940, 0.0),
+    "tibia": (0.342, -0.940, 0.0),
+    "humerus": (1.0, 0.0, 0.0),
+    "radius": (1.0, 0.0, 0.0),
+    "foot": (0.082, -0.224, 0.971),
+}
+_CHAINED = ("femur", "tibia", "humerus", "radius")
+_LIKE_REST = np.cos(np.radians(35.0))
 _CMU_LIMBS = {
     f"{side}_{joint}": side[0] + bone
     for side in SIDES
@@ -137,6 +186,34 @@ _CMU_LIMBS = {
         "wrist": "wrist",
     }.items()
 }
+
+
+def _bone_joints(motion: BvhMotion) -> dict[str, int]:
+    """The joint of each of CMU's bones that the file has."""
+    joints = motion.index
+    if is_motionbuilder(motion):
+        return {bone: joints[joint] for joint, bone in MOTIONBUILDER.items()}
+    return {name: i for name, i in joints.items() if name in CMU_BONES}
+
+
+def _bone_ends(
+    motion: BvhMotion, of_bone: dict[str, int]
+) -> tuple[dict[str, int | None], dict[str, np.ndarray]]:
+    """The joint at which each bone ends, if there is one, and where that is from the bone's joint."""
+    offsets = np.where(np.isnan(motion.ends), 0.0, motion.ends)
+    tip: dict[str, int | None] = {}
+    for bone, joint in of_bone.items():
+        children = [of_bone[b] for b in _CMU_CHILD.get(bone, ()) if b in of_bone]
+        chained = [c for c in children if motion.parents[c] == joint]
+        tip[bone] = chained[0] if chained else None
+    return tip, {
+        b: motion.offsets[c] if c is not None else offsets[of_bone[b]] for b, c in tip.items()
+    }
+
+
+def _rest_axes(reach: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The bones' frames, in files that count in those: there an upper arm points along -y."""
+    return _cmu_frames() if unit(reach["lhumerus"]) @ -_UPWARD > 0.9 else {}
 
 
 def _with_lost_bones(

@@ -8,14 +8,22 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mocap.bodies.body import JOINT_NAMES
-from mocap.errors import BadInput
 from mocap.quaternions import matrices_to_quaternions
+from mocap.readers.bvh.estimated_rest import estimated_segments
+from mocap.readers.bvh.figure_axes import check_sides, figure_axes, upright_turn, zero_pose
 from mocap.readers.bvh.parser import BvhMotion, chain, local_motion
-from mocap.readers.bvh.rest_frames import bleeds, is_rest_frame, limb_directions, mend_start
+from mocap.readers.bvh.rest_frames import (
+    bleeds,
+    is_rest_frame,
+    is_standing,
+    limb_directions,
+    mend_start,
+)
+from mocap.readers.bvh.segments import Segments, carriers, past_split_forearms, wrung_joints
 from mocap.readers.bvh.skeleton import PlacedJoints, is_daz, metres_per_unit
 from mocap.retargeting.capture import CHILD, SIDES, Capture
 from mocap.retargeting.skeleton import ordered_rotation
-from mocap.rotations import halfway, shortest_arc, unit
+from mocap.rotations import halfway, unit
 
 _LEFTWARD, _UPWARD, _FORWARD = np.eye(3)
 
@@ -65,62 +73,49 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
         BadInput: Where hips, trunk or legs have no length, or left and right contradict each other.
     """
     limbs, daz = placed.limbs, is_daz(motion)
+    hips_shift = _DAZ_HIPS if daz else 0.0
     local, offsets = local_motion(motion)
     rotations, positions = chain(motion.parents, local, offsets)
-    zero = _zero_pose(motion)
-    world = _upright(zero, positions, placed)
+    check_sides(motion, placed, positions)
+    zero = zero_pose(motion)
+    stands = is_standing(zero, placed)
+    if not stands:
+        placed = past_split_forearms(motion, placed, positions)
+        limbs = placed.limbs
+    world = upright_turn(zero, positions, placed, stands)
     if not np.allclose(world, np.eye(3)):
         notes += ("turned so that y is up",)
     directions = limb_directions(positions, limbs)
     reference, reference_turn = zero, np.broadcast_to(np.eye(3), local.shape[1:])
-    if is_rest_frame(rotations[:, placed.pelvis], directions):
+    if is_rest_frame(rotations[:, placed.pelvis] if stands else None, directions):
         notes += ("the first frame is an added rest pose: left out",)
-        if not daz:
-            reference, reference_turn = positions[0], rotations[0]
+        if not daz or not stands:
+            reference, reference_turn, stands = positions[0], rotations[0], True
         local, offsets = local[1:], offsets[1:]
         directions = {name: direction[1:] for name, direction in directions.items()}
         if bleeds(directions):
             mend_start(local)
             notes += ("the rest pose bled into the first 7 frames: mended from those after",)
         rotations, positions = chain(motion.parents, local, offsets)
-    axes = _figure_axes(reference, placed, motion)
-    turned = world @ rotations @ np.swapaxes(reference_turn, -1, -2) @ axes
-    positions = positions @ world.T
-
-    def rest_direction(start: str, stop: str) -> np.ndarray:
-        return unit(axes.T @ (reference[limbs[stop]] - reference[limbs[start]]))
-
-    joints = np.empty((len(turned), len(JOINT_NAMES), 3, 3))
-    trunk = [turned[:, joint] for joint in (placed.pelvis, *placed.trunk)]
-    for k, name in enumerate(("pelvis", "spine1", "spine2", "spine3")):
-        joints[:, JOINT_NAMES.index(name)] = _rotation_along(trunk, k / 3)
-    necks = [turned[:, joint] for joint in placed.neck]
-    necks = necks or [halfway(trunk[-1], turned[:, placed.head])]
-    joints[:, JOINT_NAMES.index("neck")] = _rotation_along(necks, 0.5)
-    joints[:, JOINT_NAMES.index("head")] = turned[:, placed.head]
-    for side in SIDES:
-        before = JOINT_NAMES.index("spine3")
-        for joint in ("hip", "knee", "ankle", "foot"):
-            before = _fill_joint(joints, turned, limbs, f"{side}_{joint}", before)
-        before = JOINT_NAMES.index("spine3")
-        for joint in ("collar", "shoulder", "elbow", "wrist", "hand"):
-            before = _fill_joint(joints, turned, limbs, f"{side}_{joint}", before)
-    rest_directions = {}
-    for side in SIDES:
-        for joint, child in CHILD.items():
-            start, stop = f"{side}_{joint}", f"{side}_{child}"
-            if start in limbs and stop in limbs:
-                rest_directions[start] = rest_direction(start, stop)
-        elbow = limbs[f"{side}_elbow"]
-        if f"{side}_wrist" not in limbs:
-            tip = reference_turn[elbow] @ motion.ends[elbow]
-            rest_directions[f"{side}_elbow"] = unit(axes.T @ tip)
-        rest_directions.setdefault(f"{side}_wrist", rest_directions[f"{side}_elbow"])
-    hips, shoulders = (
-        (reference[limbs[f"left_{joint}"]] + reference[limbs[f"right_{joint}"]]) / 2
-        for joint in ("hip", "shoulder")
-    )
-    rest_directions["trunk"] = unit(axes.T @ (shoulders - hips))
+    rotations, positions = world @ rotations, positions @ world.T
+    bones = carriers(motion, placed, rotations, positions)
+    wrung = wrung_joints(motion, placed, bones, rotations, positions)
+    if stands and not wrung:
+        axes = figure_axes(reference, placed, motion)
+        turned = rotations @ (np.swapaxes(reference_turn, -1, -2) @ axes)
+        tips = axes.T @ (reference_turn @ np.nan_to_num(motion.ends)[..., None])
+        segments = _rested_segments(placed, bones, turned, reference @ axes, tips[..., 0])
+    else:
+        daz = False
+        segments = estimated_segments(motion, placed, bones, rotations, positions)
+        reason = (
+            f"the rotations of {', '.join(wrung)} contradict the joints' positions"
+            if wrung
+            else "with all angles at zero the figure does not stand"
+        )
+        notes += (f"{reason}: the rest pose is taken from the positions over the motion",)
+    joints = _smpl_joints(segments)
+    rest_directions = dict(segments.directions)
     if daz:
         for name, angles in _DAZ_POSE.items():
             turn = ordered_rotation(np.radians(angles), "XYZ")
@@ -133,7 +128,9 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
         _share_twist(joints, side, rest_directions[f"{side}_elbow"])
     leg = np.mean(
         [
-            np.linalg.norm(reference[limbs[f"{side}_{b}"]] - reference[limbs[f"{side}_{a}"]])
+            np.linalg.norm(
+                positions[:, limbs[f"{side}_{b}"]] - positions[:, limbs[f"{side}_{a}"]], axis=-1
+            ).mean()
             for side in SIDES
             for a, b in (("hip", "knee"), ("knee", "ankle"))
         ]
@@ -148,10 +145,9 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     if placed.neck:
         out["neck"] = size * positions[:, placed.neck[0]]
     for side in SIDES:
-        _add_tips(out, motion, world @ rotations, placed, side, size)
-    if daz:
-        for side in SIDES:
-            out[f"{side}_hip"] = out[f"{side}_hip"] + _DAZ_HIPS * joints[:, 0, :, 1]
+        _add_tips(out, motion, rotations, placed, side, size)
+    for side in SIDES:
+        out[f"{side}_hip"] = out[f"{side}_hip"] + hips_shift * joints[:, 0, :, 1]
     return Capture(
         matrices_to_quaternions(joints),
         rest_directions,
@@ -161,13 +157,58 @@ def placed_capture(motion: BvhMotion, placed: PlacedJoints, notes: tuple[str, ..
     )
 
 
-def _fill_joint(
-    joints: np.ndarray, turned: np.ndarray, limbs: Mapping[str, int], name: str, before: int
-) -> int:
-    """Fill SMPL's joint `name`, with the joint before where the file lacks it; its index."""
-    j = JOINT_NAMES.index(name)
-    joints[:, j] = turned[:, limbs[name]] if name in limbs else joints[:, before]
-    return j
+def _rested_segments(
+    placed: PlacedJoints,
+    bones: Mapping[str, int],
+    turned: np.ndarray,
+    rest_pose: np.ndarray,
+    tips: np.ndarray,
+) -> Segments:
+    """Segments of joints (T, J, 3, 3) that turned away from `rest_pose` (J, 3), y up, facing +z."""
+    limbs = placed.limbs
+    directions = {}
+    for side in SIDES:
+        for joint, child in CHILD.items():
+            start, stop = f"{side}_{joint}", f"{side}_{child}"
+            if start in limbs and stop in limbs:
+                directions[start] = unit(rest_pose[limbs[stop]] - rest_pose[limbs[start]])
+        if f"{side}_wrist" not in limbs:
+            directions[f"{side}_elbow"] = unit(tips[limbs[f"{side}_elbow"]])
+        directions.setdefault(f"{side}_wrist", directions[f"{side}_elbow"])
+    hips, shoulders = (
+        (rest_pose[limbs[f"left_{joint}"]] + rest_pose[limbs[f"right_{joint}"]]) / 2
+        for joint in ("hip", "shoulder")
+    )
+    directions["trunk"] = unit(shoulders - hips)
+    return Segments(
+        turned[:, placed.pelvis],
+        [turned[:, joint] for joint in placed.trunk],
+        [turned[:, joint] for joint in placed.neck],
+        turned[:, placed.head],
+        {name: turned[:, joint] for name, joint in bones.items()},
+        directions,
+    )
+
+
+def _smpl_joints(segments: Segments) -> np.ndarray:
+    """Rotations (T, 24, 3, 3) of SMPL's segments; what the file lacks turns as the segment before."""
+    joints = np.empty((len(segments.head), len(JOINT_NAMES), 3, 3))
+    trunk = [segments.pelvis, *segments.trunk]
+    for k, name in enumerate(("pelvis", "spine1", "spine2", "spine3")):
+        joints[:, JOINT_NAMES.index(name)] = _rotation_along(trunk, k / 3)
+    necks = list(segments.neck) or [halfway(trunk[-1], segments.head)]
+    joints[:, JOINT_NAMES.index("neck")] = _rotation_along(necks, 0.5)
+    joints[:, JOINT_NAMES.index("head")] = segments.head
+    for side in SIDES:
+        for limb in (
+            ("hip", "knee", "ankle", "foot"),
+            ("collar", "shoulder", "elbow", "wrist", "hand"),
+        ):
+            before = trunk[-1]
+            for joint in limb:
+                before = segments.limbs.get(f"{side}_{joint}", before)
+                joints[:, JOINT_NAMES.index(f"{side}_{joint}")] = before
+    return joints
 
 
 def _add_tips(
@@ -210,60 +251,3 @@ def _share_twist(joints: np.ndarray, side: str, axis: np.ndarray) -> None:
     angle = (angle + np.pi) % (2 * np.pi) - np.pi
     half_twist = Rotation.from_rotvec(angle[:, None] / 2 * axis).as_matrix()
     joints[:, elbow] = joints[:, elbow] @ half_twist
-
-
-def _zero_pose(motion: BvhMotion) -> np.ndarray:
-    """Joint positions (J, 3) with all angles at zero and the root at the origin."""
-    out = np.zeros_like(motion.offsets)
-    for joint, parent in enumerate(motion.parents):
-        if parent >= 0:
-            out[joint] = out[parent] + motion.offsets[joint]
-    return out
-
-
-def _upright(zero: np.ndarray, positions: np.ndarray, placed: PlacedJoints) -> np.ndarray:
-    """Rotation (3, 3) of the file's world that puts y up: BVH's own, or that of z-up writers.
-
-    Where the figure stands along y with all angles at zero, y is up; else the axis along which it is
-    longest from hips to head over the motion.
-    """
-    hips = [placed.limbs["left_hip"], placed.limbs["right_hip"]]
-    zero_trunk = unit(zero[placed.head] - zero[hips].mean(axis=0))
-    if zero_trunk[1] > 0.8:
-        return np.eye(3)
-    mean = unit(positions[:, placed.head] - positions[:, hips].mean(axis=1)).mean(axis=0)
-    axis = int(np.abs(mean).argmax())
-    return shortest_arc(np.eye(3)[axis] * np.sign(mean[axis]), _UPWARD)
-
-
-def _figure_axes(reference: np.ndarray, placed: PlacedJoints, motion: BvhMotion) -> np.ndarray:
-    """The figure's left, up and ahead in its reference pose, as columns (x, y, z in CMU's)."""
-    leftward, upward = (
-        reference[placed.limbs["left_hip"]] - reference[placed.limbs["right_hip"]],
-        reference[placed.head]
-        - (reference[placed.limbs["left_hip"]] + reference[placed.limbs["right_hip"]]) / 2,
-    )
-    arms = reference[placed.limbs["left_shoulder"]] - reference[placed.limbs["right_shoulder"]]
-    if min(np.linalg.norm(leftward), np.linalg.norm(upward)) < 1e-9:
-        raise BadInput(
-            f"{motion.path}: the hips or the trunk have no length, expected OFFSETs of a person; "
-            "fetch the file again"
-        )
-    if unit(leftward) @ unit(arms) < 0.3:
-        raise BadInput(
-            f"{motion.path}: left and right of the hips and of the shoulders do not agree, expected "
-            "both lefts on one side; correct the names of the joints"
-        )
-    axes = np.zeros((3, 3))
-    axes[:, 1] = _snapped(unit(upward), 20.0)
-    axes[:, 0] = _snapped(unit(leftward - (leftward @ axes[:, 1]) * axes[:, 1]), 15.0)
-    axes[:, 0] = unit(axes[:, 0] - (axes[:, 0] @ axes[:, 1]) * axes[:, 1])
-    axes[:, 2] = np.cross(axes[:, 0], axes[:, 1])
-    return axes
-
-
-def _snapped(direction: np.ndarray, degrees: float) -> np.ndarray:
-    """The coordinate axis nearest to a direction, if it is within some degrees."""
-    axis = int(np.abs(direction).argmax())
-    near = np.eye(3)[axis] * np.sign(direction[axis])
-    return near if near @ direction > np.cos(np.radians(degrees)) else direction

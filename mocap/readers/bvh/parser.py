@@ -6,6 +6,7 @@ wrong; `mocap.readers.bvh.skeleton` infers those from the skeleton. Here is only
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def _text(path: Path) -> str:
                 f"{path}: found {path.stat().st_size} bytes, expected at most {_MAX_BYTES}; "
                 "cut the motion into parts"
             )
-        return path.read_text(encoding="latin-1")
+        return path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
 
@@ -354,7 +355,9 @@ def local_motion(motion: BvhMotion) -> tuple[np.ndarray, np.ndarray]:
         moved = {"XYZ".index(name[0]) for name in channels if name.endswith("position")}
         if moved:
             mean = np.where([k in moved for k in range(3)], shift.mean(axis=0), 0.0)
-            repeats = np.linalg.norm(mean - offset) < 0.5 * np.linalg.norm(mean)
+            # The way that a joint walks is across its offset, mostly its height, and does not count.
+            length = offset @ offset
+            repeats = length > 0 and 0.5 < mean @ offset / length < 1.5
             whole = joint == 0 or repeats
             for k in moved if whole else ():
                 offset = np.where(np.arange(3) == k, 0.0, offset)

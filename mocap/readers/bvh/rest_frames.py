@@ -7,8 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from mocap.readers.bvh.skeleton import PlacedJoints
 from mocap.retargeting.capture import CHILD, SIDES
 from mocap.rotations import unit
+
+_ALIKE, _ASKEW, _TOES = 0.6, 0.5, 0.2  # cosines between parts of a figure that stands
+_SQUARE = np.cos(np.radians(1.0))
 
 
 def limb_directions(positions: np.ndarray, limbs: Mapping[str, int]) -> dict[str, np.ndarray]:
@@ -24,11 +28,45 @@ def limb_directions(positions: np.ndarray, limbs: Mapping[str, int]) -> dict[str
     return out
 
 
-def is_rest_frame(pelvis: np.ndarray, directions: dict[str, np.ndarray]) -> bool:
-    """Whether frame 0 was added: a T-pose squarely on the axes from which the motion jumps away."""
-    entries = np.abs(pelvis[0])
-    if len(pelvis) < 2 or not np.all((entries < 1e-3) | (entries > 1 - 1e-3)):
+def is_standing(pose: np.ndarray, placed: PlacedJoints) -> bool:
+    """Whether a pose (J, 3) is a figure that stands: trunk over straight legs, toes ahead, no knot."""
+    limbs = placed.limbs
+    hips, shoulders = (
+        pose[limbs[f"left_{joint}"]] - pose[limbs[f"right_{joint}"]]
+        for joint in ("hip", "shoulder")
+    )
+    middle = (pose[limbs["left_hip"]] + pose[limbs["right_hip"]]) / 2
+    trunk, leftward = unit(pose[placed.head] - middle), unit(hips)
+    if abs(leftward @ trunk) > _ASKEW or unit(shoulders) @ leftward < _ALIKE:
         return False
+    ahead = np.cross(leftward, trunk)
+    for side in SIDES:
+        hip, knee, ankle = (pose[limbs[f"{side}_{joint}"]] for joint in ("hip", "knee", "ankle"))
+        if min(unit(hip - knee) @ trunk, unit(knee - ankle) @ trunk) < _ALIKE:
+            return False
+        if f"{side}_foot" in limbs:
+            toes = pose[limbs[f"{side}_foot"]] - ankle
+            length = np.linalg.norm(toes)
+            if length > 0.02 * np.linalg.norm(knee - ankle) and toes @ ahead < _TOES * length:
+                return False
+    return True
+
+
+def is_rest_frame(pelvis: np.ndarray | None, directions: dict[str, np.ndarray]) -> bool:
+    """Whether frame 0 was added: a T-pose squarely on the axes from which the motion jumps away.
+
+    `pelvis` (T, 3, 3) are its rotations; without them (they count from no standing pose) the hips tell
+    whether the figure is square.
+    """
+    if len(directions["hips"]) < 2:
+        return False
+    if pelvis is None:
+        if np.abs(directions["hips"][0]).max() < _SQUARE:
+            return False
+    else:
+        entries = np.abs(pelvis[0])
+        if not np.all((entries < 1e-3) | (entries > 1 - 1e-3)):
+            return False
     thighs = unit(directions["left_hip"][0] + directions["right_hip"][0])
     for name, direction in directions.items():
         if name == "hips":

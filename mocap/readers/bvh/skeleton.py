@@ -224,6 +224,15 @@ class _Tree:
         return max(self.children[joint], key=lambda child: self.size[child], default=None)
 
 
+def plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Joints' names without what stands before all of them: "mixamorig:", "mixamorig_"."""
+    plain = tuple(name.rsplit(":", 1)[-1] for name in names)
+    prefix = plain[0].split("_")[0] + "_"
+    if all(name.startswith(prefix) for name in plain):
+        plain = tuple(name.removeprefix(prefix) for name in plain)
+    return plain if all(plain) and len(set(plain)) == len(names) else names
+
+
 def words_of(name: str) -> list[str]:
     """The words of a joint's name, lower case: "mixamorig:LeftUpLeg" is left, up, leg."""
     name = name.rsplit(":", 1)[-1]
@@ -271,9 +280,11 @@ def side_and_part(name: str) -> tuple[str, str]:
     joint_word = "".join(remaining)
     if joint_word not in _PARTS and joint_word.rstrip("0123456789") in _PARTS:
         joint_word = joint_word.rstrip("0123456789")
-    for joint in _PARTS:  # a prefix of the whole skeleton: "character_thigh", "jnt_knee"
-        if joint_word not in _PARTS and remaining and remaining[-1] == joint:
-            joint_word = joint
+    if (
+        joint_word not in _PARTS
+    ):  # a prefix of the skeleton: "character_thigh", "mixamorigLeftUpLeg"
+        endings = ("".join(remaining[k:]) for k in range(1, len(remaining)))
+        joint_word = next((ending for ending in endings if ending in _PARTS), joint_word)
     return side, joint_word
 
 

@@ -19,7 +19,6 @@ from mocap.readers.smpl.recording import (
     Recording,
     read_rate,
     read_translation,
-    refuse_other_up,
     subject_and_trial,
 )
 
@@ -59,7 +58,6 @@ def read_amass(path: Path | str) -> Recording:
         if "dmpls" in arrays:
             dropped = (*dropped, "soft tissue (dmpls)")
         gender, betas = _gender(arrays), _betas(arrays)
-    refuse_other_up(path, pose, "z")
     name, subject, trial = _names(path)
     return Recording(
         pose,

@@ -24,7 +24,6 @@ from mocap.readers.smpl.recording import (
     read_number,
     read_rate,
     read_translation,
-    refuse_other_up,
     subject_and_trial,
 )
 
@@ -72,8 +71,6 @@ def read_smpl_poses(
             translation = read_translation(arrays, poses.translation, len(pose))
         if AIST_SCALING in arrays:
             translation /= read_number(arrays, AIST_SCALING, 1e-3, 1e5, "units in a metre")
-    if up_axis is None:
-        refuse_other_up(path, pose, "y")
     subject, trial = subject_and_trial(path, path.stem)
     return Recording(
         pose,

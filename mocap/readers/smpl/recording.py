@@ -27,7 +27,6 @@ from mocap.retargeting.ground import (
     soles_of,
     standing_feet,
 )
-from mocap.rotations import axis_angle_to_matrices
 
 _LARGEST_DISTANCE = 1e5  # metres
 _FEET = [JOINT_NAMES.index(f"{side}_foot") for side in SIDES]
@@ -41,9 +40,6 @@ _SAME_UNIT, _OTHER_UNIT = 5.0, 25.0
 _MIN_AGREEMENT = 0.5  # correlation of path and steps
 _SAMPLE = 20_000  # frames that are enough to tell
 _MIN_STEP = 2e-3  # metres (RMS) by which a foot must move against the pelvis in a tenth of a second
-# Of a trunk that points along an axis: the cosine it mostly has, and the one of the odd tenth of frames.
-_USUAL_COSINE, _MIN_COSINE = 0.8, 0.6
-_MIN_FRAMES = 10  # fewer say nothing of how a person stands
 # Rotates z up, the floor's plane x and y, into y up: x stays, z becomes y, y becomes -z.
 _TO_Y_UP = {"y": np.eye(3), "z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
 
@@ -130,35 +126,6 @@ class Recording:
                     f"{self.source}: found a path {ratio:.3g} times as long as its steps, as if in "
                     f"{unit}, expected metres; multiply the translation by {_UNITS[unit]:g}"
                 )
-
-
-def refuse_other_up(path: Path, pose: np.ndarray, up_axis: str) -> None:
-    """Raise BadInput for poses whose trunks point along another axis than up nearly all the time.
-
-    Args:
-        path: Of the file.
-        pose: (T, 72) as stored.
-        up_axis: The axis that is up in files of this kind, "y" or "z".
-    """
-    if len(pose) < _MIN_FRAMES:
-        return
-    trunks = axis_angle_to_matrices(pose[:, :3])[..., 1]
-    camera = "these seem to be a camera's axes: turn the poses by 180 degrees about x"
-    advice = {
-        "y": "the world seems to be y up, and AMASS's is z up: call the rate 'fps' in place of "
-        "mocap_framerate or mocap_frame_rate, or turn the poses",
-        "z": "AMASS's world is z up: give the rate its name there (mocap_framerate), or turn the poses",
-        "-y": camera,
-        "-z": "the world seems to be upside down: turn the poses by 180 degrees about x",
-    }
-    for axis, words in advice.items():
-        cosines = trunks[:, "xyz".index(axis[-1])] * (-1 if axis[0] == "-" else 1)
-        low, usual = np.percentile(cosines, [10, 50])
-        if axis != up_axis and low > _MIN_COSINE and usual > _USUAL_COSINE:
-            raise BadInput(
-                f"{path}: found trunks that point along {axis}, expected a world in which {up_axis} is "
-                f"up; {words}"
-            )
 
 
 def _fit_path(pose: np.ndarray, translation: np.ndarray, body: Body, fps: float) -> np.ndarray:

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mocap.errors import BadInput
-from mocap.readers.acclaim.asf_amc import _parse_lines, read_amc, read_asf, write_amc, write_asf
+from mocap.readers.acclaim.asf_amc import (
+    _parse_lines,
+    count_frames,
+    read_amc,
+    read_asf,
+    write_amc,
+    write_asf,
+)
 from mocap.retargeting.skeleton import Bone, Skeleton, forward_kinematics
 
 SMALL_ASF = """# a comment
@@ -383,3 +390,19 @@ def test_channels_that_stretch_a_bone_are_read_and_left_out(tmp_path, small):
     _, found = forward_kinematics(skeleton, frames)
     _, expected = forward_kinematics(small, read_amc(tmp_path / "small.amc", small))
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("count", [2, 900])
+def test_a_byte_order_mark_is_no_word(tmp_path, small, count):
+    lines = SMALL_AMC.rstrip("\n").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.strip().isdigit())
+    frame = lines[first + 1 : next(i for i in range(first + 1, len(lines)) if lines[i].isdigit())]
+    rows = [line for number in range(count) for line in (str(number + 1), *frame)]
+    text = "\n".join(lines[:first] + rows) + "\n"
+    for name, start in (("plain", b""), ("marked", b"\xef\xbb\xbf")):
+        (tmp_path / f"{name}.asf").write_bytes(start + SMALL_ASF.encode())
+        (tmp_path / f"{name}.amc").write_bytes(start + text.encode())
+    assert read_asf(tmp_path / "marked.asf").bones == small.bones
+    frames = read_amc(tmp_path / "marked.amc", small)
+    assert len(frames) == count == count_frames(tmp_path / "marked.amc", small)
+    np.testing.assert_array_equal(frames, read_amc(tmp_path / "plain.amc", small))

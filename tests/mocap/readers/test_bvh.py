@@ -10,6 +10,7 @@ import pytest
 
 from mocap.bodies.body import JOINT_NAMES
 from mocap.errors import BadInput
+from mocap.library.motion_library import open_motion_library
 from mocap.readers.bvh.capture import bvh_capture, bvh_motion
 from mocap.readers.bvh.parser import bvh_kinematics, read_bvh, read_bvh_start
 from mocap.readers.bvh.skeleton import place_joints, side_and_part, unit_of_length
@@ -213,6 +214,13 @@ def test_mutated_files_are_read_or_refused(tmp_path):
         ("thigh.L", ("left", "thigh")),
         ("R_Knee", ("right", "knee")),
         ("LHipJoint", ("left", "hipjoint")),
+        ("mixamorig_LeftUpLeg", ("left", "upleg")),
+        ("mixamorigRightForeArm", ("right", "forearm")),
+        ("UpperLeg_L", ("left", "upperleg")),
+        ("LowerArm_R", ("right", "lowerarm")),
+        ("Toes_L", ("left", "toes")),
+        ("RightThigh", ("right", "thigh")),
+        ("joint_Root", ("", "jointroot")),
         ("Head", ("", "head")),
     ],
 )
@@ -280,7 +288,11 @@ def check_waving(motion, body) -> None:
     assert 0.7 < joints[names["pelvis"], 1] < 1.1
 
 
-@pytest.mark.parametrize("rename", [lambda n: n, mixamo, biped])
+def underscored(name: str) -> str:
+    return mixamo(name).replace(":", "_")
+
+
+@pytest.mark.parametrize("rename", [lambda n: n, mixamo, underscored, biped])
 @pytest.mark.parametrize("scale", [1.0, 100.0, 0.45 / 0.0254])
 def test_other_skeletons_are_placed_by_name_whatever_their_unit(tmp_path, body, rename, scale):
     path = write(tmp_path, bvh_text(frames=waving(scale), rename=rename, scale=scale))
@@ -356,6 +368,64 @@ def test_frame_rates_come_from_the_index_the_header_or_the_caller(shared_data, t
     text = (shared_data / "cmu" / "bvh" / "daz" / "09_02.bvh").read_text()
     capture, rate = bvh_capture(read_bvh(write(tmp_path, text, "60_01.bvh")))
     assert rate == 60 and any("header says 120" in note for note in capture.notes)
+
+
+@pytest.mark.parametrize("name", ["02_01.bvh", "60_01.bvh", "60_01-daz.bvh"])
+def test_a_name_of_cmus_does_not_override_a_rate(shared_data, tmp_path, body, name):
+    """A file of CMU's that was brought to another rate has the rate that its header says."""
+    text = (shared_data / "cmu" / "bvh" / "daz" / "09_02.bvh").read_text()
+    text = re.sub(r"Frame Time:\s*\S+", f"Frame Time: {1 / 30:.7f}", text)
+    path = write(tmp_path, text, name)
+    assert bvh_capture(read_bvh(path))[1] == 30
+    (listed,) = list_file(path, None)
+    assert listed.fps == 30
+    (entry,) = open_motion_library(tmp_path).entries
+    assert entry.fps == 30
+    assert bvh_capture(read_bvh(path), fps=50)[1] == 50
+    assert open_motion_library(tmp_path, fps=50).entries[0].fps == 30  # the header's counts first
+
+
+def test_a_header_without_a_rate_has_the_callers(tmp_path):
+    """A rate of zero in the header: the caller's counts, before that of a motion of CMU's so called."""
+    write(tmp_path, bvh_text(frames=waving(), frame_time=0.0), "02_01.bvh")
+    assert open_motion_library(tmp_path, fps=50).entries[0].fps == 50
+    write(tmp_path, bvh_text(frames=waving(), frame_time=0.0), "nobodys.bvh")
+    ((path, reason),) = open_motion_library(tmp_path).skipped
+    assert path.name == "nobodys.bvh" and "--source-fps" in reason
+
+
+def test_a_byte_order_mark_is_no_word(tmp_path):
+    path = write(tmp_path, bvh_text(frames=waving()))
+    marked = tmp_path / "marked.bvh"
+    marked.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    plain, motion = read_bvh(path), read_bvh(marked)
+    assert motion.names == plain.names
+    np.testing.assert_array_equal(motion.values, plain.values)
+    assert read_bvh_start(marked)[1] == len(plain)
+
+
+def test_joints_that_share_a_prefix_are_known_without_it(shared_data, tmp_path):
+    """ "mixamorig_" before every name changes nothing: the file is still one in CMU's bones."""
+    text = (shared_data / "cmu" / "bvh" / "motionbuilder" / "05_20-mb.bvh").read_text()
+    path = write(tmp_path, re.sub(r"(ROOT|JOINT) ", r"\1 mixamorig_", text), "05_20-mb.bvh")
+    capture, rate = bvh_capture(read_bvh(path))
+    native, native_rate = bvh_capture(read_bvh(write(tmp_path, text, "05_20.bvh")))
+    assert rate == native_rate
+    np.testing.assert_array_equal(capture.quaternions, native.quaternions)
+
+
+@pytest.mark.parametrize("way", [(3.0, 0.0), (0.0, 40.0)])
+def test_a_joint_that_carries_the_figure_is_where_its_channels_say(tmp_path, way):
+    """A root on the floor and hips below it with positions of their own, however far they walk."""
+    figure = [("Floor", None, (0, 0, 0)), ("Hips", "Floor", (0, 0.93, 0)), *PERSON[1:]]
+    frames = np.zeros((30, 3 * len(figure) + 6))
+    names = re.findall(r"(?:ROOT|JOINT) (\S+)", bvh_text(figure))
+    assert names[:2] == ["Floor", "Hips"]
+    frames[:, 6], frames[:, 8] = (np.linspace(0, end, 30) for end in way)
+    frames[:, 7] = 0.93
+    motion = read_bvh(write(tmp_path, bvh_text(figure, frames=frames, channels={"Hips": ROOT6})))
+    _, positions = bvh_kinematics(motion)
+    np.testing.assert_allclose(positions[:, motion.index["Hips"]], frames[:, 6:9], atol=1e-9)
 
 
 def test_units_make_a_person_of_every_leg():

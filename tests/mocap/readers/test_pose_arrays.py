@@ -213,16 +213,6 @@ def test_positions_of_joints_are_not_read_as_rotations(pose, path, body, tmp_pat
     assert len(read_recording(tmp_path / "rest.npy", fps=20.0).pose) == FRAMES
 
 
-def test_a_world_of_another_up_axis_is_said(pose, path, tmp_path):
-    arrays = {"poses": flat(with_more(pose, 52)), "trans": path, "mocap_framerate": 120.0}
-    np.savez(tmp_path / "y_poses.npz", **arrays)
-    with pytest.raises(BadInput, match=r"along y, expected a world in which z is up.*'fps'"):
-        read_recording(tmp_path / "y_poses.npz")
-    arrays["fps"] = arrays.pop("mocap_framerate")  # what the message says
-    np.savez(tmp_path / "y.npz", **arrays)
-    assert read_recording(tmp_path / "y.npz").up_axis == "y"
-
-
 @pytest.mark.parametrize(
     ("unit", "factor"), [("centimetres", 100.0), ("millimetres", 1000.0), ("decimetres", 10.0)]
 )

@@ -80,7 +80,15 @@ def mirrored(info) -> dict:
 @pytest.mark.parametrize(
     ("end", "change", "words"),
     [
-        ("_info.mat", mirrored, "det R differs from +1 by: 2"),
+        ("_info.mat", mirrored, "R is 2 from what the clip was rendered with"),
+        ("_info.mat", lambda v: {"camLoc": v["camLoc"] + np.float32(0.5)}, "camLoc is 0.5 from"),
+        ("_info.mat", lambda v: {"zrot": v["zrot"] + np.float32(0.25)}, "zrot is 0.25 from"),
+        ("_info.mat", lambda v: {"trans": v["trans"] + np.float32(0.5)}, "trans is 0.5 from"),
+        (
+            "_info.mat",
+            lambda v: {"pose": np.concatenate([v["pose"][[0]] + np.float32(0.1), v["pose"][1:]])},
+            "pose is 0.1 from what the clip",
+        ),
         ("_info.mat", lambda v: {"K": v["K"] * [[[1.01]], [[1.01]], [[1]]]}, "K differs from"),
         ("_info.mat", lambda v: {"pose": np.roll(v["pose"], 1, 1)}, "the body's forward pass"),
         ("_info.mat", lambda v: {"shape": v["shape"] + np.float32(1)}, "the body's forward pass"),
@@ -107,8 +115,41 @@ def test_a_changed_file_makes_the_clip_bad(made, out, bodies, end, change, words
     assert any(words in reason for reason in found.wrong), found.wrong
 
 
-@pytest.mark.parametrize("end", [".mp4", "_info.mat", "_depth.mat", "_tracks.mat", SUFFIX])
-def test_a_torn_file_is_named(made, out, bodies, end):
+def test_a_reflecting_camera_makes_a_compact_clip_bad(made, bodies, tmp_path):
+    compact = replace(made, row=replace(made.row, layout="compact"))
+    out = published(compact, tmp_path)
+    rewrite(Path(f"{out / compact.row.stem}_info.mat"), mirrored)
+    found = look(out, compact.row, bodies)
+    assert any("det R differs from +1 by: 2" in reason for reason in found.wrong), found.wrong
+
+
+def test_published_results_are_read_wherever_the_layout_has_them(made, bodies, tmp_path):
+    """SURREAL's layout keeps them in its info, so that its folders hold its files alone."""
+    for layout in ("surreal", "compact"):
+        row = replace(made.row, layout=layout)
+        stem = published(replace(made, row=row), tmp_path / layout) / row.stem
+        assert read_clip_results(stem) == ClipResults({}).to_fields()
+        assert Path(f"{stem}{SUFFIX}").is_file() == (layout == "compact")
+    bad = {**ClipResults({}).to_fields(), "good": False}
+    out = tmp_path / "surreal" / "films"
+    rewrite(Path(f"{out / made.row.stem}_info.mat"), lambda v: {"check": json.dumps(bad)})
+    found = look(out, made.row, bodies)
+    assert any("published checks say that the clip is bad" in reason for reason in found.wrong)
+    rewrite(Path(f"{out / made.row.stem}_info.mat"), lambda v: {"check": "{"})
+    found = look(out, made.row, bodies)
+    assert any("no results that can be read" in reason for reason in found.wrong)
+
+
+@pytest.mark.parametrize(
+    ("layout", "end"),
+    [
+        *(("surreal", end) for end in (".mp4", "_info.mat", "_depth.mat", "_tracks.mat")),
+        *(("compact", end) for end in (".mp4", "_info.mat", "_depth.npz", "_tracks.npz", SUFFIX)),
+    ],
+)
+def test_a_torn_file_is_named(made, tmp_path, bodies, layout, end):
+    made = replace(made, row=replace(made.row, layout=layout))
+    out = published(made, tmp_path)
     path = Path(f"{out / made.row.stem}{end}")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     found = look(out, made.row, bodies)
@@ -236,6 +277,6 @@ def test_the_command_says_which_clips_are_bad(made, out, monkeypatch, capsys):
     rewrite(Path(f"{stem}_info.mat"), mirrored)
     status, told, _ = run(monkeypatch, capsys, "check", out, "--workers", 1, "--json")
     assert status == 1
-    assert "det R" in json.loads(told)["bad"][made.row.stem][0]
+    assert "R is 2 from" in json.loads(told)["bad"][made.row.stem][0]
     status, _, complaint = run(monkeypatch, capsys, "check", out / "nowhere")
     assert status == 1 and "nowhere: no such folder" in complaint

@@ -57,7 +57,8 @@ def test_channels_that_were_deleted_come_back_byte_for_byte(made, bodies, tmp_pa
     before = contents(out)
     for suffix in channel_files(CHANNELS, layout):
         Path(f"{out / made.row.stem}{suffix}").unlink()
-    assert len(contents(out)) == 3  # film, information and check results
+    # Film, information and, where it has a file of its own, what the checks said.
+    assert len(contents(out)) == (2 if layout == "surreal" else 3)
     assert recompute_clip(made.row.stem, settings(out), bodies)
     assert contents(out) == before
     assert not recompute_clip(made.row.stem, settings(out), bodies)  # all there already
@@ -84,6 +85,16 @@ def test_another_layout_goes_to_another_folder(made, bodies, tmp_path):
     assert {path.name for path in other.rglob("*.npz")} == {
         name + suffix for suffix in ("_mask.npz", "_depth.npz", "_segm.npz")
     }
+
+
+def test_surreals_layout_is_refused_for_a_camera_that_moves(body, bodies, tmp_path):
+    view = replace(make_clip(body, frames=1).row.view, move="orbit", amount=0.4)
+    made = make_clip(body, frames=2, view=view, layout="compact")
+    out = published(made, tmp_path)
+    request = settings(out, ["segm"], out=tmp_path / "other", layout="surreal")
+    with pytest.raises(BadInput, match=r"c0002: the camera moves .*--layout compact"):
+        recompute_clip(made.row.stem, request, bodies)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_clip_of_another_body_is_refused(made, bodies, tmp_path):

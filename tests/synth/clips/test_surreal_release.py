@@ -272,7 +272,7 @@ def test_one_frame_without_its_axis_and_joints_counted_from_the_bottom(release, 
 def test_other_clips_and_damage_are_refused_with_the_file(release, body, tmp_path):
     with pytest.raises(BadInput, match=r"none_info\.mat: no such file"):
         read_release(tmp_path / "none")
-    made = make_clip(body, frames=2)
+    made = make_clip(body, frames=2, layout="compact")
     made.write(tmp_path)
     with pytest.raises(BadInput, match=r"joints2D lie up to .* read_clip"):
         read_release(tmp_path / "01_01_c0002")

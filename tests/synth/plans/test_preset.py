@@ -14,8 +14,9 @@ def test_every_preset_of_the_package_reads_and_extends():
     assert preset_names() == ["standard", "surreal", "surreal++"]
     standard, surreal = read_preset("standard"), read_preset("surreal")
     assert surreal.windows.strides == (50, 30, 70) and surreal.splits.subjects == "surreal"
-    # SURREAL's numbers are the default ones; its files are large.
-    assert surreal.film == replace(standard.film, layout="surreal")
+    # SURREAL's numbers are the default ones; its files are large, and four a clip.
+    assert surreal.film == replace(standard.film, layout="surreal", channels=("depth", "segm"))
+    assert read_preset("standard", ["film.layout=surreal"]).film.channels == ("depth", "segm")
     paper = read_preset("surreal++")
     assert paper.windows == surreal.windows and paper.bodies == surreal.bodies
     assert surreal.light.minimum_lit == 0.0
@@ -39,7 +40,7 @@ def test_every_preset_of_the_package_reads_and_extends():
 )
 def test_any_number_can_be_overridden(override, field, value):
     section, name = field.split(".")
-    assert getattr(getattr(read_preset("surreal", [override]), section), name) == value
+    assert getattr(getattr(read_preset("surreal++", [override]), section), name) == value
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,8 @@ def test_each_engine_takes_its_own_samples():
 
 def test_files_of_ones_own(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('extends = "surreal"\n[camera]\nfocal = 300\n')
+    small = "[film]\nwidth = 160\nheight = 120\n"  # of the same lens
+    path.write_text(f'extends = "surreal"\n{small}[camera]\nfocal = 300\n')
     preset = read_preset(path)
     assert preset.name == "mine" and preset.camera.focal == 300.0
     assert preset.windows.strides == (50, 30, 70)
