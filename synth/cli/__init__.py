@@ -13,6 +13,7 @@ from synth import __version__
 # when their command runs, so that `synth --help` is instant and training never imports Blender.
 COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
+    "eval-fit": ("synth.cli.body_fits", "eval_fit"),
     "score": ("synth.cli.textures", "score"),
     "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),

@@ -15,6 +15,7 @@ from synth.cli.options import (
     FILE,
     POSITIVE,
     device_option,
+    evidence_options,
     out_option,
     seed_option,
     workers_option,
@@ -89,13 +90,29 @@ images_option = click.option(
 
 @train.command("body-fit")
 @training_options
-def train_body_fit(**options: Any) -> None:
-    """Train the body fit on generated pedestrians."""
+@click.option(
+    "--images", type=FILE, help="Market-1501's folder, to learn from its photographs, too."
+)
+@click.option("--joints", type=FILE, help="CSV of the photographs' joints.")
+@click.option(
+    "--without", type=FILE, help="List of identities that are measured on, not learnt from."
+)
+@click.option(
+    "--weights", type=FILE, help="Start from these; with --images the shipped ones when left out."
+)
+def train_body_fit(
+    joints: Path | None, without: Path | None, weights: Path | None, **options: Any
+) -> None:
+    """Train the body fit's network on generated pedestrians, and photographs where there are any."""
     from synth.training.runs import train_body_fit_run
-    from textures.body_fit.training import RECIPES
+    from textures.evidence.training import RECIPES
 
     recipe = _recipe(RECIPES, options)
-    _print_result(train_body_fit_run(recipe, _training(options)))
+    _print_result(
+        train_body_fit_run(
+            recipe, _training(options), joints=joints, without=without, weights=weights
+        )
+    )
 
 
 @train.command("reid")
@@ -126,7 +143,7 @@ class GeneratorCommand(click.Command):
 def print_recipes() -> None:
     """Print every recipe of every network, value by value."""
     from mocap.parsing.settings import field_values
-    from textures.body_fit.training import RECIPES as BODY_FIT_RECIPES
+    from textures.evidence.training import RECIPES as BODY_FIT_RECIPES
     from textures.methods import METHODS
     from textures.reid.training import RECIPES as REID_RECIPES
 
@@ -149,20 +166,32 @@ def print_recipes() -> None:
     type=click.Choice(["perturbed", "network"]),
     help="As --set fits=...: the bank's bodies with a fit's errors, or the body fit's own.",
 )
-@click.option("--body-fit", type=FILE, help="Weights of the body fit, not the shipped ones.")
+@evidence_options
 @click.option("--reid", type=FILE, help="Weights of the supervising network, not the shipped ones.")
 def train_generator(
-    method: str, fits: str | None, body_fit: Path | None, reid: Path | None, **options: Any
+    method: str,
+    fits: str | None,
+    evidence: tuple[str, ...],
+    networks: Path | None,
+    body_fit: Path | None,
+    reid: Path | None,
+    **options: Any,
 ) -> None:
     """Train a method's texture generator."""
     from synth.training.runs import train_method_run
+    from textures.evidence.sources import SourceOptions
     from textures.methods import method_named
 
     kind = method_named(method)
     if fits:
         options["overrides"] = (*options["overrides"], f"fits={fits}")
     recipe = _recipe(kind.recipes, options)
-    _print_result(train_method_run(kind, recipe, _training(options), body_fit=body_fit, reid=reid))
+    sources = SourceOptions(networks=networks, weights=body_fit)
+    _print_result(
+        train_method_run(
+            kind, recipe, _training(options), evidence=evidence, sources=sources, reid=reid
+        )
+    )
 
 
 def _recipe(recipes: Any, options: dict[str, Any]) -> Any:

@@ -283,7 +283,7 @@ def train_method_run(
     options: TrainingOptions,
     *,
     evidence: Sequence[str] = (),
-    body_fit: Path | None = None,
+    sources: SourceOptions | None = None,
     reid: Path | None = None,
 ) -> TrainedWeights:
     """Train a texture method; writes its weights and their card into the run's folder.
@@ -293,7 +293,7 @@ def train_method_run(
         recipe: one of its configurations.
         options: the run's.
         evidence: sources of the body fit, by name or path; what is installed when there are none.
-        body_fit: weights of the body fit's network; the shipped ones when None.
+        sources: where they find their files.
         reid: weights of the supervising network; the shipped ones when None.
 
     Raises:
@@ -305,8 +305,11 @@ def train_method_run(
     body = load_free_body()
     skinning = Skinning(body)
     uses_network = bool(crops) or (method.uses_fits(recipe) and recipe.fits == "network")
-    sources = open_sources(evidence, SourceOptions(weights=body_fit)) if uses_network else []
-    fitter = BodyFitter(body, skinning, sources) if sources else None
+    fitter = None
+    if uses_network:
+        opened = open_sources(evidence, sources or SourceOptions())
+        fitter = BodyFitter(body, skinning, opened)
+        _say(f"bodies are fitted by {fitter.name}")
     bank = generated_pedestrians(body, options)
     digests = {
         "pedestrians": bank_digest(bank),

@@ -315,7 +315,7 @@ def _start(seen: _Observations, fitter: BodyFitter) -> _Bodies:
 def _first_camera(
     seen: _Observations, fitter: BodyFitter, rotations: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
-    """Cameras (B,3) that put upright bodies on the landmarks: their middle, and their spread in height."""
+    """Cameras (B,3) that put upright bodies on the landmarks, by their middle and spread in height."""
     points = posed_landmarks(fitter.skinning, fitter.landmarks, rotations, betas)
     weight = seen.confidence.sum(0)[..., None] + 1e-6
     pixels = (seen.landmarks * seen.confidence[..., None]).sum(0) / weight

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from textures.body_fit.network import BodyFitConfig, fitted_joints
+from textures.body_fit.training import training_batch
 
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
@@ -18,8 +20,6 @@ from synth.cli.textures import harvest_textures
 from synth.cli.train import train
 from synth.standins.training_pedestrians import make_bank
 from synth.training.runs import TrainingOptions, summary_of_options
-from textures.body_fit.network import BodyFitConfig, fitted_joints
-from textures.body_fit.training import training_batch
 from textures.rstg.losses import masked_l1
 from textures.training.pedestrian_bank import load_bank
 from textures.visibility.rendering_tensor import render

@@ -72,7 +72,10 @@ def test_the_installed_network_sees_the_mirror_image_mirrored(real_crops):
     here = source.observe([""] * len(real_crops), real_crops)
     there = source.observe([""] * len(real_crops), [image[:, ::-1] for image in real_crops])
     assert here.presence.min() > 0.3
-    ankle, mirrored = here.landmarks[:, INDEX["left_ankle"]], there.landmarks[:, INDEX["right_ankle"]]
+    ankle, mirrored = (
+        here.landmarks[:, INDEX["left_ankle"]],
+        there.landmarks[:, INDEX["right_ankle"]],
+    )
     width = np.array([image.shape[1] for image in real_crops])
     error = np.abs(width - mirrored[:, 0] - ankle[:, 0]) / width
     assert np.median(error) < 0.15

@@ -75,7 +75,7 @@ def test_openpose_keypoints_by_their_published_order(tmp_path, count):
 
 
 def test_bad_openpose_files_are_refused(tmp_path):
-    with pytest.raises(BadInput, match="keypoints.json found"):
+    with pytest.raises(BadInput, match=r"keypoints\.json found"):
         read_openpose_folder(tmp_path)
     written(tmp_path / "a_keypoints.json", '{"people": [{"pose_keypoints_2d": [1, 2]}]}')
     with pytest.raises(BadInput, match="2 numbers, expected 75"):

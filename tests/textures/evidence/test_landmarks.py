@@ -69,7 +69,9 @@ def test_a_mirrored_person_has_mirrored_landmarks_and_bones(body, skinning):
     mirrored = pose[:, MIRRORED_JOINTS] * np.array([1, -1, -1], np.float32)
     here, there = posed(body, skinning, pose), posed(body, skinning, mirrored)
     expected = here[:, MIRRORED] * [-1, 1, 1]
-    assert np.abs(there - expected).max() < 0.02  # the free body's sides differ by a few millimetres
+    assert (
+        np.abs(there - expected).max() < 0.02
+    )  # the free body's sides differ by a few millimetres
     bones = [points[:, BONE_ENDS] - points[:, BONE_STARTS] for points in (here, there)]
     turned = bones[0][:, MIRRORED_BONES] * np.array(MIRRORED_SIGNS)
     assert np.abs(bones[1] - turned).max() < 0.03

@@ -78,7 +78,9 @@ def test_turning_and_framing_take_the_labels_along():
     rows, columns = np.mgrid[:128, :64] + 0.5
     weight = moved[:, 0].numpy()
     total = weight.sum((1, 2))
-    seen = np.stack([(weight * columns).sum((1, 2)), (weight * rows).sum((1, 2))], 1) / total[:, None]
+    seen = (
+        np.stack([(weight * columns).sum((1, 2)), (weight * rows).sum((1, 2))], 1) / total[:, None]
+    )
     assert np.abs(seen - places[:, 0]).max() < 0.1
 
 
@@ -132,11 +134,11 @@ def test_a_perfect_drawing_costs_next_to_nothing(bank, labels):
     losses = batch_losses(lambda images: drawing, batch)
     assert losses["place"] < 1e-2 and losses["pixels"] < 1e-3 and losses["parts"] < 1e-3
     assert losses["directions"] < 1e-3 and losses["presence"] < 1e-3
-    for name in ("place", "directions", "heading"):
-        wrong = drawing._replace(
-            heat=drawing.heat.flip(-2), directions=-drawing.directions, heading=-drawing.heading
-        )
-        assert batch_losses(lambda images: wrong, batch)[name] > 1
+    wrong = drawing._replace(
+        heat=drawing.heat.flip(-2), directions=-drawing.directions, heading=-drawing.heading
+    )
+    losses = batch_losses(lambda images: wrong, batch)
+    assert min(losses[name] for name in ("place", "directions", "heading")) > 1
 
 
 def test_crops_without_a_person_teach_presence_alone(bank, labels):

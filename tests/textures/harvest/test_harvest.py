@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
+from textures.body_fit.fitting import BodyFitter, FitWeights
 from textures.checkpoints import read_card, save_networks
+from textures.evidence.network import LandmarkConfig, LandmarkNetwork
+from textures.evidence.sources import SourceOptions, open_sources
 from textures.harvest.detail import with_detail
 from textures.harvest.harvest import Harvester, harvest
 from textures.harvest.identities import IdentityRule, identity_pattern
@@ -31,7 +34,7 @@ def weights(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
     networks = {
-        "body-fit": BodyFitNetwork(BodyFitConfig(depth=10, channels=8, features=16, hidden=32)),
+        "body-fit": LandmarkNetwork(LandmarkConfig(depth=10, channels=8, features=16, hidden=32)),
         "generator": TextureGenerator(SMALL_GENERATOR),
         "reid": PCB(
             ReidConfig(
@@ -52,14 +55,25 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def harvester(weights, body):
+def fitter(weights, body):
+    """An untrained network's evidence, hardly fitted."""
+    options = SourceOptions(weights=weights / "body-fit.safetensors")
+    return BodyFitter(
+        body,
+        Skinning(body),
+        open_sources(["network"], options),
+        weights=FitWeights(landmark_steps=2, mask_steps=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def harvester(weights, body, fitter):
     return Harvester(
         body,
         load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
-        body_fit=weights / "body-fit.safetensors",
+        fitter,
         reid=weights / "reid.safetensors",
         size=48,
-        steps=2,
     )
 
 
@@ -127,10 +141,9 @@ def test_what_is_kept_and_why_textures_are_made_again_is_said(
         return Harvester(
             body,
             load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
-            body_fit=weights / "body-fit.safetensors",
+            fitter,
             reid=reid,
             size=size,
-            steps=2,
         )
 
     assert said(harvester) == []  # a first run
@@ -286,10 +299,10 @@ def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harve
     references = np.full((2, 16, 16, 3), 180, np.uint8)
     scenes = np.full((1, 128, 64, 3), 90, np.uint8)
     body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
-    bank = bank_of_photographs(people, fitter, skinning, body, references, scenes)
+    bank = bank_of_photographs(people, fitter, body, references, scenes)
     assert bank.identities.tolist() == [2, 2, 7] and bank.photographs
     geometry = texel_geometry(body.mesh, 32)
-    fits = network_fits(bank, fitter, skinning, body)
+    fits = network_fits(bank, fitter)
     sources = bank_sources(fits, skinning, body.mesh, geometry)
     losses = GeneratorLosses(PAPER.losses, harvester.reid, geometry)
     rng, chosen = np.random.default_rng(0), np.array([0, 1])

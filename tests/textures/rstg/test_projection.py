@@ -7,9 +7,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from textures.body_fit.network import BodyFitConfig, crop_camera
 
 from mocap.bodies.skinning import Skinning, skin
-from textures.body_fit.network import BodyFitConfig, crop_camera
 from textures.harvest.contact_sheet import standing_pose
 from textures.rstg.projection import projection_input
 from textures.visibility.buffer import visibility
