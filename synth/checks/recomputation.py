@@ -98,7 +98,7 @@ def recompute(
     target = folder if out is None else Path(out)
     computed = already = 0
     with (
-        process_folder(target, ".partial-") as partial,
+        process_folder(target, ".partial-truth-") as partial,
         tqdm(total=len(stems), unit="clip", desc="ground truth") as bar,
     ):
 
