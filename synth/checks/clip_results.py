@@ -5,16 +5,35 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import read_json
 from synth.checks.check import CheckResult
 
 VERSION = 2  # raised whenever a check or a limit changes
 SUFFIX = "_check.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check:
+    """One check in the file: its `figures`, numbers or words for what is none, or why it did not run."""
+
+    good: bool | None = None
+    figures: dict[str, float | str] = field(default_factory=dict)
+    not_run: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Results:
+    """What the file holds."""
+
+    version: int
+    good: bool
+    findings: list[str]
+    checks: dict[str, _Check]
 
 
 @dataclass(frozen=True)
@@ -68,15 +87,8 @@ def write_clip_results(path: Path, results: ClipResults) -> None:
 
 def read_clip_results(stem: Path | str) -> dict[str, Any]:
     """The fields of a clip's results. Raises BadInput where there are none that can be read."""
-    path = Path(f"{stem}{SUFFIX}")
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(fields["good"], bool) and isinstance(fields["checks"], dict):
-            return fields
-        reason = "neither good nor bad"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error) or type(error).__name__
-    raise BadInput(f"{path}: no results that can be read ({reason}); run `synth check` on the clip")
+    advice = "no results that can be read; run `synth check` on the clip"
+    return asdict(read_json(Path(f"{stem}{SUFFIX}"), _Results, advice=advice, extra_fields=True))
 
 
 def _short(value: float) -> float | str:

@@ -49,6 +49,7 @@ def pack(
         clips_per_shard=count_clips_per_shard,
         channels=channels,
         splits=splits or None,
+        report=lambda line: click.echo(line, err=True),
     )
     click.echo(
         f"{summary.clips} clips in {summary.shards} shards ({summary.already} already there), "
