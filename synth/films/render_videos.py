@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from mocap.errors import BadInput
 from synth.clips.clip import is_published, published_bytes
+from synth.films.clip_claims import ClipClaims
 from synth.films.cost import duration_text, ledger_bytes, rows_that_fit, stratified
 from synth.films.disk import disk_trouble_in_one_line, gigabytes, require_writable
-from synth.films.clip_claims import ClipClaims
 from synth.films.film_set import PARTIAL, begin_film_set, end_film_set
 from synth.films.film_workers import (
     CLIPS_PER_PROCESS,

@@ -8,8 +8,8 @@ from pathlib import Path
 from mocap.errors import BadInput
 from synth.films.disk import require_writable
 from synth.films.film_workers import NOT_RETRIED, open_device_probe
-from synth.scene.blender import DEVICES
 from synth.plans.plan_row import PlanRow
+from synth.scene.blender import DEVICES
 from synth.workers.pool import TimeLimit, work_through
 from synth.workers.processes import LocalMachine
 from synth.workers.ray_cluster import RayCluster
