@@ -23,6 +23,7 @@ from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 from mocap.errors import BadInput
+from mocap.files import disk_trouble
 
 Report = Callable[[int], object]
 """Takes an amount of progress; what it returns is not looked at."""
@@ -32,6 +33,7 @@ OpenWorker = Callable[[Any], contextlib.AbstractContextManager[Work]]
 """Entered once in each worker process, with the settings of all; gives the work that does the tasks."""
 
 MAX_ATTEMPTS = 2
+GO_ON = "make room and run the same command again to go on"
 CLAIM_PAUSE = 1.0  # seconds between two looks at what another run has claimed
 
 
@@ -329,7 +331,8 @@ def run_task(
 ) -> Message:
     """Do a task, in the worker process, and say what came of it: "done", "failed" or "stop".
 
-    What `not_retried` lists is not to be tried again. A connection that breaks in `report` is raised.
+    What `not_retried` lists is not to be tried again. A disk that takes no more stops all tasks, as
+    StopWork does. A connection that breaks in `report` is raised.
     """
     try:
         return Message("done", work(task, report))
@@ -340,6 +343,9 @@ def run_task(
     except (BrokenPipeError, EOFError):
         raise
     except Exception as error:
+        if trouble := disk_trouble(error):
+            file, reason = trouble
+            return Message("stop", f"{file or 'a worker'}: {reason}; {GO_ON}")
         return Message("failed", (_one_line(error), True))
 
 
