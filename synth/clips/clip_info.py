@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.motion import Motion
+from mocap.parsing.json_files import Label, decode_json
 from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.plans.plan_row import PlanRow
@@ -148,6 +150,27 @@ def read_info(stem: Path | str) -> dict[str, Any]:
             actual = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
             raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
     return info
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipVersions:
+    """What made a clip. `body_build` is "" in clips of before there was one."""
+
+    body: Label
+    renderer: Label = "?"
+    surrealpp: Label = "?"
+    body_build: Label = ""
+
+
+def versions_of(info: dict[str, Any], stem: object) -> ClipVersions:
+    """What made the clip of an `_info.mat`. Raises BadInput where it does not say so."""
+    text = text_of(info.get("versions", ""))
+    try:
+        return decode_json(text.encode("utf-8", "replace"), ClipVersions, extra_fields=True)
+    except BadInput as error:
+        raise BadInput(
+            f"{stem}_info.mat: its versions name no body ({error}); render the clip again"
+        ) from None
 
 
 def row_of(info: dict[str, Any]) -> PlanRow:

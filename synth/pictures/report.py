@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import collections
 import io
-import json
 import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
@@ -21,12 +20,12 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import atomic_write
-from mocap.parsing.json_files import read_json
 from synth import __version__
 from synth.clips.clip import Clip, read_clip
+from synth.clips.clip_info import versions_of
 from synth.clips.clip_lines import read_clip_lines
-from synth.clips.mat_files import text_of
 from synth.pictures.channel_mosaic import body_window, mosaic
+from synth.pictures.recognition_table import read_recognition_table
 from textures.harvest.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
 from textures.market1501 import read_image
@@ -150,7 +149,7 @@ def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What the template shows of one clip (a line of clips.jsonl)."""
     clip = read_clip(folder / line["path"])
     mosaics = clip_mosaics(clip)
-    renderer = json.loads(text_of(clip.info["versions"]))["renderer"]
+    renderer = versions_of(clip.info, folder / line["path"]).renderer
     facts = f"{line['category']} · texture {line['texture']} · {line['frames']} frames"
     return {
         "video": film_uri(mosaics, line["fps"]),
@@ -271,21 +270,15 @@ def write_report(
         facts.append(("clips by category", _counts([line["category"] for line in lines])))
         generated += ["films"] * any(line["stand_in"] for line in lines)
     if recognition is not None:
-        path = recognition / "table.json"
-        if not path.is_file():
-            raise BadInput(
-                f"{path}: no such file; expected a folder that `synth eval-ucf101` wrote"
-            )
-        table = read_json(path, dict[str, Any], advice="run `synth eval-ucf101` again")
+        table = read_recognition_table(recognition)
         context["table"] = table
-        context["splits"] = sorted(table["rows"][0]["top1_by_split"], key=int)
-        runs = table["runs"]
-        seconds = sum(run["seconds"] for run in runs)
-        for name, count in table["films"].items():
-            classes = len(table["film_classes"][name])
+        context["splits"] = table.splits
+        seconds = sum(run.seconds for run in table.runs)
+        for name, count in table.films.items():
+            classes = len(table.film_classes[name])
             facts.append((f"pretraining on {name}", f"{count} clips of {classes} classes"))
-        facts.append(("recognition", f"{len(runs)} trainings, {seconds:.0f} s, {table['data']}"))
-        generated += [f"{name} of the recognition table" for name in table["stand_in"]]
+        facts.append(("recognition", f"{len(table.runs)} trainings, {seconds:.0f} s, {table.data}"))
+        generated += [f"{name} of the recognition table" for name in table.stand_in]
     if generated:
         names = ", ".join(dict.fromkeys(generated))
         context["stand_in"] = f"Generated for this run, not recorded: {names}."
