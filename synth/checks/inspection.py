@@ -30,7 +30,7 @@ from synth.plans.plan_row import PlanRow, read_plan
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.posed_clip import skin_clip
-from synth.workers.pool import Attempt, Report, work_through
+from synth.workers.pool import TASK_LIMIT, Attempt, Report, work_through
 from synth.workers.processes import ProcessPool
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
@@ -120,6 +120,7 @@ def inspect(
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
             on_attempt=on_attempt,
+            limit=TASK_LIMIT,
         )
     inspections += [Inspection(f.task.stem, None, (f.reason,), ()) for f in result.failures]
     if clips is None:

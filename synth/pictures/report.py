@@ -6,10 +6,10 @@ import base64
 import collections
 import io
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import cv2
@@ -29,6 +29,8 @@ from synth.pictures.recognition_table import read_recognition_table
 from textures.harvest.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
 from textures.market1501 import read_image
+
+Item = TypeVar("Item")
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -211,6 +213,24 @@ def _revision() -> str:
     return f"revision {completed.stdout.strip()}"
 
 
+def _good_cards(
+    items: Sequence[Item], make: Callable[[Item], dict[str, Any]], leave_out: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """A card for each item that has one. Raises BadInput, the first item's, where none has."""
+    made: list[dict[str, Any]] = []
+    errors: list[BadInput] = []
+    for item in items:
+        try:
+            made.append(make(item))
+        except BadInput as error:
+            errors.append(error)
+    if errors and not made:
+        raise errors[0]
+    for error in errors:
+        leave_out(str(error))
+    return made
+
+
 def _counts(values: Sequence[str]) -> str:
     return ", ".join(f"{name} {n}" for name, n in sorted(collections.Counter(values).items()))
 
@@ -226,8 +246,11 @@ def write_report(
     title: str = "From crops to textures to films to recognition",
     cards: int = 12,
     clips: int = 4,
-) -> None:
+    report: Callable[[str], None] = lambda line: None,
+) -> int:
     """Write the report of textures, films and recognition, of those that are given.
+
+    A texture or clip that cannot be read is left out.
 
     Args:
         out: the HTML file.
@@ -239,10 +262,21 @@ def write_report(
         title: of the report.
         cards: how many textures are shown, at most.
         clips: how many films are shown, at most.
+        report: called with a line per texture or clip that is left out.
+
+    Returns:
+        How many textures and clips were left out.
 
     Raises:
-        BadInput: one of them cannot be read; the message names the file.
+        BadInput: one of the folders cannot be read, or none of its textures or clips; the message names
+            the file.
     """
+    left_out: list[str] = []
+
+    def leave_out(line: str) -> None:
+        left_out.append(line)
+        report(f"left out: {line}")
+
     context: dict[str, Any] = {"title": title, "version": __version__, "revision": _revision()}
     facts: list[tuple[str, str]] = [("body", f"{body.name} ({body.uv_layout} UV layout)")]
     generated: list[str] = []
@@ -250,10 +284,12 @@ def write_report(
         entries = read_library(textures, body)
         crops, skinning = _crops_below(images), Skinning(body)
         chosen = evenly(entries, cards)
-        context["textures"] = [
-            texture_card(entry, textures, crops.get(entry.source), body, skinning)
-            for entry in chosen
-        ]
+        folder = textures
+
+        def make_texture_card(entry: TextureEntry) -> dict[str, Any]:
+            return texture_card(entry, folder, crops.get(entry.source), body, skinning)
+
+        context["textures"] = _good_cards(chosen, make_texture_card, leave_out)
         context["texture_count"] = len(entries)
         context["identity_count"] = len({entry.identity for entry in entries})
         facts.append(("textures", f"{len(entries)} ({_counts([e.split for e in entries])})"))
@@ -262,7 +298,10 @@ def write_report(
     if films is not None:
         lines = read_clip_lines(films)
         chosen = evenly(_one_of_each_category(lines), clips)
-        context["films"] = [film_card(line, films) for line in chosen]
+        films_folder = films
+        context["films"] = _good_cards(
+            chosen, lambda line: film_card(line, films_folder), leave_out
+        )
         context["renderers"] = sorted({card["renderer"] for card in context["films"]})
         context["film_count"] = len(lines)
         context["frame_count"] = sum(line["frames"] for line in lines)
@@ -286,3 +325,4 @@ def write_report(
     html = environment.from_string(_TEMPLATE.read_text()).render(**context, facts=facts)
     with atomic_write(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
+    return len(left_out)

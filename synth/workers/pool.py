@@ -118,6 +118,10 @@ class TimeLimit:
     advice: str
 
 
+TASK_LIMIT = TimeLimit(lambda task: 6 * 3600.0, "look at its files")
+"""For work that takes minutes at the most: nothing is waited for for ever."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One try at a task: the `number`-th (from 1), by `worker`, in `seconds` from its submission.
