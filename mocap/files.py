@@ -59,8 +59,8 @@ def disk_trouble(error: BaseException) -> tuple[str, str] | None:
             ((name, text),) = groups.items()
             number = int(text if name in ("number", "errno") else name[1:])
         if number in DISK_TROUBLES:
-            name = cause.filename if isinstance(cause, OSError) else None
-            return str(name or ""), DISK_TROUBLES[number]
+            file = cause.filename if isinstance(cause, OSError) else None
+            return str(file or ""), DISK_TROUBLES[number]
         cause = cause.__cause__ or cause.__context__
     return None
 

@@ -37,7 +37,7 @@ class ClipClaims:
         out: Path,
         *,
         report: Callable[[str], None] = lambda line: None,
-        on_published: Callable[[PlanRow], None] = lambda row: None,
+        on_published: Callable[[PlanRow], object] = lambda row: None,
     ):
         self._out, self._folder = out, out / FOLDER
         self._report, self._on_published = report, on_published

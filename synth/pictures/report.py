@@ -226,8 +226,8 @@ def _good_cards(
             errors.append(error)
     if errors and not made:
         raise errors[0]
-    for error in errors:
-        leave_out(str(error))
+    for refusal in errors:
+        leave_out(str(refusal))
     return made
 
 

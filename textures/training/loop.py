@@ -351,8 +351,8 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torc
     """Fill the state of an optimiser. Raises ValueError where it is not that of its parameters."""
     states: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
-        index, _, field = key.partition(".")
-        states.setdefault(int(index), {})[field] = value
+        number, _, field = key.partition(".")
+        states.setdefault(int(number), {})[field] = value
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for index, state in states.items():
         for field, value in state.items():
