@@ -164,7 +164,9 @@ def read_json_records(path: Path, kind: type[Value]) -> JsonRecords[Value]:
                 number += 1
                 try:
                     if not line.endswith(b"\n") and len(line) > MAX_LINE_BYTES:
-                        while (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+                        while (piece := file.readline(MAX_LINE_BYTES)) and not piece.endswith(
+                            b"\n"
+                        ):
                             pass
                         raise BadInput(f"longer than {MAX_LINE_BYTES:,} bytes")
                     if line.strip():

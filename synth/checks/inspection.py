@@ -148,6 +148,8 @@ def inspect_clip(
     try:
         info = read_info(stem)
         row = row_of(info)
+        if (row.width, row.height) != tuple(info["image_size"][0].tolist()):
+            raise ValueError(f"image_size is not the {row.width}x{row.height} of its plan_row")
     except ValueError as error:  # BadInput is one
         return Inspection(task.stem, None, (_named(error, stem),), ())
     suffixes = [".mp4", *channel_files(row.channels, row.layout), SUFFIX]

@@ -19,13 +19,14 @@ from mocap.motion import Motion
 from mocap.parsing.json_files import Label, decode_json
 from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
-from synth.plans.plan_row import PlanRow
+from synth.plans.plan_row import MAX_SIDE, PlanRow
 from synth.scene.ground_truth import GroundTruth
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, pose_clip
 from textures.visibility.camera import Camera
 
 _ADVICE = "remove the clip's files and render it again"
+_LARGEST = 1e9  # of any number: metres, pixels, radians
 _SHAPES = {  # of the fields that readers rely on; T is the number of frames
     "joints2D": ("float32", (2, 24, "T")),
     "joints3D": ("float32", (3, 24, "T")),
@@ -149,6 +150,13 @@ def read_info(stem: Path | str) -> dict[str, Any]:
         ):
             actual = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
             raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
+        lowest = 16 if name == "image_size" else -_LARGEST
+        highest = MAX_SIDE if name == "image_size" else _LARGEST
+        if not ((info[name] >= lowest) & (info[name] <= highest)).all():  # NaN is not either
+            raise BadInput(
+                f"{path}: {name} has numbers that are not finite or not within {lowest:g} and "
+                f"{highest:g}; {_ADVICE}"
+            )
     return info
 
 

@@ -122,13 +122,13 @@ class Site:
 
     def _opener(self) -> urllib.request.OpenerDirector:
         """Opens addresses as `urlopen` does, but does not wait for ever for an answer's head."""
-        most = self.timeout + self.slow_seconds
+        longest = self.timeout + self.slow_seconds
 
         class Connection(_HeadInTime, http.client.HTTPConnection):
-            head_seconds = most
+            head_seconds = longest
 
         class SecureConnection(_HeadInTime, http.client.HTTPSConnection):
-            head_seconds = most
+            head_seconds = longest
 
         class Handler(urllib.request.HTTPHandler):
             def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:

@@ -217,18 +217,18 @@ def _good_cards(
     items: Sequence[Item], make: Callable[[Item], dict[str, Any]], leave_out: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """A card for each item that has one. Raises BadInput, the first item's, where none has."""
-    made: list[dict[str, Any]] = []
+    cards: list[dict[str, Any]] = []
     errors: list[BadInput] = []
     for item in items:
         try:
-            made.append(make(item))
+            cards.append(make(item))
         except BadInput as error:
             errors.append(error)
-    if errors and not made:
+    if errors and not cards:
         raise errors[0]
     for refusal in errors:
         leave_out(str(refusal))
-    return made
+    return cards
 
 
 def _counts(values: Sequence[str]) -> str:

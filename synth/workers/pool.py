@@ -270,9 +270,9 @@ def work_through(
             if not pool.has_started(worker):
                 assignment.began = time.monotonic()
                 continue
-            most = limit.seconds(assignment.task)
-            if time.monotonic() - assignment.began > most:
-                reason = f"took longer than {most:g} s, its limit, and was ended; {limit.advice}"
+            allowed = limit.seconds(assignment.task)
+            if time.monotonic() - assignment.began > allowed:
+                reason = f"took longer than {allowed:g} s, its limit, and was ended; {limit.advice}"
                 pool.kill_worker(worker)
                 end_attempt(worker, reason=reason)
                 del assignments[worker]
