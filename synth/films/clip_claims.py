@@ -58,7 +58,7 @@ class ClipClaims:
             self._folder.rmdir()
 
     def claim(self, row: PlanRow) -> Claim:
-        """OURS until it is released, DONE where the clip is published, BUSY where another is at it."""
+        """OURS until it is released, COMPLETED where the clip is published, BUSY where another is at it."""
         if not is_published(self._out, row):
             path = self._path(row.stem)
             handle = self._lock(path)
@@ -73,7 +73,7 @@ class ClipClaims:
                 return Claim.OURS
             self._give_up(row.stem)
         self._on_published(row)
-        return Claim.DONE
+        return Claim.COMPLETED
 
     def release(self, row: PlanRow) -> None:
         """Let others have a clip."""

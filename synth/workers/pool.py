@@ -96,7 +96,7 @@ class Claim(Enum):
     """What became of the wish to do a task that other runs may want to do, too."""
 
     OURS = "ours"
-    DONE = "done"
+    COMPLETED = "completed"
     BUSY = "busy"
 
 
@@ -104,7 +104,7 @@ class TaskClaims(Protocol):
     """Tells several runs apart that work through the same tasks at once."""
 
     def claim(self, task: Any) -> Claim:
-        """OURS until it is released, DONE by another run, or BUSY: another run is at it."""
+        """OURS until it is released, COMPLETED by another run, or BUSY: another run is at it."""
 
     def release(self, task: Any) -> None:
         """Let others have a task that was ours, done or not."""

@@ -71,7 +71,7 @@ def test_a_clip_that_was_published_meanwhile_is_done(tmp_path, row):
     published = []
     with ClipClaims(tmp_path, on_published=published.append) as claims:
         publish(tmp_path, row)
-        assert claims.claim(row) is Claim.DONE and published == [row]
+        assert claims.claim(row) is Claim.COMPLETED and published == [row]
     assert not (tmp_path / FOLDER).exists()
 
 

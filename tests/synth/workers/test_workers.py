@@ -228,7 +228,9 @@ class ClaimsOfAnother:
 
 
 def test_tasks_are_shared_with_another_run_and_taken_over_from_a_dead_one(tmp_path):
-    claims = ClaimsOfAnother(a=[Claim.BUSY, Claim.BUSY, Claim.DONE], b=[Claim.BUSY], c=[Claim.DONE])
+    claims = ClaimsOfAnother(
+        a=[Claim.BUSY, Claim.BUSY, Claim.COMPLETED], b=[Claim.BUSY], c=[Claim.COMPLETED]
+    )
     outcome = work_through(
         ["a", "b", "c", "d", "raise-always"],
         ProcessPool(open_worker, str(tmp_path)),
