@@ -58,7 +58,7 @@ class ClipClaims:
             self._folder.rmdir()
 
     def claim(self, row: PlanRow) -> Claim:
-        """OURS until it is released, COMPLETED where the clip is published, BUSY where another is at it."""
+        """OURS until it is released, COMPLETED where it is published, BUSY where another is at it."""
         if not is_published(self._out, row):
             path = self._path(row.stem)
             handle = self._lock(path)
