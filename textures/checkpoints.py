@@ -3,6 +3,9 @@
 `NAME.safetensors` holds the tensors (floats in half precision when shipped); `NAME.json` the card: kind
 of network, its configuration, the data it saw, the command that made it, and its measured figures. Where
 a kind has several networks, each tensor's name begins with its network's.
+
+Weights and card know each other: the card has the sha256 of the weights, and the weights that of the
+card's kind and configuration, so that neither is taken for another's.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import torch
+from msgspec import Meta
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -23,6 +28,9 @@ from mocap.files import atomic_write
 from mocap.parsing.json_files import Label, read_json
 
 WEIGHTS = Path(__file__).parent / "weights"
+
+_WEIGHTS_DIGEST = "weights_sha256"  # in cards
+_CARD_DIGEST = "card_sha256"  # in the metadata of weights
 
 Config = TypeVar("Config")
 Network = TypeVar("Network", bound=nn.Module)
@@ -39,6 +47,7 @@ class _Card:
 
     kind: Label
     config: dict[str, Any]
+    weights_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 def save_networks(
@@ -69,10 +78,12 @@ def save_networks(
         for prefix, network in _prefixes(networks)
         for name, t in network.state_dict().items()
     }
-    content = {"kind": kind, "config": dataclasses.asdict(config), **card}
+    fields = json.loads(json.dumps(dataclasses.asdict(config)))
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, metadata={_CARD_DIGEST: _card_digest(kind, fields)})
         temporary.chmod(0o644)
+        digest = _sha256(temporary)
+    content = {"kind": kind, "config": fields, _WEIGHTS_DIGEST: digest, **card}
     with atomic_write(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
@@ -81,7 +92,8 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
     """The card beside a weights file.
 
     Raises:
-        BadInput: when weights or card are missing, the card is unreadable, or of another kind.
+        BadInput: when weights or card are missing, the card is unreadable or of another kind, or the
+            two are no pair.
     """
     path = Path(path)
     card_path = path.with_suffix(".json")
@@ -93,7 +105,38 @@ def read_card(path: Path, kind: str) -> dict[str, Any]:
     card = read_json(card_path, _Card, advice=advice, extra_fields=True)
     if card.kind != kind:
         raise BadInput(f"{card_path}: weights of kind {card.kind}, expected {kind}")
+    _require_pair(path, card_path, card)
     return read_json(card_path, dict[str, Any], advice=advice)
+
+
+def _require_pair(path: Path, card_path: Path, card: _Card) -> None:
+    """Raises BadInput where weights and card are of different trainings, or one of them is torn."""
+    advice = "take both files of one training, or run the command that made them again"
+    if card.weights_sha256 is not None and card.weights_sha256 != (digest := _sha256(path)):
+        raise BadInput(
+            f"{path}: sha256 {digest[:16]}..., but {card_path.name} is the card of weights with "
+            f"{card.weights_sha256[:16]}...; {advice}"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            expected = (file.metadata() or {}).get(_CARD_DIGEST)
+    except Exception as error:  # the reader's errors have no common base
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{path}: not weights that can be read ({reason}); {advice}") from None
+    if expected is None:
+        return  # weights of before they knew their card
+    if card.weights_sha256 is None or expected != _card_digest(card.kind, card.config):
+        raise BadInput(f"{card_path}: not the card of {path.name}; {advice}")
+
+
+def _card_digest(kind: str, config: Mapping[str, Any]) -> str:
+    """Of what the networks are built from. Not of figures and commands: equal weights, equal bytes."""
+    return hashlib.sha256(json.dumps([kind, config], sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_network(

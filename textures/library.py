@@ -131,8 +131,17 @@ def read_texture(path: Path) -> np.ndarray:
 def write_texture(path: Path, texture: np.ndarray) -> None:
     """Write (S,S,3) uint8 RGB as PNG, whole."""
     with atomic_write(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(texture, cv2.COLOR_RGB2BGR)):
-            raise OSError(f"{path}: the PNG could not be written")
+        write_image(temporary, texture)
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write (H,W,3) uint8 RGB in the format of the path's suffix.
+
+    Raises:
+        OSError: where the disk takes no more. `cv2.imwrite` would leave a torn file, and say nothing.
+    """
+    encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    path.write_bytes(encoded.tobytes())
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,11 @@ minute each, then cached.
 
 from __future__ import annotations
 
+import io
+import sys
 import warnings
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -125,13 +129,14 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
     if gender not in GENDERS:
         raise BadInput(f"no free body of gender {gender!r}; choose one of {', '.join(GENDERS)}")
     path = (cache or cache_folder()) / f"free_body-{_gender_prefix(gender)}{BUILD}.npz"
-    if not path.exists():
+    stored = _cached_arrays(path)
+    if stored is None:
         body = build_free_body(gender)
+        content = io.BytesIO()  # numpy's own writer complains at length about a full disk
+        np.savez(content, **{name: getattr(body, name) for name in _CACHED})
         with atomic_write(path) as temporary:
-            np.savez(temporary, **{name: getattr(body, name) for name in _CACHED})
+            temporary.write_bytes(content.getbuffer())
         return body
-    with np.load(path, allow_pickle=False) as arrays:
-        stored = {name: arrays[name] for name in _CACHED}
     return Body(
         mesh=Mesh(
             name=_body_name(gender),
@@ -148,6 +153,18 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
         joint_regressor=stored["joint_regressor"],
         weights=stored["weights"],
     )
+
+
+def _cached_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a cached body; None where there is none, or a torn one, which is said."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in _CACHED}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        print(f"{path}: torn ({error}); the body is built again", file=sys.stderr)
+        return None
 
 
 def _gender_prefix(gender: str) -> str:

@@ -13,12 +13,14 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
 from tqdm import tqdm
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write, cache_folder
+from mocap.parsing.json_files import read_json
 from mocap.readers.formats import SKELETON_SUFFIXES, SUFFIXES, find_skeleton, list_file
 from mocap.readers.motion_format import StoredMotion
 
@@ -43,6 +45,36 @@ class ListedFile:
     stamp: tuple[int, ...]
     motions: tuple[StoredMotion, ...]
     error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RememberedMotion:
+    """The fields of a `StoredMotion` but its path."""
+
+    name: str
+    subject: str
+    trial: str
+    frames: Annotated[int, Meta(ge=0)]
+    fps: Annotated[float, Meta(gt=0)] | None
+    format: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """What is remembered of a file, with the stamp it had."""
+
+    stamp: tuple[int, ...]
+    motions: tuple[_RememberedMotion, ...]
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Memory:
+    """The file of the memory of a folder; the record of each file by its path in the folder."""
+
+    format: int
+    folder: str
+    files: dict[str, _Record]
 
 
 def memory_path(folder: Path, kind: str) -> Path:
@@ -77,9 +109,11 @@ def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedF
         for file in files:
             key = file.path.relative_to(folder).as_posix()
             record = remembered.get(key)
-            if not file.error and record is not None and tuple(record["stamp"]) == file.stamp:
-                motions = tuple(StoredMotion(**m, path=file.path) for m in record["motions"])
-                file = replace(file, motions=motions, error=record["error"])
+            if not file.error and record is not None and record.stamp == file.stamp:
+                motions = tuple(
+                    StoredMotion(**vars(motion), path=file.path) for motion in record.motions
+                )
+                file = replace(file, motions=motions, error=record.error)
             elif not file.error:
                 try:
                     file = replace(file, motions=list_file(file.path, file.skeleton))
@@ -131,24 +165,23 @@ def _scan(folder: Path, index_names: tuple[str, ...]) -> list[ListedFile]:
     return out
 
 
-def _remembered(folder: Path) -> dict[str, dict[str, Any]]:
+def _remembered(folder: Path) -> dict[str, _Record]:
     """By file, what was written by `_remember`; nothing where it cannot be used."""
-    try:
-        memory = json.loads(memory_path(folder, "json").read_text(encoding="utf-8"))
-        if memory["format"] != FORMAT or memory["folder"] != str(folder.resolve()):
-            return {}
-        for record in memory["files"].values():
-            for motion in record["motions"]:
-                StoredMotion(**motion, path=folder)
-            tuple(record["stamp"]), record["error"] + ""
-        return memory["files"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    path = memory_path(folder, "json")
+    if not path.is_file():
         return {}
+    try:
+        memory = read_json(path, _Memory, advice="it is made again", extra_fields=True)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return {}
+    current = memory.format == FORMAT and memory.folder == str(folder.resolve())
+    return memory.files if current else {}
 
 
-def _remember(folder: Path, listed: list[ListedFile], unreached: dict[str, dict[str, Any]]) -> None:
+def _remember(folder: Path, listed: list[ListedFile], unreached: dict[str, _Record]) -> None:
     """Write the listed files. `unreached` are files not listed yet, as they were remembered."""
-    files = dict(unreached)
+    files: dict[str, Any] = {key: asdict(record) for key, record in unreached.items()}
     for file in listed:
         if file.stamp:
             motions = [asdict(motion) for motion in file.motions]

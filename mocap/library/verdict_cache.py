@@ -15,10 +15,24 @@ from pathlib import Path
 from mocap.files import atomic_write
 from mocap.library.folder_index import file_stamp, memory_path
 from mocap.library.motion_entry import MotionEntry
+from mocap.parsing.json_files import read_json_records
 from mocap.quality.verdict import THRESHOLDS, Verdict
 
 # Raised whenever a motion would be retargeted or assessed differently under the same limits.
 VERDICT_VERSION = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """One line: the finding on a motion, and what tells whether it still holds."""
+
+    source: str
+    limits: str
+    fps: float
+    stamp: tuple[int, ...]
+    digest: str
+    verdict: Verdict | None
+    error: str
 
 
 @dataclass(frozen=True)
@@ -50,27 +64,26 @@ class VerdictCache:
                 which has to be read for that.
         """
         row = self._rows.get(entry.source_in(self.folder))
-        if row is None or row["fps"] != entry.fps:
+        if row is None or row.fps != entry.fps:
             return None
-        if tuple(row["stamp"]) != self._stamp(entry):
-            if not compare_content or row["digest"] != self._digest(entry):
+        if row.stamp != self._stamp(entry):
+            if not compare_content or row.digest != self._digest(entry):
                 return None
-            self._append({**row, "stamp": self._stamp(entry)})
-        verdict = row["verdict"]
-        return Finding(verdict and Verdict.from_json(verdict), row["error"])
+            self._append(replace(row, stamp=self._stamp(entry)))
+        return Finding(row.verdict, row.error)
 
     def add(self, entry: MotionEntry, finding: Finding) -> None:
         """Remember the finding on a motion of the folder."""
         self._append(
-            {
-                "source": entry.source_in(self.folder),
-                "limits": self.limits,
-                "fps": entry.fps,
-                "stamp": self._stamp(entry),
-                "digest": self._digest(entry),
-                "verdict": finding.verdict and finding.verdict.to_json(),
-                "error": finding.error,
-            }
+            _Row(
+                source=entry.source_in(self.folder),
+                limits=self.limits,
+                fps=entry.fps,
+                stamp=self._stamp(entry),
+                digest=self._digest(entry),
+                verdict=finding.verdict,
+                error=finding.error,
+            )
         )
 
     def attach(
@@ -105,29 +118,22 @@ class VerdictCache:
             self._digests[key] = digest.hexdigest()
         return self._digests[key]
 
-    def _read(self) -> dict[str, dict]:
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return {}
-        rows = {}
-        for line in lines:
-            try:
-                row = json.loads(line)
-                if row["limits"] == self.limits:
-                    tuple(row["stamp"]), row["digest"], row["fps"], row["error"]
-                    if row["verdict"] is not None:
-                        Verdict.from_json(row["verdict"])
-                    rows[row["source"]] = row
-            except (ValueError, KeyError, TypeError):
-                continue  # a line that was cut short, or of another version
-        if len(lines) > 2 * len(rows) + 100:
+    def _read(self) -> dict[str, _Row]:
+        records = read_json_records(
+            self.path, _Row
+        )  # without those of another version, or cut short
+        rows = {row.source: row for row in records.values if row.limits == self.limits}
+        if len(records.values) + len(records.torn) > 2 * len(rows) + 100:
             with atomic_write(self.path) as path:
-                path.write_text("".join(json.dumps(row) + "\n" for row in rows.values()))
+                path.write_text("".join(_line(row) for row in rows.values()), encoding="utf-8")
         return rows
 
-    def _append(self, row: dict) -> None:
-        self._rows[row["source"]] = row
+    def _append(self, row: _Row) -> None:
+        self._rows[row.source] = row
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(_line(row))
+
+
+def _line(row: _Row) -> str:
+    return json.dumps({**vars(row), "verdict": row.verdict and row.verdict.to_json()}) + "\n"

@@ -16,7 +16,7 @@ import re
 import typing
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, TypeVar, cast
+from typing import Annotated, Any, BinaryIO, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -139,6 +139,45 @@ def read_json_lines(path: Path, *, advice: str) -> Iterator[tuple[str, bytes]]:
                 line = line.removeprefix(_BYTE_ORDER_MARK)
             if line.strip():
                 yield label, line.strip()
+
+
+@dataclasses.dataclass(frozen=True)
+class JsonRecords(Generic[Value]):
+    """The lines of a record of ours that could be read, and the labels of those that could not."""
+
+    values: list[Value]
+    torn: list[str]
+
+
+def read_json_records(path: Path, kind: type[Value]) -> JsonRecords[Value]:
+    """The lines of a file that programs append to and that a kill or a full disk may have torn.
+
+    Unlike those of a user's file, its lines are worth nothing to a user: one that is no JSON or not of
+    the kind is passed over, and so is a whole file that cannot be read.
+    """
+    values: list[Value] = []
+    torn: list[str] = []
+    try:
+        with Path(path).open("rb") as file:
+            number = 0
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                try:
+                    if not line.endswith(b"\n") and len(line) > MAX_LINE_BYTES:
+                        while (piece := file.readline(MAX_LINE_BYTES)) and not piece.endswith(
+                            b"\n"
+                        ):
+                            pass
+                        raise BadInput(f"longer than {MAX_LINE_BYTES:,} bytes")
+                    if line.strip():
+                        values.append(decode_json(line.strip(), kind, extra_fields=True))
+                except BadInput as error:
+                    torn.append(f"line {number}: {error}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        torn.append(f"the file: {error.strerror}")
+    return JsonRecords(values, torn)
 
 
 def read_bounded_file(path: Path, *, advice: str) -> bytes:

@@ -67,12 +67,35 @@ def parse_override(text: str, *, option: str = "--set") -> tuple[str, Any]:
 
 
 def parse_value(text: str) -> Any:
-    """A TOML value, a list of texts with commas between, or the text itself."""
+    """A TOML value, a list of numbers or texts with commas between, or the text itself.
+
+    `1.4,2.4` is the list of two numbers, as `[1.4, 2.4]` is.
+    """
     try:
-        return tomllib.loads(f"x = {text}")["x"]
+        return _toml_value(text)
     except tomllib.TOMLDecodeError:
         items = [item.strip() for item in text.split(",")]
-        return items if len(items) > 1 else text
+        return [_number_or_text(item) for item in items] if len(items) > 1 else text
+
+
+def _toml_value(text: str) -> Any:
+    if "\n" in text or "\r" in text:  # which would begin another line of TOML
+        raise tomllib.TOMLDecodeError("more than one line")
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except (
+        RecursionError,
+        ValueError,
+    ) as error:  # lists in lists without end; a number of 5000 digits
+        raise tomllib.TOMLDecodeError(str(error)) from None
+
+
+def _number_or_text(text: str) -> Any:
+    try:
+        value = _toml_value(text)
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
 def field_kinds(configuration: type, prefix: str = "") -> dict[str, Any]:
@@ -132,5 +155,5 @@ def typed_value(value: Any, kind: Any, label: str) -> Any:
     if kind is float and isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{label} is {value!r}, expected a finite number")
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise BadInput(f"{label} is {value!r}, expected {kind.__name__}")
+        raise BadInput(f"{label} is {value!r:.80}, expected {kind.__name__}")
     return value

@@ -8,18 +8,38 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import decode_json, read_json
 from synth.checks.check import CheckResult
 from synth.clips.clip_info import CHECK
 from synth.clips.mat_files import read_mat, text_of
 
 VERSION = 2  # raised whenever a check or a limit changes
 SUFFIX = "_check.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Check:
+    """One check in the file: its `figures`, numbers or words for what is none, or why it did not run."""
+
+    good: bool | None = None
+    figures: dict[str, float | str] = field(default_factory=dict)
+    not_run: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Results:
+    """What the file holds."""
+
+    version: int
+    good: bool
+    findings: list[str]
+    checks: dict[str, _Check]
 
 
 @dataclass(frozen=True)
@@ -77,15 +97,17 @@ def write_clip_results(path: Path, results: ClipResults) -> None:
 
 def read_clip_results(stem: Path | str) -> dict[str, Any]:
     """The fields of a clip's results. Raises BadInput where there are none that can be read."""
+    advice = "no results that can be read; run `synth check` on the clip"
     path = Path(f"{stem}{SUFFIX}")
+    if path.is_file():
+        return asdict(read_json(path, _Results, advice=advice, extra_fields=True))
+    text = _stored_in_info(stem)
+    if not text:
+        raise BadInput(f"{path}: {advice}")
     try:
-        fields = json.loads(_clip_results_text(stem))
-        if isinstance(fields["good"], bool) and isinstance(fields["checks"], dict):
-            return fields
-        reason = "neither good nor bad"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error) or type(error).__name__
-    raise BadInput(f"{path}: no results that can be read ({reason}); run `synth check` on the clip")
+        return asdict(decode_json(text.encode(), _Results, extra_fields=True))
+    except BadInput as error:
+        raise BadInput(f"{stem}_info.mat: {CHECK}: {error}; {advice}") from None
 
 
 def has_clip_results(stem: Path | str) -> bool:

@@ -34,7 +34,7 @@ from synth.plans.plan_row import PlanRow, read_plan
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.posed_clip import skin_clip
-from synth.workers.pool import Attempt, Report, work_through
+from synth.workers.pool import TASK_LIMIT, Attempt, Report, work_through
 from synth.workers.processes import ProcessPool
 
 _CLIPS_PER_PROCESS = 1000  # nothing leaks
@@ -124,6 +124,7 @@ def inspect(
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
             on_attempt=on_attempt,
+            limit=TASK_LIMIT,
         )
     inspections += [Inspection(f.task.stem, None, (f.reason,), ()) for f in result.failures]
     if clips is None:
@@ -151,6 +152,8 @@ def inspect_clip(
     try:
         info = read_info(stem)
         row = row_of(info)
+        if (row.width, row.height) != tuple(info["image_size"][0].tolist()):
+            raise ValueError(f"image_size is not the {row.width}x{row.height} of its plan_row")
     except ValueError as error:  # BadInput is one
         return Inspection(task.stem, None, (_named(error, stem),), ())
     suffixes = [end for end in clip_files(row.channels, row.layout) if end != INFO]

@@ -26,7 +26,7 @@ from synth.clips.surreal_camera import surreal_camera
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from synth.scene.posed_clip import skin_clip
-from synth.workers.pool import Attempt, Failure, Report, work_through
+from synth.workers.pool import TASK_LIMIT, Attempt, Failure, Report, work_through
 from synth.workers.processes import ProcessPool
 from synth.workers.scratch import process_folder
 
@@ -99,7 +99,7 @@ def recompute(
     target = folder if out is None else Path(out)
     computed = already = 0
     with (
-        process_folder(target, ".partial-") as partial,
+        process_folder(target, ".partial-truth-") as partial,
         tqdm(total=len(stems), unit="clip", desc="ground truth") as bar,
     ):
 
@@ -125,6 +125,7 @@ def recompute(
             workers=min(workers or os.cpu_count() or 1, len(stems)),
             tasks_per_process=_CLIPS_PER_PROCESS,
             on_attempt=on_attempt,
+            limit=TASK_LIMIT,
         )
     failures = sorted(result.failures, key=lambda failure: failure.task)
     for failure in failures:

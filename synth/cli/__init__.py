@@ -70,8 +70,24 @@ def main() -> None:
     except (BadInput, BadRecognitionInput) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    except OSError as error:  # what a file system says: no fault of the program
-        if error.filename is None:
+    except Exception as error:
+        line = _system_trouble(error)
+        if line is None:
             raise
-        click.echo(f"Error: {error.filename}: {error.strerror}", err=True)
+        click.echo(f"Error: {line}", err=True)
         sys.exit(1)
+
+
+def _system_trouble(error: Exception) -> str | None:
+    """One line on what the system refused, which is no fault of the program; None for other errors."""
+    from mocap.files import disk_trouble
+
+    if trouble := disk_trouble(error):
+        name, reason = trouble
+        return f"{name or 'writing'}: {reason}; make room and run the same command again to go on"
+    if isinstance(error, MemoryError):
+        return "memory ran out; give fewer --workers, or smaller input"
+    if isinstance(error, OSError):
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        return f"{error.filename}: {reason}" if error.filename is not None else reason
+    return None

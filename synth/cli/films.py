@@ -172,6 +172,12 @@ def _parse_duration(text: str) -> float:
     return parse_duration(text)
 
 
+def _parse_clip_limit(text: str) -> float:
+    from synth.films.cost import parse_duration
+
+    return parse_duration(text, option="--clip-limit")
+
+
 @click.command("plan")
 @_source_options
 @click.option(
@@ -229,6 +235,13 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
     "--max-gb", type=POSITIVE, help="Film the part of the plan that fits into so many gigabytes."
 )
 @click.option(
+    "--clip-limit",
+    metavar="TIME",
+    callback=parsed_by(_parse_clip_limit),
+    help="End a clip that takes longer, and count it as failed; default 1h, or a minute for each of its "
+    "frames where that is more.",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Film a few frames, say what the plan covers and how long and large it will be; keep nothing.",
@@ -243,6 +256,7 @@ def render_videos(
     ray: str | None,
     budget: float | None,
     max_gb: float | None,
+    clip_limit: float | None,
     dry_run: bool,
     **options: Any,
 ) -> None:
@@ -266,6 +280,7 @@ def render_videos(
         budget=budget,
         room=None if max_gb is None else max_gb * 1e9,
         began=time.monotonic(),
+        clip_limit=clip_limit,
     )
     require_resources(out, run_options)
     if plan_file is None:

@@ -49,6 +49,7 @@ def pack(
         clips_per_shard=count_clips_per_shard,
         channels=channels,
         splits=splits or None,
+        report=lambda line: click.echo(line, err=True),
     )
     if summary.renewed:
         remaining = f" and {len(summary.renewed) - 3} more" if len(summary.renewed) > 3 else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, FOLDER, out_option
+from synth.cli.options import COUNT, FILE, FOLDER, out_option, strict_option
 
 
 @click.command()
@@ -28,6 +28,7 @@ from synth.cli.options import COUNT, FILE, FOLDER, out_option
     "--count-clips", type=COUNT, default=4, show_default=True, help="Clips to show, at most."
 )
 @click.option("--picture", type=FILE, help="Also write a .jpg here: crops, textures and a film.")
+@strict_option
 def report(
     textures: Path | None,
     images: Path | None,
@@ -38,8 +39,12 @@ def report(
     count_textures: int,
     count_clips: int,
     picture: Path | None,
+    strict: bool,
 ) -> None:
-    """Write one self-contained HTML file of textures, films and results."""
+    """Write one self-contained HTML file of textures, films and results.
+
+    A texture or clip that cannot be read is left out and named.
+    """
     from mocap.bodies.free_body import load_free_body
     from synth.pictures.report import write_picture, write_report
 
@@ -48,7 +53,7 @@ def report(
     if picture and not (textures and images and films):
         raise click.UsageError("--picture needs --textures, --images and --films")
     body = load_free_body()
-    write_report(
+    left_out = write_report(
         out,
         body=body,
         textures=textures,
@@ -58,8 +63,13 @@ def report(
         title=title,
         cards=count_textures,
         clips=count_clips,
+        report=lambda line: click.echo(line, err=True),
     )
     click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     if picture and textures and images and films:
         write_picture(picture, body=body, textures=textures, images=images, films=films)
         click.echo(str(picture))
+    if left_out:
+        click.echo(f"{left_out} textures or clips left out", err=True)
+    if strict and left_out:
+        raise click.exceptions.Exit(1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from mocap.bodies.body import Body
 from mocap.bodies.loading import BodySource
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from synth.clips.mat_files import text_of
+from synth.clips.clip_info import versions_of
 
 
 class FilmBodies:
@@ -34,23 +33,17 @@ class FilmBodies:
         Raises BadInput where it was made with another one than is loaded here.
         """
         body, skinning = self.load(gender)
-        try:
-            versions = json.loads(text_of(info.get("versions", "")))
-            name = versions["body"]
-        except (ValueError, KeyError, TypeError):
+        versions = versions_of(info, stem)
+        if versions.body != body.name:
             raise BadInput(
-                f"{stem}_info.mat: its versions name no body; render the clip again"
-            ) from None
-        if name != body.name:
-            raise BadInput(
-                f"{stem}_info.mat: made with the body {name}, found {body.name}; give --body (and "
-                "--uv) as when it was rendered"
+                f"{stem}_info.mat: made with the body {versions.body}, found {body.name}; give --body "
+                "(and --uv) as when it was rendered"
             )
-        build = versions.get("body_build", body.build)  # clips of before there was one
+        build = versions.body_build or body.build
         if build != body.build:
             raise BadInput(
-                f"{stem}_info.mat: made with build {build} of the body {name}, found build {body.build}; "
-                f"take the body file or the release of surrealpp ({versions.get('surrealpp', '?')}) that "
-                "made it, or render the clip again"
+                f"{stem}_info.mat: made with build {build} of the body {body.name}, found build "
+                f"{body.build}; take the body file or the release of surrealpp ({versions.surrealpp}) "
+                "that made it, or render the clip again"
             )
         return body, skinning

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.motion import Motion
+from mocap.parsing.json_files import Label, decode_json
 from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.clips.surreal_camera import surreal_camera
 from synth.clips.surreal_info import from_surreal_info, to_surreal_info
-from synth.plans.plan_row import PlanRow
+from synth.plans.plan_row import MAX_SIDE, PlanRow
 from synth.scene.ground_truth import GroundTruth
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, pose_clip
@@ -28,6 +30,7 @@ from textures.visibility.camera import Camera
 CHECK = "check"  # the variable of the layout "surreal" that holds what the checks measured
 
 _ADVICE = "remove the clip's files and render it again"
+_LARGEST = 1e9  # of any number: metres, pixels, radians
 _SHAPES = {  # of the fields that readers rely on; T is the number of frames
     "joints2D": ("float32", (2, 24, "T")),
     "joints3D": ("float32", (3, 24, "T")),
@@ -167,6 +170,13 @@ def read_info(stem: Path | str) -> dict[str, Any]:
         ):
             actual = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
             raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
+        lowest = 16 if name == "image_size" else -_LARGEST
+        highest = MAX_SIDE if name == "image_size" else _LARGEST
+        if not ((info[name] >= lowest) & (info[name] <= highest)).all():  # NaN is not either
+            raise BadInput(
+                f"{path}: {name} has numbers that are not finite or not within {lowest:g} and "
+                f"{highest:g}; {_ADVICE}"
+            )
     if "film_mirrored" in info:
         return from_surreal_info(info, path)
     if '"layout": "surreal"' in text_of(info.get("plan_row", "")):
@@ -175,6 +185,27 @@ def read_info(stem: Path | str) -> dict[str, Any]:
             f"which were not SURREAL's mirrored geometry; {_ADVICE}"
         )
     return info
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipVersions:
+    """What made a clip. `body_build` is "" in clips of before there was one."""
+
+    body: Label
+    renderer: Label = "?"
+    surrealpp: Label = "?"
+    body_build: Label = ""
+
+
+def versions_of(info: dict[str, Any], stem: object) -> ClipVersions:
+    """What made the clip of an `_info.mat`. Raises BadInput where it does not say so."""
+    text = text_of(info.get("versions", ""))
+    try:
+        return decode_json(text.encode("utf-8", "replace"), ClipVersions, extra_fields=True)
+    except BadInput as error:
+        raise BadInput(
+            f"{stem}_info.mat: its versions name no body ({error}); render the clip again"
+        ) from None
 
 
 def row_of(info: dict[str, Any]) -> PlanRow:

@@ -18,15 +18,22 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
+from msgspec import Meta
 from tqdm import tqdm
 
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write, is_stand_in
+from mocap.parsing.json_files import (
+    MAX_LINE_BYTES,
+    RelativePath,
+    decode_json,
+    read_json_records,
+)
 from synth.clips.clip_lines import read_clip_lines
 from synth.clips.shard_samples import Sample, clip_sample
 
@@ -61,6 +68,7 @@ def pack(
     clips_per_shard: int | None = None,
     channels: Sequence[str] | None = None,
     splits: Collection[str] | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> PackSummary:
     """Pack the published clips of `folder` into `out`: `<split>-<number>.tar` and an index.
 
@@ -71,6 +79,7 @@ def pack(
         clips_per_shard: the number of them instead; None: by `shard_bytes`.
         channels: those that are packed; None: all that are stored; empty: films and info only.
         splits: those that are packed; None: all.
+        report: called with a line where the record of an earlier run is torn.
 
     Raises:
         BadInput: a folder without clips, a missing clip or channel, an `out` with shards of another
@@ -98,13 +107,13 @@ def pack(
     if twice := _first_repeated(sample.key for sample in samples):
         raise BadInput(f"{folder}: two clips would have the key {twice}; rename one")
     shards = _shared_out(samples, shard_bytes, clips_per_shard)
-    settings = {
-        "shard_bytes": shard_bytes,
-        "clips_per_shard": clips_per_shard,
-        "channels": None if channels is None else sorted(channels),
-        "splits": None if splits is None else sorted(splits),
-    }
-    packed = _open_ledger(out, settings, set(shards))
+    settings = _Settings(
+        shard_bytes=shard_bytes,
+        clips_per_shard=clips_per_shard,
+        channels=None if channels is None else tuple(sorted(channels)),
+        splits=None if splits is None else tuple(sorted(splits)),
+    )
+    packed = _open_ledger(out, settings, set(shards), report)
     fingerprints = {name: _fingerprint(shard) for name, shard in shards.items()}
     waiting = [name for name in shards if not _is_done(out, packed.get(name), fingerprints[name])]
     _check_disk(out, sum(sample.size() for name in waiting for sample in shards[name]))
@@ -114,14 +123,11 @@ def pack(
         for number, (name, shard) in enumerate(shards.items(), 1):
             if name in waiting:
                 size, digest = _write_shard(out / name, shard, bar)
-                packed[name] = {
-                    "file": name,
-                    "bytes": size,
-                    "sha256": digest,
-                    "fingerprint": fingerprints[name],
-                }
+                packed[name] = _PackedShard(
+                    file=name, bytes=size, sha256=digest, fingerprint=fingerprints[name]
+                )
                 with (out / _LEDGER).open("a", encoding="utf-8") as ledger:
-                    ledger.write(json.dumps(packed[name]) + "\n")
+                    ledger.write(json.dumps(asdict(packed[name])) + "\n")
             else:
                 bar.update(sum(sample.size() for sample in shard))
             bar.set_postfix_str(f"{number}/{len(shards)} shards")
@@ -131,7 +137,7 @@ def pack(
         already=len(shards) - len(waiting),
         renewed=renewed,
         clips=len(samples),
-        bytes=sum(packed[name]["bytes"] for name in shards),
+        bytes=sum(packed[name].bytes for name in shards),
         index=out / INDEX,
     )
 
@@ -177,9 +183,12 @@ def _fingerprint(shard: Sequence[Sample]) -> str:
 
 
 def _open_ledger(
-    out: Path, settings: dict[str, Any], shards: Collection[str]
-) -> dict[str, dict[str, Any]]:
-    """The shards that earlier runs finished; begins a ledger where there is none."""
+    out: Path, settings: _Settings, shards: Collection[str], report: Callable[[str], None]
+) -> dict[str, _PackedShard]:
+    """The shards that earlier runs finished; begins a ledger where there is none.
+
+    A torn line costs its shard, which is written again, and a torn first line all of them.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for left in out.glob(".*.partial.tar"):  # of runs that were killed
         left.unlink()
@@ -190,36 +199,41 @@ def _open_ledger(
         name = foreign[0] if foreign else "tar files without a ledger"
         raise BadInput(f"{out}: holds {name}, which this packing would not write; {advice}")
     if not path.is_file():
-        path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
+        _write_ledger(path, settings, {})
         return {}
-    packed: dict[str, dict[str, Any]] = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    with path.open("rb") as file:
+        first = file.readline(MAX_LINE_BYTES)
     try:
-        earlier_settings = json.loads(lines[0])
-    except (ValueError, IndexError):
-        raise BadInput(f"{path}, line 1: not the settings of a packing; {advice}") from None
+        earlier_settings = decode_json(first.strip(), _Settings)
+    except BadInput as error:
+        report(f"{path}, line 1: torn ({error}); all shards are written again")
+        _write_ledger(path, settings, {})
+        return {}
     if earlier_settings != settings:
         raise BadInput(
-            f"{out}: packed with {json.dumps(earlier_settings)}, now asked for "
-            f"{json.dumps(settings)}; {advice}"
+            f"{out}: packed with {earlier_settings.to_json()}, now asked for "
+            f"{settings.to_json()}; {advice}"
         )
-    for line in lines[1:]:
-        try:
-            entry = json.loads(line)
-            packed[entry["file"]] = entry
-        except (ValueError, KeyError, TypeError):
-            continue  # cut short by a kill: that shard is written again
-    if lines and not path.read_text(encoding="utf-8").endswith("\n"):
-        with path.open("a", encoding="utf-8") as ledger:
-            ledger.write("\n")
+    records = read_json_records(path, _PackedShard)
+    packed = {entry.file: entry for entry in records.values}
+    torn = records.torn[1:]  # the first is the settings
+    if torn:
+        report(f"{path}: {len(torn)} torn lines, the first {torn[0]}; their shards are made again")
+        _write_ledger(path, settings, packed)
     return packed
 
 
-def _is_done(out: Path, entry: dict[str, Any] | None, fingerprint: str) -> bool:
-    if entry is None or entry.get("fingerprint") != fingerprint:
+def _write_ledger(path: Path, settings: _Settings, packed: Mapping[str, _PackedShard]) -> None:
+    lines = [settings.to_json(), *(json.dumps(asdict(entry)) for entry in packed.values())]
+    with atomic_write(path) as temporary:
+        temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def _is_done(out: Path, entry: _PackedShard | None, fingerprint: str) -> bool:
+    if entry is None or entry.fingerprint != fingerprint:
         return False
-    path = out / entry["file"]
-    return path.is_file() and path.stat().st_size == entry["bytes"]
+    path = out / entry.file
+    return path.is_file() and path.stat().st_size == entry.bytes
 
 
 def _check_disk(out: Path, needed: int) -> None:
@@ -229,6 +243,29 @@ def _check_disk(out: Path, needed: int) -> None:
             f"{out}: {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for the shards; "
             "choose another --out, or fewer --channels"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """The first line of the ledger: what the shards depend on beside the clips."""
+
+    shard_bytes: int
+    clips_per_shard: int | None
+    channels: tuple[str, ...] | None
+    splits: tuple[str, ...] | None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PackedShard:
+    """A further line of it: a shard that is whole."""
+
+    file: RelativePath
+    bytes: Annotated[int, Meta(ge=0)]
+    sha256: str
+    fingerprint: str
 
 
 class _HashedFile(io.RawIOBase):
@@ -287,7 +324,7 @@ def _write_index(
     out: Path,
     folder: Path,
     shards: dict[str, list[Sample]],
-    packed: dict[str, dict[str, Any]],
+    packed: dict[str, _PackedShard],
     categories: list[str],
 ) -> None:
     stand_in = is_stand_in(folder) or any(
@@ -299,8 +336,8 @@ def _write_index(
             "split": shard[0].line["split"],
             "clips": len(shard),
             "frames": sum(sample.line["frames"] for sample in shard),
-            "bytes": packed[name]["bytes"],
-            "sha256": packed[name]["sha256"],
+            "bytes": packed[name].bytes,
+            "sha256": packed[name].sha256,
         }
         for name, shard in shards.items()
     ]

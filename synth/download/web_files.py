@@ -6,12 +6,15 @@ for the rest of the same version (RFC 9110, If-Range).
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import http.client
 import io
 import math
 import os
 import re
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +29,8 @@ from synth import __version__
 AGENT = f"surrealpp/{__version__} (synth fetch-cmu)"
 ATTEMPTS = 5
 PATIENCE = 600.0  # seconds: a longer Retry-After ends the run
+SLOWEST = 1000.0  # bytes/s: a request that is slower for longer is broken off, and resumed
+SLOW_SECONDS = 20.0
 _CHUNK = 1 << 16
 _BUSY = (429, 503)
 _PASSING = (408, 425, 429)  # and 5xx
@@ -54,8 +59,9 @@ class _TryLater(Exception):
 class Site:
     """A server, asked for one file at a time and never twice within `pause` seconds.
 
-    `url` goes before every address; `timeout` seconds without a byte break a request off;
-    `largest` bytes are the most that a file may have; `sleep` waits. `received` counts bytes.
+    `url` goes before every address; `timeout` seconds without a byte break a request off, and so do
+    `slow_seconds` in a row in which fewer than SLOWEST bytes a second come; `largest` bytes are the
+    most that a file may have; `sleep` waits. `received` counts bytes.
     """
 
     url: str
@@ -64,6 +70,7 @@ class Site:
     largest: int
     sleep: Callable[[float], None] = time.sleep
     received: int = 0
+    slow_seconds: float = SLOW_SECONDS
     _last_request: float = -math.inf  # when the last request ended
 
     def download(self, address: str, partial: Path) -> bool:
@@ -94,13 +101,14 @@ class Site:
     def _attempt(self, url: str, partial: Path) -> bool:
         request = urllib.request.Request(url, headers={"User-Agent": AGENT})
         offset = partial.stat().st_size if partial.exists() else 0
+        if offset and partial.stat().st_mtime < 1:
+            offset = 0  # no date tells of which version it is: from the beginning
         if offset:
             request.add_header("Range", f"bytes={offset}-")
-            if partial.stat().st_mtime >= 1:
-                date = email.utils.formatdate(partial.stat().st_mtime, usegmt=True)
-                request.add_header("If-Range", date)
+            date = email.utils.formatdate(partial.stat().st_mtime, usegmt=True)
+            request.add_header("If-Range", date)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as answer:
+            with self._opener().open(request, timeout=self.timeout) as answer:
                 return self._receive(answer, partial, offset)
         except urllib.error.HTTPError as error:
             error.close()
@@ -112,6 +120,26 @@ class Site:
         except (OSError, http.client.HTTPException) as error:
             raise _TryLater(f"the connection broke ({error or type(error).__name__})") from error
 
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """Opens addresses as `urlopen` does, but does not wait for ever for an answer's head."""
+        longest = self.timeout + self.slow_seconds
+
+        class Connection(_HeadInTime, http.client.HTTPConnection):
+            head_seconds = longest
+
+        class SecureConnection(_HeadInTime, http.client.HTTPSConnection):
+            head_seconds = longest
+
+        class Handler(urllib.request.HTTPHandler):
+            def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(Connection, request)
+
+        class SecureHandler(urllib.request.HTTPSHandler):
+            def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+                return self.do_open(SecureConnection, request)
+
+        return urllib.request.build_opener(Handler, SecureHandler)
+
     def _receive(self, answer: http.client.HTTPResponse, partial: Path, offset: int) -> bool:
         """Append the body to `partial`, or begin it anew where the server sends the whole file."""
         if answer.status == 206:
@@ -119,6 +147,10 @@ class Site:
             if not start or int(start[1]) != offset:
                 partial.unlink()
                 raise _TryLater("the server sent another part than was asked for", wait=0.0)
+            changed = _seconds_since_1970(answer.headers.get("Last-Modified"))
+            if changed is not None and int(changed) != int(partial.stat().st_mtime):
+                partial.unlink()  # a server that does not look at If-Range
+                raise _TryLater("the server sent the rest of another version", wait=0.0)
         elif answer.status == 200:
             offset = 0
         else:
@@ -126,15 +158,17 @@ class Site:
         length = _whole_number(answer.headers.get("Content-Length"))
         changed = _seconds_since_1970(answer.headers.get("Last-Modified")) or 0.0
         read = 0
+        pace = _Pace(self.slow_seconds)
         try:
             with _open_partial(partial, "ab" if offset else "wb") as file:
                 while offset + max(read, length or 0) <= self.largest:
-                    chunk = answer.read(_CHUNK)
+                    chunk = answer.read1(_CHUNK)  # what there is: a drip must not hold it up
                     if not chunk:
                         break
                     _write(file, chunk)
                     read += len(chunk)
                     self.received += len(chunk)
+                    pace.require(len(chunk))
                 else:
                     raise FileRefused(f"more than {self.largest} bytes, expected a smaller file")
         finally:
@@ -144,6 +178,56 @@ class Site:
                 f"the connection broke after {offset + read} of {offset + length} bytes"
             )
         return length is not None
+
+
+class _HeadInTime:
+    """A connection that is shut where the head of an answer takes longer than `head_seconds`.
+
+    A server that sends a byte of it now and then would never let a socket's own timeout pass.
+    """
+
+    head_seconds: float
+    sock: socket.socket
+    _is_late = False
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        """The answer, its head read. Raises OSError or HTTPException where it does not come in time."""
+        timer = threading.Timer(self.head_seconds, self._shut)
+        timer.daemon = True
+        timer.start()
+        try:
+            answer = super().getresponse()  # type: ignore[misc]
+        finally:
+            timer.cancel()
+        if self._is_late:  # what came of a head that broke off looks like a whole one
+            answer.close()
+            raise TimeoutError(f"its answer's head took longer than {self.head_seconds:g} s")
+        return answer
+
+    def _shut(self) -> None:
+        self._is_late = True
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Pace:
+    """How fast an answer comes, looked at after every `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.began, self.amount = seconds, time.monotonic(), 0
+
+    def require(self, amount: int) -> None:
+        """Count bytes. Raises _TryLater where too few came in the last `seconds`."""
+        self.amount += amount
+        passed = time.monotonic() - self.began
+        if passed < self.seconds:
+            return
+        if self.amount < SLOWEST * passed:
+            rate = self.amount / passed
+            raise _TryLater(
+                f"the server sends {rate:.0f} bytes a second, expected at least {SLOWEST:.0f}"
+            )
+        self.began, self.amount = time.monotonic(), 0
 
 
 def _open_partial(path: Path, mode: Literal["ab", "wb"]) -> io.FileIO:

@@ -137,12 +137,12 @@ def rows_that_fit(
     return list(rows[:low])
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, *, option: str = "--budget") -> float:
     """Seconds of "8h", "90m", "2d", "30s" or "1h30m". Raises BadInput for anything else."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or not total:
-        raise BadInput(f"--budget {text}: expected a time as 8h, 90m, 2d or 1h30m")
+        raise BadInput(f"{option} {text}: expected a time as 8h, 90m, 2d or 1h30m")
     return total
 
 

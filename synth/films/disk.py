@@ -10,12 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mocap.errors import BadInput
+from mocap.files import DISK_TROUBLES, disk_trouble
 
-_ENDS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-}
 _NOTHING_LEFT = 2**20  # bytes; less than a clip takes
 
 
@@ -54,14 +50,11 @@ def no_room(error: BaseException, out: Path) -> str | None:
 
     Libraries wrap the system's errors or lose them, so what led to the error is looked at, and the disk.
     """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in _ENDS:
-            return _stopped(out, _ENDS[cause.errno])
-        cause = cause.__cause__ or cause.__context__
+    if trouble := disk_trouble(error):
+        return _stopped(out, trouble[1])
     try:
         if free_bytes(out) < _NOTHING_LEFT:
-            return _stopped(out, _ENDS[errno.ENOSPC])
+            return _stopped(out, DISK_TROUBLES[errno.ENOSPC])
     except OSError:
         return None
     return None
@@ -82,8 +75,8 @@ def disk_trouble_in_one_line(out: Path) -> Iterator[None]:
     except BadInput:
         raise
     except OSError as error:
-        if error.errno in _ENDS:
-            raise BadInput(_stopped(out, _ENDS[error.errno])) from error
+        if trouble := disk_trouble(error):
+            raise BadInput(_stopped(out, trouble[1])) from error
         if isinstance(error, (PermissionError, NotADirectoryError)):
             raise BadInput(f"--out {out}: cannot be written to ({error})") from error
         raise

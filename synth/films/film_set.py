@@ -6,13 +6,26 @@ plan.jsonl and clips.jsonl are written whole, by every run, at its beginning and
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from mocap.errors import BadInput
 from mocap.parsing.json_files import path_inside
 from synth.clips.clip import is_published, published_row, write_conventions, write_index
+from synth.films.clip_claims import FOLDER
 from synth.plans.plan_row import PlanRow, read_plan, write_plan
+from synth.workers.scratch import sweep
+
+PARTIAL = ".partial-"
+"""How the folder begins in which a run makes its clips."""
+
+RECOMPUTED = f"{PARTIAL}truth-"
+"""The same of `synth ground-truth`, which may be at work beside a run."""
+
+_ABANDONED = 3600.0  # seconds since a file that appears whole was begun
 
 _SURREAL_RUNS = 3
 
@@ -64,6 +77,20 @@ def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     published = -1
     while published != (now := sum(is_published(out, row) for row in joined)):
         published = max(now, write_index(out, joined))
+    sweep(out, PARTIAL)
+    if published == len(joined) and not (out / FOLDER).exists():
+        _remove_what_was_left(out)
+
+
+def _remove_what_was_left(out: Path) -> None:
+    """Remove what runs of any machine left when they were killed; there is no clip left to make."""
+    for folder in out.glob(f"{PARTIAL}*"):
+        if not folder.name.startswith(RECOMPUTED):
+            shutil.rmtree(folder, ignore_errors=True)
+    for path in out.glob(".*.partial.json*"):  # see `atomic_write`
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
 
 
 def _make_surreal_runs(out: Path, rows: Sequence[PlanRow]) -> None:

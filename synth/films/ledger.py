@@ -15,6 +15,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from mocap.parsing.json_files import RelativePath, choice, read_json_records
+from synth.plans.plan_row import MAX_FRAMES
 
 FOLDER = "ledger"
 
@@ -28,14 +34,14 @@ class LedgerLine:
     renderer, `bytes` on disk. `worker` is "host:pid", `time` the end in UTC.
     """
 
-    stem: str
-    state: str
-    attempt: int
+    stem: RelativePath
+    state: Annotated[str, choice(("done", "failed"))]
+    attempt: Annotated[int, Meta(ge=1)]
     reason: str | None
-    seconds: float
-    render_seconds: float
-    frames: int
-    bytes: int
+    seconds: Annotated[float, Meta(ge=0)]
+    render_seconds: Annotated[float, Meta(ge=0)]
+    frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+    bytes: Annotated[int, Meta(ge=0)]
     worker: str
     time: str
 
@@ -69,9 +75,4 @@ def now() -> str:
 def read_ledger(out: Path) -> Iterator[LedgerLine]:
     """All lines of all files of the ledger in a film folder; torn ones are passed over."""
     for path in sorted((out / FOLDER).glob("*.jsonl")):
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for text in file:
-                try:
-                    yield LedgerLine(**json.loads(text))
-                except (ValueError, TypeError):
-                    continue
+        yield from read_json_records(path, LedgerLine).values

@@ -22,7 +22,7 @@ from synth.films.film_workers import (
 from synth.films.inputs import FilmInputs
 from synth.films.run_options import Machines, RunOptions
 from synth.plans.plan_row import PlanRow
-from synth.workers.pool import Attempt, work_through
+from synth.workers.pool import Attempt, TimeLimit, work_through
 from synth.workers.scratch import process_folder
 
 MIN_TRIALS = 3
@@ -77,6 +77,7 @@ def predict(
         if attempt.result is not None:
             trials.append(attempt.result)
 
+    limit = options.time_limit()
     tasks = trial_rows(waiting, max(MIN_TRIALS, workers))
     # A cluster's nodes share the disk of the films, and perhaps no other.
     parent = Path(tempfile.gettempdir()) if options.ray is None else existing_parent(out)
@@ -100,6 +101,7 @@ def predict(
             workers=workers,
             tasks_per_process=len(tasks),
             on_attempt=on_attempt,
+            limit=TimeLimit(lambda rows: limit.seconds(rows[0]), limit.advice),
         )
     if not trials:
         failure = result.failures[0]

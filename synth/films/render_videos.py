@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from mocap.errors import BadInput
 from synth.clips.clip import is_published, published_bytes
+from synth.films.clip_claims import ClipClaims
 from synth.films.cost import duration_text, ledger_bytes, rows_that_fit, stratified
 from synth.films.disk import disk_trouble_in_one_line, gigabytes, require_writable
-from synth.films.film_set import begin_film_set, end_film_set
+from synth.films.film_set import PARTIAL, begin_film_set, end_film_set
 from synth.films.film_workers import (
     CLIPS_PER_PROCESS,
     NOT_RETRIED,
@@ -39,8 +40,8 @@ LOG_EVERY = 30.0  # seconds between two states of the progress bar where no term
 class FilmSummary:
     """What became of a run.
 
-    Clips in the plan (or the shard), `already` there, `rendered` now, failed, and `left` to another run
-    by a budget; and the ledger that it wrote.
+    Clips in the plan (or the shard), `already` there (or made by another run meanwhile), `rendered` now,
+    failed, and `left` to another run by a budget; and the ledger that it wrote.
     """
 
     planned: int
@@ -132,7 +133,8 @@ def render_videos(
 ) -> FilmSummary:
     """Film the rows that are not in `out` yet.
 
-    Several runs may film shards of a plan into one folder at once. Interrupted, the same call goes on.
+    Several runs may film a plan, or shards of it, into one folder at once: none makes a clip that another
+    is at, and each waits for the others' last. Interrupted, the same call goes on.
 
     Args:
         rows: the plan.
@@ -170,7 +172,9 @@ def render_videos(
             _require_room_by_first_clips(waiting, shard_rows, out)
         ledger = Ledger(out, shard=options.shard)
         try:
-            result = _film(chosen, inputs, out, options, machines, workers, ledger, deadline)
+            result = _film(
+                chosen, inputs, out, options, machines, workers, ledger, deadline, report
+            )
         except BaseException:
             with suppress(OSError):  # a full disk has no room for an index either
                 end_film_set(out, rows)
@@ -179,14 +183,14 @@ def render_videos(
     failures = result.failures
     for failure in failures:
         report(f"failed: {failure.task.stem}: {failure.reason}")
-    rendered = len(chosen) - result.unstarted - len(failures)
-    if failures and not rendered:
+    rendered = len(chosen) - result.unstarted - result.elsewhere - len(failures)
+    if failures and not rendered and not result.elsewhere:
         raise BadInput(
             f"none of {len(failures)} clips could be made; the first, {failures[0].task.stem}: "
             f"{failures[0].reason}"
         )
     left = len(waiting) - len(chosen) + result.unstarted
-    already = len(shard_rows) - len(waiting)
+    already = len(shard_rows) - len(waiting) + result.elsewhere
     return FilmSummary(len(shard_rows), already, rendered, failures, left, out, ledger.path)
 
 
@@ -266,12 +270,13 @@ def _film(
     workers: int,
     ledger: Ledger,
     deadline: float | None,
+    report: Callable[[str], None],
 ) -> PoolResult:
     if not rows:
         return PoolResult(failures=(), unstarted=0)
     shown = sys.stderr.isatty()
     with (
-        process_folder(out, ".partial-") as partial,
+        process_folder(out, PARTIAL) as partial,
         memory_folder(),  # sweeps the folders of workers that were killed
         tqdm(
             total=sum(row.frames for row in rows),
@@ -279,6 +284,7 @@ def _film(
             desc="filming",
             mininterval=0.1 if shown else LOG_EVERY,
         ) as bar,
+        ClipClaims(out, report=report, on_published=lambda row: bar.update(row.frames)) as claims,
     ):
         settings = render_settings(
             inputs,
@@ -307,6 +313,8 @@ def _film(
             progress=bar.update,
             on_attempt=on_attempt,
             deadline=deadline,
+            limit=options.time_limit(),
+            claims=claims,
         )
 
 

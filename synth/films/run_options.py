@@ -8,12 +8,16 @@ from pathlib import Path
 from mocap.errors import BadInput
 from synth.films.disk import require_writable
 from synth.films.film_workers import NOT_RETRIED, open_device_probe
+from synth.plans.plan_row import PlanRow
 from synth.scene.blender import DEVICES
-from synth.workers.pool import work_through
+from synth.workers.pool import TimeLimit, work_through
 from synth.workers.processes import LocalMachine
 from synth.workers.ray_cluster import RayCluster
 
 Machines = LocalMachine | RayCluster
+
+CLIP_SECONDS = 3600.0  # the most for a clip where no limit is given, unless its frames get longer:
+FRAME_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class RunOptions:
     budget: seconds, from `began` on: the part of the plan that is predicted to fit is filmed.
     room: bytes: likewise.
     began: on the clock of `time.monotonic`; None: when filming is asked for.
+    clip_limit: seconds that a clip may take, from its start in a worker; None: `CLIP_SECONDS`, or
+        `FRAME_SECONDS` for each of its frames where that is more.
     """
 
     workers: int | None = None
@@ -36,12 +42,21 @@ class RunOptions:
     budget: float | None = None
     room: float | None = None
     began: float | None = None
+    clip_limit: float | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise BadInput(f"--workers {self.workers}: expected at least 1")
         if self.device not in DEVICES:
             raise BadInput(f"--device {self.device}: expected one of {', '.join(DEVICES)}")
+
+    def time_limit(self) -> TimeLimit:
+        """How long a clip may take."""
+
+        def seconds(row: PlanRow) -> float:
+            return self.clip_limit or max(CLIP_SECONDS, FRAME_SECONDS * row.frames)
+
+        return TimeLimit(seconds, "give more with --clip-limit if the clip needs it")
 
     def machines(self) -> Machines:
         """Where the workers are. Raises BadInput for a cluster without Ray."""

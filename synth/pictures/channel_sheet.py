@@ -17,6 +17,7 @@ from synth.pictures.channel_mosaic import (
     normals_picture,
     parts_picture,
 )
+from textures.library import write_image
 
 CLIPS = 10
 TILE = (240, 180)  # width, height in pixels
@@ -142,4 +143,4 @@ def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     sheet = np.vstack([np.hstack([_labelled(name, row[name]) for name in names]) for row in rows])
     with atomic_write(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1])
+        write_image(temporary, sheet)

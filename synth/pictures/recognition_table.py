@@ -1,69 +1,85 @@
-"""table.json, which `synth eval-ucf101` wrote, as the report shows it."""
+"""table.json of `synth eval-ucf101`, as the report needs it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
 from mocap.errors import BadInput
 from mocap.parsing.json_files import Label, read_json
 
+Percent = Annotated[float, Meta(ge=0, le=100)]
 _ADVICE = "run `synth eval-ucf101` again"
-_Percent = Annotated[float, Meta(ge=-100, le=100)]
-_Split = Annotated[str, Meta(pattern=r"(?#the number of a split)\A[0-9]{1,3}\Z")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Gain:
-    difference: _Percent
-    low: _Percent
-    high: _Percent
+class TableGain:
+    """A gain in top-1, per cent, with its interval and the p value of no gain."""
+
+    difference: Annotated[float, Meta(ge=-100, le=100)]
+    low: Annotated[float, Meta(ge=-100, le=100)]
+    high: Annotated[float, Meta(ge=-100, le=100)]
     p: Annotated[float, Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Row:
+class TableRow:
+    """One initialisation: accuracies in per cent, and the gain over the first row."""
+
     init: Label
-    top1: _Percent
-    top1_std: _Percent
-    top5: _Percent
-    top5_std: _Percent
-    top1_by_split: Annotated[dict[_Split, _Percent], Meta(min_length=1)]
-    gain: _Gain | None
+    top1: Percent
+    top1_std: Percent
+    top5: Percent
+    top5_std: Percent
+    top1_by_split: Annotated[
+        dict[Annotated[str, Meta(pattern=r"^[0-9]{1,4}$")], Percent], Meta(min_length=1)
+    ]
+    gain: TableGain | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
+class TableRun:
+    """One training."""
+
     seconds: Annotated[float, Meta(ge=0, le=1e12)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _RecognitionTable:
+class RecognitionTable:
+    """The table: `films` are numbers of clips, `film_classes` their classes, both by the set's name."""
+
     data: Label
-    stand_in: tuple[Label, ...]
-    rows: Annotated[tuple[_Row, ...], Meta(min_length=1)]
-    runs: tuple[_Run, ...]
-    films: dict[Label, Annotated[int, Meta(ge=0, le=10**12)]]
-    film_classes: dict[Label, tuple[Label, ...]]
+    stand_in: list[Label]
+    rows: Annotated[list[TableRow], Meta(min_length=1)]
+    runs: list[TableRun]
+    films: dict[str, Annotated[int, Meta(ge=0)]]
+    film_classes: dict[str, list[Label]]
+
+    @property
+    def splits(self) -> list[str]:
+        """The numbers of the splits, in order."""
+        return sorted(self.rows[0].top1_by_split, key=int)
 
 
-def read_recognition_table(path: Path) -> dict[str, Any]:
-    """The fields of a table.json that a report shows.
+def read_recognition_table(folder: Path) -> RecognitionTable:
+    """The table of a folder that `synth eval-ucf101` wrote.
 
     Raises:
-        BadInput: for a file that is missing or no such table, naming the field.
+        BadInput: with the file and the field, where there is none or it cannot be used.
     """
-    table = read_json(path, _RecognitionTable, advice=_ADVICE, extra_fields=True)
-    splits = table.rows[0].top1_by_split.keys()
+    path = Path(folder) / "table.json"
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; expected a folder that `synth eval-ucf101` wrote")
+    table = read_json(path, RecognitionTable, advice=_ADVICE, extra_fields=True)
     for number, row in enumerate(table.rows):
-        if row.top1_by_split.keys() != splits:
+        if row.top1_by_split.keys() != table.rows[0].top1_by_split.keys():
             raise BadInput(
-                f"{path}: rows[{number}] has the splits {', '.join(row.top1_by_split)}, expected "
-                f"{', '.join(splits)} as in rows[0]; {_ADVICE}"
+                f"{path}: field rows[{number}].top1_by_split has the splits "
+                f"{', '.join(row.top1_by_split)}, expected those of the first row; {_ADVICE}"
             )
-    if missing := sorted(table.films.keys() - table.film_classes.keys()):
-        raise BadInput(f"{path}: film_classes lacks {missing[0]}, which films has; {_ADVICE}")
-    return asdict(table)
+    if table.films.keys() != table.film_classes.keys():
+        raise BadInput(f"{path}: fields films and film_classes name different sets; {_ADVICE}")
+    return table

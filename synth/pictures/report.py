@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import collections
 import io
-import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import cv2
@@ -23,13 +22,15 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth import __version__
 from synth.clips.clip import Clip, read_clip
+from synth.clips.clip_info import versions_of
 from synth.clips.clip_lines import read_clip_lines
-from synth.clips.mat_files import text_of
 from synth.pictures.channel_mosaic import body_window, mosaic
 from synth.pictures.recognition_table import read_recognition_table
 from textures.harvest.contact_sheet import turned_views
 from textures.library import TextureEntry, read_library, read_texture
 from textures.market1501 import read_image
+
+Item = TypeVar("Item")
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -150,7 +151,7 @@ def film_card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What the template shows of one clip (a line of clips.jsonl)."""
     clip = read_clip(folder / line["path"])
     mosaics = clip_mosaics(clip)
-    renderer = json.loads(text_of(clip.info["versions"]))["renderer"]
+    renderer = versions_of(clip.info, folder / line["path"]).renderer
     facts = f"{line['category']} · texture {line['texture']} · {line['frames']} frames"
     return {
         "video": film_uri(mosaics, line["fps"]),
@@ -212,6 +213,24 @@ def _revision() -> str:
     return f"revision {completed.stdout.strip()}"
 
 
+def _good_cards(
+    items: Sequence[Item], make: Callable[[Item], dict[str, Any]], leave_out: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """A card for each item that has one. Raises BadInput, the first item's, where none has."""
+    cards: list[dict[str, Any]] = []
+    errors: list[BadInput] = []
+    for item in items:
+        try:
+            cards.append(make(item))
+        except BadInput as error:
+            errors.append(error)
+    if errors and not cards:
+        raise errors[0]
+    for refusal in errors:
+        leave_out(str(refusal))
+    return cards
+
+
 def _counts(values: Sequence[str]) -> str:
     return ", ".join(f"{name} {n}" for name, n in sorted(collections.Counter(values).items()))
 
@@ -227,8 +246,11 @@ def write_report(
     title: str = "From crops to textures to films to recognition",
     cards: int = 12,
     clips: int = 4,
-) -> None:
+    report: Callable[[str], None] = lambda line: None,
+) -> int:
     """Write the report of textures, films and recognition, of those that are given.
+
+    A texture or clip that cannot be read is left out.
 
     Args:
         out: the HTML file.
@@ -240,10 +262,21 @@ def write_report(
         title: of the report.
         cards: how many textures are shown, at most.
         clips: how many films are shown, at most.
+        report: called with a line per texture or clip that is left out.
+
+    Returns:
+        How many textures and clips were left out.
 
     Raises:
-        BadInput: one of them cannot be read; the message names the file.
+        BadInput: one of the folders cannot be read, or none of its textures or clips; the message names
+            the file.
     """
+    left_out: list[str] = []
+
+    def leave_out(line: str) -> None:
+        left_out.append(line)
+        report(f"left out: {line}")
+
     context: dict[str, Any] = {"title": title, "version": __version__, "revision": _revision()}
     facts: list[tuple[str, str]] = [("body", f"{body.name} ({body.uv_layout} UV layout)")]
     generated: list[str] = []
@@ -251,10 +284,12 @@ def write_report(
         entries = read_library(textures, body)
         crops, skinning = _crops_below(images), Skinning(body)
         chosen = evenly(entries, cards)
-        context["textures"] = [
-            texture_card(entry, textures, crops.get(entry.source), body, skinning)
-            for entry in chosen
-        ]
+        folder = textures
+
+        def make_texture_card(entry: TextureEntry) -> dict[str, Any]:
+            return texture_card(entry, folder, crops.get(entry.source), body, skinning)
+
+        context["textures"] = _good_cards(chosen, make_texture_card, leave_out)
         context["texture_count"] = len(entries)
         context["identity_count"] = len({entry.identity for entry in entries})
         facts.append(("textures", f"{len(entries)} ({_counts([e.split for e in entries])})"))
@@ -263,7 +298,10 @@ def write_report(
     if films is not None:
         lines = read_clip_lines(films)
         chosen = evenly(_one_of_each_category(lines), clips)
-        context["films"] = [film_card(line, films) for line in chosen]
+        films_folder = films
+        context["films"] = _good_cards(
+            chosen, lambda line: film_card(line, films_folder), leave_out
+        )
         context["renderers"] = sorted({card["renderer"] for card in context["films"]})
         context["film_count"] = len(lines)
         context["frame_count"] = sum(line["frames"] for line in lines)
@@ -271,21 +309,15 @@ def write_report(
         facts.append(("clips by category", _counts([line["category"] for line in lines])))
         generated += ["films"] * any(line["stand_in"] for line in lines)
     if recognition is not None:
-        path = recognition / "table.json"
-        if not path.is_file():
-            raise BadInput(
-                f"{path}: no such file; expected a folder that `synth eval-ucf101` wrote"
-            )
-        table = read_recognition_table(path)
+        table = read_recognition_table(recognition)
         context["table"] = table
-        context["splits"] = sorted(table["rows"][0]["top1_by_split"], key=int)
-        runs = table["runs"]
-        seconds = sum(run["seconds"] for run in runs)
-        for name, count in table["films"].items():
-            classes = len(table["film_classes"][name])
+        context["splits"] = table.splits
+        seconds = sum(run.seconds for run in table.runs)
+        for name, count in table.films.items():
+            classes = len(table.film_classes[name])
             facts.append((f"pretraining on {name}", f"{count} clips of {classes} classes"))
-        facts.append(("recognition", f"{len(runs)} trainings, {seconds:.0f} s, {table['data']}"))
-        generated += [f"{name} of the recognition table" for name in table["stand_in"]]
+        facts.append(("recognition", f"{len(table.runs)} trainings, {seconds:.0f} s, {table.data}"))
+        generated += [f"{name} of the recognition table" for name in table.stand_in]
     if generated:
         names = ", ".join(dict.fromkeys(generated))
         context["stand_in"] = f"Generated for this run, not recorded: {names}."
@@ -293,3 +325,4 @@ def write_report(
     html = environment.from_string(_TEMPLATE.read_text()).render(**context, facts=facts)
     with atomic_write(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
+    return len(left_out)

@@ -16,6 +16,7 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.clips.clip import write_video
 from synth.pictures.channel_mosaic import parts_picture
+from textures.library import write_image
 from textures.visibility.buffer import interpolate, parts, vertex_normals, visibility
 from textures.visibility.camera import Camera, look_at
 from textures.visibility.shading import linear_to_srgb, sh_irradiance, srgb_to_linear, to_bytes
@@ -78,7 +79,7 @@ def write_turntable(body: Body, path: str | Path, *, size: int = 480) -> None:
         else:
             views = turntable(body, _SHEET_DEGREES, size=size)
             sheet = np.vstack([np.hstack(list(views[:3])), np.hstack(list(views[3:]))])
-            cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+            write_image(temporary, sheet)
 
 
 def check_suffix(path: Path) -> None:

@@ -8,16 +8,20 @@ the preset that a preset begins with.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import re
 import tomllib
 import typing
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from mocap.errors import BadInput
-from mocap.parsing.json_files import read_bounded_file
+from mocap.parsing.json_files import Label, decode_json, read_bounded_file
 from mocap.parsing.settings import is_mapping, nearest_fields, parse_override, typed_value
 from synth.plans.plan_row import (
     GENDERS,
@@ -41,6 +45,9 @@ BALANCES = ("identity", "texture", "random")
 SURREAL_CHANNELS = ("depth", "segm")
 """Unless others are asked for, a clip in SURREAL's layout is SURREAL's four files: mp4, info, these."""
 
+Share = Annotated[float, Meta(ge=0, le=1e9)]
+Degrees = Annotated[float, Meta(ge=-720, le=720)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilmFormat:
@@ -54,7 +61,9 @@ class FilmFormat:
     height: int = 240
     fps: float = 30.0
     engine: str = "cycles"
-    samples: int = 0  # per pixel; 0: what the engine needs under the light
+    samples: Annotated[int, Meta(le=65536)] = (
+        0  # per pixel; 0: what the engine needs under the light
+    )
     layout: str = "compact"
     channels: tuple[str, ...] = ("depth", "segm", "normal", "gtflow")
     tracks: int = 1000  # points followed, for the channel of that name
@@ -74,7 +83,7 @@ class Windows:
 
     frames: int = 100
     strides: tuple[int, ...] = (50,)
-    shortest: int = 16
+    shortest: Annotated[int, Meta(le=MAX_FRAMES)] = 16
 
     def starts(self, length: int, *, stride: int) -> list[int]:
         """First frames of the clips of a motion of `length` frames.
@@ -92,8 +101,8 @@ class Windows:
 class Motions:
     """Which motions: at most `limit` (0: all), of `categories` (none: all of them)."""
 
-    limit: int = 0
-    categories: tuple[str, ...] = ()
+    limit: Annotated[int, Meta(ge=0)] = 0
+    categories: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +113,7 @@ class Bodies:
     """
 
     genders: tuple[str, ...] = ("neutral",)
-    shape_limit: float = 2.0
+    shape_limit: Annotated[float, Meta(ge=0, le=10)] = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,21 +129,23 @@ class CameraRanges:
     """
 
     policy: str = "framed"
-    focal: float = 600.0
-    distance_mean: float = 8.0
-    distance_spread: float = 1.0
+    focal: Annotated[float, Meta(ge=1, le=1e6)] = 600.0
+    distance_mean: Annotated[float, Meta(gt=0, le=1000)] = 8.0
+    distance_spread: Annotated[float, Meta(ge=0, le=1000)] = 1.0
     near: float = 4.0
-    far: float = 12.0
-    sides: int = 8
+    far: Annotated[float, Meta(le=1000)] = 12.0
+    sides: Annotated[int, Meta(le=1000)] = 8
     border: int = 6  # pixels kept free around the body
-    flesh: float = 0.22  # metres of body around a joint (head top, hands, feet)
-    height: tuple[float, ...] = ()
+    flesh: Annotated[float, Meta(ge=0, le=10)] = (
+        0.22  # metres around a joint (head top, hands, feet)
+    )
+    height: tuple[Annotated[float, Meta(ge=-1000, le=1000)], ...] = ()
     pitch: tuple[float, ...] = (0.0, 0.0)
-    moves: Mapping[str, float] = field(default_factory=lambda: {"still": 1.0})
-    pan: float = 12.0
-    dolly: float = 1.5
-    orbit: float = 60.0
-    shake: float = 1.0
+    moves: Mapping[str, Share] = field(default_factory=lambda: {"still": 1.0})
+    pan: Degrees = 12.0
+    dolly: Annotated[float, Meta(ge=-100, le=100)] = 1.5
+    orbit: Degrees = 60.0
+    shake: Annotated[float, Meta(ge=0, le=90)] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +156,7 @@ class Lights:
     sees it, by `Light.lit_shares`; 0 takes any, as SURREAL, whose law leaves some people black.
     """
 
-    kinds: Mapping[str, float] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
+    kinds: Mapping[str, Share] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
     minimum_lit: float = field(default=0.0, metadata={"key": "least"})
 
 
@@ -181,11 +192,11 @@ class TextureSampling:
     `quality` weighs a draw among one person's textures by score to that power.
     """
 
-    limit: int = 0
-    score: str = "reid_cosine"
+    limit: Annotated[int, Meta(ge=0)] = 0
+    score: Label = "reid_cosine"
     minimum_scores: Mapping[str, float] = field(default_factory=dict, metadata={"key": "least"})
     balance: str = "identity"
-    quality: float = 0.0
+    quality: Annotated[float, Meta(ge=0, le=1000)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,8 +265,11 @@ def _tables(name: str, descendants: tuple[str, ...]) -> tuple[dict[str, dict[str
     try:
         advice = "correct the file"
         read = tomllib.loads(read_bounded_file(path, advice=advice).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not a preset in TOML ({error}); correct the file") from None
+    except BadInput:
+        raise
+    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's errors are ValueErrors
+        reason = str(error)[:200]
+        raise BadInput(f"{path}: not a preset in TOML ({reason}); correct the file") from None
     tables: dict[str, dict[str, Any]] = {}
     if "extends" in read:
         tables, _ = _tables(str(read.pop("extends")), (*descendants, name))
@@ -375,15 +389,21 @@ def _check(preset: Preset) -> None:
     good = 0.5 <= camera.near <= camera.far
     demand("camera.near", camera.near, good, f"from 0.5 to camera.far ({camera.far:g}) metres")
     demand("camera.sides", camera.sides, camera.sides >= 1, "at least 1")
-    demand("camera.height", camera.height, len(camera.height) in (0, 2), "nothing, or [low, high]")
+    good = len(camera.height) in (0, 2) and list(camera.height) == sorted(camera.height)
+    expected = "nothing, or [low, high], as --set camera.height=1.4,2.4"
+    demand("camera.height", camera.height, good, expected)
     good = len(camera.pitch) == 2 and max(map(abs, camera.pitch)) <= 80
-    demand("camera.pitch", camera.pitch, good, "[low, high] within 80 degrees")
+    good = good and list(camera.pitch) == sorted(camera.pitch)
+    expected = "[low, high] within 80 degrees, as --set camera.pitch=-5,15"
+    demand("camera.pitch", camera.pitch, good, expected)
     if film.layout == "surreal":
         _check_surreal_camera(preset)
     half_side = min(film.width, film.height) / 2
     demand(
         "camera.border", camera.border, 0 <= camera.border < half_side, "less than half the picture"
     )
+    for section, cls in _section_classes().items():
+        _check_ranges(section, getattr(preset, section), cls)
 
 
 def _check_surreal_camera(preset: Preset) -> None:
@@ -411,3 +431,14 @@ def _check_surreal_camera(preset: Preset) -> None:
     good = math.isclose(camera.focal, focal, rel_tol=1e-6)
     expected = f"has a lens of 600 pixels on 320 ({focal:g} on {preset.film.width})"
     demand("camera.focal", camera.focal, good, expected, f"camera.focal={focal:g}")
+
+
+def _check_ranges(name: str, section: Any, cls: type) -> None:
+    """Raises BadInput where a value of a section is out of the range that its field states."""
+    try:
+        decode_json(json.dumps(dataclasses.asdict(section)).encode(), cls)
+    except BadInput as error:
+        text = str(error).removeprefix("field ")
+        for attribute in dataclasses.fields(cls):  # by what files call it
+            text = re.sub(rf"^{attribute.name}\b", _key(attribute), text)
+        raise BadInput(f"{name}.{text}") from None

@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -25,6 +26,7 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
+from mocap.parsing.json_files import read_json
 from synth.standins.handheld_video import (
     VideoFormat,
     render_handheld_video,
@@ -121,7 +123,8 @@ def write_action_videos(
     settings = json.loads(json.dumps(settings))
     marker = out / "standins.json"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        written = json.loads(marker.read_text()) if marker.is_file() else {}
+        advice = "remove the folder, or give another"
+        written = read_json(marker, dict[str, Any], advice=advice) if marker.is_file() else {}
         if {key: written.get(key) for key in settings} == settings:
             return int(written["videos"])
         raise BadInput(f"{out}: already holds something else; remove it or give another folder")

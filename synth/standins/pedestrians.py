@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
+from mocap.parsing.json_files import read_json
 from synth.standins.photography import (
     CROP_HEIGHT,
     CROP_WIDTH,
@@ -279,7 +281,8 @@ def write_pedestrians(
     settings = {"kind": "pedestrians", "seed": seed, "body": body.name, **vars(size)}
     marker = out / "standins.json"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        written = json.loads(marker.read_text()) if marker.is_file() else {}
+        advice = "remove the folder, or give another"
+        written = read_json(marker, dict[str, Any], advice=advice) if marker.is_file() else {}
         if {key: written.get(key) for key in settings} == settings:
             return written["crops"]
         raise BadInput(

@@ -2,7 +2,9 @@
 
 Written for Blender, which leaks, crashes and cannot be shared: a worker is a fresh process that takes
 one task at a time and ends after some number of them. A task that fails, or whose process dies, is
-tried once more in another process and then reported. Where the workers run is the pool's affair:
+tried once more in another process and then reported; one that takes longer than its limit is ended with
+its process. Several runs that work through one list share it by claims. Where the workers run is the
+pool's affair:
 processes of this machine (`synth.workers.processes`) or of a cluster (`synth.workers.ray_cluster`).
 """
 
@@ -17,9 +19,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 from mocap.errors import BadInput
+from mocap.files import disk_trouble
 
 Report = Callable[[int], object]
 """Takes an amount of progress; what it returns is not looked at."""
@@ -29,6 +33,8 @@ OpenWorker = Callable[[Any], contextlib.AbstractContextManager[Work]]
 """Entered once in each worker process, with the settings of all; gives the work that does the tasks."""
 
 MAX_ATTEMPTS = 2
+GO_ON = "make room and run the same command again to go on"
+CLAIM_PAUSE = 1.0  # seconds between two looks at what another run has claimed
 
 
 class StopWork(Exception):
@@ -70,11 +76,50 @@ class WorkerPool(Protocol[WorkerT]):
         What comes of it is received later, also where the worker is dead already.
         """
 
-    def receive(self) -> list[tuple[WorkerT, Message]]:
-        """Wait for messages of workers. Who sent "died" is no longer in the pool."""
+    def receive(self, timeout: float | None = None) -> list[tuple[WorkerT, Message]]:
+        """Wait for messages of workers, `timeout` seconds at most.
+
+        Who sent "died" is no longer in the pool.
+        """
+
+    def has_started(self, worker: WorkerT) -> bool:
+        """Whether the worker runs, and does not wait for a machine that has room for it."""
 
     def stop_worker(self, worker: WorkerT) -> None:
         """Let an idle worker end."""
+
+    def kill_worker(self, worker: WorkerT) -> None:
+        """End a worker at once, whatever it does; it is no longer in the pool then."""
+
+
+class Claim(Enum):
+    """What became of the wish to do a task that other runs may want to do, too."""
+
+    OURS = "ours"
+    COMPLETED = "completed"
+    BUSY = "busy"
+
+
+class TaskClaims(Protocol):
+    """Tells several runs apart that work through the same tasks at once."""
+
+    def claim(self, task: Any) -> Claim:
+        """OURS until it is released, COMPLETED by another run, or BUSY: another run is at it."""
+
+    def release(self, task: Any) -> None:
+        """Let others have a task that was ours, done or not."""
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """The longest that a task may take: its `seconds`, and `advice` on what to do about it."""
+
+    seconds: Callable[[Any], float]
+    advice: str
+
+
+TASK_LIMIT = TimeLimit(lambda task: 6 * 3600.0, "look at its files")
+"""For work that takes minutes at the most: nothing is waited for for ever."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +147,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class PoolResult:
-    """What became of a list of tasks: the failed ones, and how many were not begun in time."""
+    """What became of a list of tasks: the failed ones, and how many were not begun in time.
+
+    `elsewhere` of them were done by another run meanwhile.
+    """
 
     failures: tuple[Failure, ...]
     unstarted: int
+    elsewhere: int = 0
 
 
 @dataclass
@@ -127,6 +176,8 @@ def work_through(
     progress: Report = lambda amount: None,
     on_attempt: Callable[[Attempt], None] = lambda attempt: None,
     deadline: float | None = None,
+    limit: TimeLimit | None = None,
+    claims: TaskClaims | None = None,
 ) -> PoolResult:
     """Do `tasks` in a pool of worker processes.
 
@@ -141,20 +192,45 @@ def work_through(
         on_attempt: called with every attempt as it ends.
         deadline: on the clock of `time.monotonic`; from then on no task is begun, and those begun are
             finished.
+        limit: a task that takes longer has failed: its worker is ended, and it is not tried again.
+        claims: share the tasks with other runs; a task that another run is at is waited for, and done
+            here where that run gives it up.
 
     Returns:
-        The tasks that failed, and the number of those that were not begun.
+        The tasks that failed, the number of those that were not begun, and of those done by others.
 
     Raises:
         BadInput: a worker cannot be opened for the input, or work says that no task can go on.
     """
     waiting = deque(tasks)
+    claimed_elsewhere: list[Any] = []
+    next_look = 0.0
+    elsewhere = 0
     attempts: dict[int, int] = {}
     failed: dict[int, Failure] = {}
     assignments: dict[WorkerT, _Assignment] = {}
 
     def is_late() -> bool:
         return deadline is not None and time.monotonic() >= deadline
+
+    def next_task() -> Any:
+        """The next task that is ours to do; None where there is none now."""
+        nonlocal elsewhere, next_look
+        if claimed_elsewhere and not waiting and time.monotonic() >= next_look:
+            waiting.extend(claimed_elsewhere)
+            claimed_elsewhere.clear()
+            next_look = time.monotonic() + CLAIM_PAUSE
+        while waiting:
+            task = waiting.popleft()
+            claim = claims.claim(task) if claims is not None else Claim.OURS
+            if claim is Claim.OURS:
+                return task
+            if claim is Claim.BUSY:
+                claimed_elsewhere.append(task)
+            else:
+                elsewhere += 1
+                failed.pop(id(task), None)
+        return None
 
     def end_attempt(
         worker: WorkerT, *, result: Any = None, reason: str | None = None, retry: bool = False
@@ -172,27 +248,64 @@ def work_through(
             failed[id(task)] = Failure(task, reason)
             if retry and number < MAX_ATTEMPTS:
                 waiting.append(task)
+        if claims is not None:
+            claims.release(task)
         on_attempt(Attempt(task, number, pool.worker_name(worker), seconds, result, reason))
+
+    def seconds_to_wait() -> float | None:
+        """Until the next task is late or the next claim is looked at."""
+        seconds: list[float] = []
+        if limit is not None:
+            now = time.monotonic()
+            busy = [a for a in assignments.values() if a.task is not None]
+            seconds += [a.began + limit.seconds(a.task) - now for a in busy]
+        if claimed_elsewhere and not waiting and len(assignments) < workers and not is_late():
+            seconds.append(next_look - time.monotonic())
+        return max(0.0, min(seconds)) if seconds else None
+
+    def end_late_tasks(limit: TimeLimit) -> None:
+        for worker, assignment in list(assignments.items()):
+            if assignment.task is None:
+                continue
+            if not pool.has_started(worker):
+                assignment.began = time.monotonic()
+                continue
+            allowed = limit.seconds(assignment.task)
+            if time.monotonic() - assignment.began > allowed:
+                reason = f"took longer than {allowed:g} s, its limit, and was ended; {limit.advice}"
+                pool.kill_worker(worker)
+                end_attempt(worker, reason=reason)
+                del assignments[worker]
 
     with _stoppable(), pool:
         while True:
             for worker, assignment in list(assignments.items()):
-                used_up = assignment.completed >= tasks_per_process
-                if assignment.task is None and (used_up or not waiting or is_late()):
+                if assignment.task is None and assignment.completed >= tasks_per_process:
                     pool.stop_worker(worker)
                     del assignments[worker]
-            if not assignments and (not waiting or is_late()):
-                break
-            while waiting and len(assignments) < workers and not is_late():
-                assignments[pool.start_worker()] = _Assignment()
-            for worker, assignment in assignments.items():
-                if assignment.task is None and waiting and not is_late():
-                    assignment.task = waiting.popleft()
-                    assignment.began, assignment.reported = time.monotonic(), 0
-                    pool.submit(worker, assignment.task)
-            if not any(assignment.task is not None for assignment in assignments.values()):
+            idle = [worker for worker, a in assignments.items() if a.task is None]
+            while (idle or len(assignments) < workers) and not is_late():
+                if (task := next_task()) is None:
+                    break
+                if idle:
+                    worker = idle.pop(0)
+                else:
+                    worker = pool.start_worker()
+                assignments[worker] = _Assignment(
+                    task=task,
+                    began=time.monotonic(),
+                    completed=assignments[worker].completed if worker in assignments else 0,
+                )
+                pool.submit(worker, task)
+            for worker in idle:  # there is nothing to do for it
+                pool.stop_worker(worker)
+                del assignments[worker]
+            if not assignments:
+                if is_late() or not (waiting or claimed_elsewhere):
+                    break
+                time.sleep(max(0.0, next_look - time.monotonic()))
                 continue
-            for worker, message in pool.receive():
+            for worker, message in pool.receive(seconds_to_wait()):
                 kind, value = message.kind, message.value
                 if kind == "progress":
                     assignments[worker].reported += value
@@ -210,8 +323,11 @@ def work_through(
                     raise BadInput(value)
                 else:
                     raise RuntimeError(value)
-    unstarted = sum(1 for task in waiting if id(task) not in attempts)
-    return PoolResult(tuple(failed.values()), unstarted)
+            if limit is not None:
+                end_late_tasks(limit)
+    left = [*waiting, *claimed_elsewhere]
+    unstarted = sum(1 for task in left if id(task) not in attempts)
+    return PoolResult(tuple(failed.values()), unstarted, elsewhere)
 
 
 def run_task(
@@ -219,7 +335,8 @@ def run_task(
 ) -> Message:
     """Do a task, in the worker process, and say what came of it: "done", "failed" or "stop".
 
-    What `not_retried` lists is not to be tried again. A connection that breaks in `report` is raised.
+    What `not_retried` lists is not to be tried again. A disk that takes no more stops all tasks, as
+    StopWork does. A connection that breaks in `report` is raised.
     """
     try:
         return Message("done", work(task, report))
@@ -230,6 +347,9 @@ def run_task(
     except (BrokenPipeError, EOFError):
         raise
     except Exception as error:
+        if trouble := disk_trouble(error):
+            file, reason = trouble
+            return Message("stop", f"{file or 'a worker'}: {reason}; {GO_ON}")
         return Message("failed", (_one_line(error), True))
 
 

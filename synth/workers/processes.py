@@ -80,8 +80,7 @@ class ProcessPool:
         self._started = 0
 
     def __enter__(self) -> ProcessPool:
-        shared = make_process_folder(Path(tempfile.gettempdir()), "surrealpp-workers-")
-        self._folder = Path(tempfile.mkdtemp(dir=shared))
+        self._folder = make_process_folder(Path(tempfile.gettempdir()), "surrealpp-workers-")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -96,8 +95,6 @@ class ProcessPool:
         self._workers.clear()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # another pool of this process is at work
-                self._folder.parent.rmdir()
 
     def start_worker(self) -> _WorkerProcess:
         if self._folder is None:
@@ -121,8 +118,8 @@ class ProcessPool:
         with contextlib.suppress(OSError):  # it died: received as such
             worker.connection.send(task)
 
-    def receive(self) -> list[tuple[_WorkerProcess, Message]]:
-        ready = wait([worker.connection for worker in self._workers])
+    def receive(self, timeout: float | None = None) -> list[tuple[_WorkerProcess, Message]]:
+        ready = wait([worker.connection for worker in self._workers], timeout)
         by_connection: dict[object, _WorkerProcess] = {w.connection: w for w in self._workers}
         messages: list[tuple[_WorkerProcess, Message]] = []
         for connection in ready:
@@ -136,6 +133,15 @@ class ProcessPool:
                 self._workers.remove(worker)
                 messages.append((worker, Message("died", reason)))
         return messages
+
+    def has_started(self, worker: _WorkerProcess) -> bool:
+        return True
+
+    def kill_worker(self, worker: _WorkerProcess) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
 
     def stop_worker(self, worker: _WorkerProcess) -> None:
         with contextlib.suppress(OSError):

@@ -178,10 +178,10 @@ class RayPool:
     def submit(self, worker: _RayWorker, task: Any) -> None:
         worker.task = worker.actor.run.remote(task)
 
-    def receive(self) -> list[tuple[_RayWorker, Message]]:
+    def receive(self, timeout: float | None = None) -> list[tuple[_RayWorker, Message]]:
         ray = self._ray
         by_task = {worker.task: worker for worker in self._workers if worker.task is not None}
-        ready, _ = ray.wait(list(by_task), num_returns=1)
+        ready, _ = ray.wait(list(by_task), num_returns=1, timeout=timeout)
         messages: list[tuple[_RayWorker, Message]] = []
         for reference in ready:
             worker = by_task[reference]
@@ -198,6 +198,16 @@ class RayPool:
                 continue
             messages += [(worker, Message("progress", reported)), (worker, message)]
         return messages
+
+    def has_started(self, worker: _RayWorker) -> bool:
+        ready, _ = self._ray.wait([worker.address], timeout=0)
+        return bool(ready)
+
+    def kill_worker(self, worker: _RayWorker) -> None:
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            worker.name = self._ray.get(worker.address, timeout=_ANSWER)
+        self._ray.kill(worker.actor)
+        self._workers.remove(worker)
 
     def stop_worker(self, worker: _RayWorker) -> None:
         with contextlib.suppress(self._ray.exceptions.RayError):

@@ -47,6 +47,9 @@ def open_worker(folder: str):
         if task.startswith("deaf"):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
+        if task.startswith("hang"):  # in the system, where no handler of Python's runs
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            time.sleep(600)
         if task.startswith("sleep"):
             time.sleep(60)
         progress(1)
@@ -68,6 +71,22 @@ def open_crashing_film_worker(settings):
             return film(row, progress)
 
         yield crash
+
+
+@contextmanager
+def open_hanging_film_worker(settings):
+    """A film worker that does not come back from the clip of the environment's HANG_ON."""
+    from synth.films.film_workers import open_film_worker
+
+    with open_film_worker(settings) as film:
+
+        def hang(row, progress):
+            if row.stem == os.environ["HANG_ON"]:
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+                time.sleep(600)
+            return film(row, progress)
+
+        yield hang
 
 
 @contextmanager

@@ -45,6 +45,7 @@ from textures.library import (
     read_manifest,
     read_texture,
     sha256_of,
+    write_image,
     write_manifest,
     write_texture,
 )
@@ -413,5 +414,5 @@ def _contact_sheet(
     path = out / CONTACT_SHEET
     sheet = stacked(rows, columns=2 if len(rows) > 6 else 1)
     with atomic_write(path) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        write_image(temporary, sheet)
     return path

@@ -1,8 +1,10 @@
 """The training loop of every network here: one Fabric loop, resumable, the same from the same seed.
 
 A run is a folder: config.json, metrics.jsonl, TensorBoard events and checkpoint.safetensors (networks,
-optimisers and step in one file, so that it is whole or absent). All randomness of step k comes from
-(seed, rank, k): a run that was stopped and taken up again draws what an unbroken one would have drawn.
+optimisers, step and the run's configuration in one file, so that it is whole or absent, and cannot be
+taken for another run's). A run whose checkpoint is damaged starts again and says so. All randomness of
+step k comes from (seed, rank, k): a run that was stopped and taken up again draws what an unbroken one
+would have drawn.
 
 A step has one or more phases, each with its own optimiser: a network that is trained alone has one, an
 adversarial method has one for the generator and one for the discriminator.
@@ -10,9 +12,11 @@ adversarial method has one for the generator and one for the discriminator.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,17 +26,21 @@ from typing import Any, cast
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from tqdm import tqdm
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from mocap.parsing.json_files import read_json, read_json_records
 
 Losses = dict[str, torch.Tensor]
 Networks = Mapping[str, nn.Module]
 Batch = Any
 """What one step is trained on; only the method that draws it knows what it is."""
+
+_CONFIGURATION = "configuration"  # in a checkpoint's metadata
 
 OPTIMISERS: dict[str, type[torch.optim.Adam] | type[torch.optim.AdamW]] = {
     "adamw": torch.optim.AdamW,
@@ -147,23 +155,34 @@ def train_networks(
         The last measured figures, or the last losses where nothing is measured.
 
     Raises:
-        BadInput: for a folder with a run of another configuration, or a damaged checkpoint.
+        BadInput: for a folder with a run of another configuration.
         FloatingPointError: for a loss that is not finite.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _check_configuration(folder, {"schedule": dataclasses.asdict(schedule), **configuration})
+    requested = {"schedule": dataclasses.asdict(schedule), **configuration}
+    text = json.dumps(requested, sort_keys=True)
+    checkpoint = folder / "checkpoint.safetensors"
+    _check_configuration(folder, checkpoint, text)
+    say = _say if fabric.is_global_zero else lambda line: None
     torch.manual_seed(schedule.seed)
     wrapped = {key: fabric.setup_module(network) for key, network in networks.items()}
     optimisers = {key: _optimiser(phase, networks, schedule) for key, phase in step.phases.items()}
-    checkpoint = folder / "checkpoint.safetensors"
-    first = load_checkpoint(checkpoint, networks, optimisers) if checkpoint.is_file() else 0
+    first = 0
+    if checkpoint.is_file():
+        try:
+            first = load_checkpoint(checkpoint, networks, optimisers)
+            say(f"{name}: goes on after step {first} of {schedule.steps} ({checkpoint})")
+        except BadInput as error:
+            say(f"{name}: {error}; the run starts again from its first step")
+    if fabric.is_global_zero:  # after the others have looked, too
+        _write_configuration(folder, requested)
     # One optimiser in, one wrapped optimiser out; the annotation speaks of tuples as well.
     steppers = {
         key: cast(torch.optim.Optimizer, fabric.setup_optimizers(optimiser))
         for key, optimiser in optimisers.items()
     }
-    log = RunLog(folder) if fabric.is_global_zero else None
+    log = RunLog(folder, first) if fabric.is_global_zero else None
     figures: dict[str, float] = {}
     _set_training(wrapped.values(), True)
     bar = tqdm(
@@ -213,7 +232,7 @@ def train_networks(
                     f"{name} {completed}: " + ", ".join(f"{k} {v:.4g}" for k, v in figures.items())
                 )
         if log and (completed % schedule.checkpoint_every == 0 or completed == schedule.steps):
-            save_checkpoint(checkpoint, networks, optimisers, completed)
+            save_checkpoint(checkpoint, networks, optimisers, completed, configuration=text)
     if first >= schedule.steps and step.measure:
         figures = _measured(step.measure, networks)
     if log:
@@ -271,9 +290,14 @@ def _measured(
 
 
 def save_checkpoint(
-    path: Path, networks: Networks, optimisers: Mapping[str, torch.optim.Optimizer], step: int
+    path: Path,
+    networks: Networks,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    step: int,
+    *,
+    configuration: str = "",
 ) -> None:
-    """Write networks, optimisers and step as one safetensors file."""
+    """Write networks, optimisers and step as one safetensors file, with the run's configuration."""
     tensors: dict[str, torch.Tensor] = {"step": torch.tensor(step)}
     for name, network in networks.items():
         tensors |= {f"network.{name}.{k}": v for k, v in network.state_dict().items()}
@@ -284,48 +308,101 @@ def save_checkpoint(
             }
     tensors = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, metadata={_CONFIGURATION: configuration})
 
 
 def load_checkpoint(
     path: Path, networks: Networks, optimisers: Mapping[str, torch.optim.Optimizer]
 ) -> int:
-    """Take up networks and optimisers in place; returns the number of steps done.
+    """Take up networks and optimisers, all or none of them; returns the number of steps done.
 
     Raises:
-        BadInput: for a checkpoint that is damaged or of other networks.
+        BadInput: for a checkpoint that is damaged, of other networks, or not finite.
     """
+    before = copy.deepcopy(
+        (
+            {name: network.state_dict() for name, network in networks.items()},
+            {name: optimiser.state_dict() for name, optimiser in optimisers.items()},
+        )
+    )
     try:
         tensors = load_file(path)
+        for key, value in tensors.items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                raise ValueError(f"{key} has numbers that are not finite")
         steps = int(tensors["step"])
+        if steps < 1:
+            raise ValueError(f"step {steps}, expected at least 1")
         for name, network in networks.items():
             network.load_state_dict(_with_prefix(tensors, f"network.{name}."))
         for name, optimiser in optimisers.items():
-            states: dict[int, dict[str, torch.Tensor]] = {}
-            for key, value in _with_prefix(tensors, f"optimiser.{name}.").items():
-                index, _, field = key.partition(".")
-                states.setdefault(int(index), {})[field] = value
-            groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": states, "param_groups": groups})
+            _load_optimiser(optimiser, _with_prefix(tensors, f"optimiser.{name}."))
     except Exception as error:  # damaged, or of another network
-        raise BadInput(f"{path}: cannot be resumed ({error}); remove it to start again") from None
+        for name, state in before[0].items():
+            networks[name].load_state_dict(state)
+        for name, state in before[1].items():
+            optimisers[name].load_state_dict(state)
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{path}: cannot be resumed ({reason})") from None
     return steps
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Fill the state of an optimiser. Raises ValueError where it is not that of its parameters."""
+    states: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in tensors.items():
+        number, _, field = key.partition(".")
+        states.setdefault(int(number), {})[field] = value
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for index, state in states.items():
+        for field, value in state.items():
+            if index >= len(parameters) or (
+                value.ndim and field != "step" and value.shape != parameters[index].shape
+            ):
+                raise ValueError(f"optimiser state {index}.{field} fits no parameter")
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": states, "param_groups": groups})
 
 
 def _with_prefix(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _check_configuration(folder: Path, configuration: dict[str, object]) -> None:
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
+
+
+def _check_configuration(folder: Path, checkpoint: Path, requested: str) -> None:
+    """Raises BadInput where the checkpoint is of a run with another configuration.
+
+    The checkpoint says so itself; config.json is for readers, and for checkpoints of before.
+    """
+    if not checkpoint.is_file():
+        return
     path = folder / "config.json"
-    requested = json.loads(json.dumps(configuration))
-    started = path.is_file() and (folder / "checkpoint.safetensors").is_file()
-    if started and json.loads(path.read_text()) != requested:
+    try:
+        with safe_open(checkpoint, "pt") as file:
+            earlier = (file.metadata() or {}).get(_CONFIGURATION, "")
+    except Exception:  # damaged: found again, and said, when it is loaded
+        return
+    if not earlier:
+        try:
+            earlier = json.dumps(
+                read_json(path, dict[str, Any], advice="it is written again"), sort_keys=True
+            )
+        except BadInput as error:
+            _say(f"{checkpoint}: of an unknown run ({error}); the run starts again")
+            checkpoint.unlink(missing_ok=True)
+            return
+    if earlier != requested:
         raise BadInput(
             f"{path}: this run was started with other settings; give another folder or remove it"
         )
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(requested, indent=2) + "\n")
+
+
+def _write_configuration(folder: Path, configuration: dict[str, object]) -> None:
+    with atomic_write(folder / "config.json") as temporary:
+        temporary.write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
 
 
 def _seed(seed: int, rank: int, step: int) -> int:
@@ -333,17 +410,26 @@ def _seed(seed: int, rank: int, step: int) -> int:
 
 
 class RunLog:
-    """metrics.jsonl and TensorBoard events of one run."""
+    """metrics.jsonl and TensorBoard events of one run.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the run.
+        steps: that it has behind it. Lines of later ones, which are done again, are taken out, and so
+            are torn ones.
+    """
+
+    def __init__(self, folder: Path, steps: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.lines = (folder / "metrics.jsonl").open("a")
+        path = folder / "metrics.jsonl"
+        _keep_lines(path, steps)
+        self.lines = path.open("a", encoding="utf-8")
         self.events = SummaryWriter(folder)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Append the figures of a step."""
-        self.lines.write(json.dumps({"step": step, **figures}) + "\n")
+        numbers = {key: value if math.isfinite(value) else None for key, value in figures.items()}
+        self.lines.write(json.dumps({"step": step, **numbers}) + "\n")
         self.lines.flush()
         for name, value in figures.items():
             self.events.add_scalar(name, value, step)
@@ -352,3 +438,20 @@ class RunLog:
         """Close both files."""
         self.lines.close()
         self.events.close()
+
+
+def _keep_lines(path: Path, steps: int) -> None:
+    """Leave in metrics.jsonl the lines up to a step, and say where some are torn."""
+    records = read_json_records(path, dict[str, float | None])
+    if records.torn:
+        line = f"{path}: {len(records.torn)} torn lines are taken out, the first {records.torn[0]}"
+        _say(line)
+    kept_lines = [line for line in records.values if 0 < (line.get("step") or 0) <= steps]
+    if records.torn or len(kept_lines) < len(records.values):
+        with atomic_write(path) as temporary:
+            text = "".join(json.dumps(_with_whole_step(line)) + "\n" for line in kept_lines)
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _with_whole_step(line: dict[str, float | None]) -> dict[str, float | None]:
+    return {**line, "step": int(line["step"] or 0)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import email.utils
 import os
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -15,7 +17,7 @@ from mocap.errors import BadInput
 from mocap.readers.acclaim.asf_amc import write_amc, write_asf
 from synth.cli.fetch_cmu import fetch_cmu as command
 from synth.download.cmu import fetch_cmu, files_of, parse_subjects, trials_of_subjects
-from synth.download.web_files import ATTEMPTS
+from synth.download.web_files import ATTEMPTS, FileRefused, Site, SiteRefused
 from tests.mocap.cmu_like import cmu_like
 
 SUBJECT = "08"  # CMU's subject 8 has 11 motions
@@ -51,6 +53,8 @@ class Server:
         wanted = request.headers.get("Range")
         self.asked.append((path, wanted, request.headers.get("User-Agent")))
         habit = self.habits[path].pop(0) if self.habits.get(path) else None
+        if callable(habit):
+            return habit(request)
         if isinstance(habit, tuple):
             return self.send(request, *habit)
         body = self.files.get(path)
@@ -256,10 +260,10 @@ def test_a_part_of_an_older_version_is_not_gone_on_with(fetch, server, motions, 
     assert not fetch().failed and on_disk(tmp_path) == motions
 
 
-def test_an_undated_part_of_something_else_costs_a_second_request(fetch, server, motions, tmp_path):
+def test_an_undated_part_is_not_gone_on_with(fetch, server, motions, tmp_path):
     part_of(tmp_path, b"other" * 20, 0)
     assert not fetch().failed and on_disk(tmp_path) == motions
-    assert [wanted for path, wanted, _ in server.asked if path == FIRST] == ["bytes=100-", None]
+    assert [wanted for path, wanted, _ in server.asked if path == FIRST] == [None]
 
 
 def test_a_part_that_is_whole_is_taken_and_one_too_long_is_not(fetch, server, motions, tmp_path):
@@ -313,3 +317,65 @@ def test_the_command_says_what_it_did_and_exits_with_an_error_on_failures(
     server.files[SECOND] = motions[SECOND]
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 0 and f"1 got (0.0 MB), {len(motions) - 1} kept" in result.output
+
+
+def dripping(body: bytes, *, head: bool = False):
+    """A habit: the body, or already the head, a few bytes at a time."""
+
+    def answer(request) -> None:
+        date = email.utils.formatdate(DATE, usegmt=True)
+        text = f"HTTP/1.0 200 OK\r\nLast-Modified: {date}\r\nContent-Length: {len(body)}\r\n\r\n"
+        slow = text.encode() + body
+        if not head:
+            request.wfile.write(text.encode())
+            slow = body
+        with suppress(OSError):
+            for start in range(0, len(slow), 4):
+                request.wfile.write(slow[start : start + 4])
+                time.sleep(0.05)
+
+    return answer
+
+
+@pytest.fixture
+def slow_site(server, waits):
+    return Site(server.url, 0, 5, 10**6, waits.append, slow_seconds=0.4)
+
+
+def test_a_server_that_drips_is_left_and_the_file_resumed(slow_site, server, motions, tmp_path):
+    server.habits[FIRST] = [dripping(motions[FIRST])]
+    assert slow_site.download(FIRST, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == motions[FIRST]
+    first, second = (wanted for _, wanted, _ in server.asked)
+    assert first is None and 0 < int(second.removeprefix("bytes=").removesuffix("-")) < 200
+
+
+def test_a_server_that_never_does_but_drip_is_refused_with_its_pace(
+    slow_site, server, motions, tmp_path
+):
+    slow_site.timeout = 0.5
+    server.habits[FIRST] = [dripping(motions[FIRST])] * 9
+    with pytest.raises(
+        FileRefused, match=r"sends \d+ bytes a second, expected at least 1000, 5 times"
+    ):
+        slow_site.download(FIRST, tmp_path / "part")
+    assert motions[FIRST].startswith((tmp_path / "part").read_bytes())
+    server.habits[SECOND] = [dripping(motions[SECOND], head=True)] * 9
+    with pytest.raises((FileRefused, SiteRefused), match="5 times"):
+        slow_site.download(SECOND, tmp_path / "other")
+
+
+def test_the_rest_of_another_version_is_not_appended(slow_site, server, motions, tmp_path):
+    """A server that looks at Range and not at If-Range."""
+    body = motions[FIRST]
+    (tmp_path / "part").write_bytes(b"of an earlier version "[:20])
+    os.utime(tmp_path / "part", (DATE - 86400, DATE - 86400))
+    headers = {
+        "Last-Modified": email.utils.formatdate(DATE, usegmt=True),
+        "Content-Range": f"bytes 20-{len(body) - 1}/{len(body)}",
+        "Content-Length": str(len(body) - 20),
+    }
+    server.habits[FIRST] = [(206, headers, body[20:])]
+    slow_site.download(FIRST, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == body
+    assert [wanted for _, wanted, _ in server.asked] == ["bytes=20-", None]

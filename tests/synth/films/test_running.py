@@ -104,6 +104,42 @@ def test_shards_that_run_at_the_same_time_make_the_same_bytes(tmp_path, folder, 
     assert len(list((out / "ledger").iterdir())) == 2
 
 
+def test_two_runs_in_one_folder_share_the_clips_and_leave_nothing_behind(
+    tmp_path, folder, rows, whole
+):
+    out = tmp_path / "out"
+    for leftover in (".partial-elsewhere-7-abc", ".partial-old-8"):  # of machines that are gone
+        (out / leftover / "clip").mkdir(parents=True)
+    arguments = command(folder, rows, out, "--workers", 1)
+    runs = [start(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert_same(out, whole)
+    lines = [line.stem for line in read_ledger(out)]
+    assert sorted(lines) == sorted(row.stem for row in rows)  # each was made once
+    made = [int(text.split()[0]) for text in said]
+    assert sum(made) == CLIPS and all(" 0 failed" in text for text in said)
+
+
+def test_a_clip_beyond_its_limit_is_ended_and_the_others_are_made(
+    tmp_path, inputs, rows, whole, monkeypatch
+):
+    hanging = rows[2].stem
+    monkeypatch.setenv("HANG_ON", hanging)
+    monkeypatch.setattr(films, "open_film_worker", worker_tasks.open_hanging_film_worker)
+    said = []
+    options = RunOptions(workers=2, clip_limit=40.0)
+    summary = render_videos(rows, inputs, tmp_path, options, report=said.append)
+    assert (summary.rendered, len(summary.failures)) == (CLIPS - 1, 1)
+    assert said == [
+        f"failed: {hanging}: took longer than 40 s, its limit, and was ended; give more with "
+        "--clip-limit if the clip needs it"
+    ]
+    monkeypatch.undo()
+    assert render_videos(rows, inputs, tmp_path, RunOptions(workers=2)).rendered == 1
+    assert_same(tmp_path, whole)
+
+
 def test_a_worker_that_crashes_on_one_clip_fails_that_clip_only(
     tmp_path, inputs, rows, whole, monkeypatch
 ):

@@ -27,7 +27,9 @@ from synth.pictures.channel_mosaic import (
 from synth.pictures.recognition_table import read_recognition_table
 from synth.pictures.report import busiest_frame, evenly, film_uri, write_report
 from tests.mocap.parsing.json_mutations import mutated_lines
+from tests.synth.cli.running import run
 from tests.synth.film_clip import make_clip
+from textures.library import TextureEntry, write_manifest, write_texture
 
 
 @pytest.fixture
@@ -158,8 +160,59 @@ def test_a_table_with_something_wrong_is_shown_or_refused(recognition, data):
         sound.write_bytes(path.read_bytes())
     path.write_bytes(data.draw(mutated_lines(sound.read_text())))
     try:
-        table = read_recognition_table(path)
+        table = read_recognition_table(recognition)
     except BadInput as error:
         assert str(path) in str(error) and "\n" not in str(error)
         return
-    assert all(np.isfinite(row["top1"]) for row in table["rows"])
+    assert all(np.isfinite(row.top1) for row in table.rows)
+
+
+def test_a_bad_texture_is_left_out_named_and_counted(tmp_path, body):
+    entries = []
+    for name in "abc":
+        write_texture(tmp_path / f"{name}.png", np.full((32, 32, 3), 90, np.uint8))
+        line = TextureEntry(
+            f"{name}.png", body.uv_layout, 32, f"{name}.jpg", "", name, None, "train"
+        )
+        entries.append(line)
+    write_manifest(tmp_path, entries)
+    (tmp_path / "b.png").write_bytes(b"torn")
+    said = []
+    left_out = write_report(tmp_path / "r.html", body=body, textures=tmp_path, report=said.append)
+    assert left_out == len(said) == 1 and said[0].startswith(f"left out: {tmp_path / 'b.png'}")
+    html = (tmp_path / "r.html").read_text()
+    assert "a.jpg" in html and "c.jpg" in html and "b.jpg" not in html
+    words = ["--textures", tmp_path, "--out", tmp_path / "s.html"]
+    assert run("report", *words).exit_code == 0
+    assert run("report", *words, "--strict").exit_code == 1
+    for name in "ac":
+        (tmp_path / f"{name}.png").write_bytes(b"torn")
+    with pytest.raises(BadInput, match=r"a\.png"):
+        write_report(tmp_path / "t.html", body=body, textures=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda t: t["rows"][1].update(top1="high"),
+            r"rows\[1\].top1 is .high., expected a number",
+        ),
+        (lambda t: t["rows"][0].update(top1=140.0), r"rows\[0\].top1 is 140.0, expected"),
+        (lambda t: t["rows"].clear(), "field rows is "),
+        (
+            lambda t: t["rows"][1].update(top1_by_split={"3": 1.0}),
+            "expected those of the first row",
+        ),
+        (lambda t: t["rows"][0].update(top1_by_split={"x": 1.0}), "top1_by_split"),
+        (lambda t: t["film_classes"].clear(), "name different sets"),
+        (lambda t: t.pop("runs"), "no field runs"),
+    ],
+)
+def test_a_damaged_table_is_refused_with_the_field(recognition, body, change, words):
+    path = recognition / "table.json"
+    table = json.loads(path.read_text())
+    change(table)
+    path.write_text(json.dumps(table))
+    with pytest.raises(BadInput, match=rf"table\.json: .*{words}"):
+        write_report(recognition / "r.html", body=body, recognition=recognition)

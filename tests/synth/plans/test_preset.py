@@ -69,6 +69,35 @@ def test_any_number_can_be_overridden(override, field, value):
         ("film.fps=0", "film.fps is 0.0, expected more than 0"),
         ("camera.near=20", "camera.near is 20.0, expected from 0.5 to camera.far"),
         ("bodies.genders=[]", "bodies.genders is .*expected at least one"),
+        ("camera.focal=1e30", "camera.focal is 1e.30, expected a number <= 1000000"),
+        ("camera.focal=nan", "camera.focal is nan, expected a finite number"),
+        ("camera.focal=1e-9", "camera.focal is 1e-09, expected a number >= 1"),
+        ("camera.distance_mean=-5", "camera.distance_mean is -5.0, expected a number > 0"),
+        ("camera.distance_mean=1e9", "camera.distance_mean is 1000000000.0, expected a number <="),
+        ("camera.distance_spread=-1", "camera.distance_spread is -1.0, expected"),
+        ("camera.far=1e12", "camera.far is 1000000000000.0, expected a number <= 1000"),
+        ("camera.sides=1000000000", "camera.sides is 1000000000, expected"),
+        ("camera.flesh=inf", "camera.flesh is inf, expected a finite number"),
+        ("camera.height=-5000,2", r"camera.height\[0\] is -5000.0, expected"),
+        (
+            "camera.height=2.4,1.4",
+            r"expected nothing, or \[low, high\], as --set camera.height=1.4,2.4",
+        ),
+        (
+            "camera.height=1.4",
+            r"expected nothing, or \[low, high\], as --set camera.height=1.4,2.4",
+        ),
+        ("camera.height=1.4,tall", "camera.height is 'tall', expected float"),
+        ("camera.pitch=10,-10", "expected .low, high. within 80 degrees, as --set camera.pitch"),
+        ("camera.orbit=1e7", "camera.orbit is 10000000.0, expected"),
+        ("camera.shake=-1", "camera.shake is -1.0, expected"),
+        ("camera.moves={still = 1e300}", r"camera.moves\[...\] is .*expected a number <= "),
+        ("bodies.shape_limit=1e9", "bodies.shape_limit is 1000000000.0, expected a number <= 10"),
+        ("motions.limit=-1", "motions.limit is -1, expected"),
+        ("textures.limit=-1", "textures.limit is -1, expected"),
+        ("textures.quality=1e9", "textures.quality is 1000000000.0, expected"),
+        ("film.width=100000000", "film.width is 100000000, expected even, from 16 to 8192"),
+        ("windows.shortest=999999999", "windows.shortest is 999999999, expected"),
     ],
 )
 def test_bad_values_are_refused_with_what_was_expected(override, message):
@@ -106,3 +135,20 @@ def test_files_of_ones_own(tmp_path):
             read_preset(path)
     with pytest.raises(BadInput, match="preset nothing: no such preset or file; expected standard"):
         read_preset("nothing")
+
+
+@pytest.mark.parametrize("text", ["1.4,2.4", "1.4, 2.4", "[1.4, 2.4]", "(1.4, 2.4)"])
+def test_a_range_is_two_numbers_with_a_comma_between(text):
+    if text.startswith("("):
+        with pytest.raises(BadInput, match=r"camera.height is .*expected float"):
+            read_preset("standard", [f"camera.height={text}"])
+        return
+    assert read_preset("standard", [f"camera.height={text}"]).camera.height == (1.4, 2.4)
+    assert read_preset("standard", ["camera.pitch=-5,15"]).camera.pitch == (-5.0, 15.0)
+    assert read_preset("standard", ["windows.strides=25,75"]).windows.strides == (25, 75)
+
+
+@pytest.mark.parametrize("text", ["[" * 9000, "1\nlight.least = 3", "9" * 6000])
+def test_a_value_that_toml_chokes_on_is_refused(text):
+    with pytest.raises(BadInput, match=r"camera.focal is .*expected"):
+        read_preset("standard", [f"camera.focal={text}"])

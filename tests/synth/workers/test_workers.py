@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mocap.errors import BadInput
-from synth.workers.pool import uninterrupted, work_through
+from synth.workers.pool import Claim, TimeLimit, uninterrupted, work_through
 from synth.workers.processes import ProcessPool
 from tests.synth.worker_tasks import open_worker
 
@@ -189,3 +189,70 @@ def test_it_stops_at_once_and_leaves_no_process(tmp_path, number, as_in_a_shell)
     assert not tries(tmp_path, "task")
     for name in tries(tmp_path, "sleep1") + tries(tmp_path, "sleep2"):
         assert not Path(f"/proc/{name.rpartition('.')[2]}").exists()
+
+
+def test_a_task_beyond_its_limit_is_ended_named_and_not_tried_again(tmp_path):
+    limit = TimeLimit(lambda task: 2.0 if task.startswith("hang") else 60.0, "give more")
+    results, failures, progress, attempts = run(
+        tmp_path, ["hang", "one", "two", "three"], limit=limit
+    )
+    assert set(results) == {"one", "two", "three"}
+    (failure,) = failures
+    assert (failure.task, failure.reason) == (
+        "hang",
+        "took longer than 2 s, its limit, and was ended; give more",
+    )
+    (name,) = tries(tmp_path, "hang")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(name.rpartition(".")[2]), 0)
+    assert progress == 6
+    assert [a.number for a in attempts if a.task == "hang"] == [1]
+
+
+class ClaimsOfAnother:
+    """Claims of which another run is at some tasks, and what becomes of them, look by look."""
+
+    def __init__(self, **answers):
+        self.answers = {task: list(claims) for task, claims in answers.items()}
+        self.ours, self.released = [], []
+
+    def claim(self, task):
+        claims = self.answers.get(task)
+        claim = claims.pop(0) if claims else Claim.OURS
+        if claim is Claim.OURS:
+            self.ours.append(task)
+        return claim
+
+    def release(self, task):
+        self.released.append(task)
+
+
+def test_tasks_are_shared_with_another_run_and_taken_over_from_a_dead_one(tmp_path):
+    claims = ClaimsOfAnother(
+        a=[Claim.BUSY, Claim.BUSY, Claim.COMPLETED], b=[Claim.BUSY], c=[Claim.COMPLETED]
+    )
+    outcome = work_through(
+        ["a", "b", "c", "d", "raise-always"],
+        ProcessPool(open_worker, str(tmp_path)),
+        workers=2,
+        tasks_per_process=10,
+        claims=claims,
+    )
+    assert (outcome.elsewhere, outcome.unstarted) == (2, 0)
+    assert [failure.task for failure in outcome.failures] == ["raise-always"]
+    made = {path.name.partition(".")[0] for path in tmp_path.iterdir()}
+    assert made == {"b", "d", "raise-always"}
+    assert sorted(claims.ours) == sorted(claims.released) == ["b", "d"] + ["raise-always"] * 2
+
+
+def test_what_another_run_is_at_is_not_waited_for_beyond_the_deadline(tmp_path):
+    claims = ClaimsOfAnother(a=[Claim.BUSY] * 100)
+    outcome = work_through(
+        ["a", "b"],
+        ProcessPool(open_worker, str(tmp_path)),
+        workers=1,
+        tasks_per_process=10,
+        claims=claims,
+        deadline=time.monotonic() + 3,
+    )
+    assert (outcome.elsewhere, outcome.unstarted, outcome.failures) == (0, 1, ())

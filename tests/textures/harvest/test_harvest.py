@@ -280,7 +280,7 @@ def test_weights_and_their_card_belong_together(weights, tmp_path, body):
     damaged = tmp_path / "reid.safetensors"
     damaged.write_bytes(b"damaged")
     damaged.with_suffix(".json").write_text(json.dumps(card))
-    with pytest.raises(BadInput, match=r"reid\.safetensors: cannot be loaded"):
+    with pytest.raises(BadInput, match=r"reid\.safetensors: sha256 .* is the card of"):
         load_pcb(damaged)
 
 
