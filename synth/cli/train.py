@@ -95,13 +95,16 @@ images_option = click.option(
 )
 @click.option("--joints", type=FILE, help="CSV of the photographs' joints.")
 @click.option(
-    "--without", type=FILE, help="List of identities that are measured on, not learnt from."
+    "--without",
+    "held_out_people",
+    type=FILE,
+    help="List of identities that are measured on, not learnt from.",
 )
 @click.option(
     "--weights", type=FILE, help="Start from these; with --images the shipped ones when left out."
 )
 def train_body_fit(
-    joints: Path | None, without: Path | None, weights: Path | None, **options: Any
+    joints: Path | None, held_out_people: Path | None, weights: Path | None, **options: Any
 ) -> None:
     """Train the body fit's network on generated pedestrians, and photographs where there are any."""
     from synth.training.runs import train_body_fit_run
@@ -110,7 +113,11 @@ def train_body_fit(
     recipe = _recipe(RECIPES, options)
     _print_result(
         train_body_fit_run(
-            recipe, _training(options), joints=joints, without=without, weights=weights
+            recipe,
+            _training(options),
+            joints=joints,
+            held_out_people=held_out_people,
+            weights=weights,
         )
     )
 

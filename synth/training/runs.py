@@ -152,7 +152,7 @@ def train_body_fit_run(
     options: TrainingOptions,
     *,
     joints: Path | None = None,
-    without: Path | None = None,
+    held_out_people: Path | None = None,
     weights: Path | None = None,
 ) -> TrainedWeights:
     """Train the body fit's network; writes OUT/body_fit.safetensors and its card.
@@ -161,7 +161,7 @@ def train_body_fit_run(
         recipe: what is trained, and how.
         options: the run's; with its images, half of what is learnt from are photographs.
         joints: CSV of the photographs' joints.
-        without: list of identities that are not learnt from but measured on.
+        held_out_people: list of identities that are not learnt from but measured on.
         weights: to start from; the shipped ones where photographs are learnt from, else none.
 
     Raises:
@@ -172,7 +172,7 @@ def train_body_fit_run(
     _set_threads(options)
     body = load_free_body()
     skinning = Skinning(body)
-    photographs = labelled_photographs(options.images, joints, without)
+    photographs = labelled_photographs(options.images, joints, held_out_people)
     bank = generated_pedestrians(body, options)
     data = {"pedestrians": bank_digest(bank)}
     if photographs and options.images and joints:
@@ -200,9 +200,9 @@ def train_body_fit_run(
 
 
 def labelled_photographs(
-    images: Path | None, joints: Path | None, without: Path | None
+    images: Path | None, joints: Path | None, held_out_people: Path | None
 ) -> tuple[Photographs, Photographs | None] | None:
-    """Photographs with joints to learn from, and those of the people `without`, to measure on.
+    """Photographs with joints to learn from, and those of the people `held_out_people`, to measure on.
 
     Raises:
         BadInput: when no photograph has joints, or a person on the list has none.
@@ -213,11 +213,11 @@ def labelled_photographs(
     crops = [crop for crop in read_split(images, "train") if crop.path.name in table.rows]
     if not crops:
         raise BadInput(f"{joints}: has joints of no crop of {images}; give the CSV of these crops")
-    listed = set(without.read_text().split()) if without else set()
+    listed = set(held_out_people.read_text().split()) if held_out_people else set()
     strangers = listed - {crop.path.name.split("_")[0] for crop in crops}
     if strangers:
         raise BadInput(
-            f"{without}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
+            f"{held_out_people}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
         )
     parts = [
         [crop for crop in crops if (crop.path.name.split("_")[0] in listed) == held]
@@ -225,24 +225,26 @@ def labelled_photographs(
     ]
     size = (LandmarkConfig().width, LandmarkConfig().height)
     sets = []
-    for part in parts:
-        pictures = [read_image(crop.path) for crop in part]
-        names = [crop.path.name for crop in part]
+    for crops_of_set in parts:
+        pictures = [read_image(crop.path) for crop in crops_of_set]
+        names = [crop.path.name for crop in crops_of_set]
         labels = table_labels(table, names)
         factor = np.array([(size[0] / p.shape[1], size[1] / p.shape[0]) for p in pictures])
         landmarks = (
-            labels.landmarks * factor.astype(np.float32)[:, None] if part else labels.landmarks
+            labels.landmarks * factor.astype(np.float32)[:, None]
+            if crops_of_set
+            else labels.landmarks
         )
         sets.append(
             Photographs(
                 np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures]),
                 dataclasses.replace(labels, landmarks=landmarks),
             )
-            if part
+            if crops_of_set
             else None
         )
     if sets[0] is None:
-        raise BadInput(f"{without}: holds out everybody; nobody is left to learn from")
+        raise BadInput(f"{held_out_people}: holds out everybody; nobody is left to learn from")
     return sets[0], sets[1]
 
 

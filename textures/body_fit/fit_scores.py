@@ -68,20 +68,20 @@ def landmark_pixels(fit: BodyFit, skinning: Skinning, points: LandmarkPoints) ->
 
 
 def fit_errors(
-    pixels: np.ndarray, truth: np.ndarray, known: np.ndarray, heights: np.ndarray
+    pixels: np.ndarray, truth: np.ndarray, labelled: np.ndarray, heights: np.ndarray
 ) -> FitErrors:
     """Compare landmarks with labels.
 
     Args:
         pixels: (N,L,2) of the bodies.
         truth: (N,L,2) labels.
-        known: (N,L) confidence of the labels; 0 is none.
+        labelled: (N,L) confidence of the labels; 0 is none.
         heights: (N,) of the crops, pixels.
     """
     limbs = [INDEX[name] for name in LIMBS]
     unit = (128 / heights)[:, None]
     distance = np.linalg.norm(pixels - truth, axis=-1)[:, limbs] * unit
-    distance[known[:, limbs] <= 0] = np.nan
+    distance[labelled[:, limbs] <= 0] = np.nan
 
     def middle(name: str) -> np.ndarray:
         return (truth[:, INDEX[f"left_{name}"]] + truth[:, INDEX[f"right_{name}"]]) / 2
@@ -91,7 +91,7 @@ def fit_errors(
     left_shoulder, right_shoulder = INDEX["left_acromion"], INDEX["right_acromion"]
     across, fitted = (p[:, left_shoulder, 0] - p[:, right_shoulder, 0] for p in (truth, pixels))
     clear = np.abs(across) > SIDE_VIEW * heights
-    clear &= (known[:, [left_shoulder, right_shoulder]] > 0).all(1)
+    clear &= (labelled[:, [left_shoulder, right_shoulder]] > 0).all(1)
     facing = np.where(clear, np.sign(across) == np.sign(fitted), np.nan)
     return FitErrors(pixels=distance, right=right, facing=facing)
 
@@ -109,8 +109,8 @@ def mean_over_people(values: np.ndarray, people: np.ndarray, rng: np.random.Gene
     count = int(index.max()) + 1
     sums = np.bincount(index, np.nansum(rows, 1), count)
     amounts = np.bincount(index, (~np.isnan(rows)).sum(1), count)
-    drawn = rng.integers(0, count, (RESAMPLES, count))
-    means = sums[drawn].sum(1) / amounts[drawn].sum(1).clip(1)
+    resampled = rng.integers(0, count, (RESAMPLES, count))
+    means = sums[resampled].sum(1) / amounts[resampled].sum(1).clip(1)
     low, high = np.quantile(means, (0.025, 0.975))
     return Interval(float(sums.sum() / max(1, amounts.sum())), float(low), float(high))
 

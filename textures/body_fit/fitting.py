@@ -37,8 +37,8 @@ from textures.body_fit.pose_prior import PosePrior, load_pose_prior
 from textures.body_fit.silhouette import (
     Silhouettes,
     posed_surface,
+    silhouette_points,
     silhouettes,
-    surface_points,
 )
 from textures.evidence.evidence import Evidence, EvidenceSource
 from textures.evidence.landmarks import (
@@ -131,10 +131,10 @@ class BodyFitter:
             device: of the fit; sources have their own.
         """
         self.skinning, self.sources, self.device = skinning, tuple(sources), device
-        self.prior = (prior or load_pose_prior()).to(device)
+        self.prior = (prior or load_pose_prior()).moved_to(device)
         self.weights = weights or FitWeights()
         self.landmarks = landmark_points(body, device=device)
-        self.surface = surface_points(body, device=device)
+        self.surface = silhouette_points(body, device=device)
 
     @property
     def name(self) -> str:
@@ -234,8 +234,8 @@ def _person_masks(
     """The mean of the sources' masks; everything is person where no source has one."""
     masks = []
     for index, size in enumerate(sizes):
-        known = [mask for source in evidence if (mask := source.person[index]) is not None]
-        masks.append(np.mean(known, axis=0) if known else np.ones(size))
+        masks_of_crop = [mask for source in evidence if (mask := source.person[index]) is not None]
+        masks.append(np.mean(masks_of_crop, axis=0) if masks_of_crop else np.ones(size))
     return tuple(mask.astype(np.float32) for mask in masks)
 
 
@@ -243,25 +243,25 @@ def _fit_batch(
     fitter: BodyFitter,
     evidence: Sequence[Evidence],
     sizes: Sequence[tuple[int, int]],
-    part: slice,
+    rows: slice,
 ) -> dict[str, np.ndarray]:
     device, weights = fitter.device, fitter.weights
-    chosen = list(sizes[part])
-    seen = _observations(evidence, chosen, part, device)
-    both = _start(seen, fitter)
-    both = _descend(fitter, both, seen.repeated(2), None, weights.landmark_steps)
-    better = both.loss.view(-1, 2).argmin(1) + 2 * torch.arange(len(chosen), device=device)
-    bodies = _Bodies(*(getattr(both, f.name)[better] for f in dataclasses.fields(_Bodies)))
+    chosen = list(sizes[rows])
+    observed = _observations(evidence, chosen, rows, device)
+    candidates = _start(observed, fitter)
+    candidates = _descend(fitter, candidates, observed.repeated(2), None, weights.landmark_steps)
+    better = candidates.loss.view(-1, 2).argmin(1) + 2 * torch.arange(len(chosen), device=device)
+    bodies = _Bodies(*(getattr(candidates, f.name)[better] for f in dataclasses.fields(_Bodies)))
     masks = [
-        [source.person[index] for source in evidence] for index in range(*part.indices(len(sizes)))
+        [source.person[index] for source in evidence] for index in range(*rows.indices(len(sizes)))
     ]
     outline = silhouettes(masks, chosen, device=device)
-    bodies = _descend(fitter, bodies, seen, outline, weights.mask_steps)
+    bodies = _descend(fitter, bodies, observed, outline, weights.mask_steps)
     with torch.no_grad():
         points = posed_landmarks(fitter.skinning, fitter.landmarks, bodies.rotations, bodies.betas)
-        distance = (fitted_pixels(points, bodies.camera) - seen.landmarks).norm(dim=-1)
-        close = (torch.exp(-distance / 6) * seen.confidence).sum((0, 2))
-        agreement = close / seen.confidence.sum((0, 2)).clamp(min=1.0)
+        distance = (fitted_pixels(points, bodies.camera) - observed.landmarks).norm(dim=-1)
+        close = (torch.exp(-distance / 6) * observed.confidence).sum((0, 2))
+        agreement = close / observed.confidence.sum((0, 2)).clamp(min=1.0)
         rest_pelvis = fitter.skinning.rest_joints[0] + torch.einsum(
             "kb,nb->nk", fitter.skinning.joint_directions[0], bodies.betas
         )
@@ -279,11 +279,11 @@ def _fit_batch(
 def _observations(
     evidence: Sequence[Evidence],
     sizes: Sequence[tuple[int, int]],
-    part: slice,
+    rows: slice,
     device: str,
 ) -> _Observations:
     def tensor(name: str) -> torch.Tensor:
-        return torch.from_numpy(np.stack([getattr(e, name)[part] for e in evidence])).to(device)
+        return torch.from_numpy(np.stack([getattr(e, name)[rows] for e in evidence])).to(device)
 
     pixels = normalised_pixels(tensor("landmarks"), sizes)
     return _Observations(
@@ -296,11 +296,11 @@ def _observations(
     )
 
 
-def _start(seen: _Observations, fitter: BodyFitter) -> _Bodies:
+def _start(observed: _Observations, fitter: BodyFitter) -> _Bodies:
     """Bodies at the prior's mean, each crop's twice: with the evidence's heading and its opposite."""
-    weight = seen.heading_confidence + 1e-6
+    weight = observed.heading_confidence + 1e-6
     heading = torch.atan2(
-        (seen.heading.sin() * weight).sum(0), (seen.heading.cos() * weight).sum(0)
+        (observed.heading.sin() * weight).sum(0), (observed.heading.cos() * weight).sum(0)
     )
     heading = torch.stack([heading, heading + np.pi], 1).flatten()
     turn = torch.zeros(len(heading), 3, device=heading.device)
@@ -308,17 +308,17 @@ def _start(seen: _Observations, fitter: BodyFitter) -> _Bodies:
     mean = fitter.prior.mean.view(1, 23, 3).expand(len(heading), -1, -1)
     rotations = rotation_matrices(torch.cat([turn[:, None], mean], 1))
     betas = torch.zeros(len(heading), 10, device=heading.device)
-    camera = _first_camera(seen.repeated(2), fitter, rotations, betas)
+    camera = _first_camera(observed.repeated(2), fitter, rotations, betas)
     return _Bodies(rotations, betas, camera, torch.zeros_like(heading))
 
 
 def _first_camera(
-    seen: _Observations, fitter: BodyFitter, rotations: torch.Tensor, betas: torch.Tensor
+    observed: _Observations, fitter: BodyFitter, rotations: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
     """Cameras (B,3) that put upright bodies on the landmarks, by their middle and spread in height."""
     points = posed_landmarks(fitter.skinning, fitter.landmarks, rotations, betas)
-    weight = seen.confidence.sum(0)[..., None] + 1e-6
-    pixels = (seen.landmarks * seen.confidence[..., None]).sum(0) / weight
+    weight = observed.confidence.sum(0)[..., None] + 1e-6
+    pixels = (observed.landmarks * observed.confidence[..., None]).sum(0) / weight
     total = weight.sum(1)
     middle, centre = (pixels * weight).sum(1) / total, (points * weight).sum(1) / total
     rise = ((pixels - middle[:, None])[..., 1] ** 2 * weight[..., 0]).sum(1)
@@ -331,7 +331,7 @@ def _first_camera(
 def _descend(
     fitter: BodyFitter,
     bodies: _Bodies,
-    seen: _Observations,
+    observed: _Observations,
     outline: Silhouettes | None,
     steps: int,
 ) -> _Bodies:
@@ -365,7 +365,7 @@ def _descend(
                 1,
             )
             loss = (
-                _seen_loss(fitter, seen, rotations, betas, camera)
+                _observation_loss(fitter, observed, rotations, betas, camera)
                 + weights.prior * coordinates.square().sum(1)
                 + weights.shape * betas.square().sum(1)
             )
@@ -384,9 +384,9 @@ def _descend(
     raise AssertionError("the last step returns")
 
 
-def _seen_loss(
+def _observation_loss(
     fitter: BodyFitter,
-    seen: _Observations,
+    observed: _Observations,
     rotations: torch.Tensor,
     betas: torch.Tensor,
     camera: torch.Tensor,
@@ -394,15 +394,15 @@ def _seen_loss(
     """(B,): landmarks, bone directions and heading against what the sources say."""
     weights = fitter.weights
     points = posed_landmarks(fitter.skinning, fitter.landmarks, rotations, betas)
-    distance = (fitted_pixels(points, camera) - seen.landmarks).norm(dim=-1) / weights.tolerance
+    distance = (fitted_pixels(points, camera) - observed.landmarks).norm(dim=-1) / weights.tolerance
     pull = functional.huber_loss(distance, torch.zeros_like(distance), reduction="none", delta=1.0)
     bones = functional.normalize(points[:, BONE_ENDS] - points[:, BONE_STARTS], dim=-1)
-    turned = 1 - (bones * seen.directions).sum(-1)
+    turned = 1 - (bones * observed.directions).sum(-1)
     hips = points[:, INDEX["left_hip"]] - points[:, INDEX["right_hip"]]
     yaw = torch.atan2(-hips[:, 2], hips[:, 0])
-    away = 1 - torch.cos(yaw - seen.heading)
+    away = 1 - torch.cos(yaw - observed.heading)
     return (
-        weights.landmark * (pull * seen.confidence).sum((0, 2))
-        + weights.direction * (turned * seen.direction_confidence).sum((0, 2))
-        + weights.heading * (away * seen.heading_confidence).sum(0)
+        weights.landmark * (pull * observed.confidence).sum((0, 2))
+        + weights.direction * (turned * observed.direction_confidence).sum((0, 2))
+        + weights.heading * (away * observed.heading_confidence).sum(0)
     )

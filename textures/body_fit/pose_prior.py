@@ -37,7 +37,7 @@ class PosePrior:
         centred = (pose.reshape(-1, ANGLES) - self.mean).T
         return torch.linalg.solve_triangular(self.factor, centred, upper=False).T
 
-    def to(self, device: torch.device | str) -> PosePrior:
+    def moved_to(self, device: torch.device | str) -> PosePrior:
         """The prior on another device."""
         return PosePrior(self.mean.to(device), self.factor.to(device))
 

@@ -29,7 +29,7 @@ JOINT_POINTS = 8
 
 
 @dataclass(frozen=True)
-class SurfacePoints:
+class SilhouettePoints:
     """P points of the body's surface: T-pose (P,3), shape (P,3,10), skinning (P,24)."""
 
     template: torch.Tensor
@@ -37,12 +37,12 @@ class SurfacePoints:
     weights: torch.Tensor
 
 
-def surface_points(body: Body, *, device: str = "cpu") -> SurfacePoints:
+def silhouette_points(body: Body, *, device: str = "cpu") -> SilhouettePoints:
     """Points spread over the surface, equally many per joint (farthest-point sampling)."""
-    part, template = body.weights.argmax(1), body.template
+    joint_of_vertex, template = body.weights.argmax(1), body.template
     chosen: list[int] = []
     for joint in range(len(JOINT_NAMES)):
-        members = np.flatnonzero(part == joint)
+        members = np.flatnonzero(joint_of_vertex == joint)
         if not len(members):
             continue
         picked = [int(members[0])]
@@ -52,7 +52,7 @@ def surface_points(body: Body, *, device: str = "cpu") -> SurfacePoints:
             distance = np.minimum(distance, step)
             picked.append(int(members[distance.argmax()]))
         chosen += picked
-    return SurfacePoints(
+    return SilhouettePoints(
         torch.tensor(template[chosen], device=device),
         torch.tensor(body.shape_directions[chosen], device=device),
         torch.tensor(body.weights[chosen], device=device),
@@ -60,7 +60,7 @@ def surface_points(body: Body, *, device: str = "cpu") -> SurfacePoints:
 
 
 def posed_surface(
-    skinning: Skinning, points: SurfacePoints, rotations: torch.Tensor, betas: torch.Tensor
+    skinning: Skinning, points: SilhouettePoints, rotations: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
     """The points (B,P,3), metres relative to the pelvis, world's axes."""
     _, surface = posed_points(
@@ -75,14 +75,14 @@ class Silhouettes:
 
     cells (B,K,2): middles of the cells that likely show the person, and weight (B,K): their probability,
     0 where a crop has fewer than K. away (B,1,ROWS,COLUMNS): pixels to the person. limits (B,2): first
-    and last x that the crop shows. known (B,): 1 where a source has a mask.
+    and last x that the crop shows. masked (B,): 1 where a source has a mask.
     """
 
     cells: torch.Tensor
     weight: torch.Tensor
     away: torch.Tensor
     limits: torch.Tensor
-    known: torch.Tensor
+    masked: torch.Tensor
 
     def terms(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Inside and cover (B,) of projected surface points (B,P,2): mean Huber pixels over 4."""
@@ -97,7 +97,7 @@ class Silhouettes:
         gap = torch.cdist(self.cells, points).amin(2)
         gap = _huber((gap - SLACK).clamp(min=0, max=FAR))
         cover = (gap * self.weight).sum(1) / self.weight.sum(1).clamp(min=1.0)
-        return inside * self.known, cover * self.known
+        return inside * self.masked, cover * self.masked
 
 
 def silhouettes(
@@ -108,15 +108,15 @@ def silhouettes(
 ) -> Silhouettes:
     """The mean of several sources' person masks, of crops of these sizes (height, width)."""
     person = np.zeros((len(sizes), ROWS, COLUMNS), np.float32)
-    known = np.zeros(len(sizes), np.float32)
+    masked = np.zeros(len(sizes), np.float32)
     limits = np.zeros((len(sizes), 2), np.float32)
     for index, (sources, (height, width)) in enumerate(zip(masks, sizes)):
-        half = width / 2 * HEIGHT / height
-        limits[index] = MIDDLE - half, MIDDLE + half
-        found = [mask for mask in sources if mask is not None]
-        if found:
-            known[index] = 1
-            person[index] = _on_grid(np.mean(found, axis=0))
+        half_width = width / 2 * HEIGHT / height
+        limits[index] = MIDDLE - half_width, MIDDLE + half_width
+        available = [mask for mask in sources if mask is not None]
+        if available:
+            masked[index] = 1
+            person[index] = _on_grid(np.mean(available, axis=0))
     likely = person > 0.5
     away = np.stack([_distances(mask) for mask in likely]) if len(likely) else person
     cells, weight = _likely_cells(person, likely)
@@ -125,15 +125,15 @@ def silhouettes(
         torch.from_numpy(weight).to(device),
         torch.from_numpy(away[:, None]).to(device),
         torch.from_numpy(limits).to(device),
-        torch.from_numpy(known).to(device),
+        torch.from_numpy(masked).to(device),
     )
 
 
 def _likely_cells(person: np.ndarray, likely: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middles (B,K,2) and probabilities (B,K) of the likely cells (B,ROWS,COLUMNS)."""
-    most = max(1, int(likely.sum((1, 2)).max(initial=0)))
-    cells = np.zeros((len(person), most, 2), np.float32)
-    weight = np.zeros((len(person), most), np.float32)
+    count = max(1, int(likely.sum((1, 2)).max(initial=0)))
+    cells = np.zeros((len(person), count, 2), np.float32)
+    weight = np.zeros((len(person), count), np.float32)
     for index, mask in enumerate(likely):
         rows, columns = np.nonzero(mask)
         middles = np.stack([columns, rows], 1) * CELL + CELL / 2 + (LEFT, 0)

@@ -47,8 +47,11 @@ _FOOT_CONFIDENCE = 0.3  # heels and toes are guessed on crops of this size
 
 @dataclass(frozen=True)
 class _Answer:
-    """One call: landmarks (39,2) pixels of the crop, visibility and presence (39,), the flag, the mask
-    (256,256) and its affine map to the crop, landmarks (39,3) metres, upright."""
+    """What one call says.
+
+    Landmarks (39,2) in pixels of the crop, visibility and presence (39,), the flag, the mask (256,256)
+    and its affine map to the crop, landmarks (39,3) in metres, upright.
+    """
 
     pixels: np.ndarray
     visibility: np.ndarray

@@ -30,7 +30,7 @@ class CropLabels:
     """What is known of N crops; a confidence of 0 where nothing is.
 
     landmarks (N,L,2) pixels of the crop; confidence (N,L); directions (N,bones,3) unit vectors and
-    heading (N,) radians, in the frame of the body fit; known (N,): 1 where directions and heading are.
+    heading (N,) radians, in the frame of the body fit; oriented (N,): 1 where directions and heading are.
     All float32.
     """
 
@@ -38,7 +38,7 @@ class CropLabels:
     confidence: np.ndarray
     directions: np.ndarray
     heading: np.ndarray
-    known: np.ndarray
+    oriented: np.ndarray
 
     def select(self, chosen: np.ndarray) -> CropLabels:
         """The labels of some crops."""
@@ -73,7 +73,7 @@ def bank_labels(bank: PedestrianBank, body: Body, skinning: Skinning) -> CropLab
         confidence=np.ones((count, len(LANDMARKS)), np.float32),
         directions=lines.astype(np.float32),
         heading=yaw_of_line(hips).astype(np.float32),
-        known=np.ones(count, np.float32),
+        oriented=np.ones(count, np.float32),
     )
 
 
@@ -85,7 +85,7 @@ def table_labels(table: JointTable, names: Sequence[str]) -> CropLabels:
         confidence=evidence.confidence,
         directions=evidence.directions,
         heading=evidence.heading,
-        known=np.zeros(len(names), np.float32),
+        oriented=np.zeros(len(names), np.float32),
     )
 
 
@@ -105,7 +105,7 @@ def _nearness(bank: PedestrianBank, middle: np.ndarray) -> np.ndarray:
     """1 / distance of each pelvis (N,), metres, from the joints' own pixels: the bank keeps no camera."""
     flat = bank.joints[..., :2] * np.exp(bank.view[:, 2])[:, None, None] * (1.0, -1.0)
     straight = flat + (bank.view[:, :2] - middle)[:, None]
-    seen = bank.joint_pixels - middle
-    slope = seen * bank.joints[..., 2:]
-    top = (slope * (seen - straight)).sum((1, 2))
+    pixels = bank.joint_pixels - middle
+    slope = pixels * bank.joints[..., 2:]
+    top = (slope * (pixels - straight)).sum((1, 2))
     return top / (slope**2).sum((1, 2)).clip(1e-9)

@@ -42,9 +42,9 @@ BONE_ENDS = [INDEX[end] for _, end in BONES]
 
 def _mirror(name: str) -> str:
     """The name of the counterpart on the body's other side; the name itself on its middle."""
-    side, _, rest = name.partition("_")
+    side, _, suffix = name.partition("_")
     other = {"left": "right", "right": "left"}.get(side)
-    return f"{other}_{rest}" if other else name
+    return f"{other}_{suffix}" if other else name
 
 
 MIRRORED_JOINTS = [JOINT_NAMES.index(_mirror(name)) for name in JOINT_NAMES]
@@ -148,37 +148,40 @@ def posed_points(
 def _surface_vertex(body: Body, name: str) -> int:
     """The T-posed vertex that is the landmark: an extreme of the body's part in some direction."""
     template = body.template
-    part = body.weights.argmax(1)
+    joint_of_vertex = body.weights.argmax(1)
     joints = body.joint_regressor @ template
     side, _, kind = name.partition("_")
     outward = {"left": 1.0, "right": -1.0}.get(side, 0.0)
 
     def members(*names: str) -> np.ndarray:
-        return np.isin(part, [JOINT_NAMES.index(joint) for joint in names])
+        return np.isin(joint_of_vertex, [JOINT_NAMES.index(joint) for joint in names])
 
     def joint(joint_name: str) -> np.ndarray:
         return joints[JOINT_NAMES.index(joint_name)]
 
     if name == "head_top":
-        where, score = members("head"), template[:, 1]
+        candidates, score = members("head"), template[:, 1]
     elif name == "nose":
-        where, score = members("head") & (np.abs(template[:, 0]) < 0.01), template[:, 2]
+        candidates, score = members("head") & (np.abs(template[:, 0]) < 0.01), template[:, 2]
     elif kind == "ear":
-        where, score = members("head"), outward * template[:, 0]
+        candidates, score = members("head"), outward * template[:, 0]
     elif kind == "acromion":
         centre = joint(f"{side}_shoulder")
-        where = np.abs(template - centre)[:, [0, 2]].max(1) < 0.03
+        candidates = np.abs(template - centre)[:, [0, 2]].max(1) < 0.03
         score = template[:, 1]
     elif kind == "iliac_crest":
         height = joint(f"{side}_hip")[1] + _CREST_HEIGHT
         arms = members(*(f"{s}_{arm}" for s in ("left", "right") for arm in _ARM))
-        where, score = (np.abs(template[:, 1] - height) < 0.02) & ~arms, outward * template[:, 0]
+        candidates, score = (
+            (np.abs(template[:, 1] - height) < 0.02) & ~arms,
+            outward * template[:, 0],
+        )
     elif kind == "heel":
-        where = members(f"{side}_ankle", f"{side}_foot")
+        candidates = members(f"{side}_ankle", f"{side}_foot")
         score = -template[:, 2] - 0.5 * template[:, 1]
     elif kind == "toe":
-        where, score = members(f"{side}_ankle", f"{side}_foot"), template[:, 2]
+        candidates, score = members(f"{side}_ankle", f"{side}_foot"), template[:, 2]
     else:
         raise ValueError(f"{name}: not a landmark of the surface")
-    candidates = np.flatnonzero(where)
-    return int(candidates[score[candidates].argmax()])
+    indices = np.flatnonzero(candidates)
+    return int(indices[score[indices].argmax()])

@@ -100,10 +100,10 @@ class LandmarkNetwork(nn.Module):
         maps = self.draw(self.smooth(x)).float()
         heat = maps[:, : len(LANDMARKS)]
         chance = heat.flatten(2).softmax(-1).view_as(heat)
-        places = (expected_pixels(chance) / heat.new_tensor([size[1], size[0]]) - 0.5).flatten(1)
+        positions = (expected_pixels(chance) / heat.new_tensor([size[1], size[0]]) - 0.5).flatten(1)
         peak = chance.flatten(2).amax(-1)
         features = self.gather(stages[3]).flatten(1).float()
-        numbers = self.numbers(torch.cat([features, places, peak], 1)).float()
+        numbers = self.numbers(torch.cat([features, positions, peak], 1)).float()
         bones, heading, inside, presence = numbers.split([3 * len(BONES), 2, len(LANDMARKS), 1], 1)
         directions = functional.normalize(bones.reshape(-1, len(BONES), 3), dim=-1)
         return Drawing(heat, maps[:, len(LANDMARKS) :], directions, heading, inside, presence[:, 0])
@@ -183,8 +183,8 @@ class LandmarkSource:
         )[:, 0]
         landmarks = np.stack(
             [
-                (place - frame.offset) / frame.factor
-                for place, frame in zip(pixels.cpu().numpy(), frames)
+                (position - frame.offset) / frame.factor
+                for position, frame in zip(pixels.cpu().numpy(), frames)
             ]
         )
         heading = torch.atan2(drawing.heading[:, 1], drawing.heading[:, 0])

@@ -138,8 +138,8 @@ def train_landmarks(
         chosen = rng.integers(0, len(bank), recipe.batch - real)
         batch = generated_batch(bank, labels, chosen, rng, absent=ABSENT)
         if learnt:
-            more = photograph_batch(learnt, rng.integers(0, len(learnt.images), real), rng)
-            batch = {name: torch.cat([batch[name], more[name]]) for name in batch}
+            real_batch = photograph_batch(learnt, rng.integers(0, len(learnt.images), real), rng)
+            batch = {name: torch.cat([batch[name], real_batch[name]]) for name in batch}
         return {name: value.to(fabric.device) for name, value in batch.items()}
 
     def losses(networks: Networks, batch: Batch, rng: np.random.Generator) -> Losses:
@@ -191,9 +191,11 @@ def generated_batch(
     framing = random_framing(rng, len(chosen), height, width)
     gone = rng.random(len(chosen)) < absent
     kind = rng.integers(0, 4, len(chosen))
-    half = gone & (kind == 1)
-    framing[half, 0] = rng.uniform(1.9, 2.6, half.sum())
-    framing[half, 2] = rng.choice([-1, 1], half.sum()) * rng.uniform(0.45, 0.6, half.sum()) * height
+    truncated = gone & (kind == 1)
+    framing[truncated, 0] = rng.uniform(1.9, 2.6, truncated.sum())
+    framing[truncated, 2] = (
+        rng.choice([-1, 1], truncated.sum()) * rng.uniform(0.45, 0.6, truncated.sum()) * height
+    )
     mask = reframed(torch.from_numpy(bank.alpha(chosen)), framing)
     people = reframed(image_batch(bank.images[chosen]), framing)
     parts = reframed(torch.from_numpy(bank.parts[chosen]).float()[:, None], framing, "nearest")
@@ -207,8 +209,8 @@ def generated_batch(
     if merged.any():
         images[torch.from_numpy(merged)] = _with_second(rng, bank, images, merged)
     images = degraded(rng, recoloured(rng, occluded(rng, bank, images), 0.5))
-    over = torch.from_numpy(gone & (kind == 3))
-    images[over] = images[over].flip(-2)
+    inverted = torch.from_numpy(gone & (kind == 3))
+    images[inverted] = images[inverted].flip(-2)
     landmarks = reframed_pixels(labels.landmarks[chosen], framing, height, width)
     present = torch.from_numpy(~gone).float()
     heading = labels.heading[chosen]
@@ -218,7 +220,7 @@ def generated_batch(
         "confidence": torch.from_numpy(labels.confidence[chosen]) * present[:, None],
         "directions": torch.from_numpy(labels.directions[chosen]),
         "heading": torch.from_numpy(np.stack([np.cos(heading), np.sin(heading)], 1)),
-        "known": torch.from_numpy(labels.known[chosen]) * present,
+        "oriented": torch.from_numpy(labels.oriented[chosen]) * present,
         "parts": torch.where(present[:, None, None] > 0, parts, UNKNOWN_PART),
         "presence": present,
     }
@@ -229,11 +231,11 @@ def _with_second(
 ) -> torch.Tensor:
     """These images with another person half in front of the first."""
     count, (height, width) = int(merged.sum()), bank.images.shape[1:3]
-    others = rng.integers(0, len(bank), count)
+    companions = rng.integers(0, len(bank), count)
     framing = random_framing(rng, count, height, width)
     framing[:, 1] += rng.choice([-1, 1], count) * rng.uniform(0.2, 0.4, count) * width
-    person = reframed(image_batch(bank.images[others]), framing)
-    mask = reframed(torch.from_numpy(bank.alpha(others)), framing)
+    person = reframed(image_batch(bank.images[companions]), framing)
+    mask = reframed(torch.from_numpy(bank.alpha(companions)), framing)
     return composite(person, mask, images[torch.from_numpy(merged)])
 
 
@@ -259,7 +261,7 @@ def photograph_batch(
         "heading": torch.from_numpy(
             np.stack([np.cos(labels.heading), np.sin(labels.heading)], 1).astype(np.float32)
         ),
-        "known": torch.from_numpy(labels.known),
+        "oriented": torch.from_numpy(labels.oriented),
         "parts": torch.full(shape, UNKNOWN_PART),
         "presence": torch.ones(len(chosen)),
     }
@@ -280,10 +282,10 @@ def _turned(
     moved = np.einsum("bij,blj->bli", matrix * factor[..., None], landmarks - middle)
     moved += middle + shift[:, None]
     inverse = np.linalg.inv(matrix * factor[..., None])
-    half = np.array([width / 2, height / 2])
+    middle_pixel = np.array([width / 2, height / 2])
     theta = np.zeros((len(images), 2, 3))
-    theta[:, :, :2] = inverse * half[None, None] / half[None, :, None]
-    theta[:, :, 2] = -np.einsum("bij,bj->bi", inverse, shift) / half
+    theta[:, :, :2] = inverse * middle_pixel[None, None] / middle_pixel[None, :, None]
+    theta[:, :, 2] = -np.einsum("bij,bj->bi", inverse, shift) / middle_pixel
     grid = functional.affine_grid(
         torch.from_numpy(theta.astype(np.float32)), list(images.shape), align_corners=False
     )
@@ -312,7 +314,7 @@ def _mirrored(batch: Batch, chosen: torch.Tensor, width: int) -> Batch:
         "confidence": batch["confidence"][:, MIRRORED],
         "directions": batch["directions"][:, MIRRORED_BONES] * torch.tensor(MIRRORED_SIGNS),
         "heading": batch["heading"] * torch.tensor([1.0, -1.0]),
-        "known": batch["known"],
+        "oriented": batch["oriented"],
         "parts": _mirrored_parts(batch["parts"]),
         "presence": batch["presence"],
     }
@@ -331,19 +333,19 @@ def batch_losses(model: nn.Module, data: Batch) -> Losses:
     """The weighted terms (`WEIGHTS`) of a batch of `generated_batch` or `photograph_batch`."""
     drawing: Drawing = model(data["images"].contiguous(memory_format=torch.channels_last))
     limit = data["landmarks"].new_tensor([data["images"].shape[-1], data["images"].shape[-2]])
-    within = ((data["landmarks"] > 0) & (data["landmarks"] < limit)).all(-1).float()
-    sure = data["confidence"] * within
+    in_frame = ((data["landmarks"] > 0) & (data["landmarks"] < limit)).all(-1).float()
+    sure = data["confidence"] * in_frame
     chance = drawing.heat.flatten(2).softmax(-1).view_as(drawing.heat)
     error = (expected_pixels(chance) - data["landmarks"]).abs().sum(-1)
     turned = 1 - (drawing.directions * data["directions"]).sum(-1)
-    inside = functional.binary_cross_entropy_with_logits(drawing.inside, within, reduction="none")
-    known = data["known"]
+    inside = functional.binary_cross_entropy_with_logits(drawing.inside, in_frame, reduction="none")
+    oriented = data["oriented"]
     terms = {
         "place": _mean(placed_loss(drawing.heat, data["landmarks"] / STRIDE), sure),
         "pixels": _mean(error, sure),
         "parts": _parts_loss(drawing.parts, data["parts"]),
-        "directions": _mean(turned.mean(1), known),
-        "heading": _mean(heading_loss(drawing.heading, data["heading"]), known),
+        "directions": _mean(turned.mean(1), oriented),
+        "heading": _mean(heading_loss(drawing.heading, data["heading"]), oriented),
         "inside": _mean(inside, data["confidence"]),
         "presence": functional.binary_cross_entropy_with_logits(drawing.presence, data["presence"]),
     }
@@ -397,7 +399,7 @@ def landmark_figures(
     """Figures on crops whose labels are known.
 
     Pixel error of the landmarks inside the crop (median), silhouette IoU, the share of people whose
-    heading is right within 45 degrees, and the share facing the right way by their shoulders.
+    heading is right in_frame 45 degrees, and the share facing the right way by their shoulders.
     """
     errors, overlaps, ahead, facing = [], [], [], []
     for start in range(0, len(data["images"]), batch):
@@ -406,8 +408,8 @@ def landmark_figures(
         chance = drawing.heat.flatten(2).softmax(-1).view_as(drawing.heat)
         pixels, _ = peak_pixels(chance)
         limit = pixels.new_tensor([chunk["images"].shape[-1], chunk["images"].shape[-2]])
-        within = ((chunk["landmarks"] > 0) & (chunk["landmarks"] < limit)).all(-1)
-        sure = within & (chunk["confidence"] > 0)
+        in_frame = ((chunk["landmarks"] > 0) & (chunk["landmarks"] < limit)).all(-1)
+        sure = in_frame & (chunk["confidence"] > 0)
         errors.append((pixels - chunk["landmarks"]).norm(dim=-1)[sure])
         people = (chunk["parts"] != UNKNOWN_PART).all(-1).all(-1)
         said, truth = drawing.parts.argmax(1), chunk["parts"]
@@ -415,7 +417,7 @@ def landmark_figures(
         overlap = (guess & mask).sum((1, 2)) / (guess | mask).sum((1, 2)).clamp(min=1)
         overlaps.append(overlap[people])
         unit = functional.normalize(drawing.heading, dim=1)
-        ahead.append(((unit * chunk["heading"]).sum(1) > 0.7071)[chunk["known"] > 0].float())
+        ahead.append(((unit * chunk["heading"]).sum(1) > 0.7071)[chunk["oriented"] > 0].float())
         facing.append(_facing_right(pixels, chunk["landmarks"]))
     figures = {"landmarks px": float(torch.cat(errors).median())}
     for name, values in (("silhouette IoU", overlaps), ("heading right", ahead)):

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from textures.body_fit.network import BodyFitConfig, fitted_joints
-from textures.body_fit.training import training_batch
 
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
@@ -20,6 +18,9 @@ from synth.cli.textures import harvest_textures
 from synth.cli.train import train
 from synth.standins.training_pedestrians import make_bank
 from synth.training.runs import TrainingOptions, summary_of_options
+from textures.evidence.labelled_crops import bank_labels
+from textures.evidence.landmarks import INDEX
+from textures.evidence.training import generated_batch
 from textures.rstg.losses import masked_l1
 from textures.training.pedestrian_bank import load_bank
 from textures.visibility.rendering_tensor import render
@@ -30,21 +31,18 @@ def bank(body):
     return make_bank(body, identities=3, images=4, seed=5)
 
 
-def test_the_truth_of_a_training_crop_reprojects_after_framing(bank, body):
-    """Rotations, betas and view of a framed batch put the joints where the framed joints are."""
-    config = BodyFitConfig()
-    data = training_batch(bank, np.arange(len(bank)), np.random.default_rng(0), config)
-    joints, pixels = fitted_joints(
-        Skinning(body), data["rotations"], data["betas"], data["camera"], config
-    )
-    assert torch.allclose(joints, data["joints"], atol=1e-4)
-    # The focal length is not the network's, so perspective differs a little.
-    assert (pixels - data["pixels"]).norm(dim=-1).median() < 0.6
+def test_the_labels_of_a_training_crop_follow_its_framing(bank, body):
+    """The head's part lies where the framed head's landmarks are."""
+    labels = bank_labels(bank, body, Skinning(body))
+    chosen, rng = np.arange(len(bank)), np.random.default_rng(0)
+    data = generated_batch(bank, labels, chosen, rng, absent=0.0)
     heads = data["parts"] == 16
     rows = torch.arange(32).float() * 4 + 2
     seen = heads.flatten(1).sum(1) > 6
+    assert seen.sum() > 6
     middle = (heads.sum(2) * rows).sum(1) / heads.sum((1, 2)).clamp(min=1)
-    assert (middle - data["pixels"][:, 15, 1])[seen].abs().max() < 10
+    ears = data["landmarks"][:, [INDEX["left_ear"], INDEX["right_ear"]], 1].mean(1)
+    assert (middle - ears)[seen].abs().max() < 8
 
 
 def test_the_true_texture_seen_through_the_uv_map_is_the_crop_but_for_light(bank):

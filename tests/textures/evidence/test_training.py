@@ -104,7 +104,7 @@ def test_a_drawing_of_a_mirrored_image_is_read_as_labels_are():
         "confidence": torch.ones(2, len(LANDMARKS)),
         "directions": torch.nn.functional.normalize(torch.randn(2, len(BONES), 3), dim=-1),
         "heading": torch.nn.functional.normalize(torch.randn(2, 2), dim=-1),
-        "known": torch.ones(2),
+        "oriented": torch.ones(2),
         "parts": torch.randint(0, PARTS, (2, 32, 16)),
         "presence": torch.ones(2),
     }
@@ -144,7 +144,7 @@ def test_a_perfect_drawing_costs_next_to_nothing(bank, labels):
 def test_crops_without_a_person_teach_presence_alone(bank, labels):
     batch = generated_batch(bank, labels, np.arange(12), np.random.default_rng(3), absent=1.0)
     assert batch["presence"].sum() == 0 and batch["confidence"].sum() == 0
-    assert batch["known"].sum() == 0 and (batch["parts"] == UNKNOWN_PART).all()
+    assert batch["oriented"].sum() == 0 and (batch["parts"] == UNKNOWN_PART).all()
     assert 0 < ABSENT < 0.5
 
 
@@ -187,7 +187,7 @@ def test_photographs_without_labels_of_bones_do_not_teach_them(bank):
         confidence=np.ones((3, len(LANDMARKS)), np.float32),
         directions=np.zeros((3, len(BONES), 3), np.float32),
         heading=np.zeros(3, np.float32),
-        known=np.zeros(3, np.float32),
+        oriented=np.zeros(3, np.float32),
     )
     photographs = Photographs(bank.images[:3], labels)
     batch = photograph_batch(photographs, np.arange(3), np.random.default_rng(0))

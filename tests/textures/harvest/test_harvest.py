@@ -106,7 +106,9 @@ def test_every_crop_gets_a_texture_a_line_and_a_row(crops, tmp_path, harvester, 
     )
     assert first.split == second.split  # one person is in one split
     assert entries["me.png"].identity == "me" and entries["me.png"].camera is None
-    assert set(first.scores) == {"fit_agreement", "silhouette_iou", "surface_seen", "reid_cosine"}
+    assert set(first.scores) == {
+        *("fit_agreement", "presence", "silhouette_iou", "surface_seen", "reid_cosine")
+    }
     assert read_texture(tmp_path / "out" / first.file).shape == (48, 48, 3)
     sheet = cv2.imread(str(done.contact_sheet))
     assert sheet.shape[0] > 4 * 250
