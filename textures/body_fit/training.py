@@ -136,7 +136,7 @@ def training_batch(
     """
     height, width = bank.images.shape[1:3]
     framing = random_framing(rng, len(chosen), height, width)
-    mask = torch.from_numpy(bank.alpha(chosen))
+    mask = torch.from_numpy(bank.opacity(chosen))
     images = image_batch(bank.images[chosen])
     parts = torch.from_numpy(bank.parts[chosen]).float()[:, None]
     images, mask = reframed(images, framing), reframed(mask, framing)

@@ -250,7 +250,7 @@ def with_company(
         * bank.images.shape[2]
     )
     person = reframed(image_batch(bank.images[companions]), framing)
-    mask = reframed(torch.from_numpy(bank.alpha(companions)), framing)
+    mask = reframed(torch.from_numpy(bank.opacity(companions)), framing)
     scenes = scenes.clone()
     scenes[chosen] = composite(person, mask, scenes[chosen])
     return scenes
@@ -262,7 +262,7 @@ def on_scenes(rng: np.random.Generator, bank: PedestrianBank, chosen: np.ndarray
     if bank.photographs:
         return images
     scenes = with_company(rng, bank, random_backgrounds(rng, bank, len(chosen)))
-    return composite(images, torch.from_numpy(bank.alpha(chosen)), scenes)
+    return composite(images, torch.from_numpy(bank.opacity(chosen)), scenes)
 
 
 def photographed(bank: PedestrianBank, rng: np.random.Generator, batch: int = 64) -> PedestrianBank:
