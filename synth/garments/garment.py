@@ -137,6 +137,13 @@ class DressedBody:
         placed = [posed_garment(garment, frames, vertices, upright) for garment in self.garments]
         return np.concatenate([vertices, *placed]).astype(np.float64)
 
+    @property
+    def of_person(self) -> np.ndarray:
+        """(V',) bool, the vertices of the body and of what is worn, not of what is carried."""
+        bare = len(self.mesh.vertices) - sum(len(garment.vertices) for garment in self.garments)
+        rows = [np.full(len(g.vertices), not g.carried) for g in self.garments]
+        return np.concatenate([np.ones(bare, bool), *rows])
+
     def texture_with_swatches(self, texture: np.ndarray) -> np.ndarray:
         """The body's texture (S,S,3) uint8 with the colours of carried things below, (S+8,S,3)."""
         rows = np.repeat(texture[-1:], SWATCH, axis=0)

@@ -140,7 +140,7 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     ]
     poses = np.stack(pose_list)
     headings = [_heading(rng) for _ in range(images)]
-    sway = [Rotation.from_euler("xyz", rng.normal(0, 0.06, 3)) for _ in range(images)]
+    sway = [Rotation.from_euler("xyz", rng.normal(0, 0.04, 3)) for _ in range(images)]
     poses[:, 0] = [(h * s).as_rotvec() for h, s in zip(headings, sway)]
     poses = poses.reshape(images, 72).astype(np.float32)
     origin = np.zeros((images, 3))
@@ -149,7 +149,7 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     rows: dict[str, list] = {}
     for i in range(images):
         placed = dressed.posed(vertices[i], frames[i], headings[i].as_matrix())
-        camera = _detector_camera(rng, placed[: len(body.template)])
+        camera = _detector_camera(rng, placed[dressed.of_person])
         for key, value in _crop(rng, dressed, placed, joints[i], shown, camera).items():
             rows.setdefault(key, []).append(value)
     result = {key: np.stack(value) for key, value in rows.items()}
@@ -168,33 +168,43 @@ def _heading(rng: np.random.Generator) -> Rotation:
     """The heading in the camera's frame, which may look from 35 degrees above."""
     pitch = np.clip(rng.normal(0.16, 0.14), -0.03, 0.61)
     return (
-        Rotation.from_euler("z", rng.normal(0, 0.04))
+        Rotation.from_euler("z", rng.normal(0, 0.03))
         * Rotation.from_euler("x", pitch)
         * Rotation.from_euler("y", rng.uniform(-np.pi, np.pi))
     )
 
 
 def _detector_camera(rng: np.random.Generator, vertices: np.ndarray) -> Camera:
-    """A camera that frames the body as a detector does.
+    """A camera that frames the person as a detector does.
 
-    The body mostly fills 80 to 100 % of the height; at times it is far off, or so near that the
+    The person mostly fills 90 to 98 % of the height; at times it is far off, or so near that the
     feet are lost.
     """
     focal = float(np.exp(rng.uniform(np.log(FOCAL[0]), np.log(FOCAL[1]))))
     centre = (vertices.max(0) + vertices.min(0)) / 2
     tall = float(np.ptp(vertices[:, 1]))
-    distance = focal * tall / (rng.uniform(0.8, 1.0) * HEIGHT)
-    offset = np.array([rng.normal(0, 0.03), rng.normal(0, 0.02), 0]) * tall
-    if rng.random() < 0.35:
-        nearer = np.exp(rng.normal(0.1, 0.25))
-        distance /= nearer
-        offset[1] -= max(0.0, 1 - 1 / nearer) * tall / 2 * rng.uniform(0, 1.1)
+    fill = float(np.clip(rng.normal(0.94, 0.03), 0.82, 1.02))
+    offset = np.array([rng.normal(0, 0.025), rng.normal(0, 0.012), 0]) * tall
+    if rng.random() < 0.15:
+        fill *= np.exp(rng.normal(0.08, 0.24))
+        offset[1] -= max(0.0, 1 - 0.95 / fill) * tall / 2 * rng.uniform(0, 1.1)
         offset[0] += rng.normal(0, 0.05) * tall
+    distance = focal * tall / (fill * HEIGHT)
     translation = FACING @ (-centre - np.array([0, 0, distance]) + offset)
-    intrinsics = np.array([[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]])
-    return Camera(
-        intrinsics=intrinsics, rotation=FACING, translation=translation, width=WIDTH, height=HEIGHT
-    )
+
+    def camera(focal: float) -> Camera:
+        intrinsics = np.array([[focal, 0, WIDTH / 2], [0, focal, HEIGHT / 2], [0, 0, 1]])
+        return Camera(
+            intrinsics=intrinsics,
+            rotation=FACING,
+            translation=translation,
+            width=WIDTH,
+            height=HEIGHT,
+        )
+
+    # What is near is larger: the zoom is set by what the picture shows.
+    shown = float(np.ptp(camera(focal).project(vertices[::4])[0][:, 1]))
+    return camera(focal * fill * HEIGHT / shown)
 
 
 def _light(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
