@@ -54,7 +54,10 @@ class Hair:
 
 @dataclass(frozen=True, kw_only=True)
 class Luggage:
-    """Something carried: `kind` is backpack, shoulder bag, tote, handbag, carrier or umbrella.
+    """Something carried, ridden or pushed.
+
+    `kind` is backpack, shoulder bag, tote, handbag, carrier, umbrella, ridden bicycle or pushed
+    bicycle (whose size is always the same).
 
     `side` is 1 for the person's left; `size` (width, height, depth) in metres.
     """

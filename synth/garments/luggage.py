@@ -1,10 +1,11 @@
-"""Carried things: backpacks, bags on the shoulder or in the hand, umbrellas."""
+"""Carried things: backpacks, bags on the shoulder or in the hand, umbrellas; bicycles too."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from synth.garments.attire import Luggage
+from synth.garments.bicycle import GROUND, make_bicycle
 from synth.garments.garment import Garment
 from synth.garments.lofts import grid_faces
 from synth.garments.slices import outline
@@ -35,6 +36,8 @@ def make_luggage(
         "handbag": _hand_held,
         "carrier": _hand_held,
         "umbrella": _umbrella,
+        "ridden bicycle": _bicycle,
+        "pushed bicycle": _bicycle,
     }
     if thing.kind not in makers:
         raise ValueError(f"no luggage {thing.kind!r}: expected one of {', '.join(makers)}")
@@ -189,4 +192,25 @@ def _umbrella(
     )
     return [
         _thing(thing, (np.concatenate([grip[None], points]), faces + 1), {name: 1.0}, JOINT[name])
+    ]
+
+
+def _bicycle(
+    forms: WardrobeForms, vertices: np.ndarray, thing: Luggage, cloth: float
+) -> list[Garment]:
+    """A bicycle under the rider's pelvis, or on the ground beside whoever pushes it."""
+    pelvis = forms.joint("pelvis")
+    if thing.kind == "ridden bicycle":
+        crank = shifted(pelvis, 0, -0.62, 0.2)
+    else:
+        sole = float(vertices[:, 1].min())
+        crank = np.array([thing.side * 0.44, sole - GROUND, pelvis[2] + 0.05])
+    points, faces = make_bicycle(crank)
+    return [
+        _thing(
+            thing,
+            (np.concatenate([pelvis[None], points]), faces + 1),
+            {"pelvis": 1.0},
+            JOINT["pelvis"],
+        )
     ]

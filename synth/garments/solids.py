@@ -58,7 +58,8 @@ def tube(path: np.ndarray, radii: Sequence[float], columns: int) -> Solid:
     path = np.asarray(path, float)
     tangent = np.gradient(path, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-    side = np.cross(tangent, np.array([0.0, 0.0, 1.0]) + 1e-3 * np.array([1.0, 1.0, 0.0]))
+    # The axis that the path keeps farthest from never makes the rings turn over.
+    side = np.cross(tangent, np.eye(3)[np.abs(tangent).max(0).argmin()])
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     other = np.cross(tangent, side)
     angle = np.linspace(0, 2 * np.pi, columns, endpoint=False)

@@ -41,8 +41,8 @@ _REACHES: dict[str, tuple[tuple[float, float, float], float, tuple[float, float,
     "out": ((0.2, -0.22, 0.12), 0.13, (0.3, -0.5, -1)),
     "read": ((-0.1, -0.12, 0.3), 0.05, (0.6, -1, -0.2)),
     "carry": ((-0.04, -0.26, 0.26), 0.06, (0.5, -0.6, -0.8)),
-    "push": ((0.08, -0.22, 0.4), 0.05, (0.6, -0.8, -0.4)),
-    "ride": ((0.06, -0.3, 0.4), 0.05, (0.8, -0.4, -0.4)),
+    "push": ((0.1, -0.28, 0.3), 0.04, (0.6, -0.8, -0.4)),
+    "ride": ((0.06, -0.14, 0.42), 0.04, (0.8, -0.5, -0.3)),
     "clasp": ((-0.15, -0.36, 0.16), 0.04, (0.8, 0, -0.6)),
     "hold": ((-0.04, -0.04, 0.24), 0.03, (0.5, -1, -0.2)),
 }
@@ -59,11 +59,12 @@ def sample_street_pose(rng: np.random.Generator, luggage: Sequence[Luggage] = ()
         SMPL pose (24,3), axis-angles; the pelvis faces +z.
     """
     rotations = [Rotation.identity()] * 24
+    kinds = {thing.kind for thing in luggage}
+    riding = "ridden bicycle" in kinds
     walking = rng.random() < 0.74
     stride = rng.uniform(0.15, 0.62) if walking else abs(rng.normal(0, 0.06))
     phase = rng.uniform(0, 2 * np.pi)
-    riding = rng.random() < 0.04
-    tasks = _tasks(rng, luggage, riding)
+    tasks = _tasks(rng, luggage)
     for side, sign in SIDES:
         angle = phase + (0 if sign > 0 else np.pi)
         _pose_leg(rng, rotations, side, sign, angle, stride)
@@ -89,10 +90,8 @@ def sample_street_pose(rng: np.random.Generator, luggage: Sequence[Luggage] = ()
     return np.stack([rotation.as_rotvec() for rotation in rotations])
 
 
-def _tasks(rng: np.random.Generator, luggage: Sequence[Luggage], riding: bool) -> dict[str, str]:
+def _tasks(rng: np.random.Generator, luggage: Sequence[Luggage]) -> dict[str, str]:
     """What each hand does."""
-    if riding:
-        return {"left": "ride", "right": "ride"}
     errand = sample_weighted(rng, BOTH_HANDS)
     tasks = dict.fromkeys(("left", "right"), errand)
     if errand == "each":
@@ -105,6 +104,10 @@ def _tasks(rng: np.random.Generator, luggage: Sequence[Luggage], riding: bool) -
         side = "left" if thing.side > 0 else "right"
         if thing.kind == "umbrella":
             tasks[side] = "hold"
+        elif thing.kind == "ridden bicycle":
+            return {"left": "ride", "right": "ride" if rng.random() < 0.9 else "look"}
+        elif thing.kind == "pushed bicycle":
+            return dict.fromkeys(tasks, "swing") | {side: "push"}
         elif thing.kind in ("handbag", "carrier") and rng.random() < 0.85:
             tasks[side] = "swing"
         elif thing.kind in ("backpack", "tote") and rng.random() < 0.2:

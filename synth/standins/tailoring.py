@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from synth.garments.attire import Attire, Hair, Lower, Luggage, Upper
 from synth.standins.painted_garments import PaintedGarment
 from synth.standins.wardrobe import Outfit
 
+BICYCLES = 0.07  # share of the people who ride or push one
 LUGGAGE_SIZES = {  # width, height, depth, metres: smallest and largest
     "backpack": ((0.25, 0.36, 0.11), (0.34, 0.5, 0.22)),
     "shoulder bag": ((0.18, 0.15, 0.05), (0.38, 0.3, 0.13)),
@@ -38,6 +41,20 @@ def attire_of_outfit(outfit: Outfit) -> Attire:
         sole=float(rng.choice([0.01, 0.022, 0.035], p=[0.5, 0.38, 0.12])),
         luggage=_luggage(rng, outfit),
     )
+
+
+def with_bicycle(rng: np.random.Generator, attire: Attire) -> Attire:
+    """The same attire, now and then with a bicycle to ride or to push."""
+    if rng.random() >= BICYCLES:
+        return attire
+    kind = "ridden bicycle" if rng.random() < 0.6 else "pushed bicycle"
+    red, green, blue = np.clip(rng.uniform(0.05, 0.5) + rng.normal(0, 0.06, 3), 0, 1).tolist()
+    side = int(rng.choice([-1, 1]))
+    thing = Luggage(kind=kind, colour=(red, green, blue), side=side, size=(0.6, 1.0, 1.7))
+    # Hands at the handlebar hold nothing else.
+    held = ("handbag", "carrier", "umbrella")
+    others = tuple(other for other in attire.luggage if other.kind not in held)
+    return replace(attire, luggage=(*others, thing))
 
 
 def _folds(rng: np.random.Generator, depth: float) -> tuple[float, int, float]:

@@ -28,7 +28,7 @@ from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.photography import crevice_shade, sample_daylight
 from synth.standins.poses import sample_poses
 from synth.standins.street_poses import sample_street_pose
-from synth.standins.tailoring import attire_of_outfit
+from synth.standins.tailoring import attire_of_outfit, with_bicycle
 from synth.standins.wardrobe import BodyTexels, paint_texture, prepare_body_texels, sample_outfit
 from textures.body_fit.network import FACING
 from textures.training.pedestrian_bank import PedestrianBank, quantised_uv
@@ -128,13 +128,14 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     shaped, _ = skin(
         _worker.skinning, pose=np.zeros((1, 72)), betas=betas, translation=np.zeros((1, 3))
     )
-    attire = attire_of_outfit(outfit)
+    attire = with_bicycle(rng, attire_of_outfit(outfit))
+    busy = any("bicycle" in thing.kind for thing in attire.luggage)
     garments = make_garments(_worker.forms, shaped[0].astype(np.float64), attire)
     dressed = dressed_body(body, garments, len(texture))
     shown = dressed.texture_with_swatches(texture)
     pose_list = [
         sample_street_pose(rng, attire.luggage)
-        if rng.random() < 0.6
+        if busy or rng.random() < 0.6
         else sample_poses(rng, 1).reshape(24, 3)
         for _ in range(images)
     ]
@@ -177,15 +178,15 @@ def _heading(rng: np.random.Generator) -> Rotation:
 def _detector_camera(rng: np.random.Generator, vertices: np.ndarray) -> Camera:
     """A camera that frames the person as a detector does.
 
-    The person mostly fills 90 to 98 % of the height; at times it is far off, or so near that the
+    The person mostly fills 92 to 99 % of the height; at times it is far off, or so near that the
     feet are lost.
     """
     focal = float(np.exp(rng.uniform(np.log(FOCAL[0]), np.log(FOCAL[1]))))
     centre = (vertices.max(0) + vertices.min(0)) / 2
     tall = float(np.ptp(vertices[:, 1]))
-    fill = float(np.clip(rng.normal(0.94, 0.03), 0.82, 1.02))
+    fill = float(np.clip(rng.normal(0.955, 0.028), 0.84, 1.03))
     offset = np.array([rng.normal(0, 0.025), rng.normal(0, 0.012), 0]) * tall
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         fill *= np.exp(rng.normal(0.08, 0.24))
         offset[1] -= max(0.0, 1 - 0.95 / fill) * tall / 2 * rng.uniform(0, 1.1)
         offset[0] += rng.normal(0, 0.05) * tall

@@ -34,7 +34,7 @@ def random_backgrounds(rng: np.random.Generator, bank: PedestrianBank, count: in
         x = rng.integers(0, scene.shape[1] - width + 1)
         window = scene[y : y + height, x : x + width]
         piece[:] = window[:, ::-1] if rng.random() < 0.5 else window
-    gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.06, (count, 1, 1, 3)))
+    gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.03, (count, 1, 1, 3)))
     pieces = np.clip(pieces * gain.astype(np.float32), 0, 255)
     return torch.from_numpy(pieces).permute(0, 3, 1, 2) / 127.5 - 1
 
@@ -44,10 +44,10 @@ def random_framing(rng: np.random.Generator, count: int, height: int, width: int
 
     `pixel' = factor * (pixel - middle) + middle + (dx, dy)`, and across the width another `stretch`
     times as far: crops of any shape are brought to one size, which makes people in narrow boxes broad.
-    Most stay near what they were; one in five is cut badly. Large factors keep the head in the frame
+    Most stay near what they were; one in seven is cut badly. Large factors keep the head in the frame
     and lose the feet.
     """
-    odd = rng.random(count) < 0.2
+    odd = rng.random(count) < 0.15
     factor = np.exp(np.clip(rng.normal(0, np.where(odd, 0.24, 0.045), count), -0.6, 0.6))
     dx = rng.normal(0, np.where(odd, 0.1, 0.05) * width, count)
     dy = rng.normal(0, np.where(odd, 0.05, 0.018) * height, count)

@@ -91,7 +91,7 @@ def _pixel(point: tuple[float, float]) -> tuple[int, int]:
     return round(point[0]), round(point[1])
 
 
-def _grey(rng: np.random.Generator, low: float, high: float, tint: float = 5.0) -> np.ndarray:
+def _grey(rng: np.random.Generator, low: float, high: float, tint: float = 3.5) -> np.ndarray:
     return rng.uniform(low, high) + rng.normal(0, tint, 3)
 
 
@@ -200,10 +200,10 @@ def _thing(rng: np.random.Generator, scene: np.ndarray, horizon: int) -> None:
     else:
         tall = rng.uniform(10, 50)
         legs = tuple(float(c) for c in _grey(rng, 15, 120))
-        half = max(1, round(tall * 0.11))
-        cv2.line(scene, _pixel((x, y)), _pixel((x, y - 0.5 * tall)), legs, half)
-        cv2.line(scene, _pixel((x, y - 0.5 * tall)), _pixel((x, y - 0.8 * tall)), colour, 2 * half)
-        cv2.circle(scene, _pixel((x, y - 0.93 * tall)), half, (90.0, 70.0, 60.0), -1)
+        girth = max(1, round(tall * 0.11))
+        cv2.line(scene, _pixel((x, y)), _pixel((x, y - 0.5 * tall)), legs, girth)
+        cv2.line(scene, _pixel((x, y - 0.5 * tall)), _pixel((x, y - 0.8 * tall)), colour, 2 * girth)
+        cv2.circle(scene, _pixel((x, y - 0.93 * tall)), girth, (90.0, 70.0, 60.0), -1)
 
 
 def _paving(rng: np.random.Generator, scene: np.ndarray, horizon: int) -> None:

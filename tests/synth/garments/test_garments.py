@@ -59,6 +59,9 @@ def all_luggage():
         Luggage(kind=kind, colour=(0.2, 0.3, 0.9), side=side, size=low)
         for kind, (low, _) in LUGGAGE_SIZES.items()
         for side in (1, -1)
+    ) + tuple(
+        Luggage(kind=kind, colour=(0.2, 0.2, 0.2), side=1, size=(0.6, 1.0, 1.7))
+        for kind in ("ridden bicycle", "pushed bicycle")
     )
 
 
@@ -197,6 +200,23 @@ def test_what_hangs_from_a_hand_hangs_straight_down(worn, skinning):
     assert lowest[1] < points[0, 1] - 0.2
     rest = bag.vertices - bag.vertices[0]
     np.testing.assert_allclose(points - points[0], rest, atol=1e-5)
+
+
+def test_a_rider_sits_on_the_saddle_with_hands_and_feet_where_the_bicycle_is(skinning, worn):
+    bicycle = next(g for g in worn["luggage"] if g.kind == "ridden bicycle")
+    rng = np.random.default_rng(2)
+    thing = Luggage(kind="ridden bicycle", colour=(0, 0, 0), side=1, size=(0.6, 1.0, 1.7))
+    poses = np.stack([sample_street_pose(rng, (thing,)).ravel() for _ in range(10)])
+    poses[:, :3] = 0
+    zeros = np.zeros((10, 3))
+    _, joints = skin(skinning, pose=poses, betas=np.zeros(10), translation=zeros)
+    frames = joint_frames(skinning, pose=poses, betas=np.zeros(10), translation=zeros)
+    points = posed_garment(bicycle, frames[0], np.zeros((1, 3)), np.eye(3))
+    ground, front = points[1:, 1].min(), points[1:, 2].max()
+    assert (joints[:, [10, 11], 1] > ground - 0.05).all()  # no foot under the ground
+    assert (joints[:, [10, 11], 1].min(1) < ground + 0.4).all()
+    assert (joints[:, [20, 21], 2].max(1) > 0.25).all()  # a hand is ahead, at the bar
+    assert (joints[:, [20, 21], 2].max(1) < front).all()
 
 
 def test_the_same_attire_gives_the_same_bytes(body, forms):
