@@ -59,6 +59,7 @@ def bank_of_photographs(
             crop = {
                 "images": image,
                 "masks": buffer.covered.astype(np.uint8) * 255,
+                "carried": np.zeros(buffer.covered.shape, np.uint8),
                 "uv": quantised_uv(
                     fill_gutters(uv, buffer.covered) if buffer.covered.any() else uv
                 ),

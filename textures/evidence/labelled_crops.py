@@ -50,7 +50,8 @@ def bank_labels(bank: PedestrianBank, body: Body, skinning: Skinning) -> CropLab
     """Labels of generated pedestrians, exact.
 
     Args:
-        bank: of bodies of `body`, each seen by a camera whose axis goes through the crop's middle.
+        bank: of bodies of `body`, each seen by a camera whose axis goes through the crop's middle; crops
+            may have been stretched sideways about it.
         body: of the bank.
         skinning: of the same body.
     """
@@ -62,7 +63,7 @@ def bank_labels(bank: PedestrianBank, body: Body, skinning: Skinning) -> CropLab
         pieces.append(posed_landmarks(skinning, points, rotation_matrices(pose), betas).numpy())
     landmarks = np.concatenate(pieces)
     middle = np.array([bank.images.shape[2] / 2, bank.images.shape[1] / 2], np.float32)
-    pixels = _projected(landmarks, bank.view, _nearness(bank, middle), middle)
+    pixels = _projected(landmarks, bank, middle)
     lines = landmarks[:, BONE_ENDS] - landmarks[:, BONE_STARTS]
     lines /= np.linalg.norm(lines, axis=-1, keepdims=True).clip(1e-9)
     hips = bank.joints[:, JOINT_NAMES.index("left_hip")]
@@ -89,23 +90,20 @@ def table_labels(table: JointTable, names: Sequence[str]) -> CropLabels:
     )
 
 
-def _projected(
-    points: np.ndarray, view: np.ndarray, nearness: np.ndarray, middle: np.ndarray
-) -> np.ndarray:
-    """Points (N,P,3) relative to the pelvis as pixels (N,P,2).
+def _projected(points: np.ndarray, bank: PedestrianBank, middle: np.ndarray) -> np.ndarray:
+    """Points (N,P,3) relative to the pelvis as pixels (N,P,2) of the bank's crops.
 
-    `view` (N,3): the pelvis' pixel and log of the scale there. `nearness` (N,): 1 / its distance.
+    The bank keeps no camera, but the joints' own pixels tell it: how near it is from their heights, and
+    how much wider the crop was made than it was seen from the rest.
     """
-    flat = points[..., :2] * np.exp(view[:, 2])[:, None, None] * (1.0, -1.0)
-    depth = 1 - points[..., 2] * nearness[:, None]
-    return (flat + (view[:, :2] - middle)[:, None]) / depth[..., None] + middle
-
-
-def _nearness(bank: PedestrianBank, middle: np.ndarray) -> np.ndarray:
-    """1 / distance of each pelvis (N,), metres, from the joints' own pixels: the bank keeps no camera."""
-    flat = bank.joints[..., :2] * np.exp(bank.view[:, 2])[:, None, None] * (1.0, -1.0)
-    straight = flat + (bank.view[:, :2] - middle)[:, None]
-    pixels = bank.joint_pixels - middle
-    slope = pixels * bank.joints[..., 2:]
-    top = (slope * (pixels - straight)).sum((1, 2))
-    return top / (slope**2).sum((1, 2)).clip(1e-9)
+    scale = np.exp(bank.view[:, 2])[:, None, None]
+    pelvis, observed = bank.view[:, None, :2] - middle, bank.joint_pixels - middle
+    flat = bank.joints[..., :2] * scale * (1.0, -1.0)
+    slope = observed[..., 1] * bank.joints[..., 2]
+    offset = observed[..., 1] - flat[..., 1] - pelvis[..., 1]
+    nearness = (slope * offset).sum(1) / (slope**2).sum(1).clip(1e-9)
+    across = observed[..., 0] * (1 - bank.joints[..., 2] * nearness[:, None]) - pelvis[..., 0]
+    stretch = (across * flat[..., 0]).sum(1) / (flat[..., 0] ** 2).sum(1).clip(1e-9)
+    wide = np.stack([stretch, np.ones_like(stretch)], 1)[:, None]
+    depth = 1 - points[..., 2:] * nearness[:, None, None]
+    return (points[..., :2] * scale * (1.0, -1.0) * wide + pelvis) / depth + middle

@@ -196,9 +196,10 @@ def generated_batch(
     framing[truncated, 2] = (
         rng.choice([-1, 1], truncated.sum()) * rng.uniform(0.45, 0.6, truncated.sum()) * height
     )
-    mask = reframed(torch.from_numpy(bank.alpha(chosen)), framing)
+    mask = reframed(torch.from_numpy(bank.opacity(chosen)), framing)
     people = reframed(image_batch(bank.images[chosen]), framing)
-    parts = reframed(torch.from_numpy(bank.parts[chosen]).float()[:, None], framing, "nearest")
+    labelled = np.where(bank.carried[chosen] > 127, CARRIED, bank.parts[chosen])
+    parts = reframed(torch.from_numpy(labelled).float()[:, None], framing, "nearest")
     parts = parts[:, 0, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE].round().long()
     nobody = torch.from_numpy(gone & (kind == 0))
     mask[nobody] = 0
@@ -235,7 +236,7 @@ def _with_second(
     framing = random_framing(rng, count, height, width)
     framing[:, 1] += rng.choice([-1, 1], count) * rng.uniform(0.2, 0.4, count) * width
     person = reframed(image_batch(bank.images[companions]), framing)
-    mask = reframed(torch.from_numpy(bank.alpha(companions)), framing)
+    mask = reframed(torch.from_numpy(bank.opacity(companions)), framing)
     return composite(person, mask, images[torch.from_numpy(merged)])
 
 

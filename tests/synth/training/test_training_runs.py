@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
@@ -326,3 +327,36 @@ def test_recipes_are_printed_value_by_value():
     assert "schedule.lr = 0.0002\n" in output and "network.depth = 50\n" in output
     for kind in ("generator", "reid", "body-fit"):
         assert run_train(kind, "--help").exit_code == 0
+
+
+def test_a_dressed_bank_says_what_is_person_and_what_is_carried(bank):
+    shares = bank.masks.astype(int) + bank.carried
+    assert shares.max() <= 255
+    assert not ((bank.masks > 127) & (bank.carried > 127)).any()
+    # Labels are the person's: where only a bag is seen there is no part.
+    assert not bank.parts[bank.carried > 250].any()
+    assert (bank.parts[bank.masks > 250] > 0).mean() > 0.97
+    np.testing.assert_allclose(bank.opacity(np.arange(len(bank)))[:, 0], shares / 255, atol=1e-6)
+
+
+def test_workers_do_not_change_the_bank(body):
+    alone = make_bank(body, identities=3, images=2, seed=11)
+    shared = make_bank(body, identities=3, images=2, seed=11, workers=2)
+    assert alone.carried.any()
+    for name, array in vars(alone).items():
+        assert np.array_equal(array, getattr(shared, name)), name
+
+
+def test_a_bank_of_an_older_version_is_refused_with_what_to_do(bank, tmp_path):
+    arrays = {name: np.ascontiguousarray(array) for name, array in vars(bank).items()}
+    del arrays["carried"]
+    old = tmp_path / "old.safetensors"
+    save_file(arrays, old)
+    with pytest.raises(
+        BadInput, match=r"old\.safetensors: .*version 1, expected 2.*remove the file"
+    ):
+        load_bank(old)
+    del arrays["pose"]
+    save_file(arrays, tmp_path / "foreign.safetensors")
+    with pytest.raises(BadInput, match=r"not a bank.*pose"):
+        load_bank(tmp_path / "foreign.safetensors")
