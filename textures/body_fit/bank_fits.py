@@ -35,7 +35,7 @@ def perturbed_fits(bank: PedestrianBank, rng: np.random.Generator, skinning: Ski
     )
     pose[:, 0] = (Rotation.from_rotvec(rng.normal(0, 0.05, (count, 3))) * root).as_rotvec()
     view = bank.view + rng.normal(size=(count, 3)) * (1.3, 1.8, 0.05)
-    camera = torch.from_numpy(view.astype(np.float32))
+    camera = torch.from_numpy(np.pad(view, ((0, 0), (0, 1))).astype(np.float32))
     pelvis = pelvis_position(camera).numpy() * np.diag(FACING)
     height, width = bank.images.shape[1:3]
     betas = (0.6 * bank.betas + rng.normal(0, 0.35, bank.betas.shape)).astype(np.float32)

@@ -7,9 +7,10 @@ shapes; joints that nothing shows stay at the prior's rest.
 
 Frame. The crop's camera stands at the world's origin and looks along -z with y up (R = diag(1,-1,-1),
 t = 0), so a body with zero pose, put in front of it, stands upright and faces it. Crops carry no camera:
-it is a pinhole with a focal length of FOCAL pixels on a crop 128 pixels high, square pixels, and its axis
-through the crop's middle. Inside, positions are in pixels of such a crop, x counted so that the middle
-of any crop is at 32: a crop of 64 x 128 has its own pixels.
+it is a pinhole with a focal length of FOCAL pixels on a crop 128 pixels high, its axis through the
+crop's middle; how much wider the crop was made than it was seen is fitted with the rest. Inside,
+positions are in pixels of a crop 128 pixels high, x counted so that the middle of any crop is at 32: a
+crop of 64 x 128 has its own pixels.
 """
 
 from __future__ import annotations
@@ -50,12 +51,14 @@ from textures.evidence.landmarks import (
 )
 from textures.visibility.camera import Camera
 
+STRETCH_SPREAD = 0.12  # of the log of how much wider detectors' boxes are made
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitWeights:
     """What the terms of the fit weigh, and its steps.
 
-    landmark, direction, heading: of a source's confidence. prior, shape: of squared coordinates.
+    landmark, direction, heading: of a source's confidence. prior, shape, stretch: of squared coordinates.
     inside, cover: of the person mask. tolerance: pixels from which a landmark's pull is linear.
     landmark_steps: of both headings; mask_steps: of the better one with the mask.
     """
@@ -65,6 +68,7 @@ class FitWeights:
     heading: float = 1.0
     prior: float = 0.03
     shape: float = 0.15
+    stretch: float = 0.5
     inside: float = 6.0
     cover: float = 6.0
     tolerance: float = 3.0
@@ -163,7 +167,7 @@ class BodyFitter:
 
 @dataclass(frozen=True)
 class _Bodies:
-    """B bodies: rotations (B,24,3,3), betas (B,10), camera (B,3), and the loss of each (B,)."""
+    """B bodies: rotations (B,24,3,3), betas (B,10), camera (B,4), and the loss of each (B,)."""
 
     rotations: torch.Tensor
     betas: torch.Tensor
@@ -219,10 +223,11 @@ def fit_evidence(
         name: np.concatenate([piece[name] for piece in pieces])
         for name in ("pose", "betas", "translation", "agreement")
     }
+    stretch = np.concatenate([piece["stretch"] for piece in pieces])
     presence = np.max([source.presence for source in evidence], axis=0)
     return BodyFit(
         **columns,
-        cameras=tuple(crop_camera(*size) for size in sizes),
+        cameras=tuple(crop_camera(*size, float(k)) for size, k in zip(sizes, stretch)),
         person=_person_masks(evidence, sizes),
         presence=presence.astype(np.float32),
     )
@@ -273,6 +278,7 @@ def _fit_batch(
         "betas": bodies.betas.cpu().numpy(),
         "translation": translation.cpu().numpy(),
         "agreement": agreement.cpu().numpy(),
+        "stretch": bodies.camera[:, 3].cpu().numpy(),
     }
 
 
@@ -315,7 +321,7 @@ def _start(observed: _Observations, fitter: BodyFitter) -> _Bodies:
 def _first_camera(
     observed: _Observations, fitter: BodyFitter, rotations: torch.Tensor, betas: torch.Tensor
 ) -> torch.Tensor:
-    """Cameras (B,3) that put upright bodies on the landmarks, by their middle and spread in height."""
+    """Cameras (B,4) that put upright bodies on the landmarks, by their middle and spread in height."""
     points = posed_landmarks(fitter.skinning, fitter.landmarks, rotations, betas)
     weight = observed.confidence.sum(0)[..., None] + 1e-6
     pixels = (observed.landmarks * observed.confidence[..., None]).sum(0) / weight
@@ -325,7 +331,7 @@ def _first_camera(
     height = ((points - centre[:, None])[..., 1] ** 2 * weight[..., 0]).sum(1)
     scale = (rise / height.clamp(min=1e-6)).sqrt().clamp(15.0, 250.0)
     pelvis = middle - centre[:, :2] * centre.new_tensor([1.0, -1.0]) * scale[:, None]
-    return torch.cat([pelvis, scale.log()[:, None]], 1)
+    return torch.cat([pelvis, scale.log()[:, None], torch.zeros_like(scale)[:, None]], 1)
 
 
 def _descend(
@@ -342,7 +348,7 @@ def _descend(
     start = prior.coordinates(torch.from_numpy(angles).to(root.device))
     moves = [torch.zeros_like(t, requires_grad=True) for t in (start, bodies.betas, root)]
     shift = torch.zeros_like(bodies.camera, requires_grad=True)
-    unit = bodies.camera.new_tensor([4.0, 4.0, 0.1])
+    unit = bodies.camera.new_tensor([4.0, 4.0, 0.1, 0.1])
     optimiser = torch.optim.Adam(
         [
             {"params": moves[:2], "lr": 2 * weights.rate},
@@ -368,6 +374,7 @@ def _descend(
                 _observation_loss(fitter, observed, rotations, betas, camera)
                 + weights.prior * coordinates.square().sum(1)
                 + weights.shape * betas.square().sum(1)
+                + weights.stretch * (camera[:, 3] / STRETCH_SPREAD).square()
             )
             if outline is not None:
                 points = fitted_pixels(

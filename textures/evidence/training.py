@@ -250,6 +250,9 @@ def photograph_batch(
     landmarks = labels.landmarks
     if rng is not None:
         framing = random_framing(rng, len(chosen), height, width)
+        framing[:, 3] = np.exp(
+            rng.normal(0, 0.08, len(chosen))
+        )  # detectors' crops are broad already
         turn = np.clip(rng.normal(0, 0.12, len(chosen)), -0.4, 0.4)
         images, landmarks = _turned(images, landmarks, framing, turn)
         images = _covered(rng, recoloured(rng, images))
@@ -276,17 +279,17 @@ def _turned(
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Images and landmarks framed anew and turned by `turn` radians about the middle; edges go on."""
     height, width = images.shape[-2:]
-    cosine, sine = np.cos(turn), np.sin(turn)
-    factor, shift = framing[:, :1], framing[:, 1:]
-    matrix = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], 1)
     middle = np.array([width / 2, height / 2])
-    moved = np.einsum("bij,blj->bli", matrix * factor[..., None], landmarks - middle)
-    moved += middle + shift[:, None]
-    inverse = np.linalg.inv(matrix * factor[..., None])
-    middle_pixel = np.array([width / 2, height / 2])
+    factor, shift, stretch = framing[:, 0], framing[:, 1:3], framing[:, 3]
+    cosine, sine = factor * np.cos(turn), factor * np.sin(turn)
+    matrix = np.stack(
+        [np.stack([cosine * stretch, -sine], -1), np.stack([sine * stretch, cosine], -1)], 1
+    )
+    moved = np.einsum("bij,blj->bli", matrix, landmarks - middle) + middle + shift[:, None]
+    inverse = np.linalg.inv(matrix)
     theta = np.zeros((len(images), 2, 3))
-    theta[:, :, :2] = inverse * middle_pixel[None, None] / middle_pixel[None, :, None]
-    theta[:, :, 2] = -np.einsum("bij,bj->bi", inverse, shift) / middle_pixel
+    theta[:, :, :2] = inverse * middle[None, None] / middle[None, :, None]
+    theta[:, :, 2] = -np.einsum("bij,bj->bi", inverse, shift) / middle
     grid = functional.affine_grid(
         torch.from_numpy(theta.astype(np.float32)), list(images.shape), align_corners=False
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mocap.bodies.skinning import Skinning, skin
-from synth.standins.training_pedestrians import sample_pose
+from synth.standins.street_poses import sample_street_pose as sample_pose
 from textures.body_fit.camera_frame import crop_camera, pelvis_position
 from textures.body_fit.fit_scores import (
     LIMBS,
@@ -52,7 +52,7 @@ def truth(skinning):
     pose[:, 0] = 0
     pose[:, 0, 1] = np.linspace(-np.pi, np.pi, COUNT, endpoint=False) + 0.2
     betas = rng.normal(0, 0.5, (COUNT, 10)).astype(np.float32)
-    camera = torch.tensor([[32.0, 60.0, np.log(62.0)]]).expand(COUNT, 3)
+    camera = torch.tensor([[32.0, 60.0, np.log(62.0), 0.0]]).expand(COUNT, 4)
     rest = skinning.rest_joints[0] + torch.einsum(
         "kb,nb->nk", skinning.joint_directions[0], torch.from_numpy(betas)
     )

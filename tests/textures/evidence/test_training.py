@@ -71,9 +71,10 @@ def dots(landmarks, height=128, width=64):
 
 def test_turning_and_framing_take_the_labels_along():
     rng = np.random.default_rng(0)
-    landmarks = rng.uniform((24, 50), (40, 78), (8, 1, 2))
+    landmarks = rng.uniform((26, 52), (38, 76), (8, 1, 2))
     images = torch.from_numpy(dots(landmarks))
-    framing = np.stack([rng.uniform(0.8, 1.3, 8), rng.normal(0, 4, 8), rng.normal(0, 5, 8)], 1)
+    columns = [(0.8, 1.3), (-5, 5), (-6, 6), (0.8, 1.2)]
+    framing = np.stack([rng.uniform(*limits, 8) for limits in columns], 1)
     moved, places = _turned(images, landmarks, framing.astype(np.float32), rng.normal(0, 0.3, 8))
     rows, columns = np.mgrid[:128, :64] + 0.5
     weight = moved[:, 0].numpy()
