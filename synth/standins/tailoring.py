@@ -53,8 +53,8 @@ def with_bicycle(rng: np.random.Generator, attire: Attire) -> Attire:
     thing = Luggage(kind=kind, colour=(red, green, blue), side=side, size=(0.6, 1.0, 1.7))
     # Hands at the handlebar hold nothing else.
     held = ("handbag", "carrier", "umbrella")
-    others = tuple(other for other in attire.luggage if other.kind not in held)
-    return replace(attire, luggage=(*others, thing))
+    remaining = tuple(item for item in attire.luggage if item.kind not in held)
+    return replace(attire, luggage=(*remaining, thing))
 
 
 def _folds(rng: np.random.Generator, depth: float) -> tuple[float, int, float]:
