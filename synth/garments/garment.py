@@ -179,7 +179,7 @@ def dressed_body(body: Body, garments: Sequence[Garment], texture_size: int) -> 
     )
     things = [garment for garment in garments if garment.carried]
     vertex_count, uv_count = len(body.template), len(body.uv)
-    swatches = []
+    swatches: list[Garment] = []
     height = texture_size + SWATCH
     scaled = [_above_swatches(body.uv, texture_size)]
     for garment in garments:

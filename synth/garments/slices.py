@@ -54,7 +54,7 @@ def plane_slices(
     vertices: np.ndarray,
     edges: np.ndarray,
     normals: Sequence[np.ndarray],
-    offsets: Sequence[float],
+    offsets: Sequence[float] | np.ndarray,
     allowed: np.ndarray,
 ) -> Slices:
     """Cut a mesh with planes.

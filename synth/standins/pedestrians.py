@@ -21,6 +21,7 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
+from synth.garments.attire import Attire
 from synth.garments.dressing import make_garments
 from synth.garments.garment import DressedBody, dressed_body, joint_frames
 from synth.garments.wardrobe_forms import WardrobeForms, prepare_forms
@@ -38,6 +39,7 @@ from synth.standins.photography import (
     sample_occluder,
 )
 from synth.standins.poses import sample_poses, turn_pelvis
+from synth.standins.street_poses import BUSY, sample_street_pose
 from synth.standins.tailoring import attire_of_outfit
 from synth.standins.wardrobe import Outfit, paint_texture, prepare_body_texels, sample_outfit
 from textures.library import TextureEntry, write_manifest, write_texture
@@ -143,12 +145,18 @@ def sample_pedestrians(
         betas = rng.normal(size=(count, 10)).clip(-2.5, 2.5)
     if style is None:
         style = rng.integers(len(styles), size=count) if styles else np.full(count, -1)
-    pose = turn_pelvis(sample_poses(rng, count), rng.uniform(-np.pi, np.pi, count))
+    attires = [attire_of_outfit(outfit) for outfit in outfits]
+    pose = sample_poses(rng, count)
+    for n, number in enumerate(texture):
+        luggage = attires[number].luggage if attires else ()
+        if BUSY & {thing.kind for thing in luggage}:
+            pose[n] = sample_street_pose(rng, luggage).ravel()
+    pose = turn_pelvis(pose, rng.uniform(-np.pi, np.pi, count))
     origin = np.zeros((count, 3), dtype=np.float32)
     vertices, joints = skin(skinning, pose=pose, betas=betas, translation=origin)
     dressed, placed = [], []
     for n in range(count):
-        clothed = _dressed(body, skinning, forms, outfits, textures, int(texture[n]), betas[n])
+        clothed = _dressed(body, skinning, forms, attires, textures, int(texture[n]), betas[n])
         frames = joint_frames(
             skinning, pose=pose[n : n + 1], betas=betas[n], translation=origin[n : n + 1]
         )
@@ -189,19 +197,18 @@ def _dressed(
     body: Body,
     skinning: Skinning,
     forms: WardrobeForms | None,
-    outfits: Sequence[Outfit],
+    attires: Sequence[Attire],
     textures: Sequence[np.ndarray] | np.ndarray,
     number: int,
     betas: np.ndarray,
 ) -> DressedBody:
-    """The body of these betas with what the outfit of this number is worn as, or with nothing."""
-    if not outfits:
+    """The body of these betas in the attire of this number, or in nothing where there are none."""
+    if not attires:
         return dressed_body(body, (), len(textures[number]))
     if forms is None:
         raise ValueError("outfits were given without the body's forms")
     shaped, _ = skin(skinning, pose=np.zeros((1, 72)), betas=betas, translation=np.zeros((1, 3)))
-    attire = attire_of_outfit(outfits[number])
-    garments = make_garments(forms, shaped[0].astype(np.float64), attire)
+    garments = make_garments(forms, shaped[0].astype(np.float64), attires[number])
     return dressed_body(body, garments, len(textures[number]))
 
 

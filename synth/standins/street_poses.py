@@ -18,6 +18,8 @@ from synth.standins.painted_garments import sample_weighted
 
 _J = {name: index for index, name in enumerate(JOINT_NAMES)}
 SIDES = (("left", 1), ("right", -1))
+BUSY = frozenset({"umbrella", "ridden bicycle", "pushed bicycle"})
+"""Luggage that only somebody who holds it as here can have."""
 UPPER_ARM, FOREARM = 0.26, 0.235
 # What hands do, and how often: one at a time, or both together.
 ONE_HAND = {

@@ -27,7 +27,7 @@ from synth.scene.backgrounds import paint_background
 from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.photography import crevice_shade, sample_daylight
 from synth.standins.poses import sample_poses
-from synth.standins.street_poses import sample_street_pose
+from synth.standins.street_poses import BUSY, sample_street_pose
 from synth.standins.tailoring import attire_of_outfit, with_bicycle
 from synth.standins.wardrobe import BodyTexels, paint_texture, prepare_body_texels, sample_outfit
 from textures.body_fit.network import FACING
@@ -129,7 +129,7 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
         _worker.skinning, pose=np.zeros((1, 72)), betas=betas, translation=np.zeros((1, 3))
     )
     attire = with_bicycle(rng, attire_of_outfit(outfit))
-    busy = any("bicycle" in thing.kind for thing in attire.luggage)
+    busy = bool(BUSY & {thing.kind for thing in attire.luggage})
     garments = make_garments(_worker.forms, shaped[0].astype(np.float64), attire)
     dressed = dressed_body(body, garments, len(texture))
     shown = dressed.texture_with_swatches(texture)

@@ -50,8 +50,8 @@ def draw_bicycle(
         cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, thin + (wheel > 16), cv2.LINE_AA)
         for spoke in rng.uniform(0, np.pi, 4 if wheel > 20 else 0):
             tip = (np.cos(spoke) * axes[0], np.sin(spoke) * axes[1])
-            ends = [_pixel((axle[0] + s * tip[0], axle[1] + s * tip[1])) for s in (-1, 1)]
-            cv2.line(canvas, *ends, tuple(0.6 * c for c in colour), 1, cv2.LINE_AA)
+            start, end = (_pixel((axle[0] + s * tip[0], axle[1] + s * tip[1])) for s in (-1, 1))
+            cv2.line(canvas, start, end, tuple(0.6 * c for c in colour), 1, cv2.LINE_AA)
     back, front = axles
     crank = (x - 0.08 * wheel * turn, y - 0.42 * wheel)
     saddle = (x - 0.3 * wheel * turn, y - 1.2 * wheel)
