@@ -77,6 +77,5 @@ class Attire:
     hair: Hair
     headwear: str = ""
     brim: float = 0.06
-    shoe_height: float = 0.08
     sole: float = 0.012
     luggage: tuple[Luggage, ...] = ()

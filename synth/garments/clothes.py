@@ -133,18 +133,14 @@ def make_bottom(
     return [shell("trousers", patch, patch.values[:, :3], normals, offset)]
 
 
-def make_shoes(
-    forms: WardrobeForms, vertices: np.ndarray, *, height: float, sole: float
-) -> list[Garment]:
+def make_shoes(forms: WardrobeForms, vertices: np.ndarray, *, sole: float) -> list[Garment]:
     """Shoes about both feet, with soles.
 
     Args:
         forms: of the body.
         vertices: (V,3) of the shaped, T-posed body.
-        height: of the shoe above the floor, metres.
-        sole: its thickness, metres.
+        sole: thickness of the soles, metres.
     """
-    del height
     garments = []
     for loft in forms.shoes:
         downward = np.clip(-loft.directions[..., 1], 0, 1)

@@ -35,7 +35,7 @@ def make_garments(forms: WardrobeForms, vertices: np.ndarray, attire: Attire) ->
     garments = [
         *make_bottom(forms, cloth, vertices, attire.bottom),
         *make_top(forms, cloth, vertices, attire.top),
-        *make_shoes(forms, vertices, height=attire.shoe_height, sole=attire.sole),
+        *make_shoes(forms, vertices, sole=attire.sole),
         *make_hair(forms, scalp, vertices, attire.hair),
     ]
     if attire.headwear:

@@ -34,8 +34,11 @@ def random_backgrounds(rng: np.random.Generator, bank: PedestrianBank, count: in
         x = rng.integers(0, scene.shape[1] - width + 1)
         window = scene[y : y + height, x : x + width]
         piece[:] = window[:, ::-1] if rng.random() < 0.5 else window
-    gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.03, (count, 1, 1, 3)))
-    pieces = np.clip(pieces * gain.astype(np.float32), 0, 255)
+    gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.025, (count, 1, 1, 3)))
+    # The world is grey for the most part.
+    grey = pieces.mean(-1, keepdims=True)
+    colour = rng.beta(1.1, 2.2, (count, 1, 1, 1)).astype(np.float32)
+    pieces = np.clip((grey + colour * (pieces - grey)) * gain.astype(np.float32), 0, 255)
     return torch.from_numpy(pieces).permute(0, 3, 1, 2) / 127.5 - 1
 
 
@@ -89,7 +92,7 @@ def occluded(
     kinds = rng.choice(
         ["bicycle", "railing", "pole", "box", "person"],
         len(chosen),
-        p=[0.3, 0.12, 0.13, 0.2, 0.25],
+        p=[0.33, 0.08, 0.13, 0.2, 0.26],
     )
     covers = np.zeros((len(chosen), height, width), np.float32)
     fronts = random_backgrounds(rng, bank, len(chosen)).permute(0, 2, 3, 1).numpy().copy()
@@ -153,7 +156,7 @@ def recoloured(
     """
     count = len(images)
     gain = np.exp(
-        rng.normal(0, 0.05 * strength, (count, 3, 1, 1))
+        rng.normal(0, 0.035 * strength, (count, 3, 1, 1))
         + rng.normal(0, 0.18 * strength, (count, 1, 1, 1))
     )
     offset = rng.normal(0, 0.06 * strength, (count, 1, 1, 1))
@@ -178,19 +181,19 @@ def degraded(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
     out = np.empty_like(array)
     for i, image in enumerate(array):
         height, width = image.shape[:2]
-        if rng.random() < 0.4:
+        if rng.random() < 0.3:
             k = rng.uniform(0.35, 0.9)
             small = cv2.resize(
                 image, (int(width * k), int(height * k)), interpolation=cv2.INTER_AREA
             )
             image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-        if rng.random() < 0.6:
-            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.1))
+        if rng.random() < 0.4:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.0))
         if rng.random() < 0.15:
             image = cv2.blur(image, (int(rng.integers(2, 7)), 1))
-        if rng.random() < 0.3:
-            soft = cv2.GaussianBlur(image, (0, 0), 1.2)
-            image = image + rng.uniform(0.3, 1.2) * (image - soft)
+        if rng.random() < 0.5:
+            soft = cv2.GaussianBlur(image, (0, 0), 1.0)
+            image = image + rng.uniform(0.3, 1.4) * (image - soft)
         image = image + rng.normal(0, rng.uniform(0, 5), image.shape)
         image = image.clip(0, 255).astype(np.uint8)
         if rng.random() < 0.6:

@@ -101,7 +101,7 @@ def _street(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     horizon = int(np.clip(rng.normal(0.25, 0.13), 0.02, 0.6) * height)
     scene[horizon:] = _grey(rng, 80, 185)
     scene[horizon:] += np.linspace(-1, 1, height - horizon)[:, None, None] * rng.normal(0, 14)
-    _speckle(rng, scene[horizon:], 7)
+    _speckle(rng, scene[horizon:], 9)
     if rng.random() < 0.7:
         _paving(rng, scene, horizon)
     for _ in range(rng.integers(0, 3)):  # strips of grass, kerbs, lines on the road
@@ -114,13 +114,13 @@ def _street(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
         )
         _speckle(rng, strip, 9)
     _far_end(rng, scene, horizon)
-    if rng.random() < 0.45:
+    if rng.random() < 0.6:
         _bicycles(rng, scene, horizon)
     for _ in range(rng.poisson(1.5)):
         _thing(rng, scene, horizon)
     if rng.random() < 0.2:  # a dark doorway or a shadow over all
         scene *= rng.uniform(0.2, 0.7)
-    soft = rng.uniform(0.0, 1.6)
+    soft = rng.uniform(0.0, 0.9)
     return cv2.GaussianBlur(scene, (0, 0), soft) if soft > 0.3 else scene
 
 
@@ -129,7 +129,7 @@ def _speckle(rng: np.random.Generator, area: np.ndarray, strength: float) -> Non
     height, width = area.shape[:2]
     if not area.size:
         return
-    for cells in (5, 16, 60):
+    for cells in (5, 16, 60, 150):
         noise = rng.normal(0, rng.uniform(0.2, 1) * strength, (cells, cells)).astype(np.float32)
         area += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
 
