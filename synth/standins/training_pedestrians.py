@@ -25,7 +25,7 @@ from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.photography import sample_daylight
 from synth.standins.poses import sample_poses
 from synth.standins.wardrobe import BodyTexels, paint_texture, prepare_body_texels, sample_outfit
-from textures.body_fit.network import FACING
+from textures.body_fit.camera_frame import FACING
 from textures.training.pedestrian_bank import PedestrianBank, quantised_uv
 from textures.visibility.buffer import parts, vertex_normals, visibility
 from textures.visibility.camera import Camera

@@ -6,11 +6,12 @@ import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -21,13 +22,16 @@ from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from synth.standins.training_pedestrians import make_bank
 from textures.body_fit.bank_fits import network_fits, perturbed_fits
-from textures.body_fit.fitting import BodyFit
-from textures.body_fit.network import BodyFitConfig, load_body_fit
+from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.body_fit.photograph_bank import bank_of_photographs
-from textures.body_fit.training import BodyFitRecipe, train_body_fit
 from textures.checkpoints import save_networks, shipped_weights
+from textures.evidence.joint_files import read_joints_csv
+from textures.evidence.labelled_crops import bank_labels, table_labels
+from textures.evidence.network import LandmarkConfig, load_landmark_network
+from textures.evidence.sources import SourceOptions, open_sources
+from textures.evidence.training import BodyFitRecipe, Photographs, train_landmarks
 from textures.library import sha256_of
-from textures.market1501 import SPLIT_FOLDERS, Crop, market_name, read_split
+from textures.market1501 import SPLIT_FOLDERS, Crop, market_name, read_image, read_split
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
 from textures.texture_method import DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import photographed
@@ -143,24 +147,103 @@ def _checked_data(options: TrainingOptions, data: RunData) -> RunData:
     return data
 
 
-def train_body_fit_run(recipe: BodyFitRecipe, options: TrainingOptions) -> TrainedWeights:
-    """Train the body fit on generated pedestrians; writes OUT/body_fit.safetensors and its card."""
+def train_body_fit_run(
+    recipe: BodyFitRecipe,
+    options: TrainingOptions,
+    *,
+    joints: Path | None = None,
+    without: Path | None = None,
+    weights: Path | None = None,
+) -> TrainedWeights:
+    """Train the body fit's network; writes OUT/body_fit.safetensors and its card.
+
+    Args:
+        recipe: what is trained, and how.
+        options: the run's; with its images, half of what is learnt from are photographs.
+        joints: CSV of the photographs' joints.
+        without: list of identities that are not learnt from but measured on.
+        weights: to start from; the shipped ones where photographs are learnt from, else none.
+
+    Raises:
+        BadInput: for photographs without joints, joints without photographs, and lists of strangers.
+    """
+    if (options.images is None) != (joints is None):
+        raise BadInput("the body fit learns from photographs by --images and --joints together")
     _set_threads(options)
     body = load_free_body()
+    skinning = Skinning(body)
+    photographs = labelled_photographs(options.images, joints, without)
     bank = generated_pedestrians(body, options)
-    data = _checked_data(options, {"pedestrians": bank_digest(bank)})
+    data = {"pedestrians": bank_digest(bank)}
+    if photographs and options.images and joints:
+        crops = read_split(options.images, "train")
+        data["photographs"] = photographs_digest(crop.path for crop in crops)
+        data["joints"] = sha256_of(joints)
+        weights = weights or shipped_weights("body-fit")
+    if weights:
+        data["weights"] = sha256_of(weights)
+    start = load_landmark_network(weights)[0] if weights else None
     training, held_out = bank.split_identities(HELD_OUT)
-    network, figures = train_body_fit(
+    network, figures = train_landmarks(
         recipe,
-        Skinning(body),
         training,
-        held_out,
+        bank_labels(training, body, skinning),
+        (held_out, bank_labels(held_out, body, skinning)),
         folder=options.out,
         fabric=make_fabric(options.device, half_precision=options.half_precision),
+        photographs=photographs,
+        start=start,
         measure_every=500,
-        data=data,
+        data=_checked_data(options, data),
     )
     return _save(options, "body-fit", {"body-fit": network}, network.config, figures, bank, recipe)
+
+
+def labelled_photographs(
+    images: Path | None, joints: Path | None, without: Path | None
+) -> tuple[Photographs, Photographs | None] | None:
+    """Photographs with joints to learn from, and those of the people `without`, to measure on.
+
+    Raises:
+        BadInput: when no photograph has joints, or a person on the list has none.
+    """
+    if images is None or joints is None:
+        return None
+    table = read_joints_csv(joints)
+    crops = [crop for crop in read_split(images, "train") if crop.path.name in table.rows]
+    if not crops:
+        raise BadInput(f"{joints}: has joints of no crop of {images}; give the CSV of these crops")
+    listed = set(without.read_text().split()) if without else set()
+    strangers = listed - {crop.path.name.split("_")[0] for crop in crops}
+    if strangers:
+        raise BadInput(
+            f"{without}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
+        )
+    parts = [
+        [crop for crop in crops if (crop.path.name.split("_")[0] in listed) == held]
+        for held in (False, True)
+    ]
+    size = (LandmarkConfig().width, LandmarkConfig().height)
+    sets = []
+    for part in parts:
+        pictures = [read_image(crop.path) for crop in part]
+        names = [crop.path.name for crop in part]
+        labels = table_labels(table, names)
+        factor = np.array([(size[0] / p.shape[1], size[1] / p.shape[0]) for p in pictures])
+        landmarks = (
+            labels.landmarks * factor.astype(np.float32)[:, None] if part else labels.landmarks
+        )
+        sets.append(
+            Photographs(
+                np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures]),
+                dataclasses.replace(labels, landmarks=landmarks),
+            )
+            if part
+            else None
+        )
+    if sets[0] is None:
+        raise BadInput(f"{without}: holds out everybody; nobody is left to learn from")
+    return sets[0], sets[1]
 
 
 def train_reid_run(
@@ -199,6 +282,7 @@ def train_method_run(
     recipe: Any,
     options: TrainingOptions,
     *,
+    evidence: Sequence[str] = (),
     body_fit: Path | None = None,
     reid: Path | None = None,
 ) -> TrainedWeights:
@@ -208,7 +292,8 @@ def train_method_run(
         method: what is trained.
         recipe: one of its configurations.
         options: the run's.
-        body_fit: weights of the body fit; the shipped ones when None.
+        evidence: sources of the body fit, by name or path; what is installed when there are none.
+        body_fit: weights of the body fit's network; the shipped ones when None.
         reid: weights of the supervising network; the shipped ones when None.
 
     Raises:
@@ -220,7 +305,8 @@ def train_method_run(
     body = load_free_body()
     skinning = Skinning(body)
     uses_network = bool(crops) or (method.uses_fits(recipe) and recipe.fits == "network")
-    fitter = load_body_fit(body_fit)[0] if uses_network else None
+    sources = open_sources(evidence, SourceOptions(weights=body_fit)) if uses_network else []
+    fitter = BodyFitter(body, skinning, sources) if sources else None
     bank = generated_pedestrians(body, options)
     digests = {
         "pedestrians": bank_digest(bank),
@@ -229,24 +315,18 @@ def train_method_run(
     if crops:
         digests["photographs"] = photographs_digest(crop.path for crop in crops)
     if fitter:
-        digests["body-fit weights"] = sha256_of(body_fit or shipped_weights("body-fit"))
+        digests["body fit"] = fitter.tag
     _checked_data(options, digests)
     if crops and fitter:
-        bank = bank_of_photographs(crops, fitter, skinning, body, bank.textures, bank.scenes)
+        bank = bank_of_photographs(crops, fitter, body, bank.textures, bank.scenes)
     training, held_out = bank.split_identities(HELD_OUT)
     rng = np.random.default_rng(options.seed)
     held_out = photographed(held_out, rng)
     fits: list[BodyFit | None] = [None, None]
     if method.uses_fits(recipe) and recipe.fits == "network" and fitter:
-        fits = [
-            network_fits(subset, fitter, skinning, body)
-            for subset in (photographed(training, rng), held_out)
-        ]
+        fits = [network_fits(subset, fitter) for subset in (photographed(training, rng), held_out)]
     elif method.uses_fits(recipe):
-        fits = [
-            perturbed_fits(subset, rng, BodyFitConfig(), skinning)
-            for subset in (training, held_out)
-        ]
+        fits = [perturbed_fits(subset, rng, skinning) for subset in (training, held_out)]
     data = TrainingData(
         body=body,
         training=training,

@@ -25,7 +25,7 @@ SHARED = ("textures", "photographs", "scenes")
 class PedestrianBank:
     """N crops of H x W pixels, and the body in each.
 
-    The frame of pose, joints and view is that of `textures.body_fit.network`.
+    The frame of pose, joints and view is that of `textures.body_fit.camera_frame`.
 
     images (N,H,W,3) uint8 RGB. masks (N,H,W) uint8, 255 on the body. uv (N,H,W,2) uint16 (UV times
     65535), carried outwards where there is no body. parts (N,H,W) uint8, 0 background. identities,
