@@ -7,6 +7,7 @@ final name. A file is fetched into `.NAME.part` beside its place and only rename
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import time
@@ -244,7 +245,7 @@ def fetch_networks(
             parts = urlsplit(entry.address)
             host = f"{parts.scheme}://{parts.netloc}"
             site = sites.setdefault(host, Site(host, pause, timeout, 0, sleep, pinned=True))
-            site.progress = lambda size, name=entry.download.name: progress(name, size)
+            site.progress = functools.partial(progress, entry.download.name)
             try:
                 if host in refusals:
                     raise SiteRefused(refusals[host])
@@ -281,7 +282,7 @@ def _fetch_file(site: Site, entry: NetworkFile, out: Path) -> None:
             )
         resumed = False  # what was there may have been of another version: from the beginning
     if entry.archive is None:
-        os.utime(partial)  # the part carried the server's date
+        os.utime(partial)  # the partial carried the server's date
         os.replace(partial, out / entry.file.name)
         return
     try:

@@ -19,7 +19,7 @@ _DAMAGE = (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, ValueError,
 class _Bounded(io.RawIOBase):
     """A stream that gives no more than `limit` bytes, whatever a few packed bytes would become."""
 
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream, self._remaining = stream, limit
 
     def readable(self) -> bool:
@@ -50,7 +50,7 @@ def extract_member(archive: Path, member: str, target: Path, *, size: int, limit
         OSError: where `archive` cannot be read or `target` cannot be written.
     """
     try:
-        with gzip.open(archive) as packed, _opened(packed, limit) as members:
+        with archive.open("rb") as file, _opened(file, limit) as members:
             for entry in members:
                 if entry.name == member:
                     break
@@ -65,13 +65,14 @@ def extract_member(archive: Path, member: str, target: Path, *, size: int, limit
             stream = members.extractfile(entry)
             if stream is None:
                 raise BadInput(f"{archive}: {member} cannot be read; fetch the archive again")
-            with target.open("wb") as file:
-                shutil.copyfileobj(stream, file, _CHUNK)
-                if file.tell() != size:
-                    raise EOFError(f"{member} ends after {file.tell()} bytes")
+            with target.open("wb") as out:
+                shutil.copyfileobj(stream, out, _CHUNK)
+                if out.tell() != size:
+                    raise EOFError(f"{member} ends after {out.tell()} bytes")
     except _DAMAGE as error:
         raise BadInput(f"{archive}: no whole .tgz archive ({error}); fetch it again") from error
 
 
-def _opened(packed: IO[bytes], limit: int) -> tarfile.TarFile:
-    return tarfile.open(fileobj=_Bounded(packed, limit), mode="r|")
+def _opened(file: IO[bytes], limit: int) -> tarfile.TarFile:
+    unpacked = gzip.GzipFile(fileobj=file)
+    return tarfile.open(fileobj=_Bounded(unpacked, limit), mode="r|")
