@@ -76,7 +76,7 @@ class SmplFits:
             BadInput: for a fit of an image that the crop is not.
         """
         evidence = no_evidence(self.name, len(names))
-        for index, (name, image) in enumerate(zip(names, images)):
+        for index, (name, image) in enumerate(zip(names, images, strict=True)):
             height, width = image.shape[:2]
             people = [
                 (person.points, self._pixels(name, person, height, width))
