@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "motions": ("synth.cli.motions", "motions"),
     "preview": ("synth.cli.preview", "preview"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
+    "fetch-networks": ("synth.cli.fetch_networks", "fetch_networks"),
     "train": ("synth.cli.train", "train"),
     "standins": ("synth.cli.standins", "standins"),
     "pack": ("synth.cli.pack", "pack"),

@@ -6,22 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mocap.bodies.loading import load_body
 from mocap.errors import BadInput
 from textures.checkpoints import weights_tag
 from textures.evidence.blazepose import BlazePose, installed_blazepose
 from textures.evidence.evidence import EvidenceSource
 from textures.evidence.joint_files import read_joints_csv, read_openpose_folder
 from textures.evidence.network import LandmarkSource, load_landmark_network
+from textures.evidence.smpl_cameras import CONVENTIONS
+from textures.evidence.smpl_fits import read_smpl_fits
 
 HEAVY = "pose_landmark_heavy.tflite"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """Where sources find their files: downloaded networks, and the weights of our own."""
+    """Where sources find their files: downloaded networks, the weights of our own, SMPL's file.
+
+    Without SMPL's file the free body stands for SMPL in other people's fits.
+    """
 
     networks: Path | None = None
     weights: Path | None = None
+    smpl: Path | None = None
     device: str = "cpu"
 
 
@@ -45,7 +52,8 @@ SOURCES: dict[str, Callable[[SourceOptions], EvidenceSource]] = {
     "network": _network,
     "blazepose": _blazepose,
 }
-"""Sources by name; a path to a joints CSV or a folder of OpenPose files is one, too."""
+"""Sources by name; a path to a joints CSV or a folder of OpenPose files is one, too, and so are other
+people's fits: `hmr:PATH`, `spin:PATH`, `4d-humans:PATH`."""
 
 
 def blazepose_file(options: SourceOptions) -> Path | None:
@@ -72,12 +80,16 @@ def open_sources(names: Sequence[str], options: SourceOptions) -> list[EvidenceS
 def _open(name: str, options: SourceOptions) -> EvidenceSource:
     if name in SOURCES:
         return SOURCES[name](options)
+    method, _, fits = name.partition(":")
+    if method in CONVENTIONS and fits:
+        smpl = None if options.smpl is None else load_body(options.smpl)
+        return read_smpl_fits(Path(fits), method, smpl=smpl)
     path = Path(name)
     if path.is_dir():
         return read_openpose_folder(path)
     if path.is_file():
         return read_joints_csv(path)
     raise BadInput(
-        f"evidence {name!r}: expected one of {', '.join(SOURCES)}, a CSV of joints, or a folder of "
-        "OpenPose's JSON files"
+        f"evidence {name!r}: expected one of {', '.join(SOURCES)}, a CSV of joints, a folder of "
+        f"OpenPose's JSON files, or fits as {', '.join(f'{method}:PATH' for method in CONVENTIONS)}"
     )
