@@ -25,6 +25,7 @@ def eval_fit(
     evidence: tuple[str, ...],
     networks: Path | None,
     body_fit: Path | None,
+    smpl: Path | None,
     seed: int,
     device: str,
     as_json: bool,
@@ -43,17 +44,17 @@ def eval_fit(
     from textures.body_fit.fitting import BodyFitter
     from textures.evidence.joint_files import read_joints_csv
     from textures.evidence.sources import SourceOptions, open_sources
-    from textures.market1501 import read_split
+    from textures.market1501 import read_people, read_split
 
     labels = read_joints_csv(joints)
     crops = [crop.path for crop in read_split(images, "train")]
     if people is not None:
-        listed = set(people.read_text().split())
+        listed = read_people(people)
         crops = [path for path in crops if path.name.split("_")[0] in listed]
         if not crops:
             raise BadInput(f"{people}: no crop of {images} shows one of the {len(listed)} people")
     body = load_free_body()
-    options = SourceOptions(networks=networks, weights=body_fit, device=device)
+    options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
     sources = open_sources(evidence, options)
     fitter = BodyFitter(body, Skinning(body).to(device), sources, device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
@@ -66,6 +67,7 @@ def eval_fit(
     click.echo(f"PCK@0.2 torso        {result.pck}")
     click.echo(f"facing right         {result.facing}")
     click.echo(f"median error         {result.median_pixels:.2f} px of a crop 128 px high")
-    click.echo(f"agreement's rank     {result.agreement_rank:.2f}")
+    if result.agreement_rank is not None:
+        click.echo(f"agreement's rank     {result.agreement_rank:.2f}")
     for name, value in result.joints.items():
         click.echo(f"  {name:18} {value:.3f}")

@@ -206,14 +206,16 @@ def evidence_options(command: FC) -> FC:
             "--evidence",
             multiple=True,
             metavar="SOURCE",
-            help="What bodies are fitted by: blazepose, network, a CSV of joints, or a folder of "
-            "OpenPose's JSON; may be repeated. All that is installed when left out.",
+            help="What bodies are fitted by: blazepose, network, a CSV of joints, a folder of OpenPose's "
+            "JSON, or fits as hmr:PATH, spin:PATH, 4d-humans:PATH; may be repeated. All that is "
+            "installed when left out.",
         ),
-        click.option(
-            "--networks", type=FOLDER, help="Folder with downloaded networks (BlazePose heavy)."
-        ),
+        click.option("--networks", type=FOLDER, help="Folder that `synth fetch-networks` filled."),
         click.option(
             "--body-fit", type=FILE, help="Weights of the body fit's network, not the shipped ones."
+        ),
+        click.option(
+            "--smpl", type=FILE, help="SMPL's file, for fits of SMPL (else the free body's)."
         ),
     ]
     for option in reversed(options):

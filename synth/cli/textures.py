@@ -91,6 +91,7 @@ def harvest_textures(
     evidence: tuple[str, ...],
     networks: Path | None,
     body_fit: Path | None,
+    smpl: Path | None,
     reid: Path | None,
     device: str,
     strict: bool,
@@ -108,7 +109,7 @@ def harvest_textures(
     if pattern is not None and identity_csv is not None:
         raise click.UsageError("--identity and --identity-csv both say who is who; give one")
     body = load_free_body()
-    options = SourceOptions(networks=networks, weights=body_fit, device=device)
+    options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
     skinning = Skinning(body).to(device)
     fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)

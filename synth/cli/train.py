@@ -181,6 +181,7 @@ def train_generator(
     evidence: tuple[str, ...],
     networks: Path | None,
     body_fit: Path | None,
+    smpl: Path | None,
     reid: Path | None,
     **options: Any,
 ) -> None:
@@ -193,7 +194,7 @@ def train_generator(
     if fits:
         options["overrides"] = (*options["overrides"], f"fits={fits}")
     recipe = _recipe(kind.recipes, options)
-    sources = SourceOptions(networks=networks, weights=body_fit)
+    sources = SourceOptions(networks=networks, weights=body_fit, smpl=smpl)
     _print_result(
         train_method_run(
             kind, recipe, _training(options), evidence=evidence, sources=sources, reid=reid

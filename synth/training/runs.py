@@ -31,7 +31,14 @@ from textures.evidence.network import LandmarkConfig, load_landmark_network
 from textures.evidence.sources import SourceOptions, open_sources
 from textures.evidence.training import BodyFitRecipe, Photographs, train_landmarks
 from textures.library import sha256_of
-from textures.market1501 import SPLIT_FOLDERS, Crop, market_name, read_image, read_split
+from textures.market1501 import (
+    SPLIT_FOLDERS,
+    Crop,
+    market_name,
+    read_image,
+    read_people,
+    read_split,
+)
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
 from textures.texture_method import DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import photographed
@@ -183,6 +190,8 @@ def train_body_fit_run(
     if weights:
         data["weights"] = sha256_of(weights)
     start = load_landmark_network(weights)[0] if weights else None
+    if start is not None:
+        recipe = dataclasses.replace(recipe, network=start.config)
     training, held_out = bank.split_identities(HELD_OUT)
     network, figures = train_landmarks(
         recipe,
@@ -213,7 +222,7 @@ def labelled_photographs(
     crops = [crop for crop in read_split(images, "train") if crop.path.name in table.rows]
     if not crops:
         raise BadInput(f"{joints}: has joints of no crop of {images}; give the CSV of these crops")
-    listed = set(held_out_people.read_text().split()) if held_out_people else set()
+    listed = read_people(held_out_people) if held_out_people else set()
     strangers = listed - {crop.path.name.split("_")[0] for crop in crops}
     if strangers:
         raise BadInput(

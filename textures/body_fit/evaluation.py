@@ -44,7 +44,7 @@ class FitEvaluation:
     facing: Interval
     median_pixels: float
     joints: dict[str, float]
-    agreement_rank: float
+    agreement_rank: float | None
 
     def as_dict(self) -> dict[str, object]:
         """The figures as JSON has them."""

@@ -115,8 +115,11 @@ def mean_over_people(values: np.ndarray, people: np.ndarray, rng: np.random.Gene
     return Interval(float(sums.sum() / max(1, amounts.sum())), float(low), float(high))
 
 
-def rank_correlation(quality: np.ndarray, errors: FitErrors) -> float:
-    """Spearman's correlation of a quality (N,) with the share of right joints of each crop."""
+def rank_correlation(quality: np.ndarray, errors: FitErrors) -> float | None:
+    """Spearman's correlation of a quality (N,) with the share of right joints; None of constants."""
     from scipy.stats import spearmanr
 
-    return float(spearmanr(quality, np.nanmean(errors.right, axis=1)).statistic)
+    share = np.nanmean(errors.right, axis=1)
+    if np.ptp(share) == 0 or np.ptp(quality) == 0:
+        return None
+    return float(spearmanr(quality, share).statistic)

@@ -194,6 +194,7 @@ def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
         tmp_path / "generator",
         *pedestrians,
         *("--reid", weights["reid"], "--body-fit", weights["body-fit"], "--fits", "network"),
+        *("--evidence", "network", "--networks", tmp_path, "--smpl", "not needed"),
         *("--set", "generator.channels=4", "--set", "generator.texture_size=32"),
         *("--set", "generator.height=32", "--set", "generator.width=32"),
     )

@@ -130,7 +130,7 @@ def test_a_second_run_makes_only_what_is_new(crops, tmp_path, harvester):
 
 
 def test_what_is_kept_and_why_textures_are_made_again_is_said(
-    crops, tmp_path, harvester, weights, body
+    crops, tmp_path, harvester, fitter, weights, body
 ):
     out = tmp_path / "out"
 
@@ -334,8 +334,10 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
     ]
     for option, kind in (("body-fit", "body-fit"), ("weights", "generator"), ("reid", "reid")):
         given += [f"--{option}", str(weights / f"{kind}.safetensors")]
+    given += ["--evidence", "network", "--networks", str(tmp_path), "--smpl", "not needed"]
     result = CliRunner().invoke(harvest_textures, given)
     assert result.exit_code == 0, result.output
+    assert "bodies are fitted by network-body-fit" in result.output
     assert "4 textures" in result.output and "1 files left out" in result.output
     strict = CliRunner().invoke(harvest_textures, [*given, "--strict"])
     assert strict.exit_code == 1 and "broken.jpg" in strict.output
