@@ -88,7 +88,7 @@ def eval_textures(
     from textures.evaluation.summary import summarise, summary_lines
     from textures.evaluation.texture_sets import named_apart, read_texture_set, reference_sets
     from textures.evidence.sources import SourceOptions, open_sources
-    from textures.harvest.crop_folder import read_crop_folder
+    from textures.harvest.crop_folder import left_out_lines, read_crop_folder
 
     body = load_free_body()
     crops = read_crop_folder(images).crops
@@ -100,9 +100,8 @@ def eval_textures(
     labels = None if attributes is None else read_clothing_labels(attributes)
     sets = named_apart([read_texture_set(path, body, crops) for path in textures], textures)
     left_out = [item for texture_set in sets for item in texture_set.left_out]
-    if left_out:
-        files = ", ".join(item.source for item in left_out[:5])
-        click.echo(f"left out, not named by a crop: {len(left_out)} textures ({files})", err=True)
+    for line in left_out_lines(left_out):
+        click.echo(line, err=True)
     if references:
         sets += reference_sets(sets[0], {crop.person.identity for crop in crops})
     opened = open_networks(networks)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from textures.body_fit.fit_scores import Interval, mean_over_people
+from textures.body_fit.fit_scores import RESAMPLES, Interval, mean_over_people
 
 Values = Mapping[tuple[str, str], float]
 """A measure's values by (person, item); the item is a photograph, or empty for the person as a whole."""
+
+Classes = Mapping[tuple[str, str], bool]
+"""Labels of items whose shares are averaged, so that a rare label counts as much as a common one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +46,21 @@ class PairedDifference:
         return "worse" if self.difference.high < 0 else "open"
 
 
-def figure(values: Values, rng: np.random.Generator) -> Figure | None:
-    """The mean of a measure's values, None where there is none."""
+def figure(
+    values: Values, rng: np.random.Generator, classes: Classes | None = None
+) -> Figure | None:
+    """The mean of a measure's values, None where there is none.
+
+    Args:
+        values: of the measure.
+        rng: of the resampling of people.
+        classes: of the items, where the mean is that of the classes' means.
+    """
     finite = {key: value for key, value in values.items() if np.isfinite(value)}
     if not finite:
         return None
     people = np.array([person for person, _ in finite])
-    mean = mean_over_people(np.array(list(finite.values())), people, rng)
+    mean = _mean(list(finite), np.array(list(finite.values())), rng, classes)
     return Figure(mean=mean, people=len(set(people.tolist())), items=len(finite))
 
 
@@ -60,6 +71,7 @@ def paired_difference(
     rng: np.random.Generator,
     *,
     higher_is_better: bool,
+    classes: Classes | None = None,
 ) -> PairedDifference | None:
     """Two sets on the items that both have; None where there is none.
 
@@ -69,6 +81,7 @@ def paired_difference(
         values: of one measure, by set.
         rng: of the resampling of people.
         higher_is_better: which way the measure runs.
+        classes: of the items, where the mean is that of the classes' means.
     """
     a, b = values[first], values[second]
     keys = [key for key in a if key in b and np.isfinite(a[key]) and np.isfinite(b[key])]
@@ -80,7 +93,25 @@ def paired_difference(
     return PairedDifference(
         first=first,
         second=second,
-        difference=mean_over_people(apart, people, rng),
+        difference=_mean(keys, apart, rng, classes),
         people=len(set(people.tolist())),
         items=len(keys),
     )
+
+
+def _mean(
+    keys: Sequence[tuple[str, str]],
+    values: np.ndarray,
+    rng: np.random.Generator,
+    classes: Classes | None,
+) -> Interval:
+    """The mean over items, or over classes of one item a person, with its interval over people."""
+    if classes is None:
+        return mean_over_people(values, np.array([person for person, _ in keys]), rng)
+    labels = np.array([classes[key] for key in keys])
+    groups = [values[labels == label] for label in (False, True) if (labels == label).any()]
+    drawn = [
+        group[rng.integers(0, len(group), (RESAMPLES, len(group)))].mean(1) for group in groups
+    ]
+    low, high = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))
+    return Interval(float(np.mean([group.mean() for group in groups])), float(low), float(high))

@@ -28,7 +28,7 @@ from textures.evaluation.attributes import (
     standing_body,
     texture_clothing,
 )
-from textures.evaluation.comparison import Values
+from textures.evaluation.comparison import Classes, Values
 from textures.evaluation.measures import (
     OTHER_CAMERA,
     PERSON_MEASURES,
@@ -36,7 +36,6 @@ from textures.evaluation.measures import (
     SAME_VIEW,
     TEXTURE_MEASURES,
     VIEW_MEASURES,
-    balanced,
 )
 from textures.evaluation.openvino_networks import LONG_SLEEVES, LONG_TROUSERS
 from textures.evaluation.photograph_choice import (
@@ -60,10 +59,14 @@ PHOTOGRAPHS = "the photographs"
 
 @dataclass(frozen=True, kw_only=True)
 class TextureEvaluation:
-    """Values of measures by measure and set, people that a sheet shows, and what was left out."""
+    """Values of measures by measure and set, people that a sheet shows, and what was left out.
+
+    classes: of the items of measures that average over classes, by measure.
+    """
 
     fitted_by: str
     values: Mapping[str, Mapping[str, Values]]
+    classes: Mapping[str, Classes]
     shown: tuple[ShownPerson, ...]
     left_out: tuple[LeftOut, ...]
     gallery: int
@@ -341,16 +344,16 @@ class _Evaluation:
             for name, by_set in self.values.items()
             if labels or name not in PERSON_MEASURES
         }
+        classes: dict[str, Classes] = {}
         for kind in ("sleeves", "trousers") if labels else ():
-            short = {
+            values[f"{kind}-balanced"] = values.get(kind, {})
+            classes[f"{kind}-balanced"] = {
                 (person, ""): getattr(label, f"short_{kind}") for person, label in labels.items()
-            }
-            values[f"{kind}-balanced"] = {
-                name: balanced(scores, short) for name, scores in values.get(kind, {}).items()
             }
         return TextureEvaluation(
             fitted_by=self.evaluator.fitter.name,
             values=values,
+            classes=classes,
             shown=tuple(self.shown[name] for name in sorted(self.shown)),
             left_out=tuple(self.left_out),
             gallery=len(self.crops),

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from mocap.errors import BadInput
 from textures.evaluation.surface_scores import SurfaceTexels, asymmetry, seam_difference
 from textures.evaluation.texture_sets import Painting
@@ -101,7 +99,7 @@ TEXTURE_MEASURES: Mapping[str, TextureMeasure] = MappingProxyType(
     {
         "seams": TextureMeasure(
             definition="Mean CIE76 difference of texels that a cut of the UV layout parts, less that of "
-            "neighbours within an island; 0 for a flat texture.",
+            "neighbours within an island, at least 0.",
             higher_is_better=False,
             score=seam_difference,
         ),
@@ -114,7 +112,7 @@ TEXTURE_MEASURES: Mapping[str, TextureMeasure] = MappingProxyType(
     }
 )
 
-_BALANCED = "weighted so that both answers count alike: 0.5 for a constant answer"
+_BALANCED = "mean of the shares among people of either label: 0.5 for a constant answer"
 PERSON_MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         "sleeves": Measure(
@@ -190,14 +188,4 @@ def all_measures() -> dict[str, Measure]:
         **PERSON_MEASURES,
         **NETWORK_ATTRIBUTES,
         **TEXTURE_MEASURES,
-    }
-
-
-def balanced(scores: Mapping[Any, float], labels: Mapping[Any, bool]) -> dict[Any, float]:
-    """Right answers (1) and wrong ones (0), weighted so that their mean is the balanced accuracy."""
-    finite = {key: value for key, value in scores.items() if np.isfinite(value)}
-    counts = {answer: sum(labels[key] == answer for key in finite) for answer in (True, False)}
-    classes = sum(count > 0 for count in counts.values())
-    return {
-        key: value * len(finite) / (classes * counts[labels[key]]) for key, value in finite.items()
     }

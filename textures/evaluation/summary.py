@@ -55,7 +55,7 @@ def summarise(
     """
     summaries = []
     for name, measure in all_measures().items():
-        values = evaluation.values.get(name, {})
+        values, classes = evaluation.values.get(name, {}), evaluation.classes.get(name)
         reason = None
         if measure.network is not None and measure.network not in networks:
             reason = f"not computed; to get it: {NETWORKS[measure.network].advice}"
@@ -67,7 +67,7 @@ def summarise(
         if reason is None:
             present = [item for item in (*sets, PHOTOGRAPHS) if item in values]
             for item in present:
-                mean = figure(values[item], np.random.default_rng(seed))
+                mean = figure(values[item], np.random.default_rng(seed), classes)
                 if mean is not None:
                     figures[item] = mean
             for first, second in itertools.combinations(present, 2):
@@ -77,6 +77,7 @@ def summarise(
                     values,
                     np.random.default_rng(seed),
                     higher_is_better=measure.higher_is_better,
+                    classes=classes,
                 )
                 if difference is not None:
                     differences.append(difference)

@@ -34,7 +34,7 @@ def surface_texels(mesh: Mesh, size: int) -> SurfaceTexels:
 
 
 def seam_difference(painting: Painting, texels: SurfaceTexels) -> float:
-    """Mean colour difference (CIE76) across the cuts beyond that of neighbours; NaN without a cut."""
+    """Mean colour difference (CIE76) across the cuts beyond that of neighbours, at least 0; NaN uncut."""
     colours = lab(painting.colours)
     flat, seams = colours.reshape(-1, 3), texels.seams
     painted = painting.painted.reshape(-1)
@@ -45,7 +45,7 @@ def seam_difference(painting: Painting, texels: SurfaceTexels) -> float:
         return float("nan")
     across = np.linalg.norm(flat[seams.border] - flat[seams.across], axis=1)[pairs].mean()
     inside = np.linalg.norm(colours[:, STEP:] - colours[:, :-STEP], axis=-1)[neighbours].mean()
-    return float(across - inside)
+    return float(max(0.0, across - inside))
 
 
 def asymmetry(painting: Painting, texels: SurfaceTexels) -> float:
@@ -60,5 +60,7 @@ def asymmetry(painting: Painting, texels: SurfaceTexels) -> float:
 
 
 def lab(colours: np.ndarray) -> np.ndarray:
-    """CIE L*a*b* of (H,W,3) uint8 RGB, float32; L from 0 to 100."""
+    """CIE L*a*b* of (H,W,3) uint8 RGB, float32; L from 0 to 100; OpenCV refuses empty pictures."""
+    if not colours.size:
+        return np.zeros(colours.shape, np.float32)
     return cv2.cvtColor(colours.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)

@@ -17,7 +17,7 @@ import numpy as np
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
-from textures.harvest.crop_folder import LeftOut, SourceCrop
+from textures.harvest.crop_folder import LeftOut, SourceCrop, left_out_lines
 from textures.harvest.identities import is_market_name, person_of_name, unusable_name
 from textures.library import MANIFEST, read_library
 from textures.market1501 import decoded, image_files, open_image
@@ -83,8 +83,12 @@ def read_texture_set(
         crops: photographs that are measured on.
         name: of the set; the folder's name when None.
 
+    Returns:
+        The set; files that are no usable texture are left out. Textures of people in none of the
+        photographs are not opened.
+
     Raises:
-        BadInput: for a folder without a texture, a damaged manifest, or another UV layout.
+        BadInput: for a folder without a usable texture, a damaged manifest, or another UV layout.
     """
     folder = Path(folder)
     sources = {crop.source for crop in crops}
@@ -110,17 +114,35 @@ def read_texture_set(
                 left_out.append(LeftOut(source=path.name, reason="not named by a crop"))
             else:
                 textures.append(texture)
-    if not textures:
+    people = {crop.person.identity for crop in crops}
+    usable = []
+    for texture in textures:
+        reason = unreadable(texture.path) if texture.identity in people else None
+        if reason is None:
+            usable.append(texture)
+        else:
+            name_below = texture.path.relative_to(folder).as_posix()
+            left_out.append(LeftOut(source=name_below, reason="cannot be used", detail=reason))
+    if not usable:
         raise BadInput(
             f"{folder}: no texture found; expected {MANIFEST}, or PNGs named by their crops such as "
-            "0002_c1s1_000451_03.png"
+            "0002_c1s1_000451_03.png" + "".join(f"; {line}" for line in left_out_lines(left_out))
         )
     return TextureSet(
         name=name or folder.name,
-        textures=tuple(textures),
+        textures=tuple(usable),
         read=functools.lru_cache(maxsize=64)(lambda texture: read_painting(texture.path)),
         left_out=tuple(left_out),
     )
+
+
+def unreadable(path: Path) -> str | None:
+    """Why a texture's file cannot be used; None where it can."""
+    try:
+        read_painting(path)
+    except BadInput as error:
+        return str(error)
+    return None
 
 
 def _crops_by_texture(crops: Sequence[SourceCrop]) -> dict[str, SourceCrop]:

@@ -108,16 +108,21 @@ def test_what_cannot_be_measured_is_refused(world, joints, wrong, tmp_path):
     assert "given twice" in refusal("eval-textures", wrong, wrong, *words)
 
 
-def test_strict_makes_an_unnamed_texture_an_error(world, joints, wrong, tmp_path):
+def test_strict_makes_an_unusable_texture_an_error(world, joints, wrong, tmp_path):
     folder = tmp_path / "named"
     folder.mkdir()
     for path in wrong.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "somebody.png").write_bytes(path.read_bytes())
+    path = next(folder.glob("0003*"))
+    path.write_bytes(path.read_bytes()[:200])
     words = ("eval-textures", folder, "--images", world.images, "--evidence", joints)
     result = run(*words, "--strict")
-    assert result.exit_code == 1 and "left out, not named by a crop: 1" in result.output
-    assert succeed(*words).exit_code == 0
+    assert (
+        result.exit_code == 1 and "left out, not named by a crop: 1 (somebody.png)" in result.output
+    )
+    assert "left out, cannot be used: 1" in result.output and path.name in result.output
+    assert succeed(*words, "--references").exit_code == 0
 
 
 def test_help_defines_every_measure():

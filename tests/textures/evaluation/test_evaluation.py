@@ -11,13 +11,13 @@ import pytest
 from mocap.errors import BadInput
 from tests.textures.evaluation.conftest import CAMERAS, PEOPLE
 from textures.evaluation.attributes import ClothingLabels
+from textures.evaluation.comparison import figure, paired_difference
 from textures.evaluation.evaluation import PHOTOGRAPHS, TextureEvaluator
 from textures.evaluation.measures import (
     OTHER_CAMERA,
     SAME_VIEW,
     VIEW_MEASURES,
     all_measures,
-    balanced,
 )
 from textures.evaluation.networks import NETWORKS, open_networks
 from textures.evaluation.photograph_choice import chosen_photographs, other_camera_texture
@@ -134,11 +134,28 @@ def test_colours_read_back_are_those_of_the_labels(world, body, crops):
 
 
 def test_balanced_answers_count_alike():
-    labels = {("a", ""): True, ("b", ""): False, ("c", ""): False, ("d", ""): False}
+    labels = {(name, ""): name == "a" for name in "abcdefgh"}
     constant = {key: float(not label) for key, label in labels.items()}
-    assert np.mean(list(balanced(constant, labels).values())) == pytest.approx(0.5)
     right = dict.fromkeys(labels, 1.0)
-    assert np.mean(list(balanced(right, labels).values())) == pytest.approx(1.0)
+    rng = np.random.default_rng(0)
+    shares = [figure(values, rng, labels).mean for values in (constant, right)]
+    assert shares[0].value == 0.5 and shares[1].value == 1.0
+    assert all(0 <= share.low <= share.value <= share.high <= 1 for share in shares)
+    assert figure(constant, rng).mean.value == 7 / 8
+    pair = {"right": right, "constant": constant}
+    apart = paired_difference("right", "constant", pair, rng, higher_is_better=True, classes=labels)
+    assert apart.difference.value == 0.5 and apart.items == 8
+
+
+def test_a_difference_is_signed_by_the_measure_and_taken_on_common_items():
+    a = {("p", "1"): 1.0, ("p", "2"): 2.0, ("q", "1"): 3.0, ("q", "3"): 50.0}
+    b = {("p", "1"): 2.0, ("p", "2"): 3.0, ("q", "1"): 4.0, ("r", "1"): float("nan")}
+    sets, rng = {"a": a, "b": b}, np.random.default_rng(0)
+    lower = paired_difference("a", "b", sets, rng, higher_is_better=False)
+    higher = paired_difference("a", "b", sets, rng, higher_is_better=True)
+    assert (lower.order, higher.order) == ("better", "worse")
+    assert lower.difference.value == 1 and (lower.items, lower.people) == (3, 2)
+    assert paired_difference("a", "b", {"a": a, "b": {}}, rng, higher_is_better=True) is None
 
 
 def test_orders_and_missing_networks_are_said(result):
