@@ -110,8 +110,8 @@ def _mean(
         return mean_over_people(values, np.array([person for person, _ in keys]), rng)
     labels = np.array([classes[key] for key in keys])
     groups = [values[labels == label] for label in (False, True) if (labels == label).any()]
-    drawn = [
+    resampled = [
         group[rng.integers(0, len(group), (RESAMPLES, len(group)))].mean(1) for group in groups
     ]
-    low, high = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))
+    low, high = np.quantile(np.mean(resampled, axis=0), (0.025, 0.975))
     return Interval(float(np.mean([group.mean() for group in groups])), float(low), float(high))
