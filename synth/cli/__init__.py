@@ -14,6 +14,7 @@ from synth import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
     "eval-fit": ("synth.cli.body_fits", "eval_fit"),
+    "eval-textures": ("synth.cli.texture_scores", "eval_textures"),
     "score": ("synth.cli.textures", "score"),
     "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),
