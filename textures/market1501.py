@@ -121,8 +121,8 @@ def read_people(path: Path) -> set[str]:
         raise BadInput(f"{path}: not text in UTF-8; expected identities such as 0002") from None
     strange = [name for name in names if not re.fullmatch(r"-?\d{1,6}", name)]
     if strange or not names:
-        found = repr(strange[0][:40]) if strange else "nothing"
-        raise BadInput(f"{path}: found {found}, expected identities such as 0002, one a line")
+        content = repr(strange[0][:40]) if strange else "nothing"
+        raise BadInput(f"{path}: found {content}, expected identities such as 0002, one a line")
     return set(names)
 
 

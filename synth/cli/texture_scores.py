@@ -67,6 +67,7 @@ def eval_textures(
     evidence: tuple[str, ...],
     networks: Path | None,
     body_fit: Path | None,
+    smpl: Path | None,
     seed: int,
     device: str,
     strict: bool,
@@ -105,7 +106,7 @@ def eval_textures(
     if references:
         sets += reference_sets(sets[0], {crop.person.identity for crop in crops})
     opened = open_networks(networks)
-    options = SourceOptions(networks=networks, weights=body_fit, device=device)
+    options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
     skinning = Skinning(body).to(device)
     fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
