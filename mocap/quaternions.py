@@ -179,6 +179,18 @@ def arc(start, end):
     return normalised((b * z - c * y, c * x - a * z, a * y - b * x, w))
 
 
+@numba.njit(**INLINED)
+def plain_arc(start, end):
+    """`arc` without branches, and a number above 0 where it is right: the directions are not opposite."""
+    a, b, c = start
+    x, y, z = end
+    length = math.sqrt((a * a + b * b + c * c) * (x * x + y * y + z * z))
+    w = length + a * x + b * y + c * z
+    i, j, k = b * z - c * y, c * x - a * z, a * y - b * x
+    f = 1 / math.sqrt(i * i + j * j + k * k + w * w)
+    return (i * f, j * f, k * f, w * f), w - 1e-12 * length if length >= 1e-24 else 0.0
+
+
 @numba.njit(**COMPILED)
 def matrices_to_quaternions(rotations):
     """Quaternions (T, J, 4) of rotations (T, J, 3, 3)."""

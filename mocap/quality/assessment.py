@@ -48,7 +48,6 @@ from mocap.quality.posture import (
 from mocap.quality.verdict import THRESHOLDS, Reason, Thresholds, Verdict
 from mocap.retargeting.capture import Capture
 from mocap.retargeting.ground import SIDES, chain_joints, global_rotations, soles_of
-from mocap.retargeting.retarget import leg_length
 
 
 class MotionAssessor:
@@ -157,7 +156,7 @@ class MotionAssessor:
         """`find_snaps` on the body's `positions` (T, 24, 3), against the capture at the same times."""
         frames = np.rint(np.arange(len(positions)) * fps / motion_fps).astype(int)
         frames = np.minimum(frames, len(capture) - 1)
-        scale = leg_length(self.soles) / capture.leg_length
+        scale = self.soles.hip_to_ankle / capture.leg_length
         middle = capture.pair("hip").mean(axis=1)
         captured = {
             joint: scale * (locations - middle)[frames]

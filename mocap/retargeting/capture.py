@@ -100,7 +100,10 @@ class Capture:
 
     def pair(self, joint: str) -> np.ndarray:
         """Positions (T, 2, 3) of the left and the right `joint`, metres."""
-        return np.stack([self.joints[f"{side}_{joint}"] for side in SIDES], axis=1)
+        out = np.empty((len(self), len(SIDES), 3))
+        for i, side in enumerate(SIDES):
+            out[:, i] = self.joints[f"{side}_{joint}"]
+        return out
 
 
 def cmu_capture(

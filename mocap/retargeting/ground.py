@@ -43,14 +43,31 @@ class Soles:
         """The feet, laid out for `mocap.retargeting.sole_heights`."""
         return sole_terms(self.joints, self.feet)
 
-    def leg_length(self) -> float:
-        """Hip to knee to ankle to sole, mean of both sides, metres."""
+    @cached_property
+    def hip_to_ankle(self) -> float:
+        """Hip to knee to ankle, mean of both sides, metres."""
         total = 0.0
-        for side, (vertices, _) in zip(SIDES, self.feet, strict=True):
+        for side in SIDES:
             hip, knee, ankle = (self.joint(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
             total += float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee))
-            total += ankle[1] - vertices[:, 1].min()
-        return float(total / 2)
+        return total / 2
+
+    @cached_property
+    def trunk(self) -> np.ndarray:
+        """From between the hips to between the shoulders (3,), metres."""
+        hips, shoulders = (
+            (self.joint(f"left_{joint}") + self.joint(f"right_{joint}")) / 2
+            for joint in ("hip", "shoulder")
+        )
+        return shoulders - hips
+
+    def leg_length(self) -> float:
+        """Hip to knee to ankle to sole, mean of both sides, metres."""
+        heights = [
+            self.joint(f"{side}_ankle")[1] - vertices[:, 1].min()
+            for side, (vertices, _) in zip(SIDES, self.feet, strict=True)
+        ]
+        return self.hip_to_ankle + float(np.mean(heights))
 
     def joint(self, name: str) -> np.ndarray:
         return self.joints[JOINT_NAMES.index(name)]

@@ -19,17 +19,20 @@ from mocap.quaternions import (
     forward_axis,
     inverse,
     load,
+    plain_arc,
     product,
     rotate,
     side_axis,
     slerp,
     store,
     vector,
+    vertical_row,
 )
 
 # Sine of the angle by which a knee is bent where its own bend says as much of its axis as the thigh's
 # twist does. Captured knees are overstretched by less.
 _IN_LINE_SINE = math.sin(math.radians(10.0))
+_ABREAST = np.uint64(16)  # frames; unsigned, so that no index can count from an end
 
 
 @numba.njit(**INLINED)
@@ -100,6 +103,42 @@ def bent_legs(hips, ankles, forward, thigh, shin):
     return knees, reached_ankles
 
 
+@numba.njit(**INLINED)
+def _reaching_leg(pelvis_rotation, upper, lower, offset, socket, thigh, shin, lengths):
+    """Thigh and shin as they are, and as they are to be: the ankle at `offset` from the pelvis."""
+    offset = _difference(offset, rotate(pelvis_rotation, socket))
+    upper_leg, lower_leg = rotate(upper, thigh), rotate(lower, shin)
+    outward = _cross(offset, _knee_hinge(upper, upper_leg, lower_leg))
+    knee_offset, ankle_offset = _bend_leg(offset, outward, lengths[0], lengths[1])
+    return upper_leg, lower_leg, knee_offset, _difference(ankle_offset, knee_offset)
+
+
+@numba.njit(**INLINED)
+def _reach_abreast(rows, socket, thigh, shin, lengths):
+    """Turn the thighs and shins of 16 frames, in place; a row tells where that is right.
+
+    `rows` (256,) holds 16 rows: quaternions of pelvis, thigh and shin, the ankle's offset from the
+    pelvis, and `plain_arc`'s number. One flat array with distances that the compiler knows, and no
+    branch, so that it works on the frames abreast.
+    """
+    n = _ABREAST
+    for t in range(n):
+        pelvis_rotation = rows[t], rows[n + t], rows[2 * n + t], rows[3 * n + t]
+        upper = rows[4 * n + t], rows[5 * n + t], rows[6 * n + t], rows[7 * n + t]
+        lower = rows[8 * n + t], rows[9 * n + t], rows[10 * n + t], rows[11 * n + t]
+        offset = rows[12 * n + t], rows[13 * n + t], rows[14 * n + t]
+        upper_leg, lower_leg, new_upper_leg, new_lower_leg = _reaching_leg(
+            pelvis_rotation, upper, lower, offset, socket, thigh, shin, lengths
+        )
+        turn, upper_margin = plain_arc(upper_leg, new_upper_leg)
+        upper = product(turn, upper)
+        turn, lower_margin = plain_arc(lower_leg, new_lower_leg)
+        lower = product(turn, lower)
+        rows[4 * n + t], rows[5 * n + t], rows[6 * n + t], rows[7 * n + t] = upper
+        rows[8 * n + t], rows[9 * n + t], rows[10 * n + t], rows[11 * n + t] = lower
+        rows[15 * n + t] = upper_margin if upper_margin < lower_margin else lower_margin
+
+
 @numba.njit(**COMPILED)
 def reach_ankles(quaternions, joints, legs, pelvis, targets):
     """Turn thighs and shins so that the ankles arrive at `targets` (T, 2, 3), in place.
@@ -107,22 +146,45 @@ def reach_ankles(quaternions, joints, legs, pelvis, targets):
     Knees bend about the axes about which they are bent already, and the bones turn by the least that
     this takes. `pelvis` (T, 3) is where the pelvis joint is.
     """
+    n, count = _ABREAST, np.uint64(len(quaternions))
+    rows = np.empty(16 * n)
     for side in range(2):
         hip, knee, ankle = legs[side, 0], legs[side, 1], legs[side, 2]
         socket = _difference(vector(joints, hip), vector(joints, 0))
         thigh = _difference(vector(joints, knee), vector(joints, hip))
         shin = _difference(vector(joints, ankle), vector(joints, knee))
         lengths = math.sqrt(_dot(thigh, thigh)), math.sqrt(_dot(shin, shin))
-        for t in range(len(quaternions)):
-            upper, lower = load(quaternions, t, hip), load(quaternions, t, knee)
-            offset = _difference(vector(targets[t], side), vector(pelvis, t))
-            offset = _difference(offset, rotate(load(quaternions, t, 0), socket))
-            upper_leg, lower_leg = rotate(upper, thigh), rotate(lower, shin)
-            outward = _cross(offset, _knee_hinge(upper, upper_leg, lower_leg))
-            knee_offset, ankle_offset = _bend_leg(offset, outward, lengths[0], lengths[1])
-            store(quaternions, t, hip, product(arc(upper_leg, knee_offset), upper))
-            turn = arc(lower_leg, _difference(ankle_offset, knee_offset))
-            store(quaternions, t, knee, product(turn, lower))
+        for start in range(np.uint64(0), count, n):
+            for i in range(n):
+                t = min(start + i, count - np.uint64(1))
+                for k in range(np.uint64(4)):
+                    rows[k * n + i] = quaternions[t, 0, k]
+                    rows[(np.uint64(4) + k) * n + i] = quaternions[t, hip, k]
+                    rows[(np.uint64(8) + k) * n + i] = quaternions[t, knee, k]
+                for k in range(np.uint64(3)):
+                    rows[(np.uint64(12) + k) * n + i] = targets[t, side, k] - pelvis[t, k]
+            _reach_abreast(rows, socket, thigh, shin, lengths)
+            for i in range(min(n, count - start)):
+                t = start + i
+                if rows[np.uint64(15) * n + i] > 0:
+                    for k in range(np.uint64(4)):
+                        quaternions[t, hip, k] = rows[(np.uint64(4) + k) * n + i]
+                        quaternions[t, knee, k] = rows[(np.uint64(8) + k) * n + i]
+                    continue
+                # A bone of no length, or one that is turned right about.
+                upper, lower = load(quaternions, t, hip), load(quaternions, t, knee)
+                upper_leg, lower_leg, new_upper_leg, new_lower_leg = _reaching_leg(
+                    load(quaternions, t, 0),
+                    upper,
+                    lower,
+                    _difference(vector(targets[t], side), vector(pelvis, t)),
+                    socket,
+                    thigh,
+                    shin,
+                    lengths,
+                )
+                store(quaternions, t, hip, product(arc(upper_leg, new_upper_leg), upper))
+                store(quaternions, t, knee, product(arc(lower_leg, new_lower_leg), lower))
 
 
 @numba.njit(**COMPILED)
@@ -219,15 +281,15 @@ def bridge(quaternions, leg, bad):
 
 
 @numba.njit(**COMPILED)
-def nod_angles(quaternions, chest, head):
-    """Angles (T,) by which a head is bent forward against the chest, radians."""
-    out = np.empty(len(quaternions))
+def median_nod(quaternions, chest, head):
+    """The median angle by which a head is bent forward against the chest, radians."""
+    angles = np.empty(len(quaternions))
     for t in range(len(quaternions)):
         _, y, z = forward_axis(
             product(inverse(load(quaternions, t, chest)), load(quaternions, t, head))
         )
-        out[t] = math.atan2(-y, z)
-    return out
+        angles[t] = math.atan2(-y, z)
+    return np.median(angles)
 
 
 @numba.njit(**COMPILED)
@@ -236,6 +298,37 @@ def rotate_joint(quaternions, joint, rotation):
     q = rotation[0], rotation[1], rotation[2], rotation[3]
     for t in range(len(quaternions)):
         store(quaternions, t, joint, product(load(quaternions, t, joint), q))
+
+
+@numba.njit(**COMPILED)
+def flatten_foot(quaternions, leg, standing, limit):
+    """Turn a foot by one constant rotation so that its sole is level while it stands, in place.
+
+    The world's up in the ankle's own axes is its median over the frames (T,) in which it is
+    `standing`, five at least; a foot that is tilted by more than `limit` radians is let be.
+    """
+    ankle, foot = leg[2], leg[3]
+    rows, number = np.empty((3, len(quaternions))), 0
+    for t in range(len(quaternions)):
+        if standing[t]:
+            rows[0, number], rows[1, number], rows[2, number] = vertical_row(
+                load(quaternions, t, ankle)
+            )
+            number += 1
+    if number < 5:
+        return
+    up = (
+        np.median(rows[0, :number]),
+        np.median(rows[1, :number]),
+        np.median(rows[2, :number]),
+    )
+    cosine = up[1] / max(math.sqrt(_dot(up, up)), 1e-12)
+    if math.acos(min(max(cosine, -1.0), 1.0)) > limit:
+        return
+    level = arc((0.0, 1.0, 0.0), up)
+    for t in range(len(quaternions)):
+        store(quaternions, t, ankle, product(load(quaternions, t, ankle), level))
+        store(quaternions, t, foot, product(load(quaternions, t, foot), level))
 
 
 @numba.njit(**COMPILED)

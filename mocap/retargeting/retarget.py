@@ -10,6 +10,8 @@ feet.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS, Body
@@ -21,14 +23,14 @@ from mocap.retargeting.legs import (
     axis_angle_pose,
     ball_positions,
     bridge,
-    nod_angles,
+    flatten_foot,
+    median_nod,
     place_pelvis,
     reach_ankles,
     reversed_thighs,
     rotate_joint,
 )
-from mocap.retargeting.sole_heights import bend_off_floor, lowest_points, median_up, up_rows
-from mocap.rotations import unit
+from mocap.retargeting.sole_heights import bend_off_floor, lowest_points_posed
 
 _DOWNWARD = np.array([0.0, -1.0, 0.0])
 _UPWARD = -_DOWNWARD
@@ -66,6 +68,8 @@ _LEGS = np.array(
     ]
 )
 _PARENTS = np.array(PARENTS)
+_LIMB_JOINTS, _LIMB_STARTS, _LIMB_STOPS = np.array([limb[:3] for limb in _LIMBS]).T
+_SOLE_JOINTS = [joint for joint, _ in _SOLES]
 
 
 def retarget(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
@@ -92,15 +96,15 @@ def retarget(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, n
     standing, treading = contacts(ankles, capture.pair("foot"), fps)
     treading |= standing
     for i, leg in enumerate(_LEGS):
-        _flatten_foot(quaternions, leg, standing[:, i])
-    scale = leg_length(soles) / capture.leg_length
+        flatten_foot(quaternions, leg, standing[:, i], _FLAT_LIMIT)
+    scale = soles.hip_to_ankle / capture.leg_length
     pelvis, targets = place_pelvis(
         quaternions, soles.joints, _LEGS, capture.pair("hip"), ankles, scale
     )
     for i, leg in enumerate(_LEGS):
         _hold_foot(quaternions, targets[:, i], leg, standing[:, i], treading[:, i], soles, fps)
     reach_ankles(quaternions, soles.joints, _LEGS, pelvis, targets)
-    lowest = lowest_points(up_rows(quaternions), soles.terms)
+    lowest = lowest_points_posed(quaternions, soles.terms)
     lift = floor_offset(lowest + pelvis[:, 1:2], standing)
     pelvis[:, 1] += lift
     frames = max(1, round(_SPREAD * fps))
@@ -115,17 +119,12 @@ def retarget(capture: Capture, body: Body, *, fps: float) -> tuple[np.ndarray, n
 
 def _rest_corrections(capture: Capture, soles: Soles) -> np.ndarray:
     """Turns (24, 4) from the body's rest pose to the capture's, joint by joint."""
-    body_directions, captured_directions = np.tile(
-        _UPWARD, (2, len(JOINT_NAMES), 1)
-    )  # no turn, where nothing else is said
-    for joint, start, stop, name in _LIMBS:
-        body_directions[joint] = soles.joints[stop] - soles.joints[start]
-        captured_directions[joint] = capture.rest_directions[name]
-    for joint, name in _SOLES:
-        body_directions[joint], captured_directions[joint] = (
-            _DOWNWARD,
-            capture.rest_directions[name],
-        )
+    body_directions, captured_directions = np.zeros((2, len(JOINT_NAMES), 3))
+    body_directions[:, 1] = captured_directions[:, 1] = 1.0  # no turn, where nothing else is said
+    body_directions[_LIMB_JOINTS] = soles.joints[_LIMB_STOPS] - soles.joints[_LIMB_STARTS]
+    captured_directions[_LIMB_JOINTS] = [capture.rest_directions[name] for *_, name in _LIMBS]
+    body_directions[_SOLE_JOINTS] = _DOWNWARD
+    captured_directions[_SOLE_JOINTS] = [capture.rest_directions[name] for _, name in _SOLES]
     out = arcs(body_directions, captured_directions)
     tilt = _trunk_tilt(capture, soles)
     out[0] = _about_x(tilt / 2)
@@ -135,7 +134,7 @@ def _rest_corrections(capture: Capture, soles: Soles) -> np.ndarray:
 
 def _about_x(angle: float) -> np.ndarray:
     """The turn (4,) by an angle about x."""
-    return np.array([np.sin(angle / 2), 0.0, 0.0, np.cos(angle / 2)])
+    return np.array([math.sin(angle / 2), 0.0, 0.0, math.cos(angle / 2)])
 
 
 def _trunk_tilt(capture: Capture, soles: Soles) -> float:
@@ -146,15 +145,11 @@ def _trunk_tilt(capture: Capture, soles: Soles) -> float:
     copying the direction leans it back; people stand in between. The pelvis tilts by half as much as
     the chest, so that the bend is not all in the waist.
     """
-    middle = [
-        (soles.joint(f"left_{joint}") + soles.joint(f"right_{joint}")) / 2
-        for joint in ("hip", "shoulder")
-    ]
-    body_trunk, captured_trunk = unit(middle[1] - middle[0]), capture.rest_directions["trunk"]
-    tilt = np.arctan2(captured_trunk[2], captured_trunk[1]) - np.arctan2(
+    body_trunk, captured_trunk = soles.trunk, capture.rest_directions["trunk"]
+    tilt = math.atan2(captured_trunk[2], captured_trunk[1]) - math.atan2(
         body_trunk[2], body_trunk[1]
     )
-    return float(np.clip(_TRUNK_SHARE * tilt, -_TRUNK_LIMIT, _TRUNK_LIMIT))
+    return min(max(_TRUNK_SHARE * tilt, -_TRUNK_LIMIT), _TRUNK_LIMIT)
 
 
 def _level_head(quaternions: np.ndarray) -> None:
@@ -164,8 +159,8 @@ def _level_head(quaternions: np.ndarray) -> None:
     all their motions with the head bent 40 degrees against the chest. Movements are kept.
     """
     chest, neck, head = (JOINT_NAMES.index(name) for name in ("spine3", "neck", "head"))
-    nod = float(np.median(nod_angles(quaternions, chest, head)))
-    excess = nod - float(np.clip(nod, -_HEAD_BAND, _HEAD_BAND))
+    nod = median_nod(quaternions, chest, head)
+    excess = nod - min(max(nod, -_HEAD_BAND), _HEAD_BAND)
     if excess:
         rotate_joint(quaternions, neck, _about_x(-excess / 2))
         rotate_joint(quaternions, head, _about_x(-excess))
@@ -190,20 +185,6 @@ def _mend_flipped_leg(quaternions: np.ndarray, leg: np.ndarray, soles: Soles, fp
         bridge(quaternions, leg, bad)
 
 
-def _flatten_foot(quaternions: np.ndarray, leg: np.ndarray, standing: np.ndarray) -> None:
-    """Turn a foot by one constant rotation so that its sole is level while it stands, in place."""
-    if np.count_nonzero(standing) < 5:
-        return
-    _, _, ankle, foot = leg
-    captured_up = median_up(quaternions, ankle, standing)
-    tilt = np.arccos(np.clip(unit(captured_up)[1], -1, 1))
-    if tilt > _FLAT_LIMIT:
-        return
-    level = arcs(_UPWARD[None], captured_up[None])[0]
-    rotate_joint(quaternions, ankle, level)
-    rotate_joint(quaternions, foot, level)
-
-
 def _hold_foot(
     quaternions: np.ndarray,
     target: np.ndarray,
@@ -223,9 +204,3 @@ def _hold_foot(
     hold_positions(target, target, standing, ramp)
     ball = ball_positions(quaternions, ankle, soles.joints[foot] - soles.joints[ankle], target)
     hold_positions(target, ball, treading, ramp)
-
-
-def leg_length(soles: Soles) -> float:
-    """Hip to knee to ankle of the body, mean of both sides, metres."""
-    legs = soles.joints[_LEGS[:, :3]]
-    return float(np.linalg.norm(np.diff(legs, axis=1), axis=-1).sum(axis=1).mean())

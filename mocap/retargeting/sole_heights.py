@@ -26,6 +26,7 @@ from mocap.retargeting.foot_contacts import smooth_envelope
 
 SINK_TOLERANCE = 0.002  # metres under the floor that are let be
 _BENDS = np.radians(np.arange(0.0, 61.0, 4.0))
+_BEND_SINES, _BEND_COSINES = np.sin(-_BENDS / 2), np.cos(-_BENDS / 2)
 _GAIN_TOLERANCE = 0.001
 _LANES = 16  # the number of points is made a multiple of it
 
@@ -132,34 +133,11 @@ def _lowest_point(rows, levels, terms, side, heights):
 
 
 @numba.njit(**COMPILED)
-def up_rows(quaternions):
-    """Second rows (T, 24, 3) of the rotation matrices of `quaternions` (T, 24, 4)."""
-    out = np.empty((*quaternions.shape[:2], 3))
-    for t in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[t, j, 0], out[t, j, 1], out[t, j, 2] = vertical_row(load(quaternions, t, j))
-    return out
-
-
-@numba.njit(**COMPILED)
-def median_up(quaternions, joint, chosen):
-    """The world's up (3,) in a joint's own axes, medians over the `chosen` frames (T,)."""
-    rows, number = np.empty((3, len(quaternions))), 0
-    for t in range(len(quaternions)):
-        if chosen[t]:
-            rows[0, number], rows[1, number], rows[2, number] = vertical_row(
-                load(quaternions, t, joint)
-            )
-            number += 1
-    out = np.empty(3)
-    for k in range(3):
-        out[k] = np.median(rows[k, :number])
-    return out
-
-
-@numba.njit(**COMPILED)
 def lowest_points(rows, terms):
-    """Height (T, 2) of each foot's lowest point above the pelvis joint, of `up_rows` (T, 24, 3)."""
+    """Height (T, 2) of each foot's lowest point above the pelvis joint.
+
+    `rows` (T, 24, 3) are the second rows of the joints' global rotation matrices.
+    """
     out = np.empty((len(rows), len(terms.joints)))
     levels, heights = np.empty(rows.shape[1]), np.empty(terms.points)
     for t in range(len(rows)):
@@ -175,6 +153,19 @@ def _fill_frame(quaternions, t, terms, rows, levels):
     for joint in terms.chain:
         rows[joint, 0], rows[joint, 1], rows[joint, 2] = vertical_row(load(quaternions, t, joint))
     _levels(rows, terms, levels)
+
+
+@numba.njit(**COMPILED)
+def lowest_points_posed(quaternions, terms):
+    """`lowest_points` of global joint quaternions (T, 24, 4)."""
+    out = np.empty((len(quaternions), len(terms.joints)))
+    rows, levels = np.empty((quaternions.shape[1], 3)), np.empty(quaternions.shape[1])
+    heights = np.empty(terms.points)
+    for t in range(len(quaternions)):
+        _fill_frame(quaternions, t, terms, rows, levels)
+        for side in range(len(terms.joints)):
+            out[t, side] = _lowest_point(rows, levels, terms, side, heights)
+    return out
 
 
 @numba.njit(**INLINED)
@@ -198,26 +189,33 @@ def bend_off_floor(quaternions, pelvis, lowest, terms, side, ankle, foot, reach)
     mend stays.
     """
     rows, levels = np.empty((quaternions.shape[1], 3)), np.empty(quaternions.shape[1])
-    trial, heights = np.empty((1, *quaternions.shape[1:])), np.empty(len(_BENDS))
-    points = np.empty(terms.points)
+    heights, points = np.empty(len(_BENDS)), np.empty(terms.points)
     for joint in (foot, ankle):
         angles = np.zeros(len(quaternions))
         for t in range(len(quaternions)):
             heights[0] = lowest[t, side] + pelvis[t, 1]
             if not heights[0] < -SINK_TOLERANCE:
                 continue
-            slope = -vertical_row(load(quaternions, t, joint))[2]
+            _fill_frame(quaternions, t, terms, rows, levels)
+            slope = -rows[joint, 2]
             level, best, tried = np.arcsin(min(max(slope, -1.0), 1.0)), heights[0], 1
+            turned = load(quaternions, t, joint)
+            relative = product(inverse(load(quaternions, t, ankle)), load(quaternions, t, foot))
             # Once more than enough is gained, no further bend can change the choice.
             while (
                 tried < len(_BENDS)
                 and _BENDS[tried] <= level
                 and best < _GAIN_TOLERANCE - SINK_TOLERANCE
             ):
-                trial[0] = quaternions[t]
-                _raise_toes(trial, 0, joint, ankle, foot, _BENDS[tried])
-                _fill_frame(trial, 0, terms, rows, levels)
-                heights[tried] = _lowest_point(rows, levels, terms, side, points) + pelvis[t, 1]
+                bent = product(turned, (_BEND_SINES[tried], 0.0, 0.0, _BEND_COSINES[tried]))
+                rows[joint, 0], rows[joint, 1], rows[joint, 2] = vertical_row(bent)
+                if joint == ankle:
+                    rows[foot, 0], rows[foot, 1], rows[foot, 2] = vertical_row(
+                        product(bent, relative)
+                    )
+                    _levels(rows, terms, levels)
+                height = _lowest_point(rows, levels, terms, side, points)
+                heights[tried] = height + pelvis[t, 1]
                 best = max(best, heights[tried])
                 tried += 1
             threshold, choice = min(best - _GAIN_TOLERANCE, -SINK_TOLERANCE), 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numba
 import numpy as np
 
@@ -19,6 +20,7 @@ _AXIS_CHANGES = tuple(np.array(m, float) for m in (
     [[-1, 0], [0, 1]], [[1, 0], [0, -1]], [[-1, 0], [0, -1]], [[0, 1], [1, 0]]
 ))  # fmt: skip
 _njit = numba.njit(cache=True, nogil=True)
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
 _FEWEST = 200  # pixels below which shares and means say nothing
 
 
@@ -207,7 +209,7 @@ def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict
     inner = inner_pixels(mask)
     moving = steps.visible & (np.hypot(*steps.ahead.T) >= _MOVING)
     moving &= steps.start_values(inner) & steps.end_values(inner)
-    moving &= (mask.sum(axis=(1, 2)) >= _LARGE)[steps.frame]
+    moving &= (body_areas(mask) >= _LARGE)[steps.frame]
     if moving.sum() < _FEWEST:
         return {}
     moving_steps = steps.subset(moving)
@@ -232,10 +234,15 @@ def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict
 
 def inner_pixels(mask: np.ndarray) -> np.ndarray:
     """The mask (T,H,W) without its outline: pixels all of whose eight neighbours are in it."""
-    out = np.zeros_like(mask)
-    whole = mask[:, :, :-2] & mask[:, :, 1:-1] & mask[:, :, 2:]
-    out[:, 1:-1, 1:-1] = whole[:, :-2] & whole[:, 1:-1] & whole[:, 2:]
+    out = np.zeros(mask.shape, bool)
+    for frame, inner in zip(np.ascontiguousarray(mask, bool).view(np.uint8), out.view(np.uint8)):
+        cv2.erode(frame, _NEIGHBOURS, dst=inner, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return out
+
+
+def body_areas(mask: np.ndarray) -> np.ndarray:
+    """Pixels of the body in each frame of a mask (T,H,W) bool: (T,) int64."""
+    return np.array([np.count_nonzero(frame) for frame in mask], np.int64)
 
 
 def end_figures(

@@ -47,12 +47,9 @@ def silhouette_figures(silhouettes: np.ndarray, mask: np.ndarray) -> dict[str, f
 
 def _overlap(silhouettes: np.ndarray, mask: np.ndarray) -> tuple[int, int, int]:
     """Pixels that two (H,W) share, that one of them has, and those of the mask's outline."""
-    outline = mask & ~inner_pixels(mask[None])[0]
-    return (
-        np.count_nonzero(silhouettes & mask),
-        np.count_nonzero(silhouettes | mask),
-        np.count_nonzero(outline),
-    )
+    shared, area = np.count_nonzero(silhouettes & mask), np.count_nonzero(mask)
+    inside = np.count_nonzero(inner_pixels(mask[None]))
+    return shared, np.count_nonzero(silhouettes) + area - shared, area - inside
 
 
 def film_figures(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, ChannelNames, Number, out_option
+from synth.cli.options import COUNT, FILE, ChannelNames, Number, out_option, strict_option
 
 
 @click.command("pack")
@@ -28,6 +28,7 @@ from synth.cli.options import COUNT, FILE, ChannelNames, Number, out_option
     help="Channels with commas between, or none; default all that the films have.",
 )
 @click.option("--split", "splits", multiple=True, help="Only this split; may be repeated.")
+@strict_option
 def pack(
     folder: Path,
     out: Path,
@@ -35,10 +36,12 @@ def pack(
     count_clips_per_shard: int | None,
     channels: tuple[str, ...] | None,
     splits: tuple[str, ...],
+    strict: bool,
 ) -> None:
     """Pack the films of FOLDER into WebDataset shards, one sample per clip.
 
-    Interrupt it at any time; the same command goes on where it stopped.
+    A clip that lacks a file or a channel is left out and named. Interrupt it at any time; the same
+    command goes on where it stopped.
     """
     from synth.clips import shards
 
@@ -62,3 +65,7 @@ def pack(
         f"{summary.clips} clips in {summary.shards} shards ({summary.already} already there), "
         f"{summary.bytes / 1e9:.3g} GB: {summary.index}"
     )
+    if summary.left_out:
+        click.echo(f"{len(summary.left_out)} clips left out", err=True)
+    if strict and summary.left_out:
+        raise click.exceptions.Exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,24 +49,40 @@ def write_clip_lines(folder: Path, lines: Iterable[ClipLine]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def read_clip_lines(folder: Path) -> list[dict[str, Any]]:
+def read_clip_lines(
+    folder: Path, *, leave_out: Callable[[str], None] | None = None
+) -> list[dict[str, Any]]:
     """The lines of a film folder's clips.jsonl, as `ClipLine` has them.
 
+    Args:
+        folder: of films.
+        leave_out: called with file, line and reason of a line that is not a clip's, or of a clip that
+            lies outside of the folder, which is then passed over; None: such a line is refused.
+
     Raises:
-        BadInput: with file and line, a missing or empty index, a line that is not a clip's, and a clip
-            that lies outside of the folder.
+        BadInput: a missing or empty index, one without any clip, a refused line.
     """
     index = Path(folder) / CLIP_INDEX
     if not index.is_file():
         raise BadInput(f"{index}: no such file; expected a folder that `synth render-videos` wrote")
-    lines = []
+    lines: list[dict[str, Any]] = []
+    bad = []
     for label, text in read_json_lines(index, advice=_ADVICE):
         try:
             line = decode_json(text, ClipLine)
             path_inside(folder, line.path)
         except BadInput as error:
-            raise BadInput(f"{label}: not a clip: {error}; {_ADVICE}") from None
+            reason = f"{label}: not a clip: {error}; {_ADVICE}"
+            if leave_out is None:
+                raise BadInput(reason) from None
+            bad.append(reason)
+            continue
         lines.append(asdict(line))
+    if bad and not lines:
+        raise BadInput(bad[0])
+    if leave_out is not None:
+        for reason in bad:
+            leave_out(reason)
     if not lines:
         raise BadInput(f"{index}: lists no clip; {_ADVICE}")
     return lines

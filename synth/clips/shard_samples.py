@@ -46,7 +46,7 @@ def clip_sample(
 ) -> Sample:
     """The sample of a clip with `channels`, None for those that are stored.
 
-    Raises BadInput where a file or a channel is missing.
+    Raises BadInput where a file is missing or empty, or a channel is missing.
     """
     stem = folder / line["path"]
     layout_of = stored_channels(stem)
@@ -65,6 +65,8 @@ def clip_sample(
         path = Path(f"{stem}{end}")
         if not path.is_file():
             raise BadInput(f"{path}: no such file, but clips.jsonl lists the clip; render it again")
+        if not path.stat().st_size:
+            raise BadInput(f"{path}: found an empty file, expected a clip's; render it again")
         files.append((end[1:], path))
     key = str(line["path"]).replace("/", "__").replace(".", "-")
     return Sample(key, line, label, tuple(files))

@@ -21,7 +21,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 from tqdm import tqdm
@@ -49,12 +49,14 @@ _RECORD = 10240
 class PackSummary:
     """The outcome of a run: shards and clips in the index, and how many shards existed before.
 
-    `renewed` names those that were there and were written again, as their clips or they had changed.
+    `renewed` names those that were there and were written again, as their clips or they had changed;
+    `left_out` has a line for each clip that could not be packed.
     """
 
     shards: int
     already: int
     renewed: tuple[str, ...]
+    left_out: tuple[str, ...]
     clips: int
     bytes: int
     index: Path
@@ -72,6 +74,9 @@ def pack(
 ) -> PackSummary:
     """Pack the published clips of `folder` into `out`: `<split>-<number>.tar` and an index.
 
+    A clip that lacks a file or a channel, or whose line of the index is not a clip's, is left out; its
+    category keeps its number.
+
     Args:
         folder: of films.
         out: where shards are written.
@@ -79,11 +84,12 @@ def pack(
         clips_per_shard: the number of them instead; None: by `shard_bytes`.
         channels: those that are packed; None: all that are stored; empty: films and info only.
         splits: those that are packed; None: all.
-        report: called with a line where the record of an earlier run is torn.
+        report: called with a line for each clip that is left out, and where the record of an earlier
+            run is torn.
 
     Raises:
-        BadInput: a folder without clips, a missing clip or channel, an `out` with shards of another
-            packing, too small a disk.
+        BadInput: a folder without any clip that can be packed, two clips of one name, an `out` with
+            shards of another packing, too small a disk.
     """
     folder, out = Path(folder), Path(out)
     for option, value in (
@@ -92,7 +98,13 @@ def pack(
     ):
         if value is not None and value < 1:
             raise BadInput(f"{option} {value}: expected at least 1")
-    lines = read_clip_lines(folder)
+    left_out: list[str] = []
+
+    def leave_out(reason: str) -> None:
+        left_out.append(reason)
+        report(f"left out: {reason}")
+
+    lines = read_clip_lines(folder, leave_out=leave_out)
     categories = sorted({line["category"] for line in lines})
     if splits is not None:
         lines = [line for line in lines if line["split"] in splits]
@@ -101,9 +113,7 @@ def pack(
                 f"{folder / 'clips.jsonl'}: no clip in {', '.join(sorted(splits))}; "
                 "choose another --split"
             )
-    samples = [
-        clip_sample(folder, line, categories.index(line["category"]), channels) for line in lines
-    ]
+    samples = _samples(folder, lines, categories, channels, leave_out)
     if twice := _first_repeated(sample.key for sample in samples):
         raise BadInput(f"{folder}: two clips would have the key {twice}; rename one")
     shards = _shared_out(samples, shard_bytes, clips_per_shard)
@@ -115,7 +125,7 @@ def pack(
     )
     packed = _open_ledger(out, settings, set(shards), report)
     fingerprints = {name: _fingerprint(shard) for name, shard in shards.items()}
-    waiting = [name for name in shards if not _is_done(out, packed.get(name), fingerprints[name])]
+    waiting = [name for name in shards if not _is_done(out, packed, name, fingerprints[name])]
     _check_disk(out, sum(sample.size() for name in waiting for sample in shards[name]))
     renewed = tuple(name for name in waiting if (out / name).is_file())
     total = sum(sample.size() for shard in shards.values() for sample in shard)
@@ -123,23 +133,43 @@ def pack(
         for number, (name, shard) in enumerate(shards.items(), 1):
             if name in waiting:
                 size, digest = _write_shard(out / name, shard, bar)
-                packed[name] = _PackedShard(
-                    file=name, bytes=size, sha256=digest, fingerprint=fingerprints[name]
-                )
-                with (out / _LEDGER).open("a", encoding="utf-8") as ledger:
-                    ledger.write(json.dumps(asdict(packed[name])) + "\n")
+                _record(out, packed, name, size, digest, fingerprints[name])
             else:
                 bar.update(sum(sample.size() for sample in shard))
             bar.set_postfix_str(f"{number}/{len(shards)} shards")
-    _write_index(out, folder, shards, packed, categories)
+    _write_index(out, folder, shards, packed, categories, left_out)
     return PackSummary(
         shards=len(shards),
         already=len(shards) - len(waiting),
         renewed=renewed,
+        left_out=tuple(left_out),
         clips=len(samples),
         bytes=sum(packed[name].bytes for name in shards),
         index=out / INDEX,
     )
+
+
+def _samples(
+    folder: Path,
+    lines: Sequence[dict[str, Any]],
+    categories: Sequence[str],
+    channels: Sequence[str] | None,
+    leave_out: Callable[[str], None],
+) -> list[Sample]:
+    """The samples of all clips that are whole; what no clip has was a bad request."""
+    samples: list[Sample] = []
+    bad: list[str] = []
+    for line in lines:
+        try:
+            label = categories.index(line["category"])
+            samples.append(clip_sample(folder, line, label, channels))
+        except BadInput as error:
+            bad.append(str(error))
+    if not samples:
+        raise BadInput(bad[0] if len(bad) == 1 else f"{bad[0]} (and so all {len(bad)} clips)")
+    for reason in bad:
+        leave_out(reason)
+    return samples
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:
@@ -229,11 +259,36 @@ def _write_ledger(path: Path, settings: _Settings, packed: Mapping[str, _PackedS
         temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
-def _is_done(out: Path, entry: _PackedShard | None, fingerprint: str) -> bool:
-    if entry is None or entry.fingerprint != fingerprint:
+def _record(
+    out: Path, packed: dict[str, _PackedShard], name: str, size: int, digest: str, fingerprint: str
+) -> None:
+    """Enter a shard that is whole into the ledger, with the times of its file."""
+    stat = (out / name).stat()
+    packed[name] = _PackedShard(
+        file=name,
+        bytes=size,
+        sha256=digest,
+        fingerprint=fingerprint,
+        times=(stat.st_mtime_ns, stat.st_ctime_ns),
+    )
+    with (out / _LEDGER).open("a", encoding="utf-8") as ledger:
+        ledger.write(json.dumps(asdict(packed[name])) + "\n")
+
+
+def _is_done(out: Path, packed: dict[str, _PackedShard], name: str, fingerprint: str) -> bool:
+    """Whether a shard is there as it was written: read again only where a time of its file is new."""
+    entry, path = packed.get(name), out / name
+    if entry is None or entry.fingerprint != fingerprint or not path.is_file():
         return False
-    path = out / entry.file
-    return path.is_file() and path.stat().st_size == entry.bytes
+    stat = path.stat()
+    if stat.st_size != entry.bytes:
+        return False
+    if (stat.st_mtime_ns, stat.st_ctime_ns) != entry.times:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+                return False
+        _record(out, packed, name, entry.bytes, entry.sha256, fingerprint)
+    return True
 
 
 def _check_disk(out: Path, needed: int) -> None:
@@ -260,12 +315,13 @@ class _Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class _PackedShard:
-    """A further line of it: a shard that is whole."""
+    """A further line of it: a shard that is whole, and when its file and its inode last changed."""
 
     file: RelativePath
     bytes: Annotated[int, Meta(ge=0)]
     sha256: str
     fingerprint: str
+    times: tuple[int, int] = (0, 0)
 
 
 class _HashedFile(io.RawIOBase):
@@ -326,6 +382,7 @@ def _write_index(
     shards: dict[str, list[Sample]],
     packed: dict[str, _PackedShard],
     categories: list[str],
+    left_out: list[str],
 ) -> None:
     stand_in = is_stand_in(folder) or any(
         sample.line["stand_in"] for shard in shards.values() for sample in shard
@@ -350,6 +407,7 @@ def _write_index(
             {w for s in shards.values() for m in s for w, _ in (*m.files, *m.texts())}
         ),
         "stand_in": stand_in,
+        "left_out": left_out,
         "shards": entries,
     }
     conventions = folder / "conventions.json"

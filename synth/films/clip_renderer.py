@@ -35,7 +35,7 @@ from synth.clips.clip_info import info_fields, planned_clip, write_info
 from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import PlanRow
 from synth.scene.engines import ENGINES
-from synth.scene.ground_truth import ground_truth
+from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.posed_clip import PosedClip, skin_clip
 from synth.scene.renderer import Renderer, RenderHardware
@@ -109,7 +109,8 @@ class ClipRenderer:
     def film(self, row: PlanRow, progress: Report) -> RenderedClip:
         """Render, check and publish the clip of `row`.
 
-        Ground truth and encoding go on beside the renderer, which leaves cores idle between its frames.
+        Ground truth, its checks, its files and the film are made beside the renderer, each on a thread
+        and as soon as there is what it works on.
 
         Args:
             row: a row of the plan, whose motion is among the settings' entries.
@@ -136,9 +137,32 @@ class ClipRenderer:
             )
             engine = self._open_engine(row, body.mesh)
             versions = _versions(engine, body)
-            with ThreadPoolExecutor(2) as threads:
+            with ThreadPoolExecutor(4) as threads:
                 labelling = threads.submit(
-                    _write_labels, row, body, posed_clip, vertices, joints, stem
+                    ground_truth,
+                    vertices,
+                    joints,
+                    body,
+                    posed_clip.cameras,
+                    channels=row.channels,
+                    tracks=row.tracks,
+                    seed=row.seed,
+                )
+
+                def check() -> tuple[ClipData, dict[str, CheckResult]]:
+                    data = ClipData(
+                        row=row,
+                        posed_clip=posed_clip,
+                        truth=labelling.result(),
+                        body=body,
+                        vertices=vertices,
+                        joints=joints,
+                    )
+                    return data, run_checks(data)
+
+                checking = threads.submit(check)
+                writing = threads.submit(
+                    lambda: _write_labels(row, labelling.result(), posed_clip, versions, stem)
                 )
                 encoding = threads.submit(encoder.encode)
 
@@ -153,17 +177,21 @@ class ClipRenderer:
                     )
                 finally:
                     encoder.finish()
-                data, results = labelling.result()
+                data, results = checking.result()
+                _require_good(ClipResults(results))  # first: what is written of bad labels may fail
+                writing.result()
                 frames, rate = encoding.result()
             data = data.with_film(
                 frames=frames, rate=rate, rendered=encoder.frames, silhouettes=silhouettes
             )
             clip_results = ClipResults(run_checks(data, earlier=results))
             _require_good(clip_results)
-            check = clip_results.to_json() if row.film_mirrored else ""
-            fields = info_fields(row, data.truth, posed_clip, versions=versions, check=check)
-            write_info(f"{stem}_info.mat", fields)
-            if not check:
+            if row.film_mirrored:
+                fields = info_fields(
+                    row, data.truth, posed_clip, versions=versions, check=clip_results.to_json()
+                )
+                write_info(f"{stem}_info.mat", fields)
+            else:
                 write_clip_results(Path(f"{stem}{SUFFIX}"), clip_results)
             size = sum(path.stat().st_size for path in folder.iterdir())
             with uninterrupted():
@@ -261,33 +289,12 @@ def _versions(engine: Renderer, body: Body) -> dict[str, str]:
 
 
 def _write_labels(
-    row: PlanRow,
-    body: Body,
-    posed_clip: PosedClip,
-    vertices: np.ndarray,
-    joints: np.ndarray,
-    stem: Path,
-) -> tuple[ClipData, dict[str, CheckResult]]:
-    """Compute, check and write the ground truth of a clip.
-
-    Returns the data of the checks, without the film, and what the checks found in it.
-    """
-    truth = ground_truth(
-        vertices,
-        joints,
-        body,
-        posed_clip.cameras,
-        channels=row.channels,
-        tracks=row.tracks,
-        seed=row.seed,
-    )
-    data = ClipData(
-        row=row, posed_clip=posed_clip, truth=truth, body=body, vertices=vertices, joints=joints
-    )
-    results = run_checks(data)
-    _require_good(ClipResults(results))
+    row: PlanRow, truth: GroundTruth, posed_clip: PosedClip, versions: dict[str, str], stem: Path
+) -> None:
+    """Write the channels of a clip and, where it does not hold what the checks say, its `_info.mat`."""
     write_channels(stem, truth, row.channels, row.layout, cameras=posed_clip.cameras)
-    return data, results
+    if not row.film_mirrored:
+        write_info(f"{stem}_info.mat", info_fields(row, truth, posed_clip, versions=versions))
 
 
 def _require_good(results: ClipResults) -> None:

@@ -49,6 +49,8 @@ _ROUNDING = 1.0 + 1e-6
 """By how much 1/z in a face may be above that of its nearest corner: it reaches `_TOUCH` beyond it."""
 
 _jit = numba.njit(cache=True, nogil=True)
+_inlined = numba.njit(inline="always")
+"""For what is called per point with many arrays: to hand those over takes longer than the work itself."""
 
 
 @singledispatch
@@ -348,8 +350,6 @@ def _average(
     """Shade each lattice point and spread it over the pixels around it: (rows, columns, 4)."""
     total = np.zeros((rows + 2, columns + 2, 4), np.float64)
     period = weights.shape[0]
-    colour = np.empty(3, np.float64)
-    corner = np.empty(3, np.float64)
     for j in range(face_index.shape[0]):
         for i in range(face_index.shape[1]):
             if nearest[j, i] == 0.0:
@@ -361,22 +361,14 @@ def _average(
             f, side = face_index[j, i], 1.0
             if f < 0:
                 f, side = ~f, -1.0
-            x, y = i + 0.5, j + 0.5
-            area = 0.0
-            for k in range(3):
-                s, t = faces[f, (k + 1) % 3], faces[f, (k + 2) % 3]
-                corner[k] = (image[t, 0] - image[s, 0]) * (y - image[s, 1]) - (
-                    image[t, 1] - image[s, 1]
-                ) * (x - image[s, 0])
-                corner[k] /= z[faces[f, k]]
-                area += corner[k]
-            for k in range(3):
-                corner[k] /= area
-            surface_colour(
-                f, corner, side, faces, uv_faces, uv, normals,
-                texture, 1 / 255.0, coefficients, sun, colour,
+            wa, wb, wc = _weights_in_face(
+                faces[f, 0], faces[f, 1], faces[f, 2], image, z, i + 0.5, j + 0.5
+            )
+            red, green, blue = surface_colour(
+                f, wa, wb, wc, side, faces, uv_faces, uv, normals,
+                texture, 1 / 255.0, coefficients, sun,
             )  # fmt: skip
-            red, green, blue = colour[0], colour[1], colour[2]
+            # Every number by itself: a view of the pixel would be counted in and out nine times.
             for dy in range(3):
                 upright = weights[py - row * period, dy]
                 if upright == 0.0:
@@ -385,9 +377,20 @@ def _average(
                     weight = upright * weights[px - column * period, dx]
                     if weight == 0.0:
                         continue
-                    pixel = total[row + dy, column + dx]
-                    pixel[0] += weight * red
-                    pixel[1] += weight * green
-                    pixel[2] += weight * blue
-                    pixel[3] += weight
+                    total[row + dy, column + dx, 0] += weight * red
+                    total[row + dy, column + dx, 1] += weight * green
+                    total[row + dy, column + dx, 2] += weight * blue
+                    total[row + dy, column + dx, 3] += weight
     return total[1:-1, 1:-1]
+
+
+@_inlined
+def _weights_in_face(a, b, c, image, z, x, y):
+    """Perspective-correct weights of the corners `a`, `b`, `c` at the lattice position (x, y)."""
+    xa, ya, xb, yb = image[a, 0], image[a, 1], image[b, 0], image[b, 1]
+    xc, yc = image[c, 0], image[c, 1]
+    wa = ((xc - xb) * (y - yb) - (yc - yb) * (x - xb)) / z[a]
+    wb = ((xa - xc) * (y - yc) - (ya - yc) * (x - xc)) / z[b]
+    wc = ((xb - xa) * (y - ya) - (yb - ya) * (x - xa)) / z[c]
+    total = wa + wb + wc
+    return wa / total, wb / total, wc / total

@@ -158,14 +158,18 @@ def make_targets(folder: Path, body: Body) -> dict[str, Target]:
     from synth.pictures.report import film_card, write_report
     from synth.plans.plan_row import read_plan, write_plan
     from synth.plans.preset import FOLDER, read_preset
-    from tests.synth.film_clip import make_clip
+    from tests.synth.film_clip import make_clip, make_row
     from tests.synth.small_film_set import write_inputs
     from textures.checkpoints import load_network, save_networks
     from textures.library import MANIFEST, read_library
 
     write_inputs(folder, body)
     films, tables = folder / "films", folder / "tables"
-    clip = make_clip(body, frames=2, source="01/01_01.amc", texture="0.png", start=0)
+    view = make_row(body).view
+    clip = make_clip(
+        body, frames=2, source="01/01_01.amc", texture="0.png", start=0,
+        width=80, height=60, view=replace(view, focal=view.focal / 4),  # small, as it is read often
+    )  # fmt: skip
     clip = replace(clip, row=replace(clip.row, light={"kind": "sh", "coefficients": [0.5] * 9}))
     row = clip.row
     stem = films / row.stem

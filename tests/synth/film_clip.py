@@ -119,6 +119,7 @@ def make_clip(
     truth = ground_truth(
         vertices, joints, body, cameras, channels=row.channels, tracks=row.tracks, seed=row.seed
     )
-    ramp = np.broadcast_to(np.linspace(40, 200, 320)[:, None], (frames, 240, 320, 3))
+    ramp = np.linspace(40, 200, row.width)[:, None]
+    ramp = np.broadcast_to(ramp, (frames, row.height, row.width, 3))
     picture = np.where(truth.mask[..., None], 10.0 * truth.parts[..., None], ramp)
     return ExampleClip(row, posed_clip, truth, picture.astype(np.uint8), body.name, body.build)

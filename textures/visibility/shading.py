@@ -17,7 +17,7 @@ import numpy as np
 
 from mocap.bodies.mesh import Mesh
 from textures.visibility.buffer import VisibilityBuffer, vertex_normals
-from textures.visibility.uv_layout import bilinear
+from textures.visibility.uv_layout import bilinear_rgb
 
 # Constants of Ramamoorthi & Hanrahan's equation 13.
 C1, C2, C3, C4, C5 = 0.429043, 0.511664, 0.743125, 0.886227, 0.247708
@@ -61,33 +61,35 @@ def srgb_byte(value):
     return np.uint8(encoded * 255.0 + 0.5)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(inline="always")
 def surface_colour(
-    f, weights, side, faces, uv_faces, uv, normals, texture, scale, coefficients, sun, out
+    f, wa, wb, wc, side, faces, uv_faces, uv, normals, texture, scale, coefficients, sun
 ):
-    """Linear colour (3,) of the point `weights` (3,) of face `f`, into `out`.
+    """Linear red, green and blue of the point of face `f` at the weights `wa`, `wb` and `wc`.
 
     `side` is -1 where the face is seen from behind, else 1; `scale` takes the texture to [0,
-    1]; the rest as in `radiance`.
+    1]; the rest as in `radiance`. It is inlined, and in single numbers throughout: handing over the
+    arrays and keeping the colour in one takes as long as all the rest.
     """
-    u = v = x = y = z = 0.0
-    for k in range(3):
-        w = weights[k]
-        corner, uv_index = faces[f, k], uv_faces[f, k]
-        u += w * uv[uv_index, 0]
-        v += w * uv[uv_index, 1]
-        x += w * normals[corner, 0]
-        y += w * normals[corner, 1]
-        z += w * normals[corner, 2]
+    a, b, c = uv_faces[f, 0], uv_faces[f, 1], uv_faces[f, 2]
+    u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
+    v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    x = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
+    y = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
+    z = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
     length = np.sqrt(x * x + y * y + z * z)
     if length > 0.0:
         length = side / length
     x, y, z = x * length, y * length, z * length
     light = _irradiance(x, y, z, coefficients)
     light += max(0.0, x * sun[0] + y * sun[1] + z * sun[2])
-    bilinear(texture, u, v, out)
-    for c in range(3):
-        out[c] = light * _decode(out[c] * scale)
+    red, green, blue = bilinear_rgb(texture, u, v)
+    return (
+        light * _decode(red * scale),
+        light * _decode(green * scale),
+        light * _decode(blue * scale),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -95,19 +97,16 @@ def _shade(
     face, barycentric, faces, uv_faces, uv, normals, facing, texture, scale, coefficients, sun, out
 ):
     """Linear colour of each covered pixel, into `out` (H,W,3)."""
-    colour = np.empty(3, np.float64)
     for i in range(face.shape[0]):
         for j in range(face.shape[1]):
             f = face[i, j]
             if f < 0:
                 continue
-            weights = barycentric[i, j]
-            surface_colour(
-                f, weights, facing[f], faces, uv_faces, uv, normals,
-                texture, scale, coefficients, sun, colour,
+            wa, wb, wc = barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2]
+            out[i, j, 0], out[i, j, 1], out[i, j, 2] = surface_colour(
+                f, wa, wb, wc, facing[f], faces, uv_faces, uv, normals,
+                texture, scale, coefficients, sun,
             )  # fmt: skip
-            for c in range(3):
-                out[i, j, c] = colour[c]
 
 
 @numba.njit(cache=True, nogil=True)

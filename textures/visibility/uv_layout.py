@@ -44,13 +44,12 @@ def grid_positions(uv: Coordinates) -> Coordinates:
 
 
 @numba.njit(cache=True, nogil=True)
-def bilinear(texture, u, v, out):
-    """Bilinear value of `texture` (S,S,C) at UV (u, v) into `out` (C,); it repeats."""
-    height, width, channels = texture.shape
+def _texels(texture, u, v):
+    """Rows and columns of the four texels around UV (u, v), and how far it is towards the latter ones."""
+    height, width = texture.shape[0], texture.shape[1]
     x = u * width - 0.5
     y = (1.0 - v) * height - 0.5
     left, top = np.floor(x), np.floor(y)
-    fx, fy = x - left, y - top
     # Division is slow, and needed at the border only.
     j0, i0 = int(left), int(top)
     if j0 < 0 or j0 >= width:
@@ -59,16 +58,33 @@ def bilinear(texture, u, v, out):
         i0 %= height
     j1 = j0 + 1 if j0 + 1 < width else 0
     i1 = i0 + 1 if i0 + 1 < height else 0
-    for c in range(channels):
-        upper = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
-        lower = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx
-        out[c] = upper * (1.0 - fy) + lower * fy
+    return i0, i1, j0, j1, x - left, y - top
+
+
+@numba.njit(cache=True, nogil=True)
+def _between(texture, i0, i1, j0, j1, fx, fy, c):
+    upper = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
+    lower = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx
+    return upper * (1.0 - fy) + lower * fy
+
+
+@numba.njit(cache=True, nogil=True)
+def bilinear_rgb(texture, u, v):
+    """Bilinear red, green and blue of `texture` (S,S,3) at UV (u, v); it repeats."""
+    i0, i1, j0, j1, fx, fy = _texels(texture, u, v)
+    return (
+        _between(texture, i0, i1, j0, j1, fx, fy, 0),
+        _between(texture, i0, i1, j0, j1, fx, fy, 1),
+        _between(texture, i0, i1, j0, j1, fx, fy, 2),
+    )
 
 
 @numba.njit(cache=True, nogil=True)
 def _sample(texture, uv, out):
     for n in range(uv.shape[0]):
-        bilinear(texture, uv[n, 0], uv[n, 1], out[n])
+        i0, i1, j0, j1, fx, fy = _texels(texture, uv[n, 0], uv[n, 1])
+        for c in range(texture.shape[2]):
+            out[n, c] = _between(texture, i0, i1, j0, j1, fx, fy, c)
 
 
 def sample_texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ _RIGHT_ANGLE, _RIGHT_ANGLE_REST = 1.5707963267341256, 6.077100506506192e-11
 # Taylor's series, highest power first, exact to rounding up to pi / 4.
 _SINE = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(8, -1, -1))
 _COSINE = tuple((-1) ** k / math.factorial(2 * k) for k in range(8, -1, -1))
+# Frames that are worked on abreast, and rows of so many; unsigned, as no index then counts from an end.
+_ABREAST, _TWO, _THREE, _FOUR = (np.uint64(16 * rows) for rows in (1, 2, 3, 4))
 
 
 @dataclass(frozen=True)
@@ -173,52 +175,110 @@ def _half_turn(angle):
 
 
 @numba.njit(**INLINED)
-def _turn_about(q, axis, s, c):
-    """`q` rotated about a coordinate axis by twice the angle of sine `s` and cosine `c`."""
-    x, y, z, w = q
+def _rotation(rows, start):
+    """Quaternion in four rows from `start` of a flat array of rows of 16."""
+    return rows[start], rows[start + _ABREAST], rows[start + _TWO], rows[start + _THREE]
+
+
+@numba.njit(**INLINED)
+def _set_rotation(rows, start, q):
+    rows[start], rows[start + _ABREAST], rows[start + _TWO], rows[start + _THREE] = q
+
+
+@numba.njit(**INLINED)
+def _turn_about(rotations, first, sines, cosines, row, axis):
+    """Turn 16 rotations about a coordinate axis, in place, by twice the angles of sines and cosines."""
     if axis == 0:
-        return x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s
-    if axis == 1:
-        return x * c - z * s, y * c + w * s, z * c + x * s, w * c - y * s
-    return x * c + y * s, y * c - x * s, z * c + w * s, w * c - z * s
+        for t in range(_ABREAST):
+            x, y, z, w = _rotation(rotations, first + t)
+            s, c = sines[row + t], cosines[row + t]
+            q = x * c + w * s, y * c + z * s, z * c - y * s, w * c - x * s
+            _set_rotation(rotations, first + t, q)
+    elif axis == 1:
+        for t in range(_ABREAST):
+            x, y, z, w = _rotation(rotations, first + t)
+            s, c = sines[row + t], cosines[row + t]
+            q = x * c - z * s, y * c + w * s, z * c + x * s, w * c - y * s
+            _set_rotation(rotations, first + t, q)
+    else:
+        for t in range(_ABREAST):
+            x, y, z, w = _rotation(rotations, first + t)
+            s, c = sines[row + t], cosines[row + t]
+            q = x * c + y * s, y * c - x * s, z * c + w * s, w * c - z * s
+            _set_rotation(rotations, first + t, q)
+
+
+@numba.njit(**INLINED)
+def _turn_bones(rotations, tips, sines, cosines, parents, before, steps, reach):
+    """Rotations and ends of all bones but the root's end, of 16 frames, from half their angles."""
+    for b in range(np.uint64(len(parents))):
+        own, own_tip = b * _FOUR, b * _THREE
+        q = load(before, 0, b)
+        if parents[b] < 0:
+            for t in range(_ABREAST):
+                _set_rotation(rotations, own + t, q)
+        else:
+            up = np.uint64(parents[b]) * _FOUR
+            for t in range(_ABREAST):
+                _set_rotation(rotations, own + t, product(_rotation(rotations, up + t), q))
+        for step in range(3):
+            if steps[b, step, 0] >= 0:
+                row = np.uint64(steps[b, step, 0]) * _ABREAST
+                _turn_about(rotations, own, sines, cosines, row, steps[b, step, 1])
+        if parents[b] >= 0:
+            up = np.uint64(parents[b]) * _THREE
+            offset = reach[b, 0], reach[b, 1], reach[b, 2]
+            for t in range(_ABREAST):
+                x, y, z = rotate(_rotation(rotations, own + t), offset)
+                tips[own_tip + t] = x + tips[up + t]
+                tips[own_tip + _ABREAST + t] = y + tips[up + _ABREAST + t]
+                tips[own_tip + _TWO + t] = z + tips[up + _TWO + t]
+
+
+@numba.njit(**INLINED)
+def _turn_joint(rotations, first, second, after, out):
+    """Rotations `out` of one of SMPL's joints in 16 frames: of one bone, or halfway between two."""
+    q, start = load(after, 0, first), np.uint64(first) * _FOUR
+    for t in range(_ABREAST):
+        _set_rotation(out, t, product(_rotation(rotations, start + t), q))
+    if second >= 0:
+        q, start = load(after, 0, second), np.uint64(second) * _FOUR
+        for t in range(_ABREAST):
+            other = product(_rotation(rotations, start + t), q)
+            _set_rotation(out, t, midpoint(_rotation(out, t), other))
 
 
 @numba.njit(**COMPILED)
 def _perform(frames, parents, before, after, steps, reach, shift, position, first, second, ends):
-    """Turns (T, 24, 4) and places (T, P, 3)."""
-    count, width, bones = len(frames), frames.shape[1], len(parents)
-    turns, joints = np.empty((count, len(first), 4)), np.empty((count, len(ends), 3))
-    sines, cosines = np.empty(width), np.empty(width)
-    bone_rotations, tips = np.empty((1, bones, 4)), np.empty((bones, 3))
-    for t in range(count):
-        row = frames[t]
-        for c in range(width):
-            sines[c], cosines[c] = _half_turn(row[c])
-        for b in range(bones):
-            p = parents[b]
-            q = load(before, 0, b)
-            if p >= 0:
-                q = product(load(bone_rotations, 0, p), q)
-            for step in range(3):
-                column = steps[b, step, 0]
-                if column >= 0:
-                    q = _turn_about(q, steps[b, step, 1], sines[column], cosines[column])
-            store(bone_rotations, 0, b, q)
-            if p >= 0:
-                x, y, z = rotate(q, (reach[b, 0], reach[b, 1], reach[b, 2]))
-                tips[b, 0], tips[b, 1], tips[b, 2] = x + tips[p, 0], y + tips[p, 1], z + tips[p, 2]
-            else:
-                for axis in range(3):
-                    moved = row[shift[axis]] if shift[axis] >= 0 else 0.0
-                    tips[b, axis] = position[axis] + moved
-        for j in range(len(first)):
-            q = product(load(bone_rotations, 0, first[j]), load(after, 0, first[j]))
-            if second[j] >= 0:
-                q = midpoint(
-                    q, product(load(bone_rotations, 0, second[j]), load(after, 0, second[j]))
-                )
-            store(turns, t, j, q)
-        for i in range(len(ends)):
+    """Turns (T, 24, 4) and places (T, P, 3).
+
+    Sixteen frames at a time, the last one again where fewer are left: what is done to a bone is then
+    done to rows of 16 numbers abreast.
+    """
+    count, width, bones = np.uint64(len(frames)), np.uint64(frames.shape[1]), len(parents)
+    turns, joints = np.empty((len(frames), len(first), 4)), np.empty((len(frames), len(ends), 3))
+    angles, joint = np.empty(16 * frames.shape[1]), np.empty(4 * 16)
+    sines, cosines = np.empty(len(angles)), np.empty(len(angles))
+    rotations, tips = np.empty(4 * 16 * bones), np.empty(3 * 16 * bones)
+    for start in range(np.uint64(0), count, _ABREAST):
+        held = min(_ABREAST, count - start)
+        for t in range(_ABREAST):
+            row = frames[min(start + t, count - np.uint64(1))]
+            for c in range(width):
+                angles[c * _ABREAST + t] = row[c]
             for axis in range(3):
-                joints[t, i, axis] = tips[ends[i], axis]
+                moved = row[shift[axis]] if shift[axis] >= 0 else 0.0
+                tips[np.uint64(axis) * _ABREAST + t] = position[axis] + moved
+        for i in range(len(angles)):
+            sines[i], cosines[i] = _half_turn(angles[i])
+        _turn_bones(rotations, tips, sines, cosines, parents, before, steps, reach)
+        for j in range(len(first)):
+            _turn_joint(rotations, first[j], second[j], after, joint)
+            for t in range(held):
+                store(turns, start + t, j, _rotation(joint, t))
+        for i in range(len(ends)):
+            tip = np.uint64(ends[i]) * _THREE
+            for t in range(held):
+                for axis in range(np.uint64(3)):
+                    joints[start + t, i, axis] = tips[tip + axis * _ABREAST + t]
     return turns, joints

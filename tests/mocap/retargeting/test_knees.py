@@ -17,7 +17,7 @@ from mocap.readers.bvh.capture import bvh_capture
 from mocap.readers.bvh.parser import read_bvh
 from mocap.retargeting.capture import Capture
 from mocap.retargeting.ground import SIDES, chain_joints, global_rotations, soles_of
-from mocap.retargeting.retarget import leg_length, retarget
+from mocap.retargeting.retarget import retarget
 from mocap.retargeting.skeleton import Skeleton
 from mocap.rotations import unit
 from tests.conftest import SHARED
@@ -75,7 +75,7 @@ def on_body(capture: Capture, body, fps: float) -> tuple[dict[str, np.ndarray], 
     pose, _ = retarget(capture, body, fps=fps)
     positions = chain_joints(global_rotations(pose), soles.joints)
     joints = dict(zip(JOINT_NAMES, np.moveaxis(positions, 1, 0), strict=True))
-    return over_hips(joints), leg_length(soles) / capture.leg_length
+    return over_hips(joints), soles.hip_to_ankle / capture.leg_length
 
 
 def over_hips(joints) -> dict[str, np.ndarray]:

@@ -9,9 +9,12 @@ from scipy.spatial.transform import Rotation
 from mocap.bodies.body import JOINT_NAMES
 from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
+from mocap.quaternions import quaternions_to_matrices
 from mocap.readers.acclaim.asf_amc import read_amc, read_asf
 from mocap.readers.acclaim.capture import acclaim_capture
+from mocap.retargeting.capture import BONES, ENDS
 from mocap.retargeting.ground import (
+    SIDES,
     bent_leg,
     chain_joints,
     fit_to_ground,
@@ -20,6 +23,7 @@ from mocap.retargeting.ground import (
     soles_of,
     standing_feet,
 )
+from mocap.retargeting.legs import reach_ankles
 from mocap.retargeting.retarget import retarget
 from mocap.retargeting.skeleton import Skeleton, forward_kinematics
 from mocap.rotations import shortest_arc, unit
@@ -277,3 +281,61 @@ def test_shortest_arcs_turn_start_to_end_even_when_opposite():
     turned = (shortest_arc(start, end) @ start[..., None])[..., 0]
     np.testing.assert_allclose(unit(turned), unit(end), atol=1e-9)
     np.testing.assert_allclose(np.linalg.det(shortest_arc(start, end)), 1.0)
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_ankles_are_reached_in_every_frame(body, count):
+    """Sixteen frames are worked on at once; legs that turn right about, or lack a bone, go alone."""
+    rng = np.random.default_rng(count)
+    joints = body.rest_joints.astype(np.float64)
+    turns = Rotation.from_rotvec(rng.normal(0, 0.3, (count * 24, 3))).as_quat()
+    turns = np.ascontiguousarray(turns.reshape(count, 24, 4))
+    legs = np.array([[J[f"{s}_{j}"] for j in ("hip", "knee", "ankle", "foot")] for s in SIDES])
+    pelvis = rng.normal(0, 1, (count, 3))
+    lengths = np.linalg.norm(np.diff(joints[legs[:, :3]], axis=1), axis=-1)
+    hips = chain_joints(quaternions_to_matrices(turns), joints)[:, legs[:, 0]] + pelvis[:, None]
+    way = unit(rng.normal(size=(count, 2, 3)) - [0, 1, 0])
+    way[count // 2] = [0, 1, 0]  # straight legs under the hips are to go right up
+    turns[count // 2] = [0, 0, 0, 1]
+    hips[count // 2] = joints[legs[:, 0]] - joints[0] + pelvis[count // 2]
+    targets = hips + way * (0.8 * lengths.sum(axis=1))[:, None]
+    reach_ankles(turns, joints, legs, pelvis, targets)
+    ankles = chain_joints(quaternions_to_matrices(turns), joints)[:, legs[:, 2]] + pelvis[:, None]
+    np.testing.assert_allclose(ankles, targets, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(turns, axis=-1), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("straight", [True, False])
+def test_a_thigh_that_turns_right_about_is_turned_by_half_a_turn(straight):
+    """The least turn has no axis there: it is neither skipped nor no number."""
+    joints = np.zeros((24, 3))
+    legs = np.array([[J[f"{s}_{j}"] for j in ("hip", "knee", "ankle", "foot")] for s in SIDES])
+    joints[legs[:, 1], 1], joints[legs[:, 2], 1] = -0.4, -0.8 if straight else -0.4
+    turns = np.tile([0.0, 0.0, 0.0, 1.0], (3, 24, 1))
+    targets = np.tile([0.0, 0.7996, 0.0] if straight else [0.0, 0.4, 0.0], (3, 2, 1))
+    reach_ankles(turns, joints, legs, np.zeros((3, 3)), targets)
+    assert np.isfinite(turns).all()
+    np.testing.assert_allclose(np.linalg.norm(turns, axis=-1), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_a_capture_is_the_skeletons_in_every_frame(count):
+    """The compiled capture, sixteen frames at once, against plain forward kinematics."""
+    skeleton = cmu_like()
+    rng = np.random.default_rng(count)
+    frames = rng.normal(0, 0.8, (count, len(skeleton.channels)))
+    capture = acclaim_capture(skeleton, frames)
+    rotations, ends = forward_kinematics(skeleton, frames)
+    assert len(capture) == count
+    for joint, bone in ENDS.items():
+        np.testing.assert_allclose(
+            capture.joints[joint], ends[:, skeleton.index[bone]], atol=1e-12, err_msg=joint
+        )
+    for joint, bones in BONES.items():
+        if len(bones) == 1:
+            np.testing.assert_allclose(
+                capture.rotation_matrices[:, J[joint]],
+                rotations[:, skeleton.index[bones[0]]],
+                atol=1e-12,
+                err_msg=joint,
+            )

@@ -336,3 +336,14 @@ def test_a_figure_that_is_no_number_is_a_finding():
     assert compare_with_limits({"plate_contrast": float("nan")}, check).findings
     assert compare_with_limits({"plate_contrast": 1.4}, check).findings
     assert not compare_with_limits({"plate_contrast": 1.6}, check).findings
+
+
+def test_inner_pixels_are_those_with_eight_neighbours_in_the_mask():
+    rng = np.random.default_rng(7)
+    for shape in ((3, 24, 31), (2, 1, 9), (1, 2, 2), (1, 3, 3), (0, 4, 4)):
+        mask = rng.random(shape) < 0.9
+        padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+        assert np.array_equal(inner_pixels(mask), windows.all(axis=(-2, -1)))
+        mirrored = mask[:, :, ::-1]  # not contiguous
+        assert np.array_equal(inner_pixels(mirrored), inner_pixels(mask)[:, :, ::-1])

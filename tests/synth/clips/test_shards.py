@@ -198,6 +198,62 @@ def test_other_clips_of_the_same_names_sizes_and_times_are_packed_and_said(films
     assert packed["train__run0__01_01__01_01_c0001.mp4"] == bytes(content)
 
 
+def test_bad_clips_are_left_out_named_and_counted(films, tmp_path):
+    shutil.copytree(films, tmp_path / "films")
+    (tmp_path / "films/train/run0/00_01/00_01_c0001.mp4").unlink()
+    (tmp_path / "films/train/run0/01_01/01_01_c0001_depth.npz").unlink()
+    (tmp_path / "films/train/run0/02_01/02_01_c0001_info.mat").write_bytes(b"")
+    index = tmp_path / "films" / "clips.jsonl"
+    index.write_text(index.read_text() + '{"path": "a"}\n')
+    arguments = ["pack", str(tmp_path / "films"), "--out", str(tmp_path / "out")]
+    arguments += ["--channels", "depth"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert "2 clips in 2 shards" in result.output and "4 clips left out" in result.output
+    for reason in (
+        *("00_01_c0001.mp4: no such file", "01_01_c0001: the channel depth is not there"),
+        *("02_01_c0001_info.mat: found an empty file", "clips.jsonl, line 6: not a clip"),
+    ):
+        assert f"{reason}" in result.output
+    packed = json.loads((tmp_path / "out" / "shards.json").read_text())
+    assert packed["clips"] == 2 and len(packed["left_out"]) == 4
+    assert packed["categories"] == ["jump", "run", "walk"]  # numbers of labels stay
+    last = contents(tmp_path / "out" / "train-000000.tar")
+    assert {name.partition(".")[0] for name in last} == {"train__run0__04_01__04_01_c0001"}
+    assert last["train__run0__04_01__04_01_c0001.cls"] == b"0"
+    assert CliRunner().invoke(cli, [*arguments, "--strict"]).exit_code == 1
+
+
+def test_a_shard_damaged_at_equal_size_is_written_again(films, tmp_path):
+    arguments = ["pack", str(films), "--out", str(tmp_path / "out"), "--count-clips-per-shard", "1"]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    whole = folder_bytes(tmp_path / "out")
+    shard = tmp_path / "out" / "train-000001.tar"
+    stat, content = shard.stat(), bytearray(shard.read_bytes())
+    content[700] ^= 1
+    shard.write_bytes(content)
+    os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    again = CliRunner().invoke(cli, arguments)
+    assert "have changed: train-000001.tar\n" in again.output
+    assert folder_bytes(tmp_path / "out") == whole
+
+
+def test_a_shard_that_was_copied_is_read_once_and_kept(films, tmp_path, monkeypatch):
+    pack(films, tmp_path / "first", clips_per_shard=1)
+    shutil.copytree(tmp_path / "first", tmp_path / "out")
+    digest, hashed = hashlib.file_digest, []
+
+    def counted(file, name):
+        hashed.append(file.name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    assert pack(films, tmp_path / "out", clips_per_shard=1).already == CLIPS
+    assert len(hashed) == CLIPS
+    assert pack(films, tmp_path / "out", clips_per_shard=1).already == CLIPS
+    assert len(hashed) == CLIPS
+
+
 def test_command_packs_a_split_without_channels(films, tmp_path):
     arguments = ["pack", str(films), "--out", str(tmp_path / "out"), "--split", "train"]
     result = CliRunner().invoke(cli, [*arguments, "--channels", "none", "--shard-size", "1e6"])
@@ -223,8 +279,9 @@ def test_bad_input_is_one_line_each(films, tmp_path):
     with pytest.raises(BadInput, match=r"holds photos\.tar"):
         pack(films, tmp_path / "out", clips_per_shard=2)
     shutil.copytree(films, tmp_path / "films")
-    (tmp_path / "films/train/run0/00_01/00_01_c0001.mp4").unlink()
-    with pytest.raises(BadInput, match=r"00_01_c0001\.mp4: no such file"):
+    for film in (tmp_path / "films").rglob("*.mp4"):
+        film.unlink()
+    with pytest.raises(BadInput, match=r"00_01_c0001\.mp4: no such file.*all 5 clips"):
         pack(tmp_path / "films", tmp_path / "other")
     (tmp_path / "films" / "clips.jsonl").write_text('{"path": "a"}\n')
     with pytest.raises(BadInput, match=r"clips\.jsonl, line 1: not a clip"):
