@@ -73,6 +73,9 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 @click.option("--weights", type=FILE, help="The method's weights, instead of the shipped ones.")
 @evidence_options
 @click.option("--reid", type=FILE, help="Weights of the network that scores, not the shipped ones.")
+@click.option(
+    "--keep-all", is_flag=True, help="Make textures of crops without a whole person, too."
+)
 @device_option()
 @strict_option
 def harvest_textures(
@@ -93,6 +96,7 @@ def harvest_textures(
     body_fit: Path | None,
     smpl: Path | None,
     reid: Path | None,
+    keep_all: bool,
     device: str,
     strict: bool,
 ) -> None:
@@ -103,6 +107,7 @@ def harvest_textures(
     from textures.evidence.sources import SourceOptions, open_sources
     from textures.harvest.harvest import Harvester, harvest
     from textures.harvest.identities import IdentityRule
+    from textures.harvest.refusal import RefusalLimits
     from textures.methods import method_named
     from textures.texture_method import load_method
 
@@ -121,6 +126,7 @@ def harvest_textures(
         device=device,
         size=size,
         detail=detail,
+        limits=None if keep_all else RefusalLimits(),
     )
     result = harvest(
         images,

@@ -111,6 +111,18 @@ def pose_fit(fit: BodyFit, skinning: Skinning) -> PosedFit:
     return PosedFit(**fields, vertices=vertices)
 
 
+def selected_fits(fit: PosedFit, chosen: Sequence[int]) -> PosedFit:
+    """The fits of some of the crops, in the order of `chosen`."""
+    columns = {}
+    for field in dataclasses.fields(PosedFit):
+        column = getattr(fit, field.name)
+        is_tuple = isinstance(column, tuple)
+        columns[field.name] = (
+            tuple(column[index] for index in chosen) if is_tuple else column[list(chosen)]
+        )
+    return PosedFit(**columns)
+
+
 class BodyFitter:
     """Fits a body to crops by what its sources say of them."""
 

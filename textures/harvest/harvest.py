@@ -21,7 +21,8 @@ from tqdm import tqdm
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from mocap.files import atomic_write, is_stand_in
-from textures.body_fit.fitting import BodyFitter, PosedFit, pose_fit
+from textures.body_fit.fit_scores import landmark_pixels
+from textures.body_fit.fitting import BodyFitter, PosedFit, pose_fit, selected_fits
 from textures.checkpoints import weights_tag
 from textures.harvest.contact_sheet import sheet_row, stacked
 from textures.harvest.crop_folder import (
@@ -36,6 +37,7 @@ from textures.harvest.crop_folder import (
 from textures.harvest.crop_image import CropImage, read_crop, without_transparent
 from textures.harvest.detail import with_detail
 from textures.harvest.identities import IdentityRule
+from textures.harvest.refusal import REFUSED, RefusalLimits, refusal_reason
 from textures.harvest.seams import find_seams, without_seams
 from textures.harvest.skin import skin_texels, with_skin
 from textures.library import (
@@ -103,6 +105,7 @@ class Harvester:
         device: str = "cpu",
         size: int = 256,
         detail: bool = False,
+        limits: RefusalLimits | None = None,
     ) -> None:
         """Prepare what every method needs.
 
@@ -114,11 +117,13 @@ class Harvester:
             device: of all networks.
             size: texels along a finished texture's side.
             detail: lay the crop's own fine structure over the texture.
+            limits: from where on crops are refused; None keeps all.
 
         Raises:
             BadInput: for weights that cannot be used.
         """
         self.body, self.method, self.size, self.device = body, method, size, device
+        self.limits = limits
         self.detail, self.fitter, self.skinning = detail, fitter, fitter.skinning
         self.reid, _ = load_pcb(reid, device=device)
         self.tag = f"{fitter.tag}+{method.tag}" + "+detail" * detail
@@ -133,6 +138,22 @@ class Harvester:
         fit = self.fitter.fit([crop.name for crop in crops], [crop.pixels for crop in crops])
         fit = dataclasses.replace(fit, person=without_transparent(fit.person, crops))
         return pose_fit(fit, self.skinning)
+
+    def refusals(self, crops: Sequence[CropImage], fit: PosedFit) -> list[str | None]:
+        """Why each crop is refused; None where it is not."""
+        if self.limits is None:
+            return [None] * len(crops)
+        landmarks = landmark_pixels(fit, self.skinning, self.fitter.landmarks)
+        return [
+            refusal_reason(
+                self.limits,
+                size=(crop.pixels.shape[0], crop.pixels.shape[1]),
+                presence=float(fit.presence[index]),
+                agreement=float(fit.agreement[index]),
+                landmarks=landmarks[index],
+            )
+            for index, crop in enumerate(crops)
+        ]
 
     def finished(
         self, texture: torch.Tensor, image: np.ndarray, fit: PosedFit, index: int
@@ -302,8 +323,15 @@ def harvest(
                 except BadInput as error:
                     bad.append(_unreadable(crop, str(error), old))
             if ready:
-                out.mkdir(parents=True, exist_ok=True)
                 fit = harvester.fit([image for _, image in ready])
+                texts = harvester.refusals([image for _, image in ready], fit)
+                for (entry, _), text in zip(ready, texts):
+                    if text is not None:
+                        bad.append(LeftOut(source=entry.source, reason=REFUSED, detail=text))
+                kept = [index for index, text in enumerate(texts) if text is None]
+                ready, fit = [ready[index] for index in kept], selected_fits(fit, kept)
+            if ready:
+                out.mkdir(parents=True, exist_ok=True)
                 pictures = [image.pixels for _, image in ready]
                 textures = harvester.method.textures(pictures, fit)
                 scores = harvester.scores(pictures, fit, textures)

@@ -202,7 +202,7 @@ def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
     crops = tmp_path / "crops"
     crops.mkdir()
     cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 99, np.uint8))
-    arguments = ["--images", crops, "--out", tmp_path / "textures", "--size", 32]
+    arguments = ["--images", crops, "--out", tmp_path / "textures", "--size", 32, "--keep-all"]
     for option, path in weights.items():
         arguments += [f"--{option}", path]
     result = CliRunner().invoke(

@@ -334,7 +334,15 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
     ]
     for option, kind in (("body-fit", "body-fit"), ("weights", "generator"), ("reid", "reid")):
         given += [f"--{option}", str(weights / f"{kind}.safetensors")]
-    given += ["--evidence", "network", "--networks", str(tmp_path), "--smpl", "not needed"]
+    given += [
+        "--evidence",
+        "network",
+        "--networks",
+        str(tmp_path),
+        "--smpl",
+        "not needed",
+        "--keep-all",
+    ]
     result = CliRunner().invoke(harvest_textures, given)
     assert result.exit_code == 0, result.output
     assert "bodies are fitted by network-body-fit" in result.output
