@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mocap.errors import BadInput
-from textures.market1501 import parse_name, read_image, read_split
+from textures.market1501 import image_files, parse_name, read_image, read_split
 
 
 def put(folder, *names):
@@ -66,3 +66,11 @@ def test_images_come_as_rgb_and_broken_ones_are_named(tmp_path):
     for name in ("broken.jpg", "empty.jpg", "absent.jpg"):
         with pytest.raises(BadInput, match=name):
             read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".JPG", ".Jpeg", ".PNG"])
+def test_suffixes_in_upper_case_are_images(market, suffix):
+    name = f"0009_c2s1_000001_01{suffix}"
+    put(market / "bounding_box_train", name)
+    assert [c.name.identity for c in read_split(market, "train")] == [2, 7, 9]
+    assert market / "bounding_box_train" / name in image_files(market)

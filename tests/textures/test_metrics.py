@@ -88,6 +88,18 @@ def test_strict_looks_inside_the_mask_only():
     assert score("psnr@strict", a, b, mask) == pytest.approx(10 * np.log10(255**2 / error))
 
 
+def test_strict_has_no_window_that_reaches_past_the_image():
+    a, b, _ = pair(4, width=20)
+    a[:6], b[:6] = 10, 240  # at the border the two differ most
+    expected = literal_ssim(a / 255, b / 255, weights=gaussian_window(), span=1, valid=True).mean()
+    whole = np.ones((24, 20), bool)
+    assert score("ssim@strict", a, b, whole) == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(BadInput, match="empty away from the image's border"):
+        border = whole.copy()
+        border[5:-5, 5:-5] = False
+        score("ssim@strict", a, b, border)
+
+
 @pytest.mark.parametrize("name", [n for n in PROTOCOLS if n.split("@")[0].endswith("ssim")])
 def test_identical_images_score_one_and_noise_less(name):
     a, b, mask = pair(4)

@@ -372,6 +372,15 @@ def test_names_of_test_videos_are_part_of_what_predictions_are_of(finished, caps
     assert all(new in run.names for run in table.runs)
 
 
+def test_a_network_that_was_pretrained_otherwise_is_not_gone_on_with(finished):
+    """The pretraining was removed and made again on other films; what came after it was not."""
+    data, out, _ = finished
+    shutil.rmtree(out / "pretraining")
+    _other_video(sorted(data.films["films"].rglob("*.mp4"))[0], "libx264")
+    with pytest.raises(BadInput, match=r"split1/films.*start was .films, [0-9a-f]+.*, is .films, "):
+        run_experiment(data, TOY, out, compute=COMPUTE)
+
+
 def test_2d_weights_of_the_same_name_and_other_content_are_refused(folders, tmp_path):
     videos, lists, films = folders
     weights = tmp_path / "resnet.pt"

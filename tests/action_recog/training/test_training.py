@@ -157,6 +157,26 @@ def test_a_finished_run_is_loaded_and_another_one_refused(data, tmp_path, monkey
         _run(tmp_path / "run", data[0], options=replace(OPTIONS, lr=0.5))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": 4}, "seed was 3, is 4"),
+        ({"views": replace(VIEWS, stride=3)}, "views: stride was 4, is 3"),
+        ({"facts": {"arch": "other"}}, "arch was .toy., is .other."),
+        (
+            {"compute": replace(COMPUTE, precision="bf16-mixed")},
+            "precision was .32-true., is .bf16",
+        ),
+    ],
+    ids=lambda value: "",
+)
+def test_a_run_is_of_its_seed_views_facts_and_precision(data, tmp_path, change, words):
+    store, options = _store(data[0]), replace(OPTIONS, epochs=1, precise_bn=0)
+    _run(tmp_path / "run", data[0], store=store, options=options)
+    with pytest.raises(BadInput, match=words):
+        _run(tmp_path / "run", data[0], store=store, **{"options": options, **change})
+
+
 def test_learning_reaches_unseen_videos(data, tmp_path):
     """Blinking, sinking and growing squares are told apart, and far above chance."""
     train_set, test_set = data

@@ -119,6 +119,16 @@ def test_a_motion_in_no_index_is_skipped_with_advice_or_takes_the_given_rate(fol
     assert [entry.fps for entry in given.entries] == [60.0, 50.0] and not given.skipped
 
 
+def test_what_the_caller_says_of_a_rate_counts_more_than_a_name_like_cmus(folder):
+    """CMU's index says 120 for 02_01, but knows this motion by its name alone."""
+    (folder / "motion_index.csv").unlink()
+    (folder / "77" / "77_01.amc").rename(folder / "77" / "02_01.amc")
+    assert [e.fps for e in open_motion_library(folder).entries] == [120.0]
+    assert [e.fps for e in open_motion_library(folder, fps=48.0).entries] == [48.0]
+    (folder / "motion_index.csv").write_text(INDEX + "02_01,2,1,a person,walk,60,x\n")
+    assert [e.fps for e in open_motion_library(folder, fps=48.0).entries] == [60.0]
+
+
 def test_damaged_motions_are_left_out_and_counted(folder):
     (folder / "77" / "77_02.amc").write_text(SMALL_AMC[: SMALL_AMC.rindex("lower")])
     (folder / "78").mkdir()

@@ -277,6 +277,20 @@ def test_damaged_motion_names_file_line_and_bone(small, tmp_path, change, line, 
         assert word in message
 
 
+def test_a_last_frame_that_lacks_words_is_not_counted(small, tmp_path):
+    """Cut behind any word of the last frame: whoever lists the file is told, as its reader is."""
+    path = tmp_path / "torn.amc"
+    path.write_text(SMALL_AMC)
+    assert count_frames(path, small) == 2
+    beginning = SMALL_AMC[: SMALL_AMC.index("\n2\n") + 3]
+    words = list(re.finditer(r"\S+", SMALL_AMC[len(beginning) :]))
+    for word in words[:-1]:
+        path.write_text(beginning + SMALL_AMC[len(beginning) :][: word.end()])
+        for read in (read_amc, count_frames):
+            with pytest.raises(BadInput, match=rf"{path}, line \d+: frame 2"):
+                read(path, small)
+
+
 def test_values_that_are_not_finite_and_empty_motions_are_refused(small, tmp_path):
     (tmp_path / "nan.amc").write_text(SMALL_AMC.replace("upper 1 2 3", "upper nan 2 3"))
     with pytest.raises(BadInput, match=r"nan\.amc, line 6: frame 1: found 'upper nan 2 3'"):

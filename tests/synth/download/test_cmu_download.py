@@ -295,3 +295,22 @@ def test_the_rest_of_another_version_is_not_appended(slow_site, server, motions,
     slow_site.download(FIRST, tmp_path / "part")
     assert (tmp_path / "part").read_bytes() == body
     assert [wanted for _, wanted, _ in server.asked] == ["bytes=20-", None]
+
+
+@pytest.mark.parametrize("start", [0, 10, 21, 60])
+def test_a_part_that_begins_elsewhere_is_not_appended(
+    slow_site, server, motions, tmp_path, start, waits
+):
+    """Of the same version, but not from the byte that was asked for."""
+    body = motions[FIRST]
+    (tmp_path / "part").write_bytes(body[:20])
+    os.utime(tmp_path / "part", (DATE, DATE))
+    headers = {
+        "Last-Modified": email.utils.formatdate(DATE, usegmt=True),
+        "Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}",
+        "Content-Length": str(len(body) - start),
+    }
+    server.habits[FIRST] = [(206, headers, body[start:])]
+    slow_site.download(FIRST, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == body
+    assert [wanted for _, wanted, _ in server.asked] == ["bytes=20-", None] and waits == [0.0]

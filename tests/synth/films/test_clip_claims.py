@@ -75,6 +75,22 @@ def test_a_clip_that_was_published_meanwhile_is_done(tmp_path, row):
     assert not (tmp_path / FOLDER).exists()
 
 
+def test_a_clip_that_is_published_between_the_look_and_the_lock_is_done(tmp_path, row, monkeypatch):
+    """The other run ended, and gave its lock up, after this one had looked for the clip."""
+    published, looks = [], []
+
+    def is_published(out, row):
+        looks.append(row)
+        return len(looks) > 1
+
+    monkeypatch.setattr("synth.films.clip_claims.is_published", is_published)
+    with ClipClaims(tmp_path, on_published=published.append) as claims:
+        assert claims.claim(row) is Claim.COMPLETED and published == [row]
+        with ClipClaims(tmp_path) as others:  # the lock was given up
+            monkeypatch.setattr("synth.films.clip_claims.is_published", lambda out, row: False)
+            assert others.claim(row) is Claim.OURS
+
+
 def test_a_claim_of_a_run_that_works_outlives_the_end_of_another(tmp_path, row):
     process = holder(tmp_path, row)
     with ClipClaims(tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mocap.errors import BadInput
 from synth.films.cost import (
+    MARGIN,
     Cost,
     cost_of,
     ledger_bytes,
@@ -20,6 +21,7 @@ from synth.films.cost import (
 )
 from synth.films.film_workers import Trial
 from synth.films.ledger import LedgerLine
+from synth.films.prediction import require_room
 from tests.synth.plan_inputs import plan
 
 ROWS = plan(clips=300)
@@ -43,6 +45,15 @@ def test_what_a_linear_machine_takes_is_predicted_exactly():
     # 300 clips, 4 workers, a fresh process every 25 clips: each worker starts three times.
     expected = (300 * 0.5 + frames * 0.02) / 4 + 3 * 4.0
     assert cost.seconds(ROWS, workers=4, clips_per_process=25) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "workers", "starts"), [(1, 1, 1), (25, 1, 1), (26, 1, 2), (51, 2, 2), (7, 4, 1)]
+)
+def test_a_process_is_started_for_the_last_clips_too(count, workers, starts):
+    work = sum(0.5 + 0.02 * row.frames for row in ROWS[:count]) / workers
+    seconds = COST.seconds(ROWS[:count], workers=workers, clips_per_process=25)
+    assert seconds == pytest.approx(work + starts * 4.0)
 
 
 def test_clips_that_cannot_be_cut_are_predicted_by_the_clip():
@@ -87,6 +98,23 @@ def test_the_part_fits_and_one_clip_more_would_not(seconds, room, workers):
     if len(part) < len(ROWS):
         more = ROWS[: len(part) + 1]
         assert COST.seconds(more, **how) > seconds or COST.bytes(more) > room
+
+
+@pytest.mark.parametrize("count", [1, 7, 300])
+def test_what_fits_to_the_byte_and_to_the_second_fits(count):
+    how = {"workers": 2, "clips_per_process": 25}
+    part = ROWS[:count]
+    assert rows_that_fit(ROWS, COST, room=COST.bytes(part), **how) == part
+    assert rows_that_fit(ROWS, COST, seconds=COST.seconds(part, **how), **how)[:count] == part
+
+
+def test_a_disk_must_have_a_margin_beyond_what_is_needed(tmp_path, monkeypatch):
+    free = 1_000_000
+    monkeypatch.setattr("synth.films.prediction.free_bytes", lambda out: free)
+    require_room(free / MARGIN - 1, tmp_path)
+    assert MARGIN > 1
+    with pytest.raises(BadInput, match=f"--out {tmp_path}: the clips will take about"):
+        require_room(free / MARGIN + 1, tmp_path)
 
 
 def test_the_room_that_a_plans_first_clips_took_tells_that_of_the_rest():

@@ -197,6 +197,22 @@ def test_long_paths_get_names_that_file_systems_take():
     assert texture_name(os.fsdecode(b"\xff" * 220)) != texture_name(os.fsdecode(b"\xfe" * 220))
 
 
+def test_suffixes_in_upper_case_are_crops(tmp_path, market):
+    folder = tmp_path / "people"
+    put(folder, "anna/1.JPG", "anna/2.jpg", "bert/1.PNG", "bert/2.Jpeg")
+    crops = read_crop_folder(folder)
+    assert people(crops) == {
+        "anna/1.JPG": "anna",
+        "anna/2.jpg": "anna",
+        "bert/1.PNG": "bert",
+        "bert/2.Jpeg": "bert",
+    }
+    assert not crops.left_out
+    put(market / "query", "0011_c1s1_000001_00.JPG")
+    names = [crop.person.identity for crop in read_crop_folder(market, splits=["query"]).crops]
+    assert names == ["0001", "0011"]
+
+
 def test_the_real_sample_is_read(shared_data):
     crops = read_crop_folder(shared_data / "market1501_sample")
     assert len(crops.crops) == 18

@@ -178,6 +178,50 @@ def test_what_is_kept_and_why_textures_are_made_again_is_said(
     assert [entry.scores for entry in read_library(out)] != before
 
 
+def test_everything_that_a_texture_is_made_with_is_in_its_generators_tag(
+    harvester, weights, tmp_path, body
+):
+    def tag(*, generator="generator", fit="body-fit", detail=False):
+        method = load_method(METHODS["rstg"], body, folder_of[generator] / "generator.safetensors")
+        return Harvester(
+            *(body, method),
+            body_fit=folder_of[fit] / "body-fit.safetensors",
+            reid=weights / "reid.safetensors",
+            size=16,
+            detail=detail,
+        ).tag
+
+    torch.manual_seed(2)
+    fit = BodyFitNetwork(BodyFitConfig(depth=10, channels=8, features=16, hidden=32))
+    networks = {"body-fit": fit, "generator": TextureGenerator(SMALL_GENERATOR)}
+    for kind, network in networks.items():
+        path = tmp_path / f"{kind}.safetensors"
+        save_networks(path, kind, {kind: network}, network.config, metrics={})
+    folder_of = {"generator": weights, "body-fit": weights, "other": tmp_path}
+    tags = [tag(), tag(generator="other"), tag(fit="other"), tag(detail=True)]
+    assert tags[0] == harvester.tag and len(set(tags)) == 4
+
+
+def test_people_whom_market1501_tests_on_are_tested_on(tmp_path, harvester):
+    """Those of the queries and those that are in the gallery alone."""
+    market = tmp_path / "market"
+    names = {
+        "bounding_box_train": [f"{n:04d}_c1s1_000001_01.jpg" for n in range(20, 26)],
+        "query": ["0001_c1s1_000001_00.jpg"],
+        "bounding_box_test": ["0001_c2s1_000001_00.jpg", "0042_c1s1_000001_00.jpg"],
+    }
+    rng = np.random.default_rng(1)
+    for folder, files in names.items():
+        (market / folder).mkdir(parents=True)
+        for file in files:
+            image = rng.integers(0, 255, (128, 64, 3), dtype=np.uint8)
+            cv2.imwrite(str(market / folder / file), image)
+    done = harvest(market, tmp_path / "out", harvester, sheet_rows=0)
+    splits = {entry.identity: entry.split for entry in done.entries}
+    assert (splits["0001"], splits["0042"]) == ("test", "test")
+    assert "train" in splits.values()
+
+
 def test_unreadable_images_are_reported_and_left_out(crops, tmp_path, harvester):
     (crops / "broken.jpg").write_bytes(b"no image")
     lines = []

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from mocap.errors import BadInput
-from textures.reid.evaluation import evaluate, precision_at_hits, trapezoid
+from textures.reid.evaluation import describe, evaluate, precision_at_hits, trapezoid
 from textures.reid.pcb import PCB, ReidConfig
 from textures.reid.resnet import ResNet, load_resnet_weights
 from textures.reid.training import LabelledImages, ReidRecipe, retrieval_figures, train_reid
@@ -97,6 +97,19 @@ def test_descriptors_are_unit_vectors_of_unit_stripes():
     parts = descriptor.reshape(2, SMALL.stripes, -1)
     assert torch.allclose(descriptor.norm(dim=1), torch.ones(2), atol=1e-5)
     assert torch.allclose(parts.norm(dim=2), torch.full((2, 4), 0.5), atol=1e-5)
+
+
+def test_a_person_and_its_mirror_image_have_one_descriptor_and_one_on_its_head_another():
+    torch.manual_seed(3)
+    network = PCB(SMALL)
+    images = np.random.default_rng(0).integers(0, 255, (3, 64, 32, 3), np.uint8)
+    images[:, :32] //= 3  # dark above
+    upright, mirrored, turned = (
+        describe(network, np.ascontiguousarray(i))
+        for i in (images, images[:, :, ::-1], images[:, ::-1])
+    )
+    np.testing.assert_allclose(upright, mirrored, atol=1e-5)
+    assert np.abs(upright - turned).max() > 1e-3
 
 
 def coloured_people(seed: int, first: int) -> LabelledImages:

@@ -11,7 +11,7 @@ import torch
 from mocap.bodies.skinning import Skinning, skin
 from textures.body_fit.camera_frame import crop_camera
 from textures.harvest.contact_sheet import standing_pose
-from textures.rstg.projection import projection_input
+from textures.rstg.projection import SourcePixels, projection_input
 from textures.visibility.buffer import visibility
 from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.texel_geometry import (
@@ -96,3 +96,13 @@ def test_texels_off_the_person_or_off_the_crop_are_not_read(body, geometry, stan
     upper[:16] = 1
     positions, _ = source_pixels(geometry, body.mesh, vertices, camera, upper)
     assert (positions[..., 1] <= 0.5).all()
+
+
+def test_stored_positions_are_the_middles_of_their_steps():
+    """A fraction is stored as the 256th that it lies in: read back it is off by half of one at most."""
+    fractions = np.random.default_rng(0).random((1, 64, 64, 2))
+    stored = SourcePixels(
+        np.clip(fractions * 256, 0, 255).astype(np.uint8), np.zeros((1, 64, 64), np.uint8)
+    )
+    error = stored.tensors(np.array([0]))[0].numpy() - fractions
+    assert np.abs(error).max() <= 0.5 / 256 + 1e-6 and abs(error.mean()) < 0.02 / 256

@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from textures.training.augmentation import (
+    degraded,
+    image_batch,
     occluded,
     random_framing,
+    recoloured,
     reframed,
     reframed_pixels,
     with_company,
@@ -116,3 +119,11 @@ def test_a_bicycle_stands_on_its_floor():
         rows = np.flatnonzero(canvas.any(1))
         assert 97 <= rows[-1] <= 103 and 40 <= rows[0] <= 75
         assert 0.03 < (canvas > 0.5).mean() < 0.25
+
+
+@pytest.mark.parametrize("augment", [degraded, recoloured])
+def test_the_generator_alone_decides(augment):
+    pictures = np.random.default_rng(0).integers(0, 255, (8, HEIGHT, WIDTH, 3), np.uint8)
+    images = image_batch(pictures)
+    first, again, other = (augment(np.random.default_rng(s), images.clone()) for s in (3, 3, 4))
+    assert torch.equal(first, again) and not torch.equal(first, other)
