@@ -246,6 +246,7 @@ def test_only_the_member_is_taken_out(tmp_path):
         (gzip.compress(b""), "no whole .tgz archive"),
         (gzip.compress(b"text" * 1000), "no whole .tgz archive"),
     ],
+    ids=["other", "prefixed", "short", "link", "hard link", "half", "page", "nothing", "no tar"],
 )
 def test_archives_that_are_not_what_they_should_be_are_refused(tmp_path, archive, message):
     with pytest.raises(BadInput, match=message):

@@ -183,16 +183,17 @@ def test_everything_that_a_texture_is_made_with_is_in_its_generators_tag(
 ):
     def tag(*, generator="generator", fit="body-fit", detail=False):
         method = load_method(METHODS["rstg"], body, folder_of[generator] / "generator.safetensors")
+        options = SourceOptions(weights=folder_of[fit] / "body-fit.safetensors")
+        fitter = BodyFitter(body, harvester.skinning, open_sources(["network"], options))
         return Harvester(
-            *(body, method),
-            body_fit=folder_of[fit] / "body-fit.safetensors",
+            *(body, method, fitter),
             reid=weights / "reid.safetensors",
             size=16,
             detail=detail,
         ).tag
 
     torch.manual_seed(2)
-    fit = BodyFitNetwork(BodyFitConfig(depth=10, channels=8, features=16, hidden=32))
+    fit = LandmarkNetwork(LandmarkConfig(depth=10, channels=8, features=16, hidden=32))
     networks = {"body-fit": fit, "generator": TextureGenerator(SMALL_GENERATOR)}
     for kind, network in networks.items():
         path = tmp_path / f"{kind}.safetensors"
