@@ -13,6 +13,7 @@ import click
 from synth.cli.options import (
     COUNT,
     FILE,
+    FOLDER,
     POSITIVE,
     device_option,
     evidence_options,
@@ -120,6 +121,21 @@ def train_body_fit(
             weights=weights,
         )
     )
+
+
+@train.command("pose-prior")
+@out_option("the prior")
+@click.option("--motions", type=FOLDER, help="Learn from these motions, not from generated poses.")
+@click.option(
+    "--count-poses", type=COUNT, default=6000, show_default=True, help="Poses to learn from."
+)
+@seed_option
+def train_pose_prior(out: Path, motions: Path | None, count_poses: int, seed: int) -> None:
+    """Learn how likely poses are, which holds the body fit."""
+    from synth.training.runs import TrainingOptions, train_pose_prior_run
+
+    options = TrainingOptions(out=out, seed=seed, command=shlex.join(["synth", *sys.argv[1:]]))
+    _print_result(train_pose_prior_run(options, count_poses=count_poses, motions=motions))
 
 
 @train.command("reid")

@@ -20,10 +20,13 @@ from mocap.bodies.body import Body
 from mocap.bodies.free_body import load_free_body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
+from mocap.library.motion_library import load_motion, open_motion_library
+from synth.standins.street_poses import sample_street_pose
 from synth.standins.training_pedestrians import make_bank
 from textures.body_fit.bank_fits import network_fits, perturbed_fits
 from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.body_fit.photograph_bank import bank_of_photographs
+from textures.body_fit.pose_prior import learn_pose_prior
 from textures.checkpoints import save_networks, shipped_weights
 from textures.evidence.joint_files import read_joints_csv
 from textures.evidence.labelled_crops import bank_labels, table_labels
@@ -206,6 +209,48 @@ def train_body_fit_run(
         data=_checked_data(options, data),
     )
     return _save(options, "body-fit", {"body-fit": network}, network.config, figures, bank, recipe)
+
+
+def train_pose_prior_run(
+    options: TrainingOptions, *, count_poses: int, motions: Path | None = None
+) -> TrainedWeights:
+    """Learn the body fit's pose prior; writes OUT/pose_prior.safetensors and its card.
+
+    Args:
+        options: the run's.
+        count_poses: how many poses to learn from.
+        motions: folder of motions to take them from; people in the street are generated when None.
+
+    Raises:
+        BadInput: for a folder without enough good motions.
+    """
+    rng = np.random.default_rng(options.seed)
+    if motions is None:
+        people = [sample_street_pose(rng) for _ in range(count_poses)]
+        poses, name = np.stack(people).reshape(-1, 72), "generated poses of people in the street"
+    else:
+        poses, name = _poses_of_motions(motions, count_poses, rng), f"motions of {motions}"
+    prior = learn_pose_prior(poses)
+    scale = prior.coordinates(torch.from_numpy(poses[:, 3:].astype(np.float32)))
+    figures = {"poses": float(len(poses)), "coordinates' RMS": float(scale.square().mean().sqrt())}
+    path = options.out / "pose_prior.safetensors"
+    save_networks(
+        *(path, "pose-prior", {"pose-prior": prior}, prior.config),
+        data={"set": name},
+        command=options.command,
+        metrics={"measured on": name, **figures},
+        licence="Apache-2.0",
+    )
+    return path, figures
+
+
+def _poses_of_motions(folder: Path, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Poses (count,72), drawn from all frames of a folder's motions alike."""
+    library = open_motion_library(folder)
+    body = load_free_body()
+    poses = [load_motion(entry, body).pose for entry in tqdm(library.entries, desc="motions")]
+    frames = np.concatenate(poses).reshape(-1, 72)
+    return frames[rng.choice(len(frames), min(count, len(frames)), replace=False)]
 
 
 def labelled_photographs(

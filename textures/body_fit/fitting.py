@@ -147,7 +147,7 @@ class BodyFitter:
             device: of the fit; sources have their own.
         """
         self.skinning, self.sources, self.device = skinning, tuple(sources), device
-        self.prior = (prior or load_pose_prior()).moved_to(device)
+        self.prior = (prior or load_pose_prior()).to(device)
         self.weights = weights or FitWeights()
         self.landmarks = landmark_points(body, device=device)
         self.surface = silhouette_points(body, device=device)

@@ -1,4 +1,4 @@
-"""A pose prior: how likely each pose of 23 joints is, learned from a library of motions.
+"""A pose prior: how likely each pose of 23 joints is, learned from a library of poses.
 
 A normal distribution of the axis-angles of all joints but the pelvis, with what joints do together
 (an arm swings with the other leg). Coordinates that are 0 at the mean and have unit variance make the
@@ -12,21 +12,35 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
+from torch import nn
 
 from mocap.errors import BadInput
-from mocap.files import atomic_write
+from textures.checkpoints import load_network
 
 ANGLES = 69
-SHIPPED = Path(__file__).parents[1] / "weights" / "pose_prior.safetensors"
 
 
-@dataclass(frozen=True)
-class PosePrior:
-    """mean (69,) and factor (69,69), radians: pose = mean + factor @ coordinates."""
+@dataclass(frozen=True, kw_only=True)
+class PosePriorConfig:
+    """Of a prior.
+
+    floor: standard deviation, radians, that every joint has at least, since the library is not everybody.
+    """
+
+    floor: float = 0.1
+
+
+class PosePrior(nn.Module):
+    """pose = mean + factor @ coordinates: mean (69,) and factor (69,69), radians."""
 
     mean: torch.Tensor
     factor: torch.Tensor
+
+    def __init__(self, config: PosePriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.zeros(ANGLES))
+        self.register_buffer("factor", config.floor * torch.eye(ANGLES))
 
     def pose(self, coordinates: torch.Tensor) -> torch.Tensor:
         """Axis-angles (B,23,3) of coordinates (B,69)."""
@@ -37,50 +51,34 @@ class PosePrior:
         centred = (pose.reshape(-1, ANGLES) - self.mean).T
         return torch.linalg.solve_triangular(self.factor, centred, upper=False).T
 
-    def moved_to(self, device: torch.device | str) -> PosePrior:
-        """The prior on another device."""
-        return PosePrior(self.mean.to(device), self.factor.to(device))
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file."""
-        with atomic_write(path) as temporary:
-            save_file({"mean": self.mean.numpy(), "factor": self.factor.numpy()}, temporary)
-            temporary.chmod(0o644)
-
-
-def learn_pose_prior(poses: np.ndarray, *, floor: float = 0.1) -> PosePrior:
+def learn_pose_prior(poses: np.ndarray, config: PosePriorConfig | None = None) -> PosePrior:
     """The prior of a set of poses.
 
     Args:
         poses: (N,72) SMPL poses, axis-angles in radians; the pelvis is left out.
-        floor: standard deviation, radians, that every joint has at least: the library is not everybody.
+        config: of the prior.
 
     Raises:
         BadInput: for too few poses.
     """
     if len(poses) < ANGLES + 1:
         raise BadInput(f"{len(poses)} poses; a pose prior needs at least {ANGLES + 1}")
+    prior = PosePrior(config or PosePriorConfig())
     angles = np.asarray(poses, np.float64).reshape(len(poses), 72)[:, 3:]
-    covariance = np.cov(angles.T) + floor**2 * np.eye(ANGLES)
-    return PosePrior(
-        torch.from_numpy(angles.mean(0).astype(np.float32)),
-        torch.from_numpy(np.linalg.cholesky(covariance).astype(np.float32)),
-    )
+    covariance = np.cov(angles.T) + prior.config.floor**2 * np.eye(ANGLES)
+    prior.mean.copy_(torch.from_numpy(angles.mean(0)))
+    prior.factor.copy_(torch.from_numpy(np.linalg.cholesky(covariance)))
+    return prior
 
 
 def load_pose_prior(path: Path | None = None) -> PosePrior:
-    """Read a prior written by `save`; the shipped one when no path is given.
+    """A learned prior; the shipped one when no path is given.
 
     Raises:
         BadInput: for a file that is missing or no prior.
     """
-    path = Path(path) if path else SHIPPED
-    try:
-        arrays = load_file(path)
-        mean, factor = arrays["mean"], arrays["factor"]
-        good = mean.shape == (ANGLES,) and factor.shape == (ANGLES, ANGLES)
-        if not good or not np.isfinite(mean).all() or not np.isfinite(factor).all():
-            raise ValueError(f"shapes {mean.shape}, {factor.shape}, or numbers that are not finite")
-    except Exception as error:  # missing, damaged or foreign
-        raise BadInput(f"{path}: not a pose prior ({error}); learn it again") from None
-    return PosePrior(torch.from_numpy(mean), torch.from_numpy(factor))
+    prior, _ = load_network(
+        path, "pose-prior", lambda **fields: PosePriorConfig(**fields), PosePrior
+    )
+    return prior

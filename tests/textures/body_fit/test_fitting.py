@@ -19,7 +19,7 @@ from textures.body_fit.fit_scores import (
     rank_correlation,
 )
 from textures.body_fit.fitting import BodyFit, BodyFitter, FitWeights, fit_evidence
-from textures.body_fit.pose_prior import learn_pose_prior, load_pose_prior
+from textures.body_fit.pose_prior import PosePriorConfig, learn_pose_prior, load_pose_prior
 from textures.body_fit.silhouette import silhouettes
 from textures.evidence.evidence import Evidence, no_evidence, yaw_of_line
 from textures.evidence.landmarks import (
@@ -186,7 +186,7 @@ def test_no_mask_and_an_empty_one_say_nothing():
 def test_prior_coordinates_are_normal_and_come_back():
     rng = np.random.default_rng(0)
     poses = np.stack([sample_pose(rng) for _ in range(600)]).reshape(600, 72)
-    prior = learn_pose_prior(poses, floor=0.02)
+    prior = learn_pose_prior(poses, PosePriorConfig(floor=0.02))
     angles = torch.from_numpy(poses.reshape(600, 24, 3)[:, 1:].astype(np.float32))
     coordinates = prior.coordinates(angles)
     assert coordinates.mean(0).abs().max() < 1e-3
