@@ -26,6 +26,13 @@ PROPER_SHAPES: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "proper_R": ("float64", (3, 3)),
     "proper_t": ("float64", (3, 1)),
 }
+# Variables of SURREAL's that are read back beside those of every layout.
+_SURREAL_SHAPES: dict[str, tuple[str, tuple[int | str, ...]]] = {
+    "camLoc": ("float32", (3, 1)),
+    "light": ("float32", (9, "T")),
+    "zrot": ("float32", ("T", 1)),
+}
+_LARGEST = 1e6  # of any number of a scene
 # What follows from those: SURREAL's functions use it, so it must not be another.
 _DERIVED = (
     *("camLoc", "zrot", "pose", "trans", "R", "t"),
@@ -84,17 +91,33 @@ def from_surreal_info(info: dict[str, Any], path: Path) -> dict[str, Any]:
     """The variables in our own meaning, as `info_fields` made them.
 
     Poses and cameras come back to the last bit, positions to float32's. Raises BadInput, naming the
-    file, where the shapes of `PROPER_SHAPES` are not right, and where SURREAL's variables are not what
-    follows from them.
+    file, where a variable of the layout has another shape or type or is not finite, where `proper_R`
+    is no rotation, and where SURREAL's variables are not what follows from them.
     """
     count = info["joints2D"].shape[2]
-    for name, (dtype, shape) in PROPER_SHAPES.items():
-        expected = tuple(count + 2 if n == "T+2" else n for n in shape)
+    lengths = {"T": count, "T+2": count + 2}
+    for name, (dtype, shape) in {**PROPER_SHAPES, **_SURREAL_SHAPES}.items():
+        expected = tuple(lengths[n] if isinstance(n, str) else n for n in shape)
         value = np.asarray(info.get(name, np.zeros(0)))
         if value.shape != expected or value.dtype != dtype:
             actual = f"{value.dtype} {value.shape}" if name in info else "none"
             raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
+        if not (np.abs(value) <= _LARGEST).all():  # NaN is not either
+            raise BadInput(
+                f"{path}: {name} has numbers that are not finite or larger than {_LARGEST:g}; {_ADVICE}"
+            )
+    number = np.asarray(info.get("clipNo", np.zeros(0)))
+    if number.shape != (1, 1) or number.dtype not in ("uint8", "uint16"):
+        raise BadInput(
+            f"{path}: clipNo is {number.dtype} {number.shape}, expected uint8 or uint16 (1, 1); {_ADVICE}"
+        )
     rotation, translation = info["proper_R"], info["proper_t"][:, 0]
+    deviation = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if deviation > _TOLERANCE:
+        raise BadInput(
+            f"{path}: proper_R is {deviation:.3g} from a rotation, expected at most {_TOLERANCE:g}; "
+            f"{_ADVICE}"
+        )
     camera = SurrealCamera(rotation, translation, int(info["image_size"][0, 0]))
     out = dict(info)
 

@@ -86,14 +86,16 @@ def mutated_info(rng: random.Random, data: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.mat"
         path.write_bytes(data)
-        fields = read_mat(path, advice="")
+        good = read_mat(path, advice="")
+        fields = dict(good)
         for _ in range(rng.randint(1, 2)):
             name = rng.choice(sorted(fields))
             value = np.asarray(fields[name])
             deed = rng.choice(["json", "value", "shape", "type", "empty", "remove"])
             if deed == "json" or name in ("plan_row", "versions", "light_fields"):
                 name = rng.choice(["plan_row", "versions", "light_fields"])
-                text = str(np.asarray(fields[name]).ravel()[0]) if name in fields else "{}"
+                # Of the good file: what an earlier round has spoiled is no JSON any more.
+                text = str(np.asarray(good[name]).ravel()[0]) if name in good else "{}"
                 spoiled = mutated_json(rng, text.encode() or b"{}")
                 fields[name] = spoiled.decode("latin-1").replace("\0", "?") or "x"
             elif deed == "remove":

@@ -212,27 +212,27 @@ def _turn_about(rotations, first, sines, cosines, row, axis):
 def _turn_bones(rotations, tips, sines, cosines, parents, before, steps, reach):
     """Rotations and ends of all bones but the root's end, of 16 frames, from half their angles."""
     for b in range(np.uint64(len(parents))):
-        own, own_tip = b * _FOUR, b * _THREE
+        bone, tip = b * _FOUR, b * _THREE
         q = load(before, 0, b)
         if parents[b] < 0:
             for t in range(_ABREAST):
-                _set_rotation(rotations, own + t, q)
+                _set_rotation(rotations, bone + t, q)
         else:
             up = np.uint64(parents[b]) * _FOUR
             for t in range(_ABREAST):
-                _set_rotation(rotations, own + t, product(_rotation(rotations, up + t), q))
+                _set_rotation(rotations, bone + t, product(_rotation(rotations, up + t), q))
         for step in range(3):
             if steps[b, step, 0] >= 0:
                 row = np.uint64(steps[b, step, 0]) * _ABREAST
-                _turn_about(rotations, own, sines, cosines, row, steps[b, step, 1])
+                _turn_about(rotations, bone, sines, cosines, row, steps[b, step, 1])
         if parents[b] >= 0:
             up = np.uint64(parents[b]) * _THREE
             offset = reach[b, 0], reach[b, 1], reach[b, 2]
             for t in range(_ABREAST):
-                x, y, z = rotate(_rotation(rotations, own + t), offset)
-                tips[own_tip + t] = x + tips[up + t]
-                tips[own_tip + _ABREAST + t] = y + tips[up + _ABREAST + t]
-                tips[own_tip + _TWO + t] = z + tips[up + _TWO + t]
+                x, y, z = rotate(_rotation(rotations, bone + t), offset)
+                tips[tip + t] = x + tips[up + t]
+                tips[tip + _ABREAST + t] = y + tips[up + _ABREAST + t]
+                tips[tip + _TWO + t] = z + tips[up + _TWO + t]
 
 
 @numba.njit(**INLINED)
