@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ def pose_fit(fit: BodyFit, skinning: Skinning) -> PosedFit:
 
 def selected_fits(fit: PosedFit, chosen: Sequence[int]) -> PosedFit:
     """The fits of some of the crops, in the order of `chosen`."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for field in dataclasses.fields(PosedFit):
         column = getattr(fit, field.name)
         is_tuple = isinstance(column, tuple)

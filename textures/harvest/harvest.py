@@ -324,12 +324,12 @@ def harvest(
                     bad.append(_unreadable(crop, str(error), old))
             if ready:
                 fit = harvester.fit([image for _, image in ready])
-                texts = harvester.refusals([image for _, image in ready], fit)
-                for (entry, _), text in zip(ready, texts):
-                    if text is not None:
-                        bad.append(LeftOut(source=entry.source, reason=REFUSED, detail=text))
-                kept = [index for index, text in enumerate(texts) if text is None]
-                ready, fit = [ready[index] for index in kept], selected_fits(fit, kept)
+                refusals = harvester.refusals([image for _, image in ready], fit)
+                for (entry, _), refusal in zip(ready, refusals):
+                    if refusal is not None:
+                        bad.append(LeftOut(source=entry.source, reason=REFUSED, detail=refusal))
+                usable = [index for index, refusal in enumerate(refusals) if refusal is None]
+                ready, fit = [ready[index] for index in usable], selected_fits(fit, usable)
             if ready:
                 out.mkdir(parents=True, exist_ok=True)
                 pictures = [image.pixels for _, image in ready]

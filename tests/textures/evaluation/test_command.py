@@ -87,6 +87,8 @@ def test_the_same_run_gives_the_same_figures(world, joints, wrong, tmp_path):
     people = tmp_path / "people.txt"
     people.write_text("0001\n0002\n")
     words = ("eval-textures", world.library, "--images", world.images, "--evidence", joints)
+    words += ("--networks", world.images, "--body-fit", "not needed", "--smpl", "not needed")
+    words += ("--seed", 3, "--device", "cpu")
     words += ("--references", "--people", people, "--json")
     first, second = (succeed(*words).output for _ in range(2))
     assert first[first.index("{") :] == second[second.index("{") :]
