@@ -86,7 +86,8 @@ class BodyFit:
     SMPL the pelvis is at its rest position plus the translation. cameras: N cameras, on the crops' own
     sizes. person: N masks (h,w) float32, the probability that a pixel of the crop shows the person.
     agreement (N,) float32, 0..1: how well the body's landmarks agree with the evidence, weighted by its
-    confidence. presence (N,) float32: the probability that a crop shows a person.
+    confidence. presence (N,) float32: the product of the sources' probabilities that a crop shows one
+    whole upright person.
     """
 
     pose: np.ndarray
@@ -237,7 +238,7 @@ def fit_evidence(
         for name in ("pose", "betas", "translation", "agreement")
     }
     stretch = np.concatenate([piece["stretch"] for piece in pieces])
-    presence = np.max([source.presence for source in evidence], axis=0)
+    presence = np.prod([source.presence for source in evidence], axis=0)
     return BodyFit(
         **columns,
         cameras=tuple(crop_camera(*size, float(k)) for size, k in zip(sizes, stretch)),

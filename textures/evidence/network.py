@@ -33,6 +33,9 @@ from textures.reid.resnet import ResNet
 PARTS = 26  # background, SURREAL's 24, and what is carried
 CARRIED = 25
 STRIDE = 4
+INVERTED = 0.2  # by which a picture must look more like a person upside down
+WIDE = 0.75  # of its height: a crop so wide may show two people side by side
+TWO_PEOPLE = 0.6  # probability of each half from which it does
 MIRRORED_PARTS = [0, *(1 + joint for joint in MIRRORED_JOINTS), CARRIED]
 
 
@@ -202,8 +205,35 @@ class LandmarkSource:
                 _unframed(mask, image, frame)
                 for mask, image, frame in zip(person.cpu().numpy(), images, frames)
             ),
-            presence=drawing.presence.sigmoid().cpu().numpy(),
+            presence=self._presence(images, x, drawing.presence),
         )
+
+    def _presence(
+        self, images: Sequence[np.ndarray], x: torch.Tensor, logits: torch.Tensor
+    ) -> np.ndarray:
+        """Probability (N,) that each crop shows one whole upright person.
+
+        A picture that looks more like a person upside down is one of somebody upside down; a wide one
+        whose halves both look like a person is one of two.
+        """
+        device = next(self.network.parameters()).device
+        upright = logits.sigmoid().cpu().numpy()
+        inverted = self.network(x.flip(-2).to(device)).presence.sigmoid().cpu().numpy()
+        presence = np.where(inverted > upright + INVERTED, 0.0, upright)
+        for index, image in enumerate(images):
+            height, width = image.shape[:2]
+            if width > WIDE * height and width >= 2:
+                halves = (image[:, : width // 2], image[:, width // 2 :])
+                frames = [input_frame(*half.shape[:2], self.network.config) for half in halves]
+                pair = torch.cat(
+                    [
+                        framed_crop(half, frame, self.network.config)
+                        for half, frame in zip(halves, frames)
+                    ]
+                )
+                people = self.network(pair.to(device)).presence.sigmoid().min()
+                presence[index] *= float(people < TWO_PEOPLE)
+        return presence.astype(np.float32)
 
 
 class InputFrame(NamedTuple):

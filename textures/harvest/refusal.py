@@ -17,12 +17,12 @@ SMALLEST_SIDE = 12  # pixels: less shows nothing of a person
 class RefusalLimits:
     """From where on a crop is refused; chosen on real crops of people who are not RSTG's held-out ones.
 
-    presence: least probability that the crop shows a person, by the surest source. limbs_inside: least
-    share of the fitted body's twelve limb joints inside the crop. agreement: least agreement of body and
-    evidence.
+    presence: least probability that the crop shows one whole upright person, the sources' product.
+    limbs_inside: least share of the fitted body's twelve limb joints inside the crop. agreement: least
+    agreement of body and evidence.
     """
 
-    presence: float = 0.3
+    presence: float = 0.04
     limbs_inside: float = 0.6
     agreement: float = 0.15
 
@@ -48,7 +48,10 @@ def refusal_reason(
     if min(size) < SMALLEST_SIDE:
         return f"{width} x {height} pixels, expected {SMALLEST_SIDE} or more a side"
     if presence < limits.presence:
-        return f"no whole person found ({presence:.2f}, expected {limits.presence:g} or more)"
+        return (
+            f"no single, whole, upright person found ({presence:.3f}, expected {limits.presence:g} "
+            "or more)"
+        )
     heights = {
         name: landmarks[[INDEX[f"left_{name}"], INDEX[f"right_{name}"]], 1].mean()
         for name in ("shoulder", "hip", "ankle")
