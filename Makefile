@@ -1,6 +1,8 @@
 # make demo   the whole pipeline on generated stand-ins, into demo/; ends with demo/report.html
 # make test   the tests
-# Both create .venv from requirements.lock first; the second run installs nothing.
+# Both create .venv from requirements.lock first; the second run installs nothing. The lock's mediapipe
+# comes without what it requires (only its BlazePose file is read); torch brings its CUDA libraries, which
+# no lock of a machine without a GPU could list.
 # On a machine without a CUDA GPU, PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 # spares the download of the CUDA builds of torch.
 
@@ -17,7 +19,9 @@ WORKERS ?= 2
 $(VENV)/.installed: requirements.lock setup.cfg
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: Blender 4.5 needs Python 3.11 (Debian: apt-get install python3.11 python3.11-venv), or give PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r requirements.lock
+	grep -v '^mediapipe==' requirements.lock > $(VENV)/lock-without-mediapipe.txt
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r $(VENV)/lock-without-mediapipe.txt
+	$(BIN)/python -m pip install --quiet --no-deps $(PIP_ARGS) -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 

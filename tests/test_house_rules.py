@@ -131,3 +131,47 @@ def test_every_requirement_of_setup_cfg_is_locked_in_its_range():
     for line in block.split():
         requirement = Requirement(line)
         assert requirement.specifier.contains(pins[requirement.name.lower()]), line
+
+
+ALONE = "mediapipe"  # of which only a file is read: it comes without what it requires
+NOT_ON_EVERY_MACHINE = (
+    "nvidia-",
+    "cuda-",
+    "triton",
+)  # what torch brings where it has its CUDA build
+
+
+def test_the_lock_agrees_with_itself():
+    """Whatever a locked package requires is locked, too, in a version that suits it."""
+    from packaging.requirements import Requirement
+
+    pins = {name.lower().replace("_", "-"): version for name, version in locked().items()}
+    looked_at = 0
+    for name, version in pins.items():
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if distribution.version.split("+")[0] != version or name == ALONE:
+            continue
+        looked_at += 1
+        for line in distribution.requires or ():
+            requirement = Requirement(line)
+            needed = requirement.name.lower().replace("_", "-")
+            if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            if needed.startswith(NOT_ON_EVERY_MACHINE):
+                continue
+            assert needed in pins, f"{name} requires {line}"
+            assert requirement.specifier.contains(pins[needed]), f"{name} requires {line}"
+    assert looked_at > len(pins) / 2
+
+
+def test_the_environment_gets_all_of_the_lock_and_one_package_without_what_it_requires():
+    makefile = (ROOT / "Makefile").read_text()
+    assert f"grep -v '^{ALONE}==' requirements.lock" in makefile
+    assert "--no-deps $(PIP_ARGS) -r requirements.lock" in makefile
+    from synth.doctor.diagnosis import BLAZEPOSE_WHEEL
+
+    assert f"{ALONE}=={locked()[ALONE]}" == BLAZEPOSE_WHEEL
+    assert f"pip install --no-deps {BLAZEPOSE_WHEEL}" in (ROOT / "setup.cfg").read_text()

@@ -168,7 +168,6 @@ METAPHORS = frozenset(
         "rota",
         "reel",
         "proof",
-        "evidence",
         "suspect",
         "settle",
         "settled",

@@ -107,6 +107,25 @@ def read_split(folder: Path, split: str) -> list[Crop]:
     return crops
 
 
+def read_people(path: Path) -> set[str]:
+    """Identities of a list, as file names begin with them ("0002"), one or more a line.
+
+    Raises:
+        BadInput: for a file that cannot be read, or with something else in it.
+    """
+    try:
+        names = Path(path).read_text(encoding="utf-8-sig").split()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be opened ({error.strerror}); check the path") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: not text in UTF-8; expected identities such as 0002") from None
+    strange = [name for name in names if not re.fullmatch(r"-?\d{1,6}", name)]
+    if strange or not names:
+        content = repr(strange[0][:40]) if strange else "nothing"
+        raise BadInput(f"{path}: found {content}, expected identities such as 0002, one a line")
+    return set(names)
+
+
 def image_files(folder: Path) -> list[Path]:
     """Every image file below a folder, by suffix, sorted; hidden files are left out."""
     return sorted(

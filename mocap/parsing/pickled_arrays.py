@@ -22,6 +22,8 @@ _DAMAGE = (
 class PickledArrays(ArrayFile):
     """The arrays and numbers of a pickled dictionary, with the methods of an `ArrayFile`.
 
+    Those of a dictionary inside of it have both names, with a dot between.
+
     Raises BadInput, naming the file, where it is no such pickle.
     """
 
@@ -53,6 +55,10 @@ class PickledArrays(ArrayFile):
                 "arrays; save the arrays with numpy.savez"
             )
         self._content = {name: value for name, value in content.items() if isinstance(name, str)}
+        for outer, inner in tuple(self._content.items()):
+            if isinstance(inner, dict):  # as networks that estimate poses return them
+                named = ((name, value) for name, value in inner.items() if isinstance(name, str))
+                self._content |= {f"{outer}.{name}": value for name, value in named}
         self.names = tuple(self._content)
 
     def __contains__(self, name: str) -> bool:

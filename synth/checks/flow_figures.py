@@ -235,8 +235,10 @@ def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict
 def inner_pixels(mask: np.ndarray) -> np.ndarray:
     """The mask (T,H,W) without its outline: pixels all of whose eight neighbours are in it."""
     out = np.zeros(mask.shape, bool)
-    for frame, inner in zip(np.ascontiguousarray(mask, bool).view(np.uint8), out.view(np.uint8)):
-        cv2.erode(frame, _NEIGHBOURS, dst=inner, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    for index, frame in enumerate(np.ascontiguousarray(mask, bool).view(np.uint8)):
+        out[index] = cv2.erode(
+            frame, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0, 0.0, 0.0, 0.0)
+        )
     return out
 
 

@@ -13,6 +13,8 @@ from synth import __version__
 # when their command runs, so that `synth --help` is instant and training never imports Blender.
 COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
+    "eval-fit": ("synth.cli.body_fits", "eval_fit"),
+    "eval-textures": ("synth.cli.texture_scores", "eval_textures"),
     "score": ("synth.cli.textures", "score"),
     "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),
@@ -23,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "motions": ("synth.cli.motions", "motions"),
     "preview": ("synth.cli.preview", "preview"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
+    "fetch-networks": ("synth.cli.fetch_networks", "fetch_networks"),
     "train": ("synth.cli.train", "train"),
     "standins": ("synth.cli.standins", "standins"),
     "pack": ("synth.cli.pack", "pack"),

@@ -197,3 +197,27 @@ source_fps_option = click.option(
     type=Number(1, 1000),
     help="Frames per second of motions whose rate no index tells.",
 )
+
+
+def evidence_options(command: FC) -> FC:
+    """Where a body fit's evidence comes from: sources, downloaded networks, our network's weights."""
+    options = [
+        click.option(
+            "--evidence",
+            multiple=True,
+            metavar="SOURCE",
+            help="What bodies are fitted by: blazepose, network, a CSV of joints, a folder of OpenPose's "
+            "JSON, or fits as hmr:PATH, spin:PATH, 4d-humans:PATH; may be repeated. All that is "
+            "installed when left out.",
+        ),
+        click.option("--networks", type=FOLDER, help="Folder that `synth fetch-networks` filled."),
+        click.option(
+            "--body-fit", type=FILE, help="Weights of the body fit's network, not the shipped ones."
+        ),
+        click.option(
+            "--smpl", type=FILE, help="SMPL's file, for fits of SMPL (else the free body's)."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

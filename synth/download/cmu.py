@@ -8,44 +8,22 @@ trials there are comes from the facts about CMU's database that `mocap` ships. A
 from __future__ import annotations
 
 import csv
-import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 
 from mocap.errors import BadInput
 from mocap.readers.acclaim.asf_amc import count_frames, read_amc, read_asf
 from mocap.retargeting.skeleton import Skeleton
+from synth.download.download_run import Fetched, sole_writer
 from synth.download.web_files import FileRefused, Site, SiteRefused
 
 ADDRESS = "http://mocap.cs.cmu.edu/subjects"
 LARGEST = 256 << 20  # bytes of one file; CMU's largest are a tenth of it
 IN_A_ROW = 3  # failed files before the site is left alone
-
-
-@dataclass
-class Fetched:
-    """What a run did.
-
-    Files `downloaded`, files that existed, (file, reason) of failures, and bytes received; `stopped`
-    says why the site was left alone before the end.
-    """
-
-    downloaded: int = 0
-    existing: int = 0
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    received: int = 0
-    stopped: str = ""
-
-    def summary(self) -> str:
-        """The numbers in one line."""
-        text = f"{self.downloaded} got ({self.received / 1e6:.1f} MB), {self.existing} kept, "
-        return text + f"{len(self.failed)} failed"
 
 
 def trials_of_subjects() -> dict[str, list[str]]:
@@ -128,7 +106,7 @@ def fetch_cmu(
     fetched = Fetched()
     out = Path(out)
     in_a_row = 0
-    with _sole_writer(out):
+    with sole_writer(out, "synth fetch-cmu"):
         for subject in chosen:
             skeleton: Skeleton | None = None
             for name in (f"{subject}.asf", *(f"{trial}.amc" for trial in trials[subject])):
@@ -207,21 +185,3 @@ def _verified(
     else:
         count_frames(path, skeleton)
     return skeleton
-
-
-@contextmanager
-def _sole_writer(folder: Path) -> Iterator[None]:
-    """Make and hold the folder: a second run there would append to the same part files."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise BadInput(f"{folder}: not a folder to write to ({error.strerror})") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BadInput(f"{folder}: another synth fetch-cmu writes here; wait for it") from error
-        yield
-    finally:
-        os.close(handle)

@@ -26,7 +26,7 @@ from typing import Literal
 from mocap.errors import BadInput
 from synth import __version__
 
-AGENT = f"surrealpp/{__version__} (synth fetch-cmu)"
+AGENT = f"surrealpp/{__version__} (synth)"
 ATTEMPTS = 5
 PATIENCE = 600.0  # seconds: a longer Retry-After ends the run
 SLOWEST = 1000.0  # bytes/s: a request that is slower for longer is broken off, and resumed
@@ -61,7 +61,9 @@ class Site:
 
     `url` goes before every address; `timeout` seconds without a byte break a request off, and so do
     `slow_seconds` in a row in which fewer than SLOWEST bytes a second come; `largest` bytes are the
-    most that a file may have; `sleep` waits. `received` counts bytes.
+    most that a file may have; `sleep` waits. `received` counts bytes. `pinned`: whether the caller
+    compares each file's digest, so that a part is gone on with whatever its date: what comes of two
+    versions is noticed. `progress` is called with the number of bytes that a part file has.
     """
 
     url: str
@@ -71,6 +73,8 @@ class Site:
     sleep: Callable[[float], None] = time.sleep
     received: int = 0
     slow_seconds: float = SLOW_SECONDS
+    pinned: bool = False
+    progress: Callable[[int], None] = lambda size: None
     _last_request: float = -math.inf  # when the last request ended
 
     def download(self, address: str, partial: Path) -> bool:
@@ -101,10 +105,11 @@ class Site:
     def _attempt(self, url: str, partial: Path) -> bool:
         request = urllib.request.Request(url, headers={"User-Agent": AGENT})
         offset = partial.stat().st_size if partial.exists() else 0
-        if offset and partial.stat().st_mtime < 1:
+        if offset and not self.pinned and partial.stat().st_mtime < 1:
             offset = 0  # no date tells of which version it is: from the beginning
         if offset:
             request.add_header("Range", f"bytes={offset}-")
+        if offset and not self.pinned:
             date = email.utils.formatdate(partial.stat().st_mtime, usegmt=True)
             request.add_header("If-Range", date)
         try:
@@ -148,7 +153,8 @@ class Site:
                 partial.unlink()
                 raise _TryLater("the server sent another part than was asked for", wait=0.0)
             changed = _seconds_since_1970(answer.headers.get("Last-Modified"))
-            if changed is not None and int(changed) != int(partial.stat().st_mtime):
+            other = changed is not None and int(changed) != int(partial.stat().st_mtime)
+            if other and not self.pinned:
                 partial.unlink()  # a server that does not look at If-Range
                 raise _TryLater("the server sent the rest of another version", wait=0.0)
         elif answer.status == 200:
@@ -168,6 +174,7 @@ class Site:
                     _write(file, chunk)
                     read += len(chunk)
                     self.received += len(chunk)
+                    self.progress(offset + read)
                     pace.require(len(chunk))
                 else:
                     raise FileRefused(f"more than {self.largest} bytes, expected a smaller file")

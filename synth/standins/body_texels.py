@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, Body
-from synth.standins.garments import Colour
+from synth.standins.painted_garments import Colour
 from textures.visibility.buffer import VisibilityBuffer, interpolate, vertex_normals
 from textures.visibility.shading import to_bytes
 from textures.visibility.uv_layout import atlas, fill_gutters

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from synth.standins.body_texels import EDGE, TexelPainting, noise
-from synth.standins.garments import Colour, Garment, Pattern, Print
+from synth.standins.painted_garments import Colour, PaintedGarment, Pattern, Print
 
 
-def _region(painting: TexelPainting, garment: Garment) -> np.ndarray:
+def _region(painting: TexelPainting, garment: PaintedGarment) -> np.ndarray:
     """Where a garment is, (N,) soft."""
     texels = painting.texels
     region = painting.mask_between(painting.y, garment.lower, garment.upper)
@@ -99,7 +99,7 @@ def _pattern_colour(painting: TexelPainting, pattern: Pattern, colour: Colour) -
     return base + (second - base) * mask[:, None]
 
 
-def paint_garment(painting: TexelPainting, garment: Garment) -> None:
+def paint_garment(painting: TexelPainting, garment: PaintedGarment) -> None:
     """Paint a garment over what it covers."""
     region = _region(painting, garment)
     cloth = _pattern_colour(painting, garment.pattern, garment.colour)
@@ -159,7 +159,9 @@ def paint_garment(painting: TexelPainting, garment: Garment) -> None:
         painting.shade(1 - 0.1 * region * pocket)
 
 
-def paint_print(painting: TexelPainting, picture: Print, garment: Garment, side: int) -> None:
+def paint_print(
+    painting: TexelPainting, picture: Print, garment: PaintedGarment, side: int
+) -> None:
     """Paint a picture on the chest (`side` 1) or the back (-1) of a garment."""
     # Seen from the front the wearer's left (+x) is on the right; from the back it is the
     # reverse.

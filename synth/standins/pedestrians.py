@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,16 @@ from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
 from mocap.parsing.json_files import read_json
+from synth.garments.attire import Attire
+from synth.garments.dressing import make_garments
+from synth.garments.garment import DressedBody, dressed_body, joint_frames
+from synth.garments.wardrobe_forms import WardrobeForms, prepare_forms
 from synth.standins.photography import (
     CROP_HEIGHT,
     CROP_WIDTH,
     BackgroundWindows,
     CameraStyle,
+    crevice_shade,
     darken_ground,
     degrade_image,
     frame_person,
@@ -36,14 +41,17 @@ from synth.standins.photography import (
     sample_occluder,
 )
 from synth.standins.poses import sample_poses, turn_pelvis
-from synth.standins.wardrobe import paint_texture, prepare_body_texels, sample_outfit
+from synth.standins.street_poses import BUSY, sample_street_pose
+from synth.standins.tailoring import attire_of_outfit
+from synth.standins.wardrobe import Outfit, paint_texture, prepare_body_texels, sample_outfit
 from textures.library import TextureEntry, write_manifest, write_texture
 from textures.market1501 import SPLIT_FOLDERS
-from textures.visibility.buffer import VisibilityBuffer, parts, visibility
+from textures.visibility.buffer import VisibilityBuffer, depth, parts, visibility
 from textures.visibility.camera import Camera
 from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.shading import linear_to_srgb, radiance
 
+EDITION = 2  # of what is drawn: a folder of another edition is not taken for the same stand-in
 SUPERSAMPLING = 3  # odd, so that the middle sample lies on the crop's pixel centre
 
 
@@ -51,16 +59,18 @@ SUPERSAMPLING = 3  # odd, so that the middle sample lies on the crop's pixel cen
 class Pedestrians:
     """B rendered crops and the truth about them.
 
-    `image` (B,128,64,3) uint8 RGB. `mask` (B,128,64) bool: the person's visible pixels (occluders
-    cut out). `uv` (B,128,64,2) float32, 0 outside the mask. `parts` (B,128,64) uint8, 0 outside.
-    `texture` (B,) int32 index into the textures; `style` (B,) int32 index into the camera styles,
-    -1 where each crop has its own. `pose` (B,72), `betas` (B,10), `translation` (B,3), `joints`
-    (B,24,3) float32, world metres. `intrinsics` (B,3,3), `rotation` (B,3,3), `camera_translation`
-    (B,3) float64. `light` (B,9), `sun` (B,3) float32.
+    `image` (B,128,64,3) uint8 RGB. `mask` (B,128,64) bool: the person's visible pixels, with worn
+    clothes and hair (occluders cut out). `carried` (B,128,64) bool: visible bags and umbrellas,
+    which are not of the mask. `uv` (B,128,64,2) float32, 0 outside the mask. `parts` (B,128,64)
+    uint8, 0 outside. `texture` (B,) int32 index into the textures; `style` (B,) int32 index into
+    the camera styles, -1 where each crop has its own. `pose` (B,72), `betas` (B,10), `translation`
+    (B,3), `joints` (B,24,3) float32, world metres. `intrinsics` (B,3,3), `rotation` (B,3,3),
+    `camera_translation` (B,3) float64. `light` (B,9), `sun` (B,3) float32.
     """
 
     image: np.ndarray
     mask: np.ndarray
+    carried: np.ndarray
     uv: np.ndarray
     parts: np.ndarray
     texture: np.ndarray
@@ -104,6 +114,8 @@ def sample_pedestrians(
     textures: Sequence[np.ndarray] | np.ndarray,
     texture: np.ndarray | None = None,
     betas: np.ndarray | None = None,
+    forms: WardrobeForms | None = None,
+    outfits: Sequence[Outfit] = (),
     styles: Sequence[CameraStyle] = (),
     style: np.ndarray | None = None,
     occluded: float = 0.1,
@@ -119,6 +131,8 @@ def sample_pedestrians(
         textures: Textures (S,S,3) uint8 sRGB.
         texture: Index (count,) of each crop's texture; random by default.
         betas: Shapes (count,10); normally distributed by default.
+        forms: The body prepared for garments, where there are outfits.
+        outfits: What is worn, one for each texture; by default nothing stands off the body.
         styles: Cameras; by default a new one per crop.
         style: Index (count,) of each crop's camera; random by default.
         occluded: Share of the crops with something in front.
@@ -133,11 +147,26 @@ def sample_pedestrians(
         betas = rng.normal(size=(count, 10)).clip(-2.5, 2.5)
     if style is None:
         style = rng.integers(len(styles), size=count) if styles else np.full(count, -1)
-    pose = turn_pelvis(sample_poses(rng, count), rng.uniform(-np.pi, np.pi, count))
-    translation = np.zeros((count, 3), dtype=np.float32)
-    vertices, joints = skin(skinning, pose=pose, betas=betas, translation=translation)
-    translation[:, 1] = -vertices[..., 1].min(axis=1)  # stand on the ground
-    vertices += translation[:, None]
+    attires = [attire_of_outfit(outfit) for outfit in outfits]
+    pose = sample_poses(rng, count)
+    for n, number in enumerate(texture):
+        luggage = attires[number].luggage if attires else ()
+        if BUSY & {thing.kind for thing in luggage}:
+            pose[n] = sample_street_pose(rng, luggage).ravel()
+    pose = turn_pelvis(pose, rng.uniform(-np.pi, np.pi, count))
+    origin = np.zeros((count, 3), dtype=np.float32)
+    vertices, joints = skin(skinning, pose=pose, betas=betas, translation=origin)
+    dressed, placed = [], []
+    for n in range(count):
+        clothed = _dressed(body, skinning, forms, attires, textures, int(texture[n]), betas[n])
+        frames = joint_frames(
+            skinning, pose=pose[n : n + 1], betas=betas[n], translation=origin[n : n + 1]
+        )
+        dressed.append(clothed)
+        placed.append(clothed.posed(vertices[n], frames[0]))
+    translation = origin.copy()
+    # Soles stand on the ground.
+    translation[:, 1] = [-shown[:, 1].min() for shown in placed]
     joints += translation[:, None]
     backgrounds = BackgroundWindows(rng)
     crops = []
@@ -146,8 +175,8 @@ def sample_pedestrians(
         crops.append(
             _crop(
                 rng,
-                body,
-                vertices[n],
+                dressed[n],
+                placed[n] + translation[n],
                 textures[texture[n]],
                 camera_style,
                 backgrounds.next(),
@@ -166,9 +195,28 @@ def sample_pedestrians(
     )
 
 
+def _dressed(
+    body: Body,
+    skinning: Skinning,
+    forms: WardrobeForms | None,
+    attires: Sequence[Attire],
+    textures: Sequence[np.ndarray] | np.ndarray,
+    number: int,
+    betas: np.ndarray,
+) -> DressedBody:
+    """The body of these betas in the attire of this number, or in nothing where there are none."""
+    if not attires:
+        return dressed_body(body, (), len(textures[number]))
+    if forms is None:
+        raise ValueError("outfits were given without the body's forms")
+    shaped, _ = skin(skinning, pose=np.zeros((1, 72)), betas=betas, translation=np.zeros((1, 3)))
+    garments = make_garments(forms, shaped[0].astype(np.float64), attires[number])
+    return dressed_body(body, garments, len(textures[number]))
+
+
 def _crop(
     rng: np.random.Generator,
-    body: Body,
+    dressed: DressedBody,
     vertices: np.ndarray,
     texture: np.ndarray,
     style: CameraStyle,
@@ -178,18 +226,20 @@ def _crop(
     misplaced: bool,
 ) -> dict[str, np.ndarray]:
     """One crop and its truth, by field of `Pedestrians`."""
-    camera = frame_person(rng, vertices, style, misplaced=misplaced)
+    camera = frame_person(rng, vertices[dressed.of_person], style, misplaced=misplaced)
     light, sun = sample_daylight(rng)
-    fine = visibility(vertices, body.faces, camera.scaled(SUPERSAMPLING))
+    fine_camera = camera.scaled(SUPERSAMPLING)
+    fine = visibility(vertices, dressed.mesh.faces, fine_camera)
     colour = radiance(
         fine,
-        body.mesh,
+        dressed.shaded_mesh,
         vertices,
-        texture,
+        dressed.texture_with_swatches(texture),
         position=camera.position,
         coefficients=light,
         sun=sun,
     )
+    colour *= crevice_shade(depth(fine, dressed.mesh.faces, vertices, fine_camera))[..., None]
     size = (CROP_WIDTH, CROP_HEIGHT)
     alpha = cv2.resize(fine.covered.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
@@ -206,11 +256,14 @@ def _crop(
         occluder, opacity = sample_occluder(rng)
         image += (occluder - image) * opacity[..., None]
         visible.face[opacity > 0.5] = -1
+    carried = visible.covered & dressed.carried[visible.face]
+    visible.face[carried] = -1
     return {
         "image": degrade_image(rng, image, style),
         "mask": visible.covered,
-        "uv": texel_map(visible, body.mesh),
-        "parts": parts(visible, body.face_parts),
+        "carried": carried,
+        "uv": texel_map(visible, dressed.mesh) * visible.covered[..., None],
+        "parts": parts(visible, dressed.mesh.face_parts),
         "intrinsics": camera.intrinsics,
         "rotation": camera.rotation,
         "camera_translation": camera.translation,
@@ -278,7 +331,13 @@ def write_pedestrians(
             f"stand-in of {size.train_identities} training and {size.test_identities} test identities "
             f"with {size.images_per_camera} images a camera: at least 2, 2 and 1 are needed"
         )
-    settings = {"kind": "pedestrians", "seed": seed, "body": body.name, **vars(size)}
+    settings = {
+        "kind": "pedestrians",
+        "edition": EDITION,
+        "seed": seed,
+        "body": body.name,
+        **vars(size),
+    }
     marker = out / "standins.json"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         advice = "remove the folder, or give another"
@@ -305,6 +364,7 @@ class _MarketWriter:
         self.folder, self.body, self.seed, self.size = folder, body, seed, size
         self.skinning = Skinning(body)
         self.texels = prepare_body_texels(body, size.texture_size)
+        self.forms = prepare_forms(body)
         rng = np.random.default_rng([seed, 0])
         self.styles = [sample_camera_style(rng) for _ in range(CAMERAS)]
         count = size.train_identities + size.test_identities
@@ -333,13 +393,14 @@ class _MarketWriter:
 
     def _write_person(self, identity: int) -> None:
         rng = np.random.default_rng([self.seed, 1, identity])
-        texture = paint_texture(self.texels, sample_outfit(rng))
+        outfit = sample_outfit(rng)
+        texture = paint_texture(self.texels, replace(outfit, bag="none"))  # bags have a shape
         name = f"{identity:04d}.png"
         write_texture(self.folder / "true_textures" / name, texture)
         cameras = np.sort(rng.permutation(CAMERAS)[: rng.integers(2, CAMERAS + 1)])
         extra = 0 if identity in self.training else 1  # the query
         style = np.repeat(cameras, self.size.images_per_camera + extra)
-        people = self._sample(rng, style, texture)
+        people = self._sample(rng, style, texture, outfit)
         files = []
         for n, camera in enumerate(style):
             split = "train"
@@ -368,9 +429,10 @@ class _MarketWriter:
         """Distractors (0: other people, well framed) and junk (-1: badly cut boxes)."""
         rng = np.random.default_rng([self.seed, 2 if identity else 3])
         for start in range(0, count, 4):  # four crops per passer-by
-            texture = paint_texture(self.texels, sample_outfit(rng))
+            outfit = sample_outfit(rng)
+            texture = paint_texture(self.texels, replace(outfit, bag="none"))
             style = rng.integers(CAMERAS, size=min(4, count - start))
-            people = self._sample(rng, style, texture, misplaced=kind == "junk")
+            people = self._sample(rng, style, texture, outfit, misplaced=kind == "junk")
             for n in range(len(style)):
                 self._save(rng, people, n, "gallery", identity, "")
 
@@ -379,6 +441,7 @@ class _MarketWriter:
         rng: np.random.Generator,
         style: np.ndarray,
         texture: np.ndarray,
+        outfit: Outfit,
         *,
         misplaced: bool = False,
     ) -> Pedestrians:
@@ -390,6 +453,8 @@ class _MarketWriter:
             count=len(style),
             textures=[texture],
             betas=betas,
+            forms=self.forms,
+            outfits=[outfit],
             styles=self.styles,
             style=style,
             misplaced=misplaced,

@@ -154,6 +154,29 @@ def sample_daylight(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return light, sun.astype(np.float32)
 
 
+def crevice_shade(depth: np.ndarray) -> np.ndarray:
+    """How much light reaches each pixel between surfaces that stand before it.
+
+    An arm darkens the chest behind it, a hem the leg: the farther a point lies behind its surroundings,
+    the less of the sky it sees.
+
+    Args:
+        depth: Planar depth (H,W) metres, inf on background.
+
+    Returns:
+        Factors (H,W) float32 in 0.5..1.
+    """
+    covered = np.isfinite(depth)
+    share = covered.astype(np.float32)
+    near = np.where(covered, depth, 0).astype(np.float32)
+    recess: np.ndarray = np.zeros(depth.shape, np.float32)
+    for size in (5, 13):
+        total = cv2.blur(share, (size, size), borderType=cv2.BORDER_CONSTANT)
+        mean = cv2.blur(near, (size, size), borderType=cv2.BORDER_CONSTANT)
+        recess += np.clip(near - mean / np.maximum(total, 1e-6), 0, 0.12) * share
+    return 1 - np.clip(3.0 * recess, 0, 0.5)
+
+
 def darken_ground(background: np.ndarray, feet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Darken the ground about a person's feet.
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mocap.bodies.body import Body
+from synth.garments.hair import LONG, cap_rim, hairline
 from synth.standins.body_texels import BodyTexels, TexelPainting, prepare_body_texels
 from synth.standins.garment_painting import paint_garment, paint_print
-from synth.standins.garments import (
+from synth.standins.painted_garments import (
     Colour,
-    Garment,
+    PaintedGarment,
     Print,
     fabric_colour,
     sample_bottom,
@@ -46,8 +47,14 @@ HAIR_COLOURS: tuple[tuple[Colour, float], ...] = (
     ((0.55, 0.54, 0.53), 0.04),
     ((0.80, 0.79, 0.77), 0.02),
 )
-HAIR_STYLES = {"short": 0.46, "bob": 0.12, "long": 0.18, "ponytail": 0.1, "bald": 0.04, "cap": 0.1}
-BAGS = {"none": 0.62, "backpack": 0.2, "shoulder strap": 0.18}
+HAIR_STYLES = {
+    "short": 0.45, "bob": 0.1, "long": 0.17, "ponytail": 0.1, "bun": 0.05, "bald": 0.03, "cap": 0.06,
+    "hat": 0.04,
+}  # fmt: skip
+BAGS = {
+    "none": 0.42, "backpack": 0.22, "shoulder strap": 0.13, "tote": 0.1, "handbag": 0.05,
+    "carrier": 0.06, "umbrella": 0.02,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +70,9 @@ class Outfit:
     beard: float  # opacity
     glasses: bool
     iris: Colour
-    top: Garment
-    jacket: Garment | None
-    bottom: Garment
+    top: PaintedGarment
+    jacket: PaintedGarment | None
+    bottom: PaintedGarment
     chest_print: Print | None
     back_print: Print | None
     belt: Colour | None
@@ -269,23 +276,21 @@ def _paint_hair(painting: TexelPainting, outfit: Outfit) -> None:
     texels = painting.texels
     head, unit = texels.joints["head"], texels.crown - texels.joints["head"][1]
     depth = painting.z - head[2]
-    # Height of the hairline (in head units above the head joint) from the nape round to the
-    # forehead.
-    line = np.interp(
-        depth, [-0.09, -0.04, -0.01, 0.02, 0.05, 0.09], [-0.3, -0.2, 0.0, 0.35, 0.55, 0.6]
-    )
-    if outfit.hair_style in ("bob", "long"):
-        line = np.interp(depth, [-0.05, 0.0, 0.03, 0.06, 0.09], [-0.6, -0.55, -0.1, 0.5, 0.56])
-    hairline = head[1] + line * unit + outfit.hairline + 0.004 * painting.coarse
-    hair = painting.mask_below(-painting.y, -hairline) * texels.head
-    near = np.hypot(painting.x, depth) < 0.13
-    back = painting.mask_below(depth, 0.0 - 0.25 * np.abs(painting.x), 0.008) * near
+    line = hairline(depth, outfit.hair_style)
+    lowest = head[1] + line * unit + outfit.hairline + 0.004 * painting.coarse
+    hair = painting.mask_below(-painting.y, -lowest) * texels.head
+    near = np.hypot(painting.x, depth) < 0.2
+    # Long hair that hangs lies on more of the back than what is tied together.
+    front = 0.01 - 0.1 * np.abs(painting.x)
+    if outfit.hair_style not in LONG:
+        front = -0.25 * np.abs(painting.x)
+    back = painting.mask_below(depth, front, 0.008) * near
     chin = head[1] - 0.45 * unit
-    if outfit.hair_style in ("bob", "long"):
+    if outfit.hair_style in LONG:
         length = 0.02 if outfit.hair_style == "bob" else outfit.hair_length
         strands = painting.mask_below(-painting.y, -(chin - length + 0.012 * painting.fine), 0.01)
         hair = np.maximum(
-            hair, back * strands * painting.mask_below(np.abs(painting.x), 0.105, 0.01)
+            hair, back * strands * painting.mask_below(np.abs(painting.x), 0.12, 0.01)
         )
         hair = np.maximum(hair, strands * texels.head * painting.mask_below(depth, 0.025, 0.008))
     elif outfit.hair_style == "ponytail":
@@ -295,11 +300,12 @@ def _paint_hair(painting: TexelPainting, outfit: Outfit) -> None:
         hair = hair * 0.12
     hair_colour = np.array(outfit.hair) * (1 + 0.14 * painting.fine[:, None])
     painting.cover(hair_colour, hair)
-    if outfit.hair_style == "cap":
-        rim = head[1] + (0.5 - 0.6 * np.clip(-depth, 0, 0.1)) * unit
+    if outfit.hair_style in ("cap", "hat"):
+        rim = head[1] + cap_rim(depth) * unit
         cap = painting.mask_below(-painting.y, -rim) * texels.head
         painting.cover(np.array(outfit.cap) * (1 + 0.04 * painting.fine[:, None]), cap)
-        visor = painting.mask_between(painting.y, rim, rim + 0.02) * painting.face_front
+    if outfit.hair_style == "cap":
+        visor = painting.mask_between(painting.y, rim, rim + 0.012) * painting.face_front
         painting.cover(
             np.array(outfit.cap) * 0.6, visor * painting.mask_below(np.abs(painting.x), 0.06)
         )
@@ -347,7 +353,7 @@ def _paint_bag(painting: TexelPainting, outfit: Outfit) -> None:
         painting.cover(colour, pack)
         line = painting.mask_below(np.abs(distance - 0.62), 0.04, 0.02) * pack
         painting.cover(colour * 0.55, line * (painting.y < chest[1] + 0.08))
-    else:
+    elif outfit.bag == "shoulder strap":
         # A strap from one shoulder to the other hip: a plane through the trunk.
         slope = (neck[1] - texels.joints["left_hip"][1]) / 0.24
         plane = (painting.y - chest[1] - 0.06) - outfit.strap_side * slope * painting.x

@@ -6,11 +6,12 @@ import dataclasses
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -19,15 +20,28 @@ from mocap.bodies.body import Body
 from mocap.bodies.free_body import load_free_body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
+from mocap.library.motion_library import load_motion, open_motion_library
+from synth.standins.street_poses import sample_street_pose
 from synth.standins.training_pedestrians import make_bank
 from textures.body_fit.bank_fits import network_fits, perturbed_fits
-from textures.body_fit.fitting import BodyFit
-from textures.body_fit.network import BodyFitConfig, load_body_fit
+from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.body_fit.photograph_bank import bank_of_photographs
-from textures.body_fit.training import BodyFitRecipe, train_body_fit
+from textures.body_fit.pose_prior import learn_pose_prior
 from textures.checkpoints import save_networks, shipped_weights
+from textures.evidence.joint_files import read_joints_csv
+from textures.evidence.labelled_crops import bank_labels, table_labels
+from textures.evidence.network import LandmarkConfig, load_landmark_network
+from textures.evidence.sources import SourceOptions, open_sources
+from textures.evidence.training import BodyFitRecipe, Photographs, train_landmarks
 from textures.library import sha256_of
-from textures.market1501 import SPLIT_FOLDERS, Crop, market_name, read_split
+from textures.market1501 import (
+    SPLIT_FOLDERS,
+    Crop,
+    market_name,
+    read_image,
+    read_people,
+    read_split,
+)
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
 from textures.texture_method import DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import photographed
@@ -143,24 +157,149 @@ def _checked_data(options: TrainingOptions, data: RunData) -> RunData:
     return data
 
 
-def train_body_fit_run(recipe: BodyFitRecipe, options: TrainingOptions) -> TrainedWeights:
-    """Train the body fit on generated pedestrians; writes OUT/body_fit.safetensors and its card."""
+def train_body_fit_run(
+    recipe: BodyFitRecipe,
+    options: TrainingOptions,
+    *,
+    joints: Path | None = None,
+    held_out_people: Path | None = None,
+    weights: Path | None = None,
+) -> TrainedWeights:
+    """Train the body fit's network; writes OUT/body_fit.safetensors and its card.
+
+    Args:
+        recipe: what is trained, and how.
+        options: the run's; with its images, half of what is learnt from are photographs.
+        joints: CSV of the photographs' joints.
+        held_out_people: list of identities that are not learnt from but measured on.
+        weights: to start from; the shipped ones where photographs are learnt from, else none.
+
+    Raises:
+        BadInput: for photographs without joints, joints without photographs, and lists of strangers.
+    """
+    if (options.images is None) != (joints is None):
+        raise BadInput("the body fit learns from photographs by --images and --joints together")
     _set_threads(options)
     body = load_free_body()
+    skinning = Skinning(body)
+    photographs = labelled_photographs(options.images, joints, held_out_people)
     bank = generated_pedestrians(body, options)
-    data = _checked_data(options, {"pedestrians": bank_digest(bank)})
+    data = {"pedestrians": bank_digest(bank)}
+    if photographs and options.images and joints:
+        crops = read_split(options.images, "train")
+        data["photographs"] = photographs_digest(crop.path for crop in crops)
+        data["joints"] = sha256_of(joints)
+        weights = weights or shipped_weights("body-fit")
+    if weights:
+        data["weights"] = sha256_of(weights)
+    start = load_landmark_network(weights)[0] if weights else None
+    if start is not None:
+        recipe = dataclasses.replace(recipe, network=start.config)
     training, held_out = bank.split_identities(HELD_OUT)
-    network, figures = train_body_fit(
+    network, figures = train_landmarks(
         recipe,
-        Skinning(body),
         training,
-        held_out,
+        bank_labels(training, body, skinning),
+        (held_out, bank_labels(held_out, body, skinning)),
         folder=options.out,
         fabric=make_fabric(options.device, half_precision=options.half_precision),
+        photographs=photographs,
+        start=start,
         measure_every=500,
-        data=data,
+        data=_checked_data(options, data),
     )
     return _save(options, "body-fit", {"body-fit": network}, network.config, figures, bank, recipe)
+
+
+def train_pose_prior_run(
+    options: TrainingOptions, *, count_poses: int, motions: Path | None = None
+) -> TrainedWeights:
+    """Learn the body fit's pose prior; writes OUT/pose_prior.safetensors and its card.
+
+    Args:
+        options: the run's.
+        count_poses: how many poses to learn from.
+        motions: folder of motions to take them from; people in the street are generated when None.
+
+    Raises:
+        BadInput: for a folder without enough good motions.
+    """
+    rng = np.random.default_rng(options.seed)
+    if motions is None:
+        people = [sample_street_pose(rng) for _ in range(count_poses)]
+        poses, name = np.stack(people).reshape(-1, 72), "generated poses of people in the street"
+    else:
+        poses, name = _poses_of_motions(motions, count_poses, rng), f"motions of {motions}"
+    prior = learn_pose_prior(poses)
+    scale = prior.coordinates(torch.from_numpy(poses[:, 3:].astype(np.float32)))
+    figures = {"poses": float(len(poses)), "coordinates' RMS": float(scale.square().mean().sqrt())}
+    path = options.out / "pose_prior.safetensors"
+    save_networks(
+        *(path, "pose-prior", {"pose-prior": prior}, prior.config),
+        data={"set": name},
+        command=options.command,
+        metrics={"measured on": name, **figures},
+        licence="Apache-2.0",
+    )
+    return path, figures
+
+
+def _poses_of_motions(folder: Path, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Poses (count,72), drawn from all frames of a folder's motions alike."""
+    library = open_motion_library(folder)
+    body = load_free_body()
+    poses = [load_motion(entry, body).pose for entry in tqdm(library.entries, desc="motions")]
+    frames = np.concatenate(poses).reshape(-1, 72)
+    return frames[rng.choice(len(frames), min(count, len(frames)), replace=False)]
+
+
+def labelled_photographs(
+    images: Path | None, joints: Path | None, held_out_people: Path | None
+) -> tuple[Photographs, Photographs | None] | None:
+    """Photographs with joints to learn from, and those of the people `held_out_people`, to measure on.
+
+    Raises:
+        BadInput: when no photograph has joints, or a person on the list has none.
+    """
+    if images is None or joints is None:
+        return None
+    table = read_joints_csv(joints)
+    crops = [crop for crop in read_split(images, "train") if crop.path.name in table.rows]
+    if not crops:
+        raise BadInput(f"{joints}: has joints of no crop of {images}; give the CSV of these crops")
+    listed = read_people(held_out_people) if held_out_people else set()
+    strangers = listed - {crop.path.name.split("_")[0] for crop in crops}
+    if strangers:
+        raise BadInput(
+            f"{held_out_people}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
+        )
+    parts = [
+        [crop for crop in crops if (crop.path.name.split("_")[0] in listed) == held]
+        for held in (False, True)
+    ]
+    size = (LandmarkConfig().width, LandmarkConfig().height)
+    sets = []
+    for crops_of_set in parts:
+        pictures = [read_image(crop.path) for crop in crops_of_set]
+        names = [crop.path.name for crop in crops_of_set]
+        labels = table_labels(table, names)
+        factor = np.array([(size[0] / p.shape[1], size[1] / p.shape[0]) for p in pictures])
+        landmarks = (
+            labels.landmarks * factor.astype(np.float32)[:, None]
+            if crops_of_set
+            else labels.landmarks
+        )
+        sets.append(
+            Photographs(
+                np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures]),
+                dataclasses.replace(labels, landmarks=landmarks),
+            )
+            if crops_of_set
+            else None
+        )
+    if sets[0] is None:
+        raise BadInput(f"{held_out_people}: holds out everybody; nobody is left to learn from")
+    return sets[0], sets[1]
 
 
 def train_reid_run(
@@ -199,7 +338,8 @@ def train_method_run(
     recipe: Any,
     options: TrainingOptions,
     *,
-    body_fit: Path | None = None,
+    evidence: Sequence[str] = (),
+    sources: SourceOptions | None = None,
     reid: Path | None = None,
 ) -> TrainedWeights:
     """Train a texture method; writes its weights and their card into the run's folder.
@@ -208,7 +348,8 @@ def train_method_run(
         method: what is trained.
         recipe: one of its configurations.
         options: the run's.
-        body_fit: weights of the body fit; the shipped ones when None.
+        evidence: sources of the body fit, by name or path; what is installed when there are none.
+        sources: where they find their files.
         reid: weights of the supervising network; the shipped ones when None.
 
     Raises:
@@ -220,7 +361,11 @@ def train_method_run(
     body = load_free_body()
     skinning = Skinning(body)
     uses_network = bool(crops) or (method.uses_fits(recipe) and recipe.fits == "network")
-    fitter = load_body_fit(body_fit)[0] if uses_network else None
+    fitter = None
+    if uses_network:
+        opened = open_sources(evidence, sources or SourceOptions())
+        fitter = BodyFitter(body, skinning, opened)
+        _say(f"bodies are fitted by {fitter.name}")
     bank = generated_pedestrians(body, options)
     digests = {
         "pedestrians": bank_digest(bank),
@@ -229,24 +374,18 @@ def train_method_run(
     if crops:
         digests["photographs"] = photographs_digest(crop.path for crop in crops)
     if fitter:
-        digests["body-fit weights"] = sha256_of(body_fit or shipped_weights("body-fit"))
+        digests["body fit"] = fitter.tag
     _checked_data(options, digests)
     if crops and fitter:
-        bank = bank_of_photographs(crops, fitter, skinning, body, bank.textures, bank.scenes)
+        bank = bank_of_photographs(crops, fitter, body, bank.textures, bank.scenes)
     training, held_out = bank.split_identities(HELD_OUT)
     rng = np.random.default_rng(options.seed)
     held_out = photographed(held_out, rng)
     fits: list[BodyFit | None] = [None, None]
     if method.uses_fits(recipe) and recipe.fits == "network" and fitter:
-        fits = [
-            network_fits(subset, fitter, skinning, body)
-            for subset in (photographed(training, rng), held_out)
-        ]
+        fits = [network_fits(subset, fitter) for subset in (photographed(training, rng), held_out)]
     elif method.uses_fits(recipe):
-        fits = [
-            perturbed_fits(subset, rng, BodyFitConfig(), skinning)
-            for subset in (training, held_out)
-        ]
+        fits = [perturbed_fits(subset, rng, skinning) for subset in (training, held_out)]
     data = TrainingData(
         body=body,
         training=training,

@@ -6,26 +6,17 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from mocap.bodies.body import JOINT_NAMES, Body
+from mocap.bodies.body import JOINT_NAMES
 from mocap.bodies.skinning import Skinning
-from textures.body_fit.fitting import BodyFit, fit_bodies
-from textures.body_fit.network import (
-    FACING,
-    BodyFitConfig,
-    BodyFitNetwork,
-    crop_camera,
-    pelvis_position,
-)
-from textures.body_fit.refinement import region_points
+from textures.body_fit.camera_frame import FACING, crop_camera, pelvis_position
+from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.training.pedestrian_bank import PedestrianBank
 
 ARM_JOINTS = ("shoulder", "elbow")
 BATCH = 64
 
 
-def perturbed_fits(
-    bank: PedestrianBank, rng: np.random.Generator, config: BodyFitConfig, skinning: Skinning
-) -> BodyFit:
+def perturbed_fits(bank: PedestrianBank, rng: np.random.Generator, skinning: Skinning) -> BodyFit:
     """The bank's bodies with the errors that a body fit makes.
 
     In pose, heading (now and then any heading at all), shape, position and size. The bank's silhouettes
@@ -44,28 +35,27 @@ def perturbed_fits(
     )
     pose[:, 0] = (Rotation.from_rotvec(rng.normal(0, 0.05, (count, 3))) * root).as_rotvec()
     view = bank.view + rng.normal(size=(count, 3)) * (1.3, 1.8, 0.05)
-    camera = torch.from_numpy(view.astype(np.float32))
-    pelvis = pelvis_position(camera, config).numpy() * np.diag(FACING)
+    camera = torch.from_numpy(np.pad(view, ((0, 0), (0, 1))).astype(np.float32))
+    pelvis = pelvis_position(camera).numpy() * np.diag(FACING)
     height, width = bank.images.shape[1:3]
     betas = (0.6 * bank.betas + rng.normal(0, 0.35, bank.betas.shape)).astype(np.float32)
     return BodyFit(
         pose=pose.reshape(count, 72).astype(np.float32),
         betas=betas,
         translation=pelvis.astype(np.float32) - rest_pelvis(skinning, betas),
-        cameras=(crop_camera(config, height, width),) * count,
-        person=bank.masks.astype(np.float32) / 255,
+        cameras=(crop_camera(height, width),) * count,
+        person=tuple(bank.masks.astype(np.float32) / 255),
         agreement=np.ones(count, np.float32),
+        presence=np.ones(count, np.float32),
     )
 
 
-def network_fits(
-    bank: PedestrianBank, fitter: BodyFitNetwork, skinning: Skinning, body: Body
-) -> BodyFit:
+def network_fits(bank: PedestrianBank, fitter: BodyFitter) -> BodyFit:
     """The body fit's own fits of the bank's images.
 
     These must be as the harvest will see them: on their scenes (`augmentation.photographed`).
     """
-    return fit_bodies(fitter, skinning, list(bank.images), points=region_points(body))
+    return fitter.fit([""] * len(bank), list(bank.images))
 
 
 def rest_pelvis(skinning: Skinning, betas: np.ndarray) -> np.ndarray:

@@ -1,8 +1,16 @@
-"""Body fit: from pedestrian crops to SMPL pose, shape and camera (RSTG 3.1, where HMR does it).
+"""Body fit: from evidence about crops to SMPL pose, shape and camera (RSTG 3.1, where HMR does it).
 
-A small network looks at each crop once (`textures.body_fit.network`, which also says in which frame the
-bodies stand); then the body is refined on the network's maps of parts and joints
-(`textures.body_fit.refinement`).
+Heading is decided first: the heading that the evidence tells and its opposite are both fitted, and the
+better is kept, since a body that starts turned away never turns round. Then pose, shape and camera follow
+landmarks, bone directions and person mask together, held by a pose prior and by the population of
+shapes; joints that nothing shows stay at the prior's rest.
+
+Frame. The crop's camera stands at the world's origin and looks along -z with y up (R = diag(1,-1,-1),
+t = 0), so a body with zero pose, put in front of it, stands upright and faces it. Crops carry no camera:
+it is a pinhole with a focal length of FOCAL pixels on a crop 128 pixels high, its axis through the
+crop's middle; how much wider the crop was made than it was seen is fitted with the rest. Inside,
+positions are in pixels of a crop 128 pixels high, x counted so that the middle of any crop is at 32: a
+crop of 64 x 128 has its own pixels.
 """
 
 from __future__ import annotations
@@ -10,41 +18,85 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from mocap.bodies.skinning import Skinning, skin
-from textures.body_fit.network import (
-    BodyFitNetwork,
+from mocap.bodies.body import Body
+from mocap.bodies.skinning import Skinning, rotation_matrices, skin
+from textures.body_fit.camera_frame import (
+    FACING,
     axis_angle,
     crop_camera,
-    crop_tensor,
-    fitted_joints,
+    fitted_pixels,
+    normalised_pixels,
     pelvis_position,
+    rotations_from_6d,
 )
-from textures.body_fit.refinement import RegionPoints, refine
+from textures.body_fit.pose_prior import PosePrior, load_pose_prior
+from textures.body_fit.silhouette import (
+    Silhouettes,
+    posed_surface,
+    silhouette_points,
+    silhouettes,
+)
+from textures.evidence.evidence import Evidence, EvidenceSource
+from textures.evidence.landmarks import (
+    BONE_ENDS,
+    BONE_STARTS,
+    INDEX,
+    landmark_points,
+    posed_landmarks,
+)
 from textures.visibility.camera import Camera
+
+STRETCH_SPREAD = 0.12  # of the log of how much wider detectors' boxes are made
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitWeights:
+    """What the terms of the fit weigh, and its steps.
+
+    landmark, direction, heading: of a source's confidence. prior, shape, stretch: of squared coordinates.
+    inside, cover: of the person mask. tolerance: pixels from which a landmark's pull is linear.
+    landmark_steps: of both headings; mask_steps: of the better one with the mask.
+    """
+
+    landmark: float = 1.0
+    direction: float = 2.0
+    heading: float = 1.0
+    prior: float = 0.03
+    shape: float = 0.15
+    stretch: float = 0.5
+    inside: float = 6.0
+    cover: float = 6.0
+    tolerance: float = 3.0
+    landmark_steps: int = 60
+    mask_steps: int = 30
+    rate: float = 0.08
 
 
 @dataclass(frozen=True, kw_only=True)
 class BodyFit:
     """Fitted bodies of N crops, ready for skinning and visibility.
 
-    pose (N,72), betas (N,10), translation (N,3) float32: SMPL's numbers, in the frame of
-    `textures.body_fit.network`; as in SMPL the pelvis is at its rest position plus the translation.
-    cameras: N cameras, on the crops' own sizes. person (N,h,w) float32: probability that a pixel of the
-    network's input shows the person. agreement (N,) float32, 0..1: how well the body's joints agree
-    with the network's heat maps.
+    pose (N,72), betas (N,10), translation (N,3) float32: SMPL's numbers, in the module's frame; as in
+    SMPL the pelvis is at its rest position plus the translation. cameras: N cameras, on the crops' own
+    sizes. person: N masks (h,w) float32, the probability that a pixel of the crop shows the person.
+    agreement (N,) float32, 0..1: how well the body's landmarks agree with the evidence, weighted by its
+    confidence. presence (N,) float32: the product of the sources' probabilities that a crop shows one
+    whole upright person.
     """
 
     pose: np.ndarray
     betas: np.ndarray
     translation: np.ndarray
     cameras: tuple[Camera, ...]
-    person: np.ndarray
+    person: tuple[np.ndarray, ...]
     agreement: np.ndarray
+    presence: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,76 +113,317 @@ def pose_fit(fit: BodyFit, skinning: Skinning) -> PosedFit:
     return PosedFit(**fields, vertices=vertices)
 
 
-def fit_bodies(
-    network: BodyFitNetwork,
-    skinning: Skinning,
-    images: Sequence[np.ndarray],
+def selected_fits(fit: PosedFit, chosen: Sequence[int]) -> PosedFit:
+    """The fits of some of the crops, in the order of `chosen`."""
+    columns: dict[str, Any] = {}
+    for field in dataclasses.fields(PosedFit):
+        column = getattr(fit, field.name)
+        is_tuple = isinstance(column, tuple)
+        columns[field.name] = (
+            tuple(column[index] for index in chosen) if is_tuple else column[list(chosen)]
+        )
+    return PosedFit(**columns)
+
+
+class BodyFitter:
+    """Fits a body to crops by what its sources say of them."""
+
+    def __init__(
+        self,
+        body: Body,
+        skinning: Skinning,
+        sources: Sequence[EvidenceSource],
+        *,
+        prior: PosePrior | None = None,
+        weights: FitWeights | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Prepare the body.
+
+        Args:
+            body: that is fitted.
+            skinning: of the same body, on the same device.
+            sources: of evidence, at least one.
+            prior: of poses; the shipped one when None.
+            weights: of the terms.
+            device: of the fit; sources have their own.
+        """
+        self.skinning, self.sources, self.device = skinning, tuple(sources), device
+        self.prior = (prior or load_pose_prior()).to(device)
+        self.weights = weights or FitWeights()
+        self.landmarks = landmark_points(body, device=device)
+        self.surface = silhouette_points(body, device=device)
+
+    @property
+    def name(self) -> str:
+        """The sources' names."""
+        return "+".join(source.name for source in self.sources)
+
+    @property
+    def tag(self) -> str:
+        """The sources' tags."""
+        return "+".join(source.tag for source in self.sources)
+
+    def fit(
+        self, names: Sequence[str], images: Sequence[np.ndarray], *, batch: int = 64
+    ) -> BodyFit:
+        """Fit a body to each crop.
+
+        Args:
+            names: paths of the crops, for sources that read labels.
+            images: (h,w,3) uint8 RGB, of any size.
+            batch: crops that are fitted together.
+        """
+        evidence = [source.observe(names, images) for source in self.sources]
+        sizes = [(image.shape[0], image.shape[1]) for image in images]
+        return fit_evidence(self, evidence, sizes, batch=batch)
+
+
+@dataclass(frozen=True)
+class _Bodies:
+    """B bodies: rotations (B,24,3,3), betas (B,10), camera (B,4), and the loss of each (B,)."""
+
+    rotations: torch.Tensor
+    betas: torch.Tensor
+    camera: torch.Tensor
+    loss: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Observations:
+    """S sources about B crops, in normalised pixels: as `Evidence`, on the fit's device."""
+
+    landmarks: torch.Tensor
+    confidence: torch.Tensor
+    directions: torch.Tensor
+    direction_confidence: torch.Tensor
+    heading: torch.Tensor
+    heading_confidence: torch.Tensor
+
+    def repeated(self, times: int) -> _Observations:
+        return _Observations(
+            *(
+                getattr(self, field.name).repeat_interleave(times, 1)
+                for field in dataclasses.fields(self)
+            )
+        )
+
+
+def fit_evidence(
+    fitter: BodyFitter,
+    evidence: Sequence[Evidence],
+    sizes: Sequence[tuple[int, int]],
     *,
-    points: RegionPoints | None,
-    steps: int = 60,
-    batch: int = 32,
+    batch: int = 64,
 ) -> BodyFit:
-    """Fit a body to each crop.
+    """Fit bodies to evidence that was collected before.
 
     Args:
-        network: on the device that is to be used.
-        skinning: of the body, on the same device.
-        images: (h,w,3) uint8 RGB, of any size.
-        points: the surface points that are refined, of `region_points`; None leaves the bodies as the
-            network says.
-        steps: of refinement.
+        fitter: of the body.
+        evidence: of each source, about the same N crops.
+        sizes: (height, width) of each crop.
         batch: crops that are fitted together.
     """
-    config = network.config
-    device = next(network.parameters()).device
-    poses: list[np.ndarray] = []
-    betas: list[np.ndarray] = []
-    translations: list[np.ndarray] = []
-    people: list[np.ndarray] = []
-    agreements: list[np.ndarray] = []
-    network.eval()
-    for first in range(0, len(images), batch):
-        x = torch.cat(
-            [
-                crop_tensor(image, config.height, config.width)
-                for image in images[first : first + batch]
-            ]
-        )
-        with torch.no_grad():
-            estimate = network(x.to(device))
-            person = (
-                1
-                - functional.interpolate(
-                    estimate.part_logits,
-                    size=(config.height, config.width),
-                    mode="bilinear",
-                    align_corners=False,
-                ).softmax(1)[:, 0]
-            )
-        if points is not None:
-            estimate = refine(skinning, points, estimate, config, steps=steps)
-        with torch.no_grad():
-            _, pixels = fitted_joints(
-                skinning, estimate.rotations, estimate.betas, estimate.camera, config
-            )
-            distance = (pixels - estimate.joint_pixels).norm(dim=-1) * (128 / config.height)
-            weight = estimate.joint_confidence
-            close = (torch.exp(-distance / 6) * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
-            rest_pelvis = skinning.rest_joints[0] + torch.einsum(
-                "kb,nb->nk", skinning.joint_directions[0], estimate.betas
-            )
-            facing = rest_pelvis.new_tensor([1.0, -1.0, -1.0])
-            translation = pelvis_position(estimate.camera, config) * facing - rest_pelvis
-        poses.append(axis_angle(estimate.rotations.cpu().numpy()).reshape(-1, 72))
-        betas.append(estimate.betas.cpu().numpy())
-        translations.append(translation.cpu().numpy())
-        people.append(person.cpu().numpy())
-        agreements.append(close.cpu().numpy())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # hundreds of tiny operations, where waiting threads cost more
+    try:
+        pieces = [
+            _fit_batch(fitter, evidence, sizes, slice(first, first + batch))
+            for first in range(0, len(sizes), batch)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    columns = {
+        name: np.concatenate([piece[name] for piece in pieces])
+        for name in ("pose", "betas", "translation", "agreement")
+    }
+    stretch = np.concatenate([piece["stretch"] for piece in pieces])
+    presence = np.prod([source.presence for source in evidence], axis=0)
     return BodyFit(
-        pose=np.concatenate(poses).astype(np.float32),
-        betas=np.concatenate(betas).astype(np.float32),
-        translation=np.concatenate(translations).astype(np.float32),
-        cameras=tuple(crop_camera(config, *image.shape[:2]) for image in images),
-        person=np.concatenate(people).astype(np.float32),
-        agreement=np.concatenate(agreements).astype(np.float32),
+        **columns,
+        cameras=tuple(crop_camera(*size, float(k)) for size, k in zip(sizes, stretch)),
+        person=_person_masks(evidence, sizes),
+        presence=presence.astype(np.float32),
+    )
+
+
+def _person_masks(
+    evidence: Sequence[Evidence], sizes: Sequence[tuple[int, int]]
+) -> tuple[np.ndarray, ...]:
+    """The mean of the sources' masks; everything is person where no source has one."""
+    masks = []
+    for index, size in enumerate(sizes):
+        masks_of_crop = [mask for source in evidence if (mask := source.person[index]) is not None]
+        masks.append(np.mean(masks_of_crop, axis=0) if masks_of_crop else np.ones(size))
+    return tuple(mask.astype(np.float32) for mask in masks)
+
+
+def _fit_batch(
+    fitter: BodyFitter,
+    evidence: Sequence[Evidence],
+    sizes: Sequence[tuple[int, int]],
+    rows: slice,
+) -> dict[str, np.ndarray]:
+    device, weights = fitter.device, fitter.weights
+    chosen = list(sizes[rows])
+    observed = _observations(evidence, chosen, rows, device)
+    candidates = _start(observed, fitter)
+    candidates = _descend(fitter, candidates, observed.repeated(2), None, weights.landmark_steps)
+    better = candidates.loss.view(-1, 2).argmin(1) + 2 * torch.arange(len(chosen), device=device)
+    bodies = _Bodies(*(getattr(candidates, f.name)[better] for f in dataclasses.fields(_Bodies)))
+    masks = [
+        [source.person[index] for source in evidence] for index in range(*rows.indices(len(sizes)))
+    ]
+    outline = silhouettes(masks, chosen, device=device)
+    bodies = _descend(fitter, bodies, observed, outline, weights.mask_steps)
+    with torch.no_grad():
+        points = posed_landmarks(fitter.skinning, fitter.landmarks, bodies.rotations, bodies.betas)
+        distance = (fitted_pixels(points, bodies.camera) - observed.landmarks).norm(dim=-1)
+        close = (torch.exp(-distance / 6) * observed.confidence).sum((0, 2))
+        agreement = close / observed.confidence.sum((0, 2)).clamp(min=1.0)
+        rest_pelvis = fitter.skinning.rest_joints[0] + torch.einsum(
+            "kb,nb->nk", fitter.skinning.joint_directions[0], bodies.betas
+        )
+        facing = rest_pelvis.new_tensor(np.diag(FACING))
+        translation = pelvis_position(bodies.camera) * facing - rest_pelvis
+    pose = axis_angle(bodies.rotations.cpu().numpy()).reshape(-1, 72)
+    return {
+        "pose": pose.astype(np.float32),
+        "betas": bodies.betas.cpu().numpy(),
+        "translation": translation.cpu().numpy(),
+        "agreement": agreement.cpu().numpy(),
+        "stretch": bodies.camera[:, 3].cpu().numpy(),
+    }
+
+
+def _observations(
+    evidence: Sequence[Evidence],
+    sizes: Sequence[tuple[int, int]],
+    rows: slice,
+    device: str,
+) -> _Observations:
+    def tensor(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([getattr(e, name)[rows] for e in evidence])).to(device)
+
+    pixels = normalised_pixels(tensor("landmarks"), sizes)
+    return _Observations(
+        pixels,
+        tensor("confidence"),
+        tensor("directions"),
+        tensor("direction_confidence"),
+        tensor("heading"),
+        tensor("heading_confidence"),
+    )
+
+
+def _start(observed: _Observations, fitter: BodyFitter) -> _Bodies:
+    """Bodies at the prior's mean, each crop's twice: with the evidence's heading and its opposite."""
+    weight = observed.heading_confidence + 1e-6
+    heading = torch.atan2(
+        (observed.heading.sin() * weight).sum(0), (observed.heading.cos() * weight).sum(0)
+    )
+    heading = torch.stack([heading, heading + np.pi], 1).flatten()
+    turn = torch.zeros(len(heading), 3, device=heading.device)
+    turn[:, 1] = heading
+    mean = fitter.prior.mean.view(1, 23, 3).expand(len(heading), -1, -1)
+    rotations = rotation_matrices(torch.cat([turn[:, None], mean], 1))
+    betas = torch.zeros(len(heading), 10, device=heading.device)
+    camera = _first_camera(observed.repeated(2), fitter, rotations, betas)
+    return _Bodies(rotations, betas, camera, torch.zeros_like(heading))
+
+
+def _first_camera(
+    observed: _Observations, fitter: BodyFitter, rotations: torch.Tensor, betas: torch.Tensor
+) -> torch.Tensor:
+    """Cameras (B,4) that put upright bodies on the landmarks, by their middle and spread in height."""
+    points = posed_landmarks(fitter.skinning, fitter.landmarks, rotations, betas)
+    weight = observed.confidence.sum(0)[..., None] + 1e-6
+    pixels = (observed.landmarks * observed.confidence[..., None]).sum(0) / weight
+    total = weight.sum(1)
+    middle, centre = (pixels * weight).sum(1) / total, (points * weight).sum(1) / total
+    rise = ((pixels - middle[:, None])[..., 1] ** 2 * weight[..., 0]).sum(1)
+    height = ((points - centre[:, None])[..., 1] ** 2 * weight[..., 0]).sum(1)
+    scale = (rise / height.clamp(min=1e-6)).sqrt().clamp(15.0, 250.0)
+    pelvis = middle - centre[:, :2] * centre.new_tensor([1.0, -1.0]) * scale[:, None]
+    return torch.cat([pelvis, scale.log()[:, None], torch.zeros_like(scale)[:, None]], 1)
+
+
+def _descend(
+    fitter: BodyFitter,
+    bodies: _Bodies,
+    observed: _Observations,
+    outline: Silhouettes | None,
+    steps: int,
+) -> _Bodies:
+    """The bodies after `steps` of Adam on all terms, all bodies at once."""
+    prior, weights = fitter.prior, fitter.weights
+    root = bodies.rotations[:, 0, :, :2].transpose(1, 2).flatten(1)
+    angles = axis_angle(bodies.rotations[:, 1:].cpu().numpy()).astype(np.float32)
+    start = prior.coordinates(torch.from_numpy(angles).to(root.device))
+    moves = [torch.zeros_like(t, requires_grad=True) for t in (start, bodies.betas, root)]
+    shift = torch.zeros_like(bodies.camera, requires_grad=True)
+    unit = bodies.camera.new_tensor([4.0, 4.0, 0.1, 0.1])
+    optimiser = torch.optim.Adam(
+        [
+            {"params": moves[:2], "lr": 2 * weights.rate},
+            {"params": [moves[2], shift], "lr": weights.rate},
+        ]
+    )
+    rates = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimiser, max(1, steps), eta_min=weights.rate / 20
+    )
+    for step in range(steps + 1):
+        final = step == steps
+        with torch.set_grad_enabled(not final):
+            coordinates, betas = start + moves[0], bodies.betas + moves[1]
+            camera = bodies.camera + shift * unit
+            rotations = torch.cat(
+                [
+                    rotations_from_6d(root + moves[2])[:, None],
+                    rotation_matrices(prior.pose(coordinates)),
+                ],
+                1,
+            )
+            loss = (
+                _observation_loss(fitter, observed, rotations, betas, camera)
+                + weights.prior * coordinates.square().sum(1)
+                + weights.shape * betas.square().sum(1)
+                + weights.stretch * (camera[:, 3] / STRETCH_SPREAD).square()
+            )
+            if outline is not None:
+                points = fitted_pixels(
+                    posed_surface(fitter.skinning, fitter.surface, rotations, betas), camera
+                )
+                inside, cover = outline.terms(points)
+                loss = loss + weights.inside * inside + weights.cover * cover
+        if final:
+            return _Bodies(rotations, betas, camera, loss)
+        optimiser.zero_grad()
+        loss.sum().backward()
+        optimiser.step()
+        rates.step()
+    raise AssertionError("the last step returns")
+
+
+def _observation_loss(
+    fitter: BodyFitter,
+    observed: _Observations,
+    rotations: torch.Tensor,
+    betas: torch.Tensor,
+    camera: torch.Tensor,
+) -> torch.Tensor:
+    """(B,): landmarks, bone directions and heading against what the sources say."""
+    weights = fitter.weights
+    points = posed_landmarks(fitter.skinning, fitter.landmarks, rotations, betas)
+    distance = (fitted_pixels(points, camera) - observed.landmarks).norm(dim=-1) / weights.tolerance
+    pull = functional.huber_loss(distance, torch.zeros_like(distance), reduction="none", delta=1.0)
+    bones = functional.normalize(points[:, BONE_ENDS] - points[:, BONE_STARTS], dim=-1)
+    turned = 1 - (bones * observed.directions).sum(-1)
+    hips = points[:, INDEX["left_hip"]] - points[:, INDEX["right_hip"]]
+    yaw = torch.atan2(-hips[:, 2], hips[:, 0])
+    away = 1 - torch.cos(yaw - observed.heading)
+    return (
+        weights.landmark * (pull * observed.confidence).sum((0, 2))
+        + weights.direction * (turned * observed.direction_confidence).sum((0, 2))
+        + weights.heading * (away * observed.heading_confidence).sum(0)
     )

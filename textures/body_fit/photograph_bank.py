@@ -7,10 +7,8 @@ import numpy as np
 from tqdm import tqdm
 
 from mocap.bodies.body import Body
-from mocap.bodies.skinning import Skinning, skin
-from textures.body_fit.fitting import fit_bodies
-from textures.body_fit.network import BodyFitNetwork
-from textures.body_fit.refinement import region_points
+from mocap.bodies.skinning import skin
+from textures.body_fit.fitting import BodyFitter
 from textures.market1501 import Crop, market_name, read_image
 from textures.training.pedestrian_bank import PedestrianBank, quantised_uv
 from textures.visibility.buffer import parts, visibility
@@ -22,8 +20,7 @@ BATCH = 64
 
 def bank_of_photographs(
     crops: list[Crop],
-    fitter: BodyFitNetwork,
-    skinning: Skinning,
+    fitter: BodyFitter,
     body: Body,
     references: np.ndarray,
     scenes: np.ndarray,
@@ -36,7 +33,6 @@ def bank_of_photographs(
     Args:
         crops: with Market-1501 names.
         fitter: fits the bodies.
-        skinning: of `body`.
         body: the body that is fitted.
         references: (K,S,S,3) uint8, textures of other people, for the face-and-hand loss.
         scenes: (M,h,w,3) uint8, backgrounds to put rendered bodies on.
@@ -46,15 +42,14 @@ def bank_of_photographs(
     Raises:
         BadInput: for an unreadable image, or one without a Market-1501 name.
     """
-    points = region_points(body)
     rows: dict[str, list[np.ndarray]] = {}
     for start in tqdm(range(0, len(crops), BATCH), desc="fitting bodies", mininterval=2.0):
         chunk = crops[start : start + BATCH]
         size = (width, height)
         images = [cv2.resize(read_image(c.path), size, interpolation=cv2.INTER_AREA) for c in chunk]
-        fit = fit_bodies(fitter, skinning, images, points=points)
+        fit = fitter.fit([crop.path.name for crop in chunk], images)
         vertices, joints = skin(
-            skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation
+            fitter.skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation
         )
         for i, image in enumerate(images):
             buffer = visibility(vertices[i], body.faces, fit.cameras[i])
@@ -64,6 +59,7 @@ def bank_of_photographs(
             crop = {
                 "images": image,
                 "masks": buffer.covered.astype(np.uint8) * 255,
+                "carried": np.zeros(buffer.covered.shape, np.uint8),
                 "uv": quantised_uv(
                     fill_gutters(uv, buffer.covered) if buffer.covered.any() else uv
                 ),

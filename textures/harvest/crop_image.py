@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,11 @@ LONGEST_SIDE = (
 class CropImage:
     """A crop's pixels (h,w,3) uint8 RGB, and where they can show the person.
 
-    opaque: (h,w) float32, 0..1, of a crop with transparent pixels; None where all are opaque.
+    name: the file's path. opaque: (h,w) float32, 0..1, of a crop with transparent pixels; None where all
+    are opaque.
     """
 
+    name: str
     pixels: np.ndarray
     opaque: np.ndarray | None = None
 
@@ -36,28 +39,27 @@ def read_crop(path: Path) -> CropImage:
     """
     with open_image(path) as picture:
         if not picture.has_transparency_data:
-            return CropImage(pixels=_shrunk(read_image(path)))
+            return CropImage(name=Path(path).as_posix(), pixels=_shrunk(read_image(path)))
         image = _shrunk(decoded(Path(path), picture, "RGBA"))
     opaque = image[..., 3].astype(np.float32) / 255
     if not opaque.any():
         raise BadInput(f"{path}: every pixel is transparent, so it shows no person; remove it")
     if opaque.all() and opaque.min() == 1:
-        return CropImage(pixels=np.ascontiguousarray(image[..., :3]))
+        return CropImage(name=Path(path).as_posix(), pixels=np.ascontiguousarray(image[..., :3]))
     colours = image[..., :3].astype(np.float32)
     weight = opaque[..., None]
     mean = (colours * weight).sum((0, 1)) / weight.sum()
     pixels = np.round(weight * colours + (1 - weight) * mean).astype(np.uint8)
-    return CropImage(pixels=pixels, opaque=opaque)
+    return CropImage(name=Path(path).as_posix(), pixels=pixels, opaque=opaque)
 
 
-def without_transparent(person: np.ndarray, crops: list[CropImage]) -> np.ndarray:
-    """Probabilities (N,h,w) that pixels show the person, none where the crops are transparent."""
-    masked = person.copy()
-    for index, crop in enumerate(crops):
-        if crop.opaque is not None:
-            height, width = person.shape[1:]
-            masked[index] *= cv2.resize(crop.opaque, (width, height), interpolation=cv2.INTER_AREA)
-    return masked
+def without_transparent(
+    person: Sequence[np.ndarray], crops: Sequence[CropImage]
+) -> tuple[np.ndarray, ...]:
+    """Probabilities (h,w) that pixels of each crop show the person, none where it is transparent."""
+    return tuple(
+        mask if crop.opaque is None else mask * crop.opaque for mask, crop in zip(person, crops)
+    )
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

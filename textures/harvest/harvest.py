@@ -19,12 +19,10 @@ import torch
 from tqdm import tqdm
 
 from mocap.bodies.body import Body
-from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import atomic_write, is_stand_in
-from textures.body_fit.fitting import PosedFit, fit_bodies, pose_fit
-from textures.body_fit.network import load_body_fit
-from textures.body_fit.refinement import region_points
+from textures.body_fit.fit_scores import landmark_pixels
+from textures.body_fit.fitting import BodyFitter, PosedFit, pose_fit, selected_fits
 from textures.checkpoints import weights_tag
 from textures.harvest.contact_sheet import sheet_row, stacked
 from textures.harvest.crop_folder import (
@@ -39,6 +37,7 @@ from textures.harvest.crop_folder import (
 from textures.harvest.crop_image import CropImage, read_crop, without_transparent
 from textures.harvest.detail import with_detail
 from textures.harvest.identities import IdentityRule
+from textures.harvest.refusal import REFUSED, RefusalLimits, refusal_reason
 from textures.harvest.seams import find_seams, without_seams
 from textures.harvest.skin import skin_texels, with_skin
 from textures.library import (
@@ -100,37 +99,35 @@ class Harvester:
         self,
         body: Body,
         method: TextureMethod,
+        fitter: BodyFitter,
         *,
-        body_fit: Path | None = None,
         reid: Path | None = None,
         device: str = "cpu",
         size: int = 256,
         detail: bool = False,
-        steps: int = 60,
+        limits: RefusalLimits | None = None,
     ) -> None:
-        """Load the networks that every method needs.
+        """Prepare what every method needs.
 
         Args:
             body: whose textures are made.
             method: makes them.
-            body_fit: weights of the body fit; the shipped ones when None.
+            fitter: fits bodies to the crops.
             reid: weights of the network that scores; the shipped ones when None.
             device: of all networks.
             size: texels along a finished texture's side.
             detail: lay the crop's own fine structure over the texture.
-            steps: of the body fit's refinement.
+            limits: from where on crops are refused; None keeps all.
 
         Raises:
             BadInput: for weights that cannot be used.
         """
         self.body, self.method, self.size, self.device = body, method, size, device
-        self.detail, self.steps = detail, steps
-        self.fitter, _ = load_body_fit(body_fit, device=device)
+        self.limits = limits
+        self.detail, self.fitter, self.skinning = detail, fitter, fitter.skinning
         self.reid, _ = load_pcb(reid, device=device)
-        self.tag = f"{weights_tag(body_fit, 'body-fit')}+{method.tag}" + "+detail" * detail
+        self.tag = f"{fitter.tag}+{method.tag}" + "+detail" * detail
         self.scorer = weights_tag(reid, "reid")
-        self.skinning = Skinning(body).to(device)
-        self.points = region_points(body, device=device)
         self.geometry = texel_geometry(body.mesh, method.texture_size)
         self.output = texel_geometry(body.mesh, size)
         self.seams = find_seams(self.output)
@@ -138,10 +135,25 @@ class Harvester:
 
     def fit(self, crops: Sequence[CropImage]) -> PosedFit:
         """Fitted and posed bodies of the crops; transparent pixels do not show the person."""
-        images = [crop.pixels for crop in crops]
-        fit = fit_bodies(self.fitter, self.skinning, images, points=self.points, steps=self.steps)
-        fit = dataclasses.replace(fit, person=without_transparent(fit.person, list(crops)))
+        fit = self.fitter.fit([crop.name for crop in crops], [crop.pixels for crop in crops])
+        fit = dataclasses.replace(fit, person=without_transparent(fit.person, crops))
         return pose_fit(fit, self.skinning)
+
+    def refusals(self, crops: Sequence[CropImage], fit: PosedFit) -> list[str | None]:
+        """Why each crop is refused; None where it is not."""
+        if self.limits is None:
+            return [None] * len(crops)
+        landmarks = landmark_pixels(fit, self.skinning, self.fitter.landmarks)
+        return [
+            refusal_reason(
+                self.limits,
+                size=(crop.pixels.shape[0], crop.pixels.shape[1]),
+                presence=float(fit.presence[index]),
+                agreement=float(fit.agreement[index]),
+                landmarks=landmarks[index],
+            )
+            for index, crop in enumerate(crops)
+        ]
 
     def finished(
         self, texture: torch.Tensor, image: np.ndarray, fit: PosedFit, index: int
@@ -178,7 +190,7 @@ class Harvester:
     ) -> dict[str, float]:
         buffer = visibility(fit.vertices[index], self.body.faces, fit.cameras[index])
         mask = torch.from_numpy(buffer.covered).float()[None, None].to(self.device)
-        person = cv2.resize(fit.person[index], (image.shape[1], image.shape[0])) > 0.5
+        person = fit.person[index] > 0.5
         overlap, union = (person & buffer.covered).sum(), (person | buffer.covered).sum()
         uv = torch.from_numpy(texel_map(buffer, self.body.mesh))[None].to(self.device)
         crop = image_batch(image[None]).to(self.device)
@@ -189,6 +201,7 @@ class Harvester:
         visible = (kinds == VISIBLE)[self.geometry.covered]
         return {
             "fit_agreement": round(float(fit.agreement[index]), 4),
+            "presence": round(float(fit.presence[index]), 4),
             "silhouette_iou": round(float(overlap / max(1, union)), 4),
             "surface_seen": round(float(visible.mean()), 4),
             "reid_cosine": round(float(cosine), 4),
@@ -310,8 +323,15 @@ def harvest(
                 except BadInput as error:
                     bad.append(_unreadable(crop, str(error), old))
             if ready:
-                out.mkdir(parents=True, exist_ok=True)
                 fit = harvester.fit([image for _, image in ready])
+                refusals = harvester.refusals([image for _, image in ready], fit)
+                for (entry, _), refusal in zip(ready, refusals):
+                    if refusal is not None:
+                        bad.append(LeftOut(source=entry.source, reason=REFUSED, detail=refusal))
+                usable = [index for index, refusal in enumerate(refusals) if refusal is None]
+                ready, fit = [ready[index] for index in usable], selected_fits(fit, usable)
+            if ready:
+                out.mkdir(parents=True, exist_ok=True)
                 pictures = [image.pixels for _, image in ready]
                 textures = harvester.method.textures(pictures, fit)
                 scores = harvester.scores(pictures, fit, textures)

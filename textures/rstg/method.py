@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from textures.body_fit.fitting import PosedFit
-from textures.body_fit.network import crop_tensor
 from textures.checkpoints import read_card, shipped_weights
 from textures.reid.pcb import load_pcb
 from textures.rstg.projection import SourcePixels, bank_sources, projection_input
@@ -21,6 +21,7 @@ from textures.rstg.recipes import RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
 from textures.texture_method import DataSummary, TextureMethod, TrainingData
+from textures.training.augmentation import image_batch
 from textures.training.loop import Losses, Networks, Phase, TrainingStep
 from textures.visibility.texel_geometry import source_pixels, texel_geometry
 
@@ -100,7 +101,7 @@ class RstgMethod(TextureMethod):
         device = next(self.generator.parameters()).device
         config = self.config
         if config.projection:
-            images = torch.cat([crop_tensor(crop, *CROP_SIZE) for crop in crops]).to(device)
+            images = torch.cat([_crop_tensor(crop, *CROP_SIZE) for crop in crops]).to(device)
             sources = [
                 source_pixels(
                     self.geometry, self.mesh, fits.vertices[i], fits.cameras[i], fits.person[i]
@@ -113,7 +114,7 @@ class RstgMethod(TextureMethod):
             textures = self.generator(images, projection_input(images, positions, kinds, code))
         else:
             size = (config.height, config.width)
-            images = torch.cat([crop_tensor(crop, *size) for crop in crops]).to(device)
+            images = torch.cat([_crop_tensor(crop, *size) for crop in crops]).to(device)
             textures = self.generator(images)
         texels = torch.from_numpy(self.geometry.number).flatten().to(device)
         return textures.flatten(2)[:, :, texels].view_as(textures)
@@ -162,3 +163,13 @@ class RstgMethod(TextureMethod):
         training = bank_sources(data.training_fits, skinning, self.mesh, self.geometry)
         held_out = bank_sources(data.held_out_fits, skinning, self.mesh, self.geometry)
         return training, held_out
+
+
+def _crop_tensor(image: np.ndarray, height: int, width: int) -> torch.Tensor:
+    """A crop (h,w,3) uint8 RGB as (1,3,height,width) in [-1,1]; a larger one is averaged."""
+    x = image_batch(image[None])
+    if x.shape[-2:] == (height, width):
+        return x
+    return functional.interpolate(
+        x, size=(height, width), mode="bilinear", align_corners=False, antialias=True
+    )

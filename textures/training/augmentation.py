@@ -6,7 +6,6 @@ All randomness comes from the numpy generator passed in; images are (B,3,H,W) RG
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from textures.training.pedestrian_bank import PedestrianBank
+from textures.training.street_scenes import draw_bicycle, draw_railing, scene_pool
 from textures.visibility.rendering_tensor import composite
 
 
@@ -34,99 +34,38 @@ def random_backgrounds(rng: np.random.Generator, bank: PedestrianBank, count: in
         x = rng.integers(0, scene.shape[1] - width + 1)
         window = scene[y : y + height, x : x + width]
         piece[:] = window[:, ::-1] if rng.random() < 0.5 else window
-    gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.06, (count, 1, 1, 3)))
-    pieces = np.clip(pieces * gain.astype(np.float32), 0, 255)
+    gain = np.exp(rng.normal(0, 0.25, (count, 1, 1, 1)) + rng.normal(0, 0.025, (count, 1, 1, 3)))
+    # The world is grey for the most part.
+    grey = pieces.mean(-1, keepdims=True)
+    colour = rng.beta(1.1, 2.2, (count, 1, 1, 1)).astype(np.float32)
+    pieces = np.clip((grey + colour * (pieces - grey)) * gain.astype(np.float32), 0, 255)
     return torch.from_numpy(pieces).permute(0, 3, 1, 2) / 127.5 - 1
 
 
-@functools.lru_cache(maxsize=2)
-def scene_pool(height: int, width: int, count: int = 300, seed: int = 1501) -> np.ndarray:
-    """Scenes (count, 1.5 H, 2 W, 3) uint8 without people.
-
-    Ground and wall, noise of several scales, bars, boxes and paving.
-    """
-    rng = np.random.default_rng(seed)
-    scenes = [_scene(rng, height * 3 // 2, width * 2) for _ in range(count)]
-    return np.clip(np.stack(scenes), 0, 255).astype(np.uint8)
-
-
-def _scene(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    scene = np.empty((height, width, 3), np.float32)
-    horizon = int(rng.uniform(0.0, 0.6) * height)
-    grey = rng.uniform(20, 210, (2, 1))
-    tint = rng.normal(0, rng.choice([6, 30], p=[0.7, 0.3]), (2, 3))
-    scene[:horizon], scene[horizon:] = grey + tint
-    scene += np.linspace(-1, 1, height)[:, None, None] * rng.normal(0, 20)
-    for cells in (4, 12, 40, 120):
-        shape = (cells, cells, rng.choice([1, 3], p=[0.8, 0.2]))
-        noise = rng.normal(0, rng.uniform(0, 20), shape).astype(np.float32)
-        large = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-        scene += large.reshape(height, width, -1)
-    for _ in range(rng.integers(0, 24)):
-        _shape(rng, scene)
-    if rng.random() < 0.35:
-        _paving(rng, scene, horizon)
-    return scene
-
-
-def _shape(rng: np.random.Generator, scene: np.ndarray) -> None:
-    height, width = scene.shape[:2]
-    colour = tuple(float(c) for c in rng.uniform(0, 255) + rng.normal(0, rng.choice([8, 60]), 3))
-    x, y = (int(v) for v in rng.uniform((0, 0), (width, height)))
-    kind = rng.integers(4)
-    thickness = int(rng.integers(1, 4))
-    if kind == 0:
-        end = (int(x + rng.normal(0, 10)), int(y + rng.normal(0, 60)))
-        cv2.line(scene, (x, y), end, colour, thickness)
-    elif kind == 1:
-        end = (int(x + rng.normal(0, 20)), int(y + rng.normal(0, 30)))
-        cv2.rectangle(scene, (x, y), end, colour, int(rng.choice([-1, thickness])))
-    elif kind == 2:
-        axes = (int(rng.uniform(2, 18)), int(rng.uniform(2, 18)))
-        cv2.ellipse(
-            scene, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, int(rng.choice([-1, 1]))
-        )
-    else:
-        for k in range(int(rng.integers(3, 10))):
-            step = x + k * int(rng.integers(3, 7))
-            cv2.line(scene, (step, y), (step, y + int(rng.uniform(5, 50))), colour, 1)
-
-
-def _paving(rng: np.random.Generator, scene: np.ndarray, horizon: int) -> None:
-    height, width = scene.shape[:2]
-    shade = float(rng.normal(0, 20))
-    lines = np.zeros((height, width), np.float32)
-    vanish = (int(rng.uniform(-40, width + 40)), horizon)
-    for x in range(-200, 200 + width, int(rng.integers(8, 24))):
-        cv2.line(lines, vanish, (x, height), (1.0,), 1)
-    y, step = horizon + 2.0, rng.uniform(2, 5)
-    while y < height:
-        cv2.line(lines, (0, int(y)), (width, int(y)), (1.0,), 1)
-        y, step = y + step, step * 1.25
-    lines[:horizon] = 0
-    scene += shade * lines[..., None]
-
-
 def random_framing(rng: np.random.Generator, count: int, height: int, width: int) -> np.ndarray:
-    """Framings (B,3) as detectors frame people: factor, dx, dy.
+    """Framings (B,4) as detectors frame people: factor, dx, dy, stretch.
 
-    `pixel' = factor * (pixel - middle) + middle + (dx, dy)`. Most stay near what they were; large
-    factors keep the head in the frame and lose the feet.
+    `pixel' = factor * (pixel - middle) + middle + (dx, dy)`, and across the width another `stretch`
+    times as far: crops of any shape are brought to one size, which makes people in narrow boxes broad.
+    Most stay near what they were; one in seven is cut badly. Large factors keep the head in the frame
+    and lose the feet.
     """
-    factor = np.exp(np.clip(rng.normal(0, 0.16, count), -0.5, 0.5))
-    dx = rng.normal(0, 0.07 * width, count)
-    dy = rng.normal(0, 0.035 * height, count)
+    odd = rng.random(count) < 0.15
+    factor = np.exp(np.clip(rng.normal(0, np.where(odd, 0.24, 0.045), count), -0.6, 0.6))
+    dx = rng.normal(0, np.where(odd, 0.1, 0.05) * width, count)
+    dy = rng.normal(0, np.where(odd, 0.05, 0.018) * height, count)
     dy += np.where(factor > 1, (factor - 1) * height / 2 * rng.uniform(-0.2, 1.1, count), 0.0)
-    return np.stack([factor, dx, dy], axis=1).astype(np.float32)
+    stretch = np.exp(np.clip(rng.normal(0.16, 0.12, count), -0.12, 0.45))
+    return np.stack([factor, dx, dy, stretch], axis=1).astype(np.float32)
 
 
 def reframed(images: torch.Tensor, framing: np.ndarray, mode: str = "bilinear") -> torch.Tensor:
     """Images (B,C,H,W) under a framing; zeros come in from outside."""
     count, _, height, width = images.shape
-    factor, dx, dy = torch.from_numpy(framing).unbind(1)
+    factor, dx, dy, stretch = torch.from_numpy(framing).unbind(1)
     matrix = torch.zeros(count, 2, 3)
-    matrix[:, 0, 0] = matrix[:, 1, 1] = 1 / factor
-    matrix[:, 0, 2] = -dx * 2 / width / factor
+    matrix[:, 0, 0], matrix[:, 1, 1] = 1 / (factor * stretch), 1 / factor
+    matrix[:, 0, 2] = -dx * 2 / width / (factor * stretch)
     matrix[:, 1, 2] = -dy * 2 / height / factor
     grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
     return functional.grid_sample(
@@ -138,45 +77,74 @@ def reframed_pixels(pixels: np.ndarray, framing: np.ndarray, height: int, width:
     """Pixels (B,...,2) under a framing."""
     shape = (len(framing),) + (1,) * (pixels.ndim - 2) + (2,)
     middle = np.array([width / 2, height / 2], np.float32)
-    factor = framing[:, :1].repeat(2, axis=1).reshape(shape)
-    return factor * (pixels - middle) + middle + framing[:, 1:].reshape(shape)
+    factor = np.stack([framing[:, 0] * framing[:, 3], framing[:, 0]], axis=1).reshape(shape)
+    return factor * (pixels - middle) + middle + framing[:, 1:3].reshape(shape)
 
 
 def occluded(
-    rng: np.random.Generator, bank: PedestrianBank, images: torch.Tensor, share: float = 0.25
+    rng: np.random.Generator, bank: PedestrianBank, images: torch.Tensor, share: float = 0.3
 ) -> torch.Tensor:
-    """Some of the images with a box or an ellipse of foreign texture over part of them."""
+    """Some of the images with something in front: a bicycle, a railing, a pole, a box, a person."""
     height, width = images.shape[-2:]
     chosen = np.flatnonzero(rng.random(len(images)) < share)
     if not len(chosen):
         return images
-    scenes = random_backgrounds(rng, bank, len(chosen))
+    kinds = rng.choice(
+        ["bicycle", "railing", "pole", "box", "person"],
+        len(chosen),
+        p=[0.33, 0.08, 0.13, 0.2, 0.26],
+    )
     covers = np.zeros((len(chosen), height, width), np.float32)
-    for cover in covers:
-        x, y = rng.uniform((0, 0.15 * height), (width, height))
+    fronts = random_backgrounds(rng, bank, len(chosen)).permute(0, 2, 3, 1).numpy().copy()
+    for cover, front, kind in zip(covers, fronts, kinds, strict=True):
+        _cover(rng, cover, front, str(kind))
+    layers, masks = torch.from_numpy(fronts).permute(0, 3, 1, 2), torch.from_numpy(covers)[:, None]
+    people = np.flatnonzero(kinds == "person")
+    if len(people):
+        layers[people], masks[people] = _people_aside(rng, bank, len(people), (0.55, 0.85))
+    images = images.clone()
+    images[chosen] = composite(layers, masks, images[chosen])
+    return images
+
+
+def _cover(rng: np.random.Generator, cover: np.ndarray, front: np.ndarray, kind: str) -> None:
+    """Draw what stands in front: its mask (H,W) and its colours (H,W,3) in [-1,1]."""
+    height, width = cover.shape
+    x, y = rng.uniform((0, 0.15 * height), (width, height))
+    if kind == "bicycle":
+        size = rng.uniform(0.16, 0.3) * height
+        side = rng.choice([-0.1, 1.1]) * width + rng.normal(0, 0.25 * width)
+        draw_bicycle(rng, cover, (side, height * rng.uniform(0.9, 1.02)), size)
+        front[:] = rng.normal(-0.5, 0.35) + rng.normal(0, 0.06, 3)
+    elif kind == "railing":
+        draw_railing(rng, cover, rng.uniform(0.55, 0.95) * height)
+        front[:] = rng.uniform(-0.6, 0.7)
+    elif kind == "pole":
+        thickness = int(rng.integers(2, max(3, width // 8)))
+        cv2.line(cover, (int(x), 0), (int(x + rng.normal(0, 2)), height), (1.0,), thickness)
+        front[:] = rng.uniform(-0.9, 0.6)
+    elif kind == "box":
         w, h = rng.uniform(4, 0.35 * width), rng.uniform(6, 0.3 * height)
         if rng.random() < 0.5:
-            cv2.rectangle(
-                cover,
-                (int(x - w / 2), int(y - h / 2)),
-                (int(x + w / 2), int(y + h / 2)),
-                (1.0,),
-                -1,
-            )
+            corners = ((int(x - w / 2), int(y - h / 2)), (int(x + w / 2), int(y + h / 2)))
+            cv2.rectangle(cover, *corners, (1.0,), -1)
         else:
-            cv2.ellipse(
-                cover,
-                (int(x), int(y)),
-                (int(w / 2), int(h / 2)),
-                rng.uniform(0, 180),
-                0,
-                360,
-                (1.0,),
-                -1,
-            )
-    images = images.clone()
-    images[chosen] = composite(scenes, torch.from_numpy(covers)[:, None], images[chosen])
-    return images
+            axes, angle = (int(w / 2), int(h / 2)), rng.uniform(0, 180)
+            cv2.ellipse(cover, (int(x), int(y)), axes, angle, 0, 360, (1.0,), -1)
+
+
+def _people_aside(
+    rng: np.random.Generator, bank: PedestrianBank, count: int, aside: tuple[float, float]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Other pedestrians (B,3,H,W) and their masks, moved aside by shares of the width."""
+    height, width = bank.images.shape[1:3]
+    companions = rng.integers(0, len(bank), count)
+    framing = random_framing(rng, count, height, width)
+    framing[:, 0] *= np.exp(rng.normal(0.0, 0.15, count))
+    framing[:, 1] += rng.choice([-1, 1], count) * rng.uniform(*aside, count) * width
+    people = reframed(image_batch(bank.images[companions]), framing)
+    masks = reframed(torch.from_numpy(bank.opacity(companions)), framing)
+    return recoloured(rng, people, 0.7), masks
 
 
 def recoloured(
@@ -188,7 +156,7 @@ def recoloured(
     """
     count = len(images)
     gain = np.exp(
-        rng.normal(0, 0.05 * strength, (count, 3, 1, 1))
+        rng.normal(0, 0.035 * strength, (count, 3, 1, 1))
         + rng.normal(0, 0.18 * strength, (count, 1, 1, 1))
     )
     offset = rng.normal(0, 0.06 * strength, (count, 1, 1, 1))
@@ -213,19 +181,19 @@ def degraded(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
     out = np.empty_like(array)
     for i, image in enumerate(array):
         height, width = image.shape[:2]
-        if rng.random() < 0.4:
-            k = rng.uniform(0.4, 0.9)
+        if rng.random() < 0.3:
+            k = rng.uniform(0.35, 0.9)
             small = cv2.resize(
                 image, (int(width * k), int(height * k)), interpolation=cv2.INTER_AREA
             )
             image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-        if rng.random() < 0.6:
-            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3))
-        if rng.random() < 0.1:
-            image = cv2.blur(image, (int(rng.integers(2, 5)), 1))
-        if rng.random() < 0.3:
-            soft = cv2.GaussianBlur(image, (0, 0), 1.2)
-            image = image + rng.uniform(0.3, 1.2) * (image - soft)
+        if rng.random() < 0.4:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.0))
+        if rng.random() < 0.15:
+            image = cv2.blur(image, (int(rng.integers(2, 7)), 1))
+        if rng.random() < 0.5:
+            soft = cv2.GaussianBlur(image, (0, 0), 1.0)
+            image = image + rng.uniform(0.3, 1.4) * (image - soft)
         image = image + rng.normal(0, rng.uniform(0, 5), image.shape)
         image = image.clip(0, 255).astype(np.uint8)
         if rng.random() < 0.6:
@@ -236,23 +204,15 @@ def degraded(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
 
 
 def with_company(
-    rng: np.random.Generator, bank: PedestrianBank, scenes: torch.Tensor, share: float = 0.15
+    rng: np.random.Generator, bank: PedestrianBank, scenes: torch.Tensor, share: float = 0.25
 ) -> torch.Tensor:
     """Some of the background scenes with another pedestrian of the bank standing in them."""
     chosen = np.flatnonzero(rng.random(len(scenes)) < share)
     if not len(chosen):
         return scenes
-    companions = rng.integers(0, len(bank), len(chosen))
-    framing = random_framing(rng, len(chosen), *bank.images.shape[1:3])
-    framing[:, 1] += (
-        rng.choice([-1, 1], len(chosen))
-        * rng.uniform(0.25, 0.6, len(chosen))
-        * bank.images.shape[2]
-    )
-    person = reframed(image_batch(bank.images[companions]), framing)
-    mask = reframed(torch.from_numpy(bank.alpha(companions)), framing)
+    people, masks = _people_aside(rng, bank, len(chosen), (0.2, 0.65))
     scenes = scenes.clone()
-    scenes[chosen] = composite(person, mask, scenes[chosen])
+    scenes[chosen] = composite(people, masks, scenes[chosen])
     return scenes
 
 
@@ -262,7 +222,7 @@ def on_scenes(rng: np.random.Generator, bank: PedestrianBank, chosen: np.ndarray
     if bank.photographs:
         return images
     scenes = with_company(rng, bank, random_backgrounds(rng, bank, len(chosen)))
-    return composite(images, torch.from_numpy(bank.alpha(chosen)), scenes)
+    return composite(images, torch.from_numpy(bank.opacity(chosen)), scenes)
 
 
 def photographed(bank: PedestrianBank, rng: np.random.Generator, batch: int = 64) -> PedestrianBank:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 
 UV_STEPS = 65535
+BANK_VERSION = 2
 SHARED = ("textures", "photographs", "scenes")
 
 
@@ -25,9 +27,11 @@ SHARED = ("textures", "photographs", "scenes")
 class PedestrianBank:
     """N crops of H x W pixels, and the body in each.
 
-    The frame of pose, joints and view is that of `textures.body_fit.network`.
+    The frame of pose, joints and view is that of `textures.body_fit.camera_frame`.
 
-    images (N,H,W,3) uint8 RGB. masks (N,H,W) uint8, 255 on the body. uv (N,H,W,2) uint16 (UV times
+    images (N,H,W,3) uint8 RGB. masks (N,H,W) uint8, 255 on the person: body, worn clothes and hair.
+    carried (N,H,W) uint8, 255 on bags and umbrellas, which are neither; a pixel's masks and carried are
+    never more than 255 together. uv (N,H,W,2) uint16 (UV times
     65535), carried outwards where there is no body. parts (N,H,W) uint8, 0 background. identities,
     cameras (N,) int32. pose (N,72), betas (N,10), view (N,3) float32: pelvis pixel u, v and log of
     the scale in pixels a metre there. joints (N,24,3) metres relative to the pelvis, joint_pixels
@@ -41,6 +45,7 @@ class PedestrianBank:
 
     images: np.ndarray
     masks: np.ndarray
+    carried: np.ndarray
     uv: np.ndarray
     parts: np.ndarray
     identities: np.ndarray
@@ -59,8 +64,13 @@ class PedestrianBank:
         return len(self.images)
 
     def alpha(self, chosen: np.ndarray) -> np.ndarray:
-        """(n,1,H,W) float32 in 0..1: how much of each pixel is the body."""
+        """(n,1,H,W) float32 in 0..1: how much of each pixel is the person, as dressed."""
         return self.masks[chosen][:, None].astype(np.float32) / 255
+
+    def opacity(self, chosen: np.ndarray) -> np.ndarray:
+        """(n,1,H,W) float32 in 0..1: how much of each pixel is the person or what they carry."""
+        shares = self.masks[chosen].astype(np.float32) + self.carried[chosen]
+        return shares[:, None] / 255
 
     def select(self, chosen: np.ndarray) -> PedestrianBank:
         """The crops with these indices (or where this mask is true); textures and scenes stay."""
@@ -102,17 +112,34 @@ class PedestrianBank:
             f.name: np.ascontiguousarray(getattr(self, f.name)) for f in dataclasses.fields(self)
         }
         with atomic_write(path) as temporary:
-            save_file(arrays, temporary)
+            save_file(arrays, temporary, {"version": str(BANK_VERSION)})
 
 
 def load_bank(path: Path) -> PedestrianBank:
-    """Read a bank written by `save`. Raises BadInput when the file is not one."""
+    """Read a bank written by `save`.
+
+    Raises:
+        BadInput: when the file is not one, or was made by another version.
+    """
     try:
-        return PedestrianBank(**load_file(path))
+        with safe_open(path, framework="np") as file:
+            version = (file.metadata() or {}).get("version", "1")
+        arrays = load_file(path)
     except Exception as error:  # missing, damaged or foreign
         raise BadInput(
             f"{path}: not a bank of training pedestrians ({error}); make it again"
         ) from None
+    names = {f.name for f in dataclasses.fields(PedestrianBank)}
+    # Version 1 had no `carried`; a file that lacks anything else is none of ours.
+    if version != str(BANK_VERSION) and names - set(arrays) <= {"carried"}:
+        raise BadInput(
+            f"{path}: training pedestrians of version {version}, expected {BANK_VERSION} (clothes and "
+            "hair have a shape since, and bags a mask); remove the file and run again to make them anew"
+        )
+    if set(arrays) != names:
+        odd = ", ".join(sorted(names ^ set(arrays)))
+        raise BadInput(f"{path}: not a bank of training pedestrians ({odd}); make it again")
+    return PedestrianBank(**arrays)
 
 
 def quantised_uv(uv: np.ndarray) -> np.ndarray:

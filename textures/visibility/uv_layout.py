@@ -62,7 +62,7 @@ def _texels(texture, u, v):
 
 
 @numba.njit(cache=True, nogil=True)
-def _between(texture, i0, i1, j0, j1, fx, fy, c):
+def _blended(texture, i0, i1, j0, j1, fx, fy, c):
     upper = texture[i0, j0, c] * (1.0 - fx) + texture[i0, j1, c] * fx
     lower = texture[i1, j0, c] * (1.0 - fx) + texture[i1, j1, c] * fx
     return upper * (1.0 - fy) + lower * fy
@@ -73,9 +73,9 @@ def bilinear_rgb(texture, u, v):
     """Bilinear red, green and blue of `texture` (S,S,3) at UV (u, v); it repeats."""
     i0, i1, j0, j1, fx, fy = _texels(texture, u, v)
     return (
-        _between(texture, i0, i1, j0, j1, fx, fy, 0),
-        _between(texture, i0, i1, j0, j1, fx, fy, 1),
-        _between(texture, i0, i1, j0, j1, fx, fy, 2),
+        _blended(texture, i0, i1, j0, j1, fx, fy, 0),
+        _blended(texture, i0, i1, j0, j1, fx, fy, 1),
+        _blended(texture, i0, i1, j0, j1, fx, fy, 2),
     )
 
 
@@ -84,7 +84,7 @@ def _sample(texture, uv, out):
     for n in range(uv.shape[0]):
         i0, i1, j0, j1, fx, fy = _texels(texture, uv[n, 0], uv[n, 1])
         for c in range(texture.shape[2]):
-            out[n, c] = _between(texture, i0, i1, j0, j1, fx, fy, c)
+            out[n, c] = _blended(texture, i0, i1, j0, j1, fx, fy, c)
 
 
 def sample_texture(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:

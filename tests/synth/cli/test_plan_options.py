@@ -87,7 +87,7 @@ def test_a_plan_and_its_films_are_of_the_body_given(inputs, model, tmp_path):
     out = tmp_path / "films"
     quick = ["--engine", "raster", "--samples", 10, "--layout", "surreal", "--seed", 9, *TINY]
     quick += ["--count-clips", 1, "--frames", 3, "--fps", 12, "--channels", "depth"]
-    succeed("render-videos", *with_body, *quick, "--out", out)
+    succeed("render-videos", *with_body, *quick, "--clip-limit", "10m", "--out", out)
     (row,) = read_plan(out / "plan.jsonl")
     assert (row.engine, row.samples, row.layout) == ("raster", 10, "surreal")
     info = scipy.io.loadmat(f"{out / row.stem}_info.mat")

@@ -1,5 +1,7 @@
 """Rendered pedestrians: what is said about a crop is true of it; the layout is Market-1501's."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -69,6 +71,54 @@ def test_the_picture_shows_the_texture(people):
             assert colour[0] > colour[2] + 30
         else:
             assert colour[2] > colour[0] + 30
+
+
+def test_dressed_people_cover_more_and_carry_what_is_no_part_of_them(body, skinning):
+    from synth.garments.wardrobe_forms import prepare_forms
+    from synth.standins.wardrobe import sample_outfit
+
+    outfit = replace(sample_outfit(np.random.default_rng(3)), bag="backpack")
+    textures = [np.full((64, 64, 3), (20, 220, 20), np.uint8)]
+    people = sample_pedestrians(
+        body,
+        skinning,
+        rng=np.random.default_rng(4),
+        count=8,
+        textures=textures,
+        forms=prepare_forms(body),
+        outfits=[replace(outfit, bag_colour=(0.9, 0.05, 0.05))],
+        occluded=0.0,
+    )
+    assert not (people.mask & people.carried).any()
+    assert people.carried.any(axis=(1, 2)).sum() >= 4
+    assert not people.parts[people.carried].any() and not people.uv[people.carried].any()
+    assert ((people.parts > 0) == people.mask).all()
+    red = people.image[people.carried].astype(int)
+    assert np.median(red[:, 0] - red[:, 1]) > 20  # the bag's colour, not the cloth's
+    for n in range(8):
+        vertices, _ = skin(
+            skinning,
+            pose=people.pose[n : n + 1],
+            betas=people.betas[n],
+            translation=people.translation[n : n + 1],
+        )
+        bare = visibility(vertices[0], body.faces, people.camera(n)).covered
+        assert not (bare & ~people.mask[n] & ~people.carried[n])[2:-2, 2:-2].any()
+        assert vertices[..., 1].min() > 0.002  # soles between the foot and the ground
+
+
+def test_outfits_need_the_bodys_forms(body, skinning):
+    from synth.standins.wardrobe import sample_outfit
+
+    with pytest.raises(ValueError, match="without the body's forms"):
+        sample_pedestrians(
+            body,
+            skinning,
+            rng=np.random.default_rng(0),
+            count=1,
+            textures=np.zeros((1, 8, 8, 3), np.uint8),
+            outfits=[sample_outfit(np.random.default_rng(0))],
+        )
 
 
 def test_joints_lie_in_the_mask(people):

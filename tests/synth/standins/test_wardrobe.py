@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synth.standins.garments import Garment, Pattern, Print
+from synth.standins.painted_garments import PaintedGarment, Pattern, Print
 from synth.standins.wardrobe import paint_outfit, paint_texture, prepare_body_texels, sample_outfit
 from textures.visibility.buffer import interpolate, visibility
 from textures.visibility.camera import look_at
@@ -30,11 +30,11 @@ def plain(rng_seed=0, **changes):
         hairline=0.0,
         beard=0.0,
         glasses=False,
-        top=Garment(
+        top=PaintedGarment(
             kind="t-shirt", colour=RED, pattern=Pattern(), lower=-0.25, sleeve=0.4, roughness=0.0
         ),
         jacket=None,
-        bottom=Garment(
+        bottom=PaintedGarment(
             kind="trousers",
             colour=BLUE,
             pattern=Pattern(),
@@ -159,10 +159,10 @@ def test_no_seam_between_uv_islands(body, model):
 
 
 def test_skirts_sleeves_and_hoods_reach_as_far_as_they_say(model, seen):
-    skirt = Garment(
+    skirt = PaintedGarment(
         kind="skirt", colour=BLUE, pattern=Pattern(), lower=-0.5, upper=-0.14, roughness=0.0
     )
-    sleeves = Garment(
+    sleeves = PaintedGarment(
         kind="long sleeve", colour=RED, pattern=Pattern(), lower=-0.25, sleeve=0.95, roughness=0.0
     )
     colours, position, mask = seen(paint_texture(model, plain(bottom=skirt, top=sleeves)), 0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
@@ -18,8 +19,9 @@ from synth.cli.textures import harvest_textures
 from synth.cli.train import train
 from synth.standins.training_pedestrians import make_bank
 from synth.training.runs import TrainingOptions, summary_of_options
-from textures.body_fit.network import BodyFitConfig, fitted_joints
-from textures.body_fit.training import training_batch
+from textures.evidence.labelled_crops import bank_labels
+from textures.evidence.landmarks import INDEX
+from textures.evidence.training import generated_batch
 from textures.rstg.losses import masked_l1
 from textures.training.pedestrian_bank import load_bank
 from textures.visibility.rendering_tensor import render
@@ -30,21 +32,18 @@ def bank(body):
     return make_bank(body, identities=3, images=4, seed=5)
 
 
-def test_the_truth_of_a_training_crop_reprojects_after_framing(bank, body):
-    """Rotations, betas and view of a framed batch put the joints where the framed joints are."""
-    config = BodyFitConfig()
-    data = training_batch(bank, np.arange(len(bank)), np.random.default_rng(0), config)
-    joints, pixels = fitted_joints(
-        Skinning(body), data["rotations"], data["betas"], data["camera"], config
-    )
-    assert torch.allclose(joints, data["joints"], atol=1e-4)
-    # The focal length is not the network's, so perspective differs a little.
-    assert (pixels - data["pixels"]).norm(dim=-1).median() < 0.6
+def test_the_labels_of_a_training_crop_follow_its_framing(bank, body):
+    """The head's part lies where the framed head's landmarks are."""
+    labels = bank_labels(bank, body, Skinning(body))
+    chosen, rng = np.arange(len(bank)), np.random.default_rng(0)
+    data = generated_batch(bank, labels, chosen, rng, absent=0.0)
     heads = data["parts"] == 16
     rows = torch.arange(32).float() * 4 + 2
     seen = heads.flatten(1).sum(1) > 6
+    assert seen.sum() > 6
     middle = (heads.sum(2) * rows).sum(1) / heads.sum((1, 2)).clamp(min=1)
-    assert (middle - data["pixels"][:, 15, 1])[seen].abs().max() < 10
+    ears = data["landmarks"][:, [INDEX["left_ear"], INDEX["right_ear"]], 1].mean(1)
+    assert (middle - ears)[seen].abs().max() < 8
 
 
 def test_the_true_texture_seen_through_the_uv_map_is_the_crop_but_for_light(bank):
@@ -195,6 +194,7 @@ def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
         tmp_path / "generator",
         *pedestrians,
         *("--reid", weights["reid"], "--body-fit", weights["body-fit"], "--fits", "network"),
+        *("--evidence", "network", "--networks", tmp_path, "--smpl", "not needed"),
         *("--set", "generator.channels=4", "--set", "generator.texture_size=32"),
         *("--set", "generator.height=32", "--set", "generator.width=32"),
     )
@@ -202,7 +202,7 @@ def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
     crops = tmp_path / "crops"
     crops.mkdir()
     cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 99, np.uint8))
-    arguments = ["--images", crops, "--out", tmp_path / "textures", "--size", 32]
+    arguments = ["--images", crops, "--out", tmp_path / "textures", "--size", 32, "--keep-all"]
     for option, path in weights.items():
         arguments += [f"--{option}", path]
     result = CliRunner().invoke(
@@ -328,3 +328,36 @@ def test_recipes_are_printed_value_by_value():
     assert "schedule.lr = 0.0002\n" in output and "network.depth = 50\n" in output
     for kind in ("generator", "reid", "body-fit"):
         assert run_train(kind, "--help").exit_code == 0
+
+
+def test_a_dressed_bank_says_what_is_person_and_what_is_carried(bank):
+    shares = bank.masks.astype(int) + bank.carried
+    assert shares.max() <= 255
+    assert not ((bank.masks > 127) & (bank.carried > 127)).any()
+    # Labels are the person's: where only a bag is seen there is no part.
+    assert not bank.parts[bank.carried > 250].any()
+    assert (bank.parts[bank.masks > 250] > 0).mean() > 0.97
+    np.testing.assert_allclose(bank.opacity(np.arange(len(bank)))[:, 0], shares / 255, atol=1e-6)
+
+
+def test_workers_do_not_change_the_bank(body):
+    alone = make_bank(body, identities=3, images=2, seed=11)
+    shared = make_bank(body, identities=3, images=2, seed=11, workers=2)
+    assert alone.carried.any()
+    for name, array in vars(alone).items():
+        assert np.array_equal(array, getattr(shared, name)), name
+
+
+def test_a_bank_of_an_older_version_is_refused_with_what_to_do(bank, tmp_path):
+    arrays = {name: np.ascontiguousarray(array) for name, array in vars(bank).items()}
+    del arrays["carried"]
+    old = tmp_path / "old.safetensors"
+    save_file(arrays, old)
+    with pytest.raises(
+        BadInput, match=r"old\.safetensors: .*version 1, expected 2.*remove the file"
+    ):
+        load_bank(old)
+    del arrays["pose"]
+    save_file(arrays, tmp_path / "foreign.safetensors")
+    with pytest.raises(BadInput, match=r"not a bank.*pose"):
+        load_bank(tmp_path / "foreign.safetensors")

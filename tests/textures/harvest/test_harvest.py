@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from textures.body_fit.network import BodyFitConfig, BodyFitNetwork
+from textures.body_fit.fitting import BodyFitter, FitWeights
 from textures.checkpoints import read_card, save_networks
+from textures.evidence.network import LandmarkConfig, LandmarkNetwork
+from textures.evidence.sources import SourceOptions, open_sources
 from textures.harvest.detail import with_detail
 from textures.harvest.harvest import Harvester, harvest
 from textures.harvest.identities import IdentityRule, identity_pattern
@@ -31,7 +34,7 @@ def weights(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
     networks = {
-        "body-fit": BodyFitNetwork(BodyFitConfig(depth=10, channels=8, features=16, hidden=32)),
+        "body-fit": LandmarkNetwork(LandmarkConfig(depth=10, channels=8, features=16, hidden=32)),
         "generator": TextureGenerator(SMALL_GENERATOR),
         "reid": PCB(
             ReidConfig(
@@ -52,14 +55,25 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def harvester(weights, body):
+def fitter(weights, body):
+    """An untrained network's evidence, hardly fitted."""
+    options = SourceOptions(weights=weights / "body-fit.safetensors")
+    return BodyFitter(
+        body,
+        Skinning(body),
+        open_sources(["network"], options),
+        weights=FitWeights(landmark_steps=2, mask_steps=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def harvester(weights, body, fitter):
     return Harvester(
         body,
         load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
-        body_fit=weights / "body-fit.safetensors",
+        fitter,
         reid=weights / "reid.safetensors",
         size=48,
-        steps=2,
     )
 
 
@@ -92,7 +106,9 @@ def test_every_crop_gets_a_texture_a_line_and_a_row(crops, tmp_path, harvester, 
     )
     assert first.split == second.split  # one person is in one split
     assert entries["me.png"].identity == "me" and entries["me.png"].camera is None
-    assert set(first.scores) == {"fit_agreement", "silhouette_iou", "surface_seen", "reid_cosine"}
+    assert set(first.scores) == {
+        *("fit_agreement", "presence", "silhouette_iou", "surface_seen", "reid_cosine")
+    }
     assert read_texture(tmp_path / "out" / first.file).shape == (48, 48, 3)
     sheet = cv2.imread(str(done.contact_sheet))
     assert sheet.shape[0] > 4 * 250
@@ -114,7 +130,7 @@ def test_a_second_run_makes_only_what_is_new(crops, tmp_path, harvester):
 
 
 def test_what_is_kept_and_why_textures_are_made_again_is_said(
-    crops, tmp_path, harvester, weights, body
+    crops, tmp_path, harvester, fitter, weights, body
 ):
     out = tmp_path / "out"
 
@@ -127,10 +143,9 @@ def test_what_is_kept_and_why_textures_are_made_again_is_said(
         return Harvester(
             body,
             load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
-            body_fit=weights / "body-fit.safetensors",
+            fitter,
             reid=reid,
             size=size,
-            steps=2,
         )
 
     assert said(harvester) == []  # a first run
@@ -168,16 +183,17 @@ def test_everything_that_a_texture_is_made_with_is_in_its_generators_tag(
 ):
     def tag(*, generator="generator", fit="body-fit", detail=False):
         method = load_method(METHODS["rstg"], body, folder_of[generator] / "generator.safetensors")
+        options = SourceOptions(weights=folder_of[fit] / "body-fit.safetensors")
+        fitter = BodyFitter(body, harvester.skinning, open_sources(["network"], options))
         return Harvester(
-            *(body, method),
-            body_fit=folder_of[fit] / "body-fit.safetensors",
+            *(body, method, fitter),
             reid=weights / "reid.safetensors",
             size=16,
             detail=detail,
         ).tag
 
     torch.manual_seed(2)
-    fit = BodyFitNetwork(BodyFitConfig(depth=10, channels=8, features=16, hidden=32))
+    fit = LandmarkNetwork(LandmarkConfig(depth=10, channels=8, features=16, hidden=32))
     networks = {"body-fit": fit, "generator": TextureGenerator(SMALL_GENERATOR)}
     for kind, network in networks.items():
         path = tmp_path / f"{kind}.safetensors"
@@ -330,10 +346,10 @@ def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harve
     references = np.full((2, 16, 16, 3), 180, np.uint8)
     scenes = np.full((1, 128, 64, 3), 90, np.uint8)
     body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
-    bank = bank_of_photographs(people, fitter, skinning, body, references, scenes)
+    bank = bank_of_photographs(people, fitter, body, references, scenes)
     assert bank.identities.tolist() == [2, 2, 7] and bank.photographs
     geometry = texel_geometry(body.mesh, 32)
-    fits = network_fits(bank, fitter, skinning, body)
+    fits = network_fits(bank, fitter)
     sources = bank_sources(fits, skinning, body.mesh, geometry)
     losses = GeneratorLosses(PAPER.losses, harvester.reid, geometry)
     rng, chosen = np.random.default_rng(0), np.array([0, 1])
@@ -363,8 +379,18 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
     ]
     for option, kind in (("body-fit", "body-fit"), ("weights", "generator"), ("reid", "reid")):
         given += [f"--{option}", str(weights / f"{kind}.safetensors")]
+    given += [
+        "--evidence",
+        "network",
+        "--networks",
+        str(tmp_path),
+        "--smpl",
+        "not needed",
+        "--keep-all",
+    ]
     result = CliRunner().invoke(harvest_textures, given)
     assert result.exit_code == 0, result.output
+    assert "bodies are fitted by network-body-fit" in result.output
     assert "4 textures" in result.output and "1 files left out" in result.output
     strict = CliRunner().invoke(harvest_textures, [*given, "--strict"])
     assert strict.exit_code == 1 and "broken.jpg" in strict.output

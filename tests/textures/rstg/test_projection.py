@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mocap.bodies.skinning import Skinning, skin
-from textures.body_fit.network import BodyFitConfig, crop_camera
+from textures.body_fit.camera_frame import crop_camera
 from textures.harvest.contact_sheet import standing_pose
 from textures.rstg.projection import SourcePixels, projection_input
 from textures.visibility.buffer import visibility
@@ -37,7 +37,7 @@ def standing(body):
         betas=np.zeros(10),
         translation=np.array([[0, 0.25, -8.5]]),
     )
-    return vertices[0], crop_camera(BodyFitConfig(), 128, 64)
+    return vertices[0], crop_camera(128, 64)
 
 
 def test_reflections_are_where_they_should_be(geometry):

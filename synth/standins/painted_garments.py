@@ -96,7 +96,7 @@ class Print:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Garment:
+class PaintedGarment:
     """One piece of clothing on the T-posed body; heights (y) in metres of the template's frame.
 
     `sleeve`: 0 at the shoulder joint, 0.5 elbow, 1 wrist. `neck_rise`, `neck_depth` and
@@ -175,11 +175,11 @@ def sample_pattern(rng: np.random.Generator, colour: Colour, height: float) -> P
     )
 
 
-def sample_top(rng: np.random.Generator) -> tuple[Garment, Garment | None]:
+def sample_top(rng: np.random.Generator) -> tuple[PaintedGarment, PaintedGarment | None]:
     """Draw a garment for the upper body, and the jacket over it (or None)."""
     kind = sample_weighted(rng, TOPS)
     colour = fabric_colour(rng, TOP_COLOURS)
-    lower = float(rng.uniform(-0.31, -0.2))
+    lower = float(rng.uniform(-0.35, -0.21))
     shape: dict = {"sleeve": float(rng.uniform(0.22, 0.46))}
     if kind in ("t-shirt", "dress"):
         neck = rng.choice(3, p=[0.65, 0.15, 0.2])
@@ -220,24 +220,26 @@ def sample_top(rng: np.random.Generator) -> tuple[Garment, Garment | None]:
         if rng.random() < 0.4:
             shape["sleeve"] = float(rng.uniform(0.02, 0.15))
     trim = fabric_colour(rng, TOP_COLOURS) if rng.random() < 0.15 else None
-    top = Garment(
+    top = PaintedGarment(
         kind=kind,
         colour=colour,
         pattern=sample_pattern(rng, colour, 0.05),
         lower=lower,
         trim=trim,
         tucked=bool(kind in ("shirt", "polo", "t-shirt", "tank") and rng.random() < 0.3),
-        roughness=float(rng.uniform(0.03, 0.1)),
+        roughness=float(rng.uniform(0.05, 0.16)),
         **shape,
     )
     jacket = None
     if kind != "hoodie" and rng.random() < 0.22:
         jacket_colour = _contrasting(rng, colour, BOTTOM_COLOURS | TOP_COLOURS)
-        jacket = Garment(
+        jacket = PaintedGarment(
             kind="jacket",
             colour=jacket_colour,
             pattern=Pattern(),
-            lower=float(rng.uniform(-0.42, -0.2)),
+            lower=float(
+                rng.uniform(-0.8, -0.45) if rng.random() < 0.2 else rng.uniform(-0.42, -0.2)
+            ),
             sleeve=float(rng.uniform(0.95, 1.05)),
             neck_rise=0.015,
             open_front=float(rng.uniform(0.015, 0.05)) if rng.random() < 0.75 else 0.0,
@@ -248,7 +250,7 @@ def sample_top(rng: np.random.Generator) -> tuple[Garment, Garment | None]:
     return top, jacket
 
 
-def sample_bottom(rng: np.random.Generator, top: Garment) -> Garment:
+def sample_bottom(rng: np.random.Generator, top: PaintedGarment) -> PaintedGarment:
     """Draw trousers, shorts or a skirt; under a dress shorts or leggings."""
     kind = sample_weighted(rng, BOTTOMS)
     colour = fabric_colour(rng, BOTTOM_COLOURS)
@@ -269,7 +271,7 @@ def sample_bottom(rng: np.random.Generator, top: Garment) -> Garment:
     if top.kind != "dress" and rng.random() < (0.3 if kind == "skirt" else 0.1):
         pattern = sample_pattern(rng, colour, (upper + lower) / 2)
     blue = colour[2] > colour[0] + 0.06
-    return Garment(
+    return PaintedGarment(
         kind=kind,
         colour=colour,
         pattern=pattern,

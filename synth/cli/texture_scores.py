@@ -1,0 +1,137 @@
+"""`synth eval-textures`: folders of textures measured against photographs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from synth.cli.options import (
+    FILE,
+    FOLDER,
+    device_option,
+    evidence_options,
+    out_option,
+    seed_option,
+    strict_option,
+)
+
+
+class MeasuresCommand(click.Command):
+    """A command whose help ends with the measures."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line per measure."""
+        from textures.evaluation.measures import all_measures
+
+        with formatter.section("Measures"):
+            formatter.write_dl([(name, m.definition) for name, m in all_measures().items()])
+
+
+@click.command("eval-textures", cls=MeasuresCommand)
+@click.argument("textures", nargs=-1, required=True, type=FOLDER)
+@click.option(
+    "--images", required=True, type=FOLDER, help="Photographs: Market-1501, or a folder of crops."
+)
+@click.option("--people", type=FILE, help="List of identities to measure on; all when left out.")
+@click.option(
+    "--attributes", type=FILE, help="Labels of the people's clothing: Market-1501's as CSV."
+)
+@click.option(
+    "--references",
+    is_flag=True,
+    help="Also measure the first folder's mean texture, grey, and another person's texture.",
+)
+@click.option(
+    "--sheet-people",
+    type=click.IntRange(1),
+    default=24,
+    show_default=True,
+    help="People on the sheet, at most.",
+)
+@out_option("evaluation.json and sheet.html, a folder", required=False)
+@evidence_options
+@seed_option
+@device_option()
+@strict_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+def eval_textures(
+    textures: tuple[Path, ...],
+    images: Path,
+    people: Path | None,
+    attributes: Path | None,
+    references: bool,
+    sheet_people: int,
+    out: Path | None,
+    evidence: tuple[str, ...],
+    networks: Path | None,
+    body_fit: Path | None,
+    smpl: Path | None,
+    seed: int,
+    device: str,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Measure folders of TEXTURES on photographs of the people: above all another camera's.
+
+    A folder is a library, with textures.jsonl, or has PNGs named by their crops. Each set is compared
+    with each other, paired, with intervals over people.
+    """
+    from mocap.bodies.free_body import load_free_body
+    from mocap.bodies.skinning import Skinning
+    from mocap.errors import BadInput
+    from synth.pictures.texture_sheet import write_texture_evaluation
+    from textures.body_fit.fitting import BodyFitter
+    from textures.evaluation.attributes import read_clothing_labels
+    from textures.evaluation.evaluation import TextureEvaluator
+    from textures.evaluation.networks import open_networks
+    from textures.evaluation.summary import summarise, summary_lines
+    from textures.evaluation.texture_sets import named_apart, read_texture_set, reference_sets
+    from textures.evidence.sources import SourceOptions, open_sources
+    from textures.harvest.crop_folder import left_out_lines, read_crop_folder
+
+    body = load_free_body()
+    crops = read_crop_folder(images).crops
+    if people is not None:
+        listed = set(people.read_text().split())
+        crops = tuple(crop for crop in crops if crop.person.identity in listed)
+        if not crops:
+            raise BadInput(f"{people}: no crop of {images} shows one of the {len(listed)} people")
+    labels = None if attributes is None else read_clothing_labels(attributes)
+    sets = named_apart([read_texture_set(path, body, crops) for path in textures], textures)
+    left_out = [item for texture_set in sets for item in texture_set.left_out]
+    for line in left_out_lines(left_out):
+        click.echo(line, err=True)
+    if references:
+        sets += reference_sets(sets[0], {crop.person.identity for crop in crops})
+    opened = open_networks(networks)
+    options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
+    skinning = Skinning(body).to(device)
+    fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
+    click.echo(f"bodies are fitted by {fitter.name}", err=True)
+    result = TextureEvaluator(body, fitter, opened, labels).evaluate(
+        sets,
+        crops,
+        shown=sheet_people if out is not None else 0,
+        report=lambda line: click.echo(line, err=True),
+    )
+    names = [texture_set.name for texture_set in sets]
+    summaries = summarise(result, names, list(opened), labelled=labels is not None, seed=seed)
+    content = {
+        "images": str(images),
+        "fitted_by": result.fitted_by,
+        "protocol": f"market1501-train{result.people}",
+        "people": result.people,
+        "gallery": result.gallery,
+        "sets": names,
+        "stand_in": any(t.stand_in for texture_set in sets for t in texture_set.textures),
+        "left_out": [f"{item.source}: {item.reason}" for item in result.left_out],
+        "measures": [summary.as_dict() for summary in summaries],
+    }
+    if out is not None:
+        page = write_texture_evaluation(out, content, summaries, result, body, skinning)
+        click.echo(f"look at {page}", err=True)
+    click.echo(json.dumps(content, indent=1) if as_json else "\n".join(summary_lines(summaries)))
+    if strict and (left_out or not all(item.foreseen for item in result.left_out)):
+        raise click.exceptions.Exit(1)

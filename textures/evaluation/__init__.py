@@ -1,0 +1,1 @@
+"""Textures measured against photographs, by measures and networks that had no hand in making them."""

@@ -1,0 +1,1 @@
+"""What a photograph says of the body in it: landmarks, bone directions, heading, person mask."""
