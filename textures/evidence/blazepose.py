@@ -9,7 +9,10 @@ not ours and not in this repository: `full` lies in the wheel `mediapipe`, `heav
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,8 +90,9 @@ class BlazePose:
         self.name = f"blazepose-{path.stem.removeprefix('pose_landmark_')}"
         self.tag = f"{self.name}-{sha256_of(path)[:8]}"
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _without_native_messages():
+                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadInput(f"{path}: not a network for LiteRT ({error}); fetch it again") from None
         inputs = self._interpreter.get_input_details()
@@ -155,6 +159,21 @@ class BlazePose:
 
     def _output(self, shape: tuple[int, ...]) -> np.ndarray:
         return self._interpreter.get_tensor(self._outputs[shape])
+
+
+@contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """Nothing that LiteRT itself writes to the error stream: it announces its parts at every start."""
+    sys.stderr.flush()
+    stream = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(stream, 2)
+        os.close(stream)
+        os.close(nowhere)
 
 
 def installed_blazepose() -> Path | None:
