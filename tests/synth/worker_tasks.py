@@ -97,7 +97,11 @@ def open_film_worker_on_failing_disk(settings):
     with open_film_worker(settings) as film:
 
         def fail(row, progress):
-            subprocess.run(["mount", "-o", "remount,ro", os.environ["READ_ONLY_AFTER"]], check=True)
+            disk = os.environ["READ_ONLY_AFTER"]
+            if not os.statvfs(disk).f_flag & os.ST_RDONLY:
+                # A second mount over the first: the first is busy with files that are being written.
+                subprocess.run(["mount", "--bind", disk, disk], check=True)
+                subprocess.run(["mount", "-o", "remount,bind,ro", disk], check=True)
             return film(row, progress)
 
         yield fail

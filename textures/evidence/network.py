@@ -223,12 +223,12 @@ class LandmarkSource:
         for index, image in enumerate(images):
             height, width = image.shape[:2]
             if width > WIDE * height and width >= 2:
-                halves = (image[:, : width // 2], image[:, width // 2 :])
-                frames = [input_frame(*half.shape[:2], self.network.config) for half in halves]
+                sides = (image[:, : width // 2], image[:, width // 2 :])
+                frames = [input_frame(*side.shape[:2], self.network.config) for side in sides]
                 pair = torch.cat(
                     [
-                        framed_crop(half, frame, self.network.config)
-                        for half, frame in zip(halves, frames)
+                        framed_crop(side, frame, self.network.config)
+                        for side, frame in zip(sides, frames)
                     ]
                 )
                 people = self.network(pair.to(device)).presence.sigmoid().min()

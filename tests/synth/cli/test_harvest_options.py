@@ -28,7 +28,7 @@ def market(tmp_path_factory):
 def harvested(market, out, *words):
     """The lines of textures.jsonl and the textures, of one crop."""
     common = ["harvest-textures", "--images", market, "--split", "train", "--out", out]
-    succeed(*common, "--size", 32, "--device", "cpu", *words)
+    succeed(*common, "--size", 32, "--device", "cpu", "--keep-all", *words)
     lines = [json.loads(line) for line in (out / "textures.jsonl").read_text().splitlines()]
     return lines, [cv2.imread(str(out / line["file"])) for line in lines]
 
@@ -59,6 +59,8 @@ def test_who_is_who_comes_from_a_pattern_or_a_csv_and_strict_minds_what_is_left(
     for name in ("ann_1.jpg", "ann_2.jpg", "bob_1.jpg"):
         (crops / name).write_bytes(picture)
     command = ["harvest-textures", "--images", crops, "--out", out, "--size", 32, "--sheet-rows", 0]
+    assert "none of its 3 images could be used" in refusal(*command)  # noise shows nobody
+    command.append("--keep-all")
     said = succeed(*command, "--identity", "^([a-z]+)_").output
     assert "3 crops of 2 people" in said and "ann 2, bob 1" in said
     (tmp_path / "who.csv").write_text("file,identity\nann_1.jpg,ann\nann_2.jpg,eve\n")

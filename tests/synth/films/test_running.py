@@ -180,7 +180,8 @@ def small_disk(tmp_path):
         return place
 
     yield mount
-    subprocess.run(["umount", str(place)], capture_output=True)
+    while place.is_mount() and not subprocess.run(["umount", "-l", place]).returncode:
+        pass  # one mount may lie over another
 
 
 def run(arguments) -> tuple[int, list[str]]:
@@ -290,7 +291,7 @@ def test_what_a_run_cannot_do_is_one_line(folder, rows, tmp_path, monkeypatch, c
     arguments |= dict(zip(more[::2], more[1::2]))
     line = error_of(monkeypatch, capsys, *(part for pair in arguments.items() for part in pair))
     assert line.startswith("Error: ") and words.format(tmp=tmp_path) in line
-    assert not list(tmp_path.glob("out/t*"))  # no clip
+    assert not list(tmp_path.glob("out/t*/*/*"))  # no clip
 
 
 @pytest.mark.parametrize(
