@@ -224,12 +224,10 @@ class LandmarkSource:
             height, width = image.shape[:2]
             if width > WIDE * height and width >= 2:
                 sides = (image[:, : width // 2], image[:, width // 2 :])
-                frames = [input_frame(*side.shape[:2], self.network.config) for side in sides]
+                config = self.network.config
+                frames = [input_frame(side.shape[0], side.shape[1], config) for side in sides]
                 pair = torch.cat(
-                    [
-                        framed_crop(side, frame, self.network.config)
-                        for side, frame in zip(sides, frames)
-                    ]
+                    [framed_crop(side, frame, config) for side, frame in zip(sides, frames)]
                 )
                 people = self.network(pair.to(device)).presence.sigmoid().min()
                 presence[index] *= float(people < TWO_PEOPLE)
