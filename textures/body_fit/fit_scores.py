@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mocap.bodies.skinning import Skinning, rotation_matrices
+from mocap.errors import BadInput
 from textures.body_fit.fitting import BodyFit
 from textures.evidence.landmarks import INDEX, LandmarkPoints, posed_landmarks
 
@@ -22,9 +23,7 @@ LIMBS: tuple[str, ...] = tuple(
     for side in ("left", "right")
 )
 PCK_SHARE = 0.2
-SIDE_VIEW = (
-    6 / 128
-)  # of the crop's height: people whose shoulders are nearer are seen from the side
+SIDE_VIEW = 6 / 128  # of the crop's height: shoulders that are nearer are seen from the side
 RESAMPLES = 2000
 
 
@@ -77,7 +76,15 @@ def fit_errors(
         truth: (N,L,2) labels.
         labelled: (N,L) confidence of the labels; 0 is none.
         heights: (N,) of the crops, pixels.
+
+    Raises:
+        BadInput: for a body that is not finite, which must not count as one without labels.
     """
+    if not np.isfinite(pixels).all():
+        index = int(np.flatnonzero(~np.isfinite(pixels).all((1, 2)))[0])
+        raise BadInput(
+            f"crop {index} of the batch: its fitted body has numbers that are not finite"
+        )
     limbs = [INDEX[name] for name in LIMBS]
     unit = (128 / heights)[:, None]
     distance = np.linalg.norm(pixels - truth, axis=-1)[:, limbs] * unit

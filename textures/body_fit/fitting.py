@@ -16,6 +16,7 @@ crop of 64 x 128 has its own pixels.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,8 +162,11 @@ class BodyFitter:
 
     @property
     def tag(self) -> str:
-        """The sources' tags."""
-        return "+".join(source.tag for source in self.sources)
+        """The sources' tags, and a digest of the prior and the weights that hold the fit."""
+        digest = hashlib.sha256(repr(self.weights).encode())
+        for tensor in (self.prior.mean, self.prior.factor):
+            digest.update(tensor.cpu().numpy().tobytes())
+        return "+".join([*(source.tag for source in self.sources), f"fit-{digest.hexdigest()[:8]}"])
 
     def fit(
         self, names: Sequence[str], images: Sequence[np.ndarray], *, batch: int = 64
@@ -269,7 +273,8 @@ def _fit_batch(
     observed = _observations(evidence, chosen, rows, device)
     candidates = _start(observed, fitter)
     candidates = _descend(fitter, candidates, observed.repeated(2), None, weights.landmark_steps)
-    better = candidates.loss.view(-1, 2).argmin(1) + 2 * torch.arange(len(chosen), device=device)
+    loss = candidates.loss.view(-1, 2).nan_to_num(nan=torch.inf)  # argmin takes NaN for the least
+    better = loss.argmin(1) + 2 * torch.arange(len(chosen), device=device)
     bodies = _Bodies(*(getattr(candidates, f.name)[better] for f in dataclasses.fields(_Bodies)))
     masks = [
         [source.person[index] for source in evidence] for index in range(*rows.indices(len(sizes)))

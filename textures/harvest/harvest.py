@@ -127,6 +127,7 @@ class Harvester:
         self.detail, self.fitter, self.skinning = detail, fitter, fitter.skinning
         self.reid, _ = load_pcb(reid, device=device)
         self.tag = f"{fitter.tag}+{method.tag}" + "+detail" * detail
+        self.tag += "+keep-all" * (limits is None)  # else refusals would not be looked for again
         self.scorer = weights_tag(reid, "reid")
         self.geometry = texel_geometry(body.mesh, method.texture_size)
         self.output = texel_geometry(body.mesh, size)
@@ -327,7 +328,10 @@ def harvest(
                 refusals = harvester.refusals([image for _, image in ready], fit)
                 for (entry, _), refusal in zip(ready, refusals):
                     if refusal is not None:
-                        bad.append(LeftOut(source=entry.source, reason=REFUSED, detail=refusal))
+                        earlier = entries.pop(entry.file, None)
+                        ending = "; its texture of an earlier run is no longer listed"
+                        detail = refusal + ending * (earlier is not None)
+                        bad.append(LeftOut(source=entry.source, reason=REFUSED, detail=detail))
                 usable = [index for index, refusal in enumerate(refusals) if refusal is None]
                 ready, fit = [ready[index] for index in usable], selected_fits(fit, usable)
             if ready:

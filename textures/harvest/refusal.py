@@ -47,11 +47,13 @@ def refusal_reason(
     height, width = size
     if min(size) < SMALLEST_SIDE:
         return f"{width} x {height} pixels, expected {SMALLEST_SIDE} or more a side"
-    if presence < limits.presence:
+    if not presence >= limits.presence:  # NaN is refused, too
         return (
             f"no single, whole, upright person found ({presence:.3f}, expected {limits.presence:g} "
             "or more)"
         )
+    if not np.isfinite(landmarks).all():
+        return "no body fits (its numbers are not finite)"
     heights = {
         name: landmarks[[INDEX[f"left_{name}"], INDEX[f"right_{name}"]], 1].mean()
         for name in ("shoulder", "hip", "ankle")
@@ -65,6 +67,6 @@ def refusal_reason(
             f"half a person: {inside:.0%} of the limbs' joints are inside, expected "
             f"{limits.limbs_inside:.0%} or more"
         )
-    if agreement < limits.agreement:
+    if not agreement >= limits.agreement:
         return f"no body fits ({agreement:.2f}, expected {limits.agreement:g} or more)"
     return None

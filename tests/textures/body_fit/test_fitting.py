@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mocap.bodies.skinning import Skinning, skin
+from mocap.errors import BadInput
 from synth.standins.street_poses import sample_street_pose as sample_pose
 from textures.body_fit.camera_frame import crop_camera, pelvis_position
 from textures.body_fit.fit_scores import (
@@ -214,3 +215,23 @@ def test_pck_facing_and_their_interval():
     interval = mean_over_people(figures.facing, people, np.random.default_rng(0))
     assert interval.value == 0.75 and interval.low == 0 and interval.high == 1
     assert rank_correlation(np.array([1.0, 0.5, 0.2, 0.9]), figures) > 0.5
+
+
+def test_a_body_that_is_not_finite_is_no_crop_without_labels():
+    truth = np.ones((2, len(INDEX), 2), np.float32)
+    pixels = truth.copy()
+    pixels[1, INDEX["left_knee"]] = np.nan
+    with pytest.raises(BadInput, match="crop 1 of the batch"):
+        fit_errors(pixels, truth, np.ones(truth.shape[:2]), np.full(2, 128.0))
+
+
+def test_what_holds_the_fit_is_in_its_tag(body, skinning):
+    """A library of textures must not be kept when prior or weights change."""
+    other = learn_pose_prior(np.random.default_rng(0).normal(0, 0.3, (100, 72)))
+    fitters = [
+        BodyFitter(body, skinning, []),
+        BodyFitter(body, skinning, [], prior=other),
+        BodyFitter(body, skinning, [], weights=FitWeights(prior=0.5)),
+    ]
+    assert len({fitter.tag for fitter in fitters}) == 3
+    assert BodyFitter(body, skinning, []).tag == fitters[0].tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import cv2
@@ -184,7 +185,9 @@ def test_everything_that_a_texture_is_made_with_is_in_its_generators_tag(
     def tag(*, generator="generator", fit="body-fit", detail=False):
         method = load_method(METHODS["rstg"], body, folder_of[generator] / "generator.safetensors")
         options = SourceOptions(weights=folder_of[fit] / "body-fit.safetensors")
-        fitter = BodyFitter(body, harvester.skinning, open_sources(["network"], options))
+        sources = open_sources(["network"], options)
+        held = harvester.fitter.weights
+        fitter = BodyFitter(body, harvester.skinning, sources, weights=held)
         return Harvester(
             *(body, method, fitter),
             reid=weights / "reid.safetensors",
@@ -394,3 +397,20 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
     assert "4 textures" in result.output and "1 files left out" in result.output
     strict = CliRunner().invoke(harvest_textures, [*given, "--strict"])
     assert strict.exit_code == 1 and "broken.jpg" in strict.output
+
+
+def test_a_crop_that_is_refused_now_is_no_longer_listed(crops, tmp_path, harvester, monkeypatch):
+    """Its bytes show nobody, whatever an earlier run that kept all made of them."""
+    out, lines = tmp_path / "out", []
+    before = harvest(crops, out, harvester, sheet_rows=0, report=lines.append)
+    assert len(before.entries) == 4
+    strict = copy.copy(harvester)
+    strict.tag = harvester.tag.removesuffix("+keep-all")
+    assert strict.tag != harvester.tag  # else the textures would be kept unlooked at
+    monkeypatch.setattr(
+        strict, "refusals", lambda crops, fit: [None] + ["nobody"] * (len(crops) - 1)
+    )
+    after = harvest(crops, out, strict, sheet_rows=0, report=lines.append)
+    assert [entry.file for entry in after.entries] == [before.entries[0].file]
+    assert len(read_library(out)) == 1
+    assert any("no longer listed" in line for line in lines)

@@ -46,6 +46,9 @@ def test_a_whole_upright_person_is_kept():
         ({"landmarks": standing(top=4, bottom=300)}, "half a person"),
         ({"landmarks": standing(top=-170, bottom=124)}, "half a person"),
         ({"agreement": 0.01}, "no body fits"),
+        ({"agreement": np.nan}, "no body fits"),
+        ({"presence": np.nan}, "no single"),
+        ({"landmarks": standing() * np.nan}, "not finite"),
     ],
 )
 def test_the_reason_is_said(changes, words):
