@@ -105,9 +105,10 @@ class Skinning(torch.nn.Module):
         """T-posed vertices (B, V, 3) and joints (B, 24, 3) of betas (B, 10)."""
         vertices = torch.addmm(self._template, betas, self._directions[: self.shapes])
         vertices = vertices.view(len(betas), 3, -1).transpose(1, 2).contiguous()
-        return vertices, self._shaped_joints(betas)
+        return vertices, self.shaped_joints(betas)
 
-    def _shaped_joints(self, betas: torch.Tensor) -> torch.Tensor:
+    def shaped_joints(self, betas: torch.Tensor) -> torch.Tensor:
+        """T-posed joints (B, 24, 3), metres, of betas (B, 10)."""
         flat = betas @ self.joint_directions.reshape(72, -1).T
         return self.rest_joints + flat.view(len(betas), 24, 3)
 
@@ -126,7 +127,7 @@ class Skinning(torch.nn.Module):
         Returns:
             Vertices (B, V, 3) and joints (B, 24, 3) in world metres.
         """
-        rest_joints = self._shaped_joints(betas)
+        rest_joints = self.shaped_joints(betas)
         rotations = rotation_matrices(pose.view(len(pose), 24, 3))
         coefficients = betas
         if self.corrected:

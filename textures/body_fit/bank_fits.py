@@ -13,7 +13,6 @@ from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.training.pedestrian_bank import PedestrianBank
 
 ARM_JOINTS = ("shoulder", "elbow")
-BATCH = 64
 
 
 def perturbed_fits(bank: PedestrianBank, rng: np.random.Generator, skinning: Skinning) -> BodyFit:
@@ -60,5 +59,4 @@ def network_fits(bank: PedestrianBank, fitter: BodyFitter) -> BodyFit:
 
 def rest_pelvis(skinning: Skinning, betas: np.ndarray) -> np.ndarray:
     """The pelvis (N,3) float32 of bodies of shapes (N,10) in the rest pose, metres."""
-    chunks = [torch.from_numpy(betas[k : k + BATCH]) for k in range(0, len(betas), BATCH)]
-    return np.concatenate([skinning.shaped(chunk)[1][:, 0].numpy() for chunk in chunks])
+    return skinning.shaped_joints(torch.from_numpy(betas))[:, 0].numpy()

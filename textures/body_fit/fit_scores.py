@@ -58,10 +58,8 @@ def landmark_pixels(fit: BodyFit, skinning: Skinning, points: LandmarkPoints) ->
     rotations = rotation_matrices(torch.from_numpy(fit.pose).view(-1, 24, 3))
     betas = torch.from_numpy(fit.betas)
     relative = posed_landmarks(skinning, points, rotations, betas).numpy()
-    pelvis = skinning.rest_joints[0] + torch.einsum(
-        "kb,nb->nk", skinning.joint_directions[0], betas
-    )
-    positions = relative + (pelvis.numpy() + fit.translation)[:, None]
+    pelvis = skinning.shaped_joints(betas)[:, 0].numpy()
+    positions = relative + (pelvis + fit.translation)[:, None]
     pixels = [camera.project(row)[0] for camera, row in zip(fit.cameras, positions)]
     return np.stack(pixels).astype(np.float32)
 

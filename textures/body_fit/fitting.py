@@ -228,11 +228,12 @@ def fit_evidence(
         sizes: (height, width) of each crop.
         batch: crops that are fitted together.
     """
+    masks = _person_masks(evidence, len(sizes))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # hundreds of tiny operations, where waiting threads cost more
     try:
         pieces = [
-            _fit_batch(fitter, evidence, sizes, slice(first, first + batch))
+            _fit_batch(fitter, evidence, masks, sizes, slice(first, first + batch))
             for first in range(0, len(sizes), batch)
         ]
     finally:
@@ -246,25 +247,27 @@ def fit_evidence(
     return BodyFit(
         **columns,
         cameras=tuple(crop_camera(*size, float(k)) for size, k in zip(sizes, stretch)),
-        person=_person_masks(evidence, sizes),
+        person=tuple(
+            np.ones(size, np.float32) if mask is None else mask for mask, size in zip(masks, sizes)
+        ),
         presence=presence.astype(np.float32),
     )
 
 
-def _person_masks(
-    evidence: Sequence[Evidence], sizes: Sequence[tuple[int, int]]
-) -> tuple[np.ndarray, ...]:
-    """The mean of the sources' masks; everything is person where no source has one."""
-    masks = []
-    for index, size in enumerate(sizes):
+def _person_masks(evidence: Sequence[Evidence], count: int) -> list[np.ndarray | None]:
+    """The mean (h,w) of the sources' masks of each crop; None where no source has one."""
+    masks: list[np.ndarray | None] = []
+    for index in range(count):
         masks_of_crop = [mask for source in evidence if (mask := source.person[index]) is not None]
-        masks.append(np.mean(masks_of_crop, axis=0) if masks_of_crop else np.ones(size))
-    return tuple(mask.astype(np.float32) for mask in masks)
+        mean = np.mean(masks_of_crop, axis=0, dtype=np.float32) if masks_of_crop else None
+        masks.append(mean)
+    return masks
 
 
 def _fit_batch(
     fitter: BodyFitter,
     evidence: Sequence[Evidence],
+    masks: Sequence[np.ndarray | None],
     sizes: Sequence[tuple[int, int]],
     rows: slice,
 ) -> dict[str, np.ndarray]:
@@ -276,19 +279,14 @@ def _fit_batch(
     loss = candidates.loss.view(-1, 2).nan_to_num(nan=torch.inf)  # argmin takes NaN for the least
     better = loss.argmin(1) + 2 * torch.arange(len(chosen), device=device)
     bodies = _Bodies(*(getattr(candidates, f.name)[better] for f in dataclasses.fields(_Bodies)))
-    masks = [
-        [source.person[index] for source in evidence] for index in range(*rows.indices(len(sizes)))
-    ]
-    outline = silhouettes(masks, chosen, device=device)
+    outline = silhouettes(masks[rows], chosen, device=device)
     bodies = _descend(fitter, bodies, observed, outline, weights.mask_steps)
     with torch.no_grad():
         points = posed_landmarks(fitter.skinning, fitter.landmarks, bodies.rotations, bodies.betas)
         distance = (fitted_pixels(points, bodies.camera) - observed.landmarks).norm(dim=-1)
         close = (torch.exp(-distance / 6) * observed.confidence).sum((0, 2))
         agreement = close / observed.confidence.sum((0, 2)).clamp(min=1.0)
-        rest_pelvis = fitter.skinning.rest_joints[0] + torch.einsum(
-            "kb,nb->nk", fitter.skinning.joint_directions[0], bodies.betas
-        )
+        rest_pelvis = fitter.skinning.shaped_joints(bodies.betas)[:, 0]
         facing = rest_pelvis.new_tensor(np.diag(FACING))
         translation = pelvis_position(bodies.camera) * facing - rest_pelvis
     pose = axis_angle(bodies.rotations.cpu().numpy()).reshape(-1, 72)

@@ -101,22 +101,21 @@ class Silhouettes:
 
 
 def silhouettes(
-    masks: Sequence[Sequence[np.ndarray | None]],
+    masks: Sequence[np.ndarray | None],
     sizes: Sequence[tuple[int, int]],
     *,
     device: str = "cpu",
 ) -> Silhouettes:
-    """The mean of several sources' person masks, of crops of these sizes (height, width)."""
+    """Person masks (h,w) of crops of these sizes (height, width), None where there is none."""
     person = np.zeros((len(sizes), ROWS, COLUMNS), np.float32)
     masked = np.zeros(len(sizes), np.float32)
     limits = np.zeros((len(sizes), 2), np.float32)
-    for index, (sources, (height, width)) in enumerate(zip(masks, sizes)):
+    for index, (mask, (height, width)) in enumerate(zip(masks, sizes)):
         half_width = width / 2 * HEIGHT / height
         limits[index] = MIDDLE - half_width, MIDDLE + half_width
-        available = [mask for mask in sources if mask is not None]
-        if available:
+        if mask is not None:
             masked[index] = 1
-            person[index] = _on_grid(np.mean(available, axis=0))
+            person[index] = _on_grid(mask)
     likely = person > 0.5
     away = np.stack([_distances(mask) for mask in likely]) if len(likely) else person
     cells, weight = _likely_cells(person, likely)

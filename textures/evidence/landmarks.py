@@ -133,9 +133,7 @@ def posed_points(
         directions: (P,3,10) of their shape.
         weights: (P,24) of their skinning.
     """
-    rest_joints = skinning.rest_joints + torch.einsum(
-        "jkb,nb->njk", skinning.joint_directions, betas
-    )
+    rest_joints = skinning.shaped_joints(betas)
     shaped = template + torch.einsum("pkb,nb->npk", directions, betas)
     turned, joints = skinning.joint_transforms(rotations, rest_joints)
     offsets = joints - (turned @ rest_joints.unsqueeze(-1)).squeeze(-1)

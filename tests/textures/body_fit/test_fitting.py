@@ -179,7 +179,7 @@ def test_the_mask_draws_the_outline(body, skinning, truth):
 
 
 def test_no_mask_and_an_empty_one_say_nothing():
-    outline = silhouettes([[None], [np.zeros((128, 64), np.float32)]], [(128, 64)] * 2)
+    outline = silhouettes([None, np.zeros((128, 64), np.float32)], [(128, 64)] * 2)
     inside, cover = outline.terms(torch.rand(2, 50, 2) * 64)
     assert inside.tolist() == [0, 0] and cover.tolist() == [0, 0]
 
