@@ -68,7 +68,6 @@ class Skinning(torch.nn.Module):
         self.corrected = body.pose_directions is not None
         if self.corrected:
             directions = torch.cat([directions, torch.from_numpy(body.pose_directions)], -1)
-        self.shapes = joint_directions.shape[-1]
         rows = directions.permute(2, 1, 0).reshape(directions.shape[-1], -1)
         self.register_buffer("_directions", rows.contiguous(), persistent=False)
         self.register_buffer("_template", template.T.reshape(-1).contiguous(), persistent=False)
@@ -100,12 +99,6 @@ class Skinning(torch.nn.Module):
             )
         chained = torch.cat(levels, 1)[:, _LEVEL_INDICES]
         return chained[..., :3], chained[..., 3]
-
-    def shaped(self, betas: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """T-posed vertices (B, V, 3) and joints (B, 24, 3) of betas (B, 10)."""
-        vertices = torch.addmm(self._template, betas, self._directions[: self.shapes])
-        vertices = vertices.view(len(betas), 3, -1).transpose(1, 2).contiguous()
-        return vertices, self.shaped_joints(betas)
 
     def shaped_joints(self, betas: torch.Tensor) -> torch.Tensor:
         """T-posed joints (B, 24, 3), metres, of betas (B, 10)."""

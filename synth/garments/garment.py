@@ -69,7 +69,7 @@ def joint_frames(
     Returns:
         (T,24,3,4) float32: a point x of the T-pose that follows a joint lands on A x + b.
     """
-    rest_joints = skinning.shaped(torch.tensor(np.asarray(betas, np.float32)[None]))[1]
+    rest_joints = skinning.shaped_joints(torch.tensor(np.asarray(betas, np.float32)[None]))
     rest_joints = rest_joints.expand(len(pose), -1, -1)
     rotations = rotation_matrices(torch.tensor(np.asarray(pose, np.float32)).view(-1, 24, 3))
     turned, joints = skinning.joint_transforms(rotations, rest_joints)

@@ -8,6 +8,7 @@ person's photographs by the rendered body.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -56,7 +57,12 @@ def _protocol(name: str) -> Callable[[View, Any], float]:
 
 
 def _distance(view: View, network: Any) -> float:
-    return float(network.distance(view.rendered, view.target))
+    distance = float(network.distance(view.rendered, view.target))
+    if not math.isfinite(distance):  # NaN stands for what is not defined, and would be passed over
+        raise BadInput(
+            f"{type(network).__name__}: a distance of {distance}; install its weights again"
+        )
+    return distance
 
 
 def _coverage(view: View, network: Any) -> float:

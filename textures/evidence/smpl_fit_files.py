@@ -119,8 +119,7 @@ class FitReader:
         pelvis = torch.tensor(MEAN_PELVIS).expand(len(betas), 3)
         if self.is_smpl:
             shape[:, : betas.shape[1]] = torch.from_numpy(betas.astype(np.float32))
-            skinning = self.skinning
-            pelvis = skinning.rest_joints[0] + shape @ skinning.joint_directions[0].T
+            pelvis = self.skinning.shaped_joints(shape)[:, 0]
         turned = torch.from_numpy(rotations.astype(np.float32))
         points = posed_landmarks(self.skinning, self.landmarks, turned, shape)
         return (points + pelvis[:, None]).numpy().astype(np.float64)

@@ -23,6 +23,7 @@ from textures.evaluation.networks import NETWORKS, open_networks
 from textures.evaluation.photograph_choice import chosen_photographs, other_camera_texture
 from textures.evaluation.summary import summarise, summary_lines
 from textures.evaluation.texture_sets import EvaluatedTexture, read_texture_set, reference_sets
+from textures.evaluation.views import View
 from textures.harvest.crop_folder import read_crop_folder
 from textures.library import read_library, write_manifest, write_texture
 
@@ -245,3 +246,17 @@ def test_photographs_that_the_fit_misses_are_left_out_and_counted(world, body, c
 
 def test_no_network_is_needed():
     assert "omz-0277" not in open_networks(None)
+
+
+@pytest.mark.parametrize("name", [n for n, m in VIEW_MEASURES.items() if m.network is not None])
+def test_a_dead_network_is_no_view_without_a_value(name):
+    """NaN stands for what is not defined and is passed over: a network's own must not be."""
+
+    class Dead:
+        def distance(self, first, second):
+            return float("nan")
+
+    picture, mask = np.full((16, 8, 3), 128, np.uint8), np.ones((16, 8), bool)
+    view = View(rendered=picture, target=picture, body=picture, shared=mask, painted=mask)
+    with pytest.raises(BadInput, match="Dead: a distance of nan"):
+        VIEW_MEASURES[name].score(view, Dead())
