@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, out_option, seed_option, workers_option
+from synth.cli.options import COUNT, FOLDER, out_option, seed_option, workers_option
 
 _IDENTITIES = click.IntRange(2)  # fewer make no data set
 _DISTURBING = click.IntRange(0)
@@ -97,11 +97,68 @@ def pedestrians(
 @standins.command()
 @out_option("the videos")
 @seed_option
+@click.option(
+    "--motions",
+    type=FOLDER,
+    help="Film the motions of this folder, their categories as classes, in place of generated ones.",
+)
+@click.option(
+    "--textures", type=FOLDER, help="With --motions: clothes of this library's test people."
+)
+@click.option(
+    "--environments", type=FOLDER, help="With --motions: places, equirectangular .hdr or .exr."
+)
+@click.option("--count-groups", type=COUNT, default=15, show_default=True, help="Of each class.")
+@click.option("--count-clips", type=COUNT, help="Videos of a group; 2, with --motions 4.")
 @workers_option
-def actions(out: Path, seed: int, workers: int | None) -> None:
-    """Write action videos in UCF101's layout, with its split lists."""
-    from mocap.bodies.free_body import load_free_body
-    from synth.standins.action_videos import write_action_videos
+def actions(
+    out: Path,
+    seed: int,
+    motions: Path | None,
+    textures: Path | None,
+    environments: Path | None,
+    count_groups: int,
+    count_clips: int | None,
+    workers: int | None,
+) -> None:
+    """Write action videos in UCF101's layout, with its split lists.
 
-    written = write_action_videos(out, body=load_free_body(), seed=seed, workers=workers)
-    click.echo(f"{out}: {written} videos")
+    With --motions the videos show recorded motions, and say what they share with films of generated
+    ones: `synth eval-ucf101` on them measures more than how well a generator knows itself.
+    """
+    from mocap.bodies.free_body import load_free_body
+
+    if motions is None:
+        from synth.standins.action_videos import ActionVideosSize, write_action_videos
+
+        for name, value in (("--textures", textures), ("--environments", environments)):
+            if value is not None:
+                raise click.UsageError(f"{name} goes with --motions; give both or neither")
+        written = write_action_videos(
+            out,
+            body=load_free_body(),
+            seed=seed,
+            size=ActionVideosSize(groups=count_groups, clips=count_clips or 2),
+            workers=workers,
+        )
+        click.echo(f"{out}: {written} videos")
+        return
+    from mocap.library.motion_library import open_motion_library
+    from synth.standins.recorded_videos import (
+        RecordedVideosSize,
+        Surroundings,
+        write_recorded_videos,
+    )
+
+    written, refused = write_recorded_videos(
+        out,
+        open_motion_library(motions),
+        body=load_free_body(),
+        seed=seed,
+        size=RecordedVideosSize(groups=count_groups, clips=count_clips or 4),
+        surroundings=Surroundings(textures=textures, environments=environments),
+        workers=workers,
+    )
+    for line in refused:
+        click.echo(f"no class: {line}", err=True)
+    click.echo(f"{out}: {written} videos (what they share with films: {out / 'README.md'})")

@@ -11,27 +11,26 @@ tempo, noise and compression.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from mocap.files import STAND_IN, atomic_write
-from mocap.parsing.json_files import read_json
 from synth.standins.handheld_video import (
     VideoFormat,
+    mannequin_motion,
     render_handheld_video,
     sample_recording_setup,
     write_avi,
+)
+from synth.standins.ucf101_layout import (
+    VideoGroup,
+    finished_videos,
+    video_name,
+    write_video_folder,
 )
 from synth.standins.wardrobe import BodyTexels, prepare_body_texels
 
@@ -71,19 +70,6 @@ class ActionVideosSize:
     clips: int = 2
     texture_size: int = 256
     video: VideoFormat = field(default_factory=VideoFormat)
-
-
-@dataclass(frozen=True)
-class _Group:
-    """One person in one place before one camera; `number` counts from 1.
-
-    The groups of a number show the same person and place in every class, as when actors perform a
-    list of actions: with ten groups to learn from, the place must not give the class away.
-    """
-
-    class_name: str
-    number: int
-    clips: int
 
 
 def write_action_videos(
@@ -128,70 +114,28 @@ def write_action_videos(
         **asdict(size),
     }
     settings = json.loads(json.dumps(settings))
-    marker = out / "standins.json"
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        advice = "remove the folder, or give another"
-        written = read_json(marker, dict[str, Any], advice=advice) if marker.is_file() else {}
-        if {key: written.get(key) for key in settings} == settings:
-            return int(written["videos"])
-        raise BadInput(f"{out}: already holds something else; remove it or give another folder")
+    finished = finished_videos(out, settings)
+    if finished is not None:
+        return finished
     names = sorted(CLASSES)[: size.classes]
     groups = [
-        _Group(name, number, size.clips) for name in names for number in range(1, size.groups + 1)
+        VideoGroup(name, number, size.clips)
+        for name in names
+        for number in range(1, size.groups + 1)
     ]
-    with atomic_write(out) as folder:
-        for name in names:
-            (folder / name).mkdir(parents=True)
-        # Always in fresh processes with one thread each: arithmetic must not depend on their
-        # number.
-        with ProcessPoolExecutor(
-            max_workers=workers or len(os.sched_getaffinity(0)),
-            mp_context=get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(body, folder, seed, size),
-        ) as pool:
-            bar = tqdm(
-                pool.map(_write_group, groups),
-                total=len(groups),
-                desc="action videos",
-                unit="group",
-                disable=not progress,
-            )
-            videos = [video for group_videos in bar for video in group_videos]
-        _write_lists(folder / "ucfTrainTestlist", names, groups)
-        (folder / STAND_IN).write_text("Generated videos, not recorded ones.\n")
-        text = README.format(seed=seed, classes=len(names), groups=len(groups), videos=len(videos))
-        (folder / "README.md").write_text(text, encoding="utf-8")
-        (folder / marker.name).write_text(json.dumps({**settings, "videos": len(videos)}) + "\n")
-    return len(videos)
-
-
-def _video_name(group: _Group, clip: int) -> str:
-    return f"v_{group.class_name}_g{group.number:02d}_c{clip:02d}.avi"
-
-
-def _write_lists(folder: Path, names: Sequence[str], groups: Sequence[_Group]) -> None:
-    """Split k tests on the k-th third of the groups, as UCF101 does; CRLF, numbers from 1."""
-    folder.mkdir()
-    numbers = {name: number for number, name in enumerate(names, 1)}
-    third = max(group.number for group in groups) // 3
-
-    def save(name: str, lines: Sequence[str]) -> None:
-        (folder / name).write_bytes("".join(f"{line}\r\n" for line in lines).encode())
-
-    save("classInd.txt", [f"{number} {name}" for name, number in numbers.items()])
-    for split in (1, 2, 3):
-        tested = range((split - 1) * third + 1, split * third + 1)
-        train, test = [], []
-        for group in groups:
-            for clip in range(1, group.clips + 1):
-                path = f"{group.class_name}/{_video_name(group, clip)}"
-                if group.number in tested:
-                    test.append(path)
-                else:
-                    train.append(f"{path} {numbers[group.class_name]}")
-        save(f"trainlist{split:02d}.txt", train)
-        save(f"testlist{split:02d}.txt", test)
+    return write_video_folder(
+        out,
+        groups,
+        write_group=_write_group,
+        start_worker=_start_worker,
+        worker_arguments=lambda folder: (body, folder, seed, size),
+        settings=settings,
+        readme=lambda videos: README.format(
+            seed=seed, classes=len(names), groups=len(groups), videos=videos
+        ),
+        workers=workers,
+        progress=progress,
+    )
 
 
 # ------------------------------------------------------------------------------------- in a worker
@@ -223,7 +167,7 @@ def _start_worker(body: Body, folder: Path, seed: int, size: ActionVideosSize) -
     _worker = _Worker(body, Skinning(body), texels, folder, seed, size)
 
 
-def _write_group(group: _Group) -> list[str]:
+def _write_group(group: VideoGroup) -> list[str]:
     worker = _worker
     if worker is None:
         raise RuntimeError("the process was not prepared")
@@ -235,10 +179,11 @@ def _write_group(group: _Group) -> list[str]:
     names = []
     for clip in range(1, group.clips + 1):
         rng = np.random.default_rng([*key, clip])
+        motion = mannequin_motion(setup.skeleton, worker.body, action=action, size=size, rng=rng)
         frames = render_handheld_video(
-            worker.body, worker.skinning, setup, action=action, size=size, rng=rng
+            worker.body, worker.skinning, setup, *motion, size=size, rng=rng
         )
-        name = _video_name(group, clip)
+        name = video_name(group, clip)
         write_avi(worker.folder / group.class_name / name, frames, setup)
         names.append(name)
     return names

@@ -51,6 +51,7 @@ class RecordingSetup:
 
     Lengths are in metres, angles in radians, `focal` and `blur` in pixels, `noise` a standard
     deviation of a range of 1, `bit_rate` in bits per second. `shake` is 1 for an unsteady hand.
+    `distortion` is the lens's first radial coefficient; 0 bends nothing.
     """
 
     skeleton: Skeleton
@@ -68,6 +69,7 @@ class RecordingSetup:
     blur: float
     bit_rate: int
     b_frames: int
+    distortion: float = 0.0
 
 
 def sample_recording_setup(
@@ -120,10 +122,22 @@ def sample_recording_setup(
     )
 
 
-def _sample_motion(
-    skeleton: Skeleton, body: Body, action: str, count: int, rng: np.random.Generator
+def mannequin_motion(
+    skeleton: Skeleton, body: Body, *, action: str, size: VideoFormat, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`count` frames of an action at its own tempo: pose (count,72), translation (count,3)."""
+    """A mannequin's motion at its own tempo, as long as a video may be.
+
+    Args:
+        skeleton: Of the mannequin.
+        body: That performs the motion.
+        action: Category of one of `ACTIONS`.
+        size: Its range of lengths.
+        rng: Source of tempo, manner and length.
+
+    Returns:
+        pose (T,72), radians, and translation (T,3), metres, at `FRAME_RATE`.
+    """
+    count = int(rng.integers(size.frames[0], size.frames[1] + 1))
     seconds = count * MOTION_STEP / FPS + rng.uniform(0.5, 1.1)
     manner = Manner(
         seconds=float(seconds),
@@ -154,26 +168,26 @@ def render_handheld_video(
     body: Body,
     skinning: Skinning,
     setup: RecordingSetup,
+    pose: np.ndarray,
+    translation: np.ndarray,
     *,
-    action: str,
     size: VideoFormat,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Render one video of an action.
+    """Render one video of a motion.
 
     Args:
         body: Body of the person.
         skinning: Skinning of the same body.
         setup: Person, place and camera.
-        action: Category of one of `ACTIONS`.
-        size: Image size and range of lengths.
-        rng: Source of the motion, the camera's shake and the noise.
+        pose: (T,72) radians, at `FRAME_RATE`.
+        translation: (T,3) metres.
+        size: Image size.
+        rng: Source of the camera's shake and the noise.
 
     Returns:
         Frames (height,width,3) uint8 RGB.
     """
-    count = int(rng.integers(size.frames[0], size.frames[1] + 1))
-    pose, translation = _sample_motion(setup.skeleton, body, action, count, rng)
     vertices, joints = skin(skinning, pose=pose, betas=setup.betas, translation=translation)
     floor = float(vertices[..., 1].min())
     vertices[..., 1] -= floor
@@ -197,6 +211,8 @@ def render_handheld_video(
         alpha = cv2.resize(covered, (size.width, size.height), interpolation=cv2.INTER_AREA)
         colour = cv2.resize(colour, (size.width, size.height), interpolation=cv2.INTER_AREA)
         sharp = composite_srgb(colour, alpha, background)
+        if setup.distortion:
+            sharp = distorted(sharp, focal=setup.focal, distortion=setup.distortion)
         image: np.ndarray = cv2.GaussianBlur(sharp, (0, 0), setup.blur).astype(np.float32)
         image += 255 * setup.noise * rng.normal(size=(*image.shape[:2], 1)).astype(np.float32)
         frames.append(np.clip(image + 0.5, 0, 255).astype(np.uint8))
@@ -247,6 +263,28 @@ def _background(
     rotation[:, 2] += (size.width / 2 - width / 2 + shift_x, size.height / 2 - height / 2 + shift_y)
     return cv2.warpAffine(
         picture, rotation, (size.width, size.height), borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+def distorted(image: np.ndarray, *, focal: float, distortion: float) -> np.ndarray:
+    """A pinhole's picture as a lens with radial distortion shows it.
+
+    Args:
+        image: (H,W,C).
+        focal: Pixels.
+        distortion: First radial coefficient, of OpenCV's model; negative for a barrel.
+
+    Returns:
+        (H,W,C), the same middle; what lies outside the pinhole's picture is its border.
+    """
+    height, width = image.shape[:2]
+    matrix = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+    rows, columns = np.mgrid[:height, :width].astype(np.float64)
+    bent = np.stack([columns, rows], axis=-1).reshape(-1, 1, 2)
+    ideal = cv2.undistortPoints(bent, matrix, np.array([distortion, 0.0, 0.0, 0.0]), P=matrix)
+    grid = ideal.reshape(height, width, 2).astype(np.float32)
+    return cv2.remap(
+        image, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 

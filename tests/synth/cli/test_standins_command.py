@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from synth.standins.action_videos import ActionVideosSize
 from synth.standins.actions import ACTIONS
 from tests.synth.cli.running import refusal, succeed
 
@@ -67,9 +68,10 @@ def test_action_videos_are_written_by_so_many_processes(monkeypatch, tmp_path):
     words = ["standins", "actions", "--out", tmp_path / "ucf"]
     assert f"{tmp_path / 'ucf'}: 7 videos" in succeed(*words, "--seed", 2, "--workers", 3).output
     succeed(*words)
+    size = ActionVideosSize()
     assert requests == [
-        (tmp_path / "ucf", {"seed": 2, "workers": 3}),
-        (tmp_path / "ucf", {"seed": 0, "workers": None}),
+        (tmp_path / "ucf", {"seed": 2, "size": size, "workers": 3}),
+        (tmp_path / "ucf", {"seed": 0, "size": size, "workers": None}),
     ]
 
 
