@@ -33,7 +33,7 @@ from synth.standins.handheld_video import (
     sample_recording_setup,
     write_avi,
 )
-from synth.standins.wardrobe import BodyTexels, prepare_body_texels
+from textures.wardrobe.body_texels import BodyTexels, prepare_body_texels
 
 # Class -> action of the mannequin. UCF101's own names where it has the class.
 CLASSES: dict[str, str] = {
