@@ -12,7 +12,7 @@ import numpy as np
 from mocap.bodies.body import Body
 from textures.wardrobe.body_texels import BodyTexels, TexelPainting, prepare_body_texels
 from textures.wardrobe.garment_painting import paint_garment, paint_print
-from textures.wardrobe.hairlines import LONG, cap_rim, hairline
+from textures.wardrobe.hair_painting import paint_hair
 from textures.wardrobe.outfit import Outfit, sample_outfit
 
 
@@ -74,7 +74,14 @@ def painted_outfit(texels: BodyTexels, outfit: Outfit) -> TexelPainting:
         )
     if outfit.jacket is not None:
         paint_garment(painting, outfit.jacket)
-    _paint_hair(painting, outfit)
+    paint_hair(
+        painting,
+        outfit.hair_style,
+        outfit.hair,
+        cap=outfit.cap,
+        length=outfit.hair_length,
+        raised=outfit.hairline,
+    )
     _paint_bag(painting, outfit)
     return painting
 
@@ -131,47 +138,6 @@ def _paint_face(painting: TexelPainting, outfit: Outfit) -> None:
         )
         temples *= (np.abs(painting.x) > 0.055) & (painting.z > texels.joints["head"][2] + 0.01)
         painting.cover((0.06, 0.06, 0.07), temples)
-
-
-def _paint_hair(painting: TexelPainting, outfit: Outfit) -> None:
-    texels = painting.texels
-    head, unit = texels.joints["head"], texels.crown - texels.joints["head"][1]
-    depth = painting.z - head[2]
-    line = hairline(depth, outfit.hair_style)
-    lowest = head[1] + line * unit + outfit.hairline + 0.004 * painting.coarse
-    hair = painting.mask_below(-painting.y, -lowest) * texels.head
-    near = np.hypot(painting.x, depth) < 0.2
-    # Long hair that hangs lies on more of the back than what is tied together.
-    front = 0.01 - 0.1 * np.abs(painting.x)
-    if outfit.hair_style not in LONG:
-        front = -0.25 * np.abs(painting.x)
-    back = painting.mask_below(depth, front, 0.008) * near
-    chin = head[1] - 0.45 * unit
-    if outfit.hair_style in LONG:
-        length = 0.02 if outfit.hair_style == "bob" else outfit.hair_length
-        strands = painting.mask_below(-painting.y, -(chin - length + 0.012 * painting.fine), 0.01)
-        hair = np.maximum(
-            hair, back * strands * painting.mask_below(np.abs(painting.x), 0.12, 0.01)
-        )
-        hair = np.maximum(hair, strands * texels.head * painting.mask_below(depth, 0.025, 0.008))
-    elif outfit.hair_style == "ponytail":
-        tail = painting.mask_below(-painting.y, -(chin - outfit.hair_length)) * back
-        hair = np.maximum(hair, tail * painting.mask_below(np.abs(painting.x), 0.032, 0.006))
-    if outfit.hair_style == "bald":
-        hair = hair * 0.12
-    hair_colour = np.array(outfit.hair) * (1 + 0.14 * painting.fine[:, None])
-    painting.cover(hair_colour, hair, "hair")
-    if outfit.hair_style in ("cap", "hat"):
-        rim = head[1] + cap_rim(depth) * unit
-        cap = painting.mask_below(-painting.y, -rim) * texels.head
-        painting.cover(np.array(outfit.cap) * (1 + 0.04 * painting.fine[:, None]), cap, "hair")
-    if outfit.hair_style == "cap":
-        visor = painting.mask_between(painting.y, rim, rim + 0.012) * painting.face_front
-        painting.cover(
-            np.array(outfit.cap) * 0.6,
-            visor * painting.mask_below(np.abs(painting.x), 0.06),
-            "hair",
-        )
 
 
 def _paint_feet(painting: TexelPainting, outfit: Outfit) -> None:
