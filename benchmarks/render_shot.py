@@ -22,8 +22,8 @@ from synth.scene.lights.registry import light_from_fields
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, skin_clip
 from synth.standins.motions import write_motions
-from synth.standins.wardrobe import paint_outfit
 from textures.library import TextureEntry, write_manifest, write_texture
+from textures.wardrobe.outfit_painting import paint_outfit
 
 TEXTURE_SIZE = 256
 CHANNELS = ("depth", "segm", "normal", "gtflow")

@@ -25,7 +25,7 @@ from synth.cli.options import (
 
 @click.group("train")
 def train() -> None:
-    """Train the networks: body-fit, reid, generator. Runs can be stopped and started again."""
+    """Train the networks: body-fit, attire, reid, generator. Runs can be stopped and started again."""
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -138,6 +138,17 @@ def train_pose_prior(out: Path, motions: Path | None, count_poses: int, seed: in
     _print_result(train_pose_prior_run(options, count_poses=count_poses, motions=motions))
 
 
+@train.command("attire")
+@training_options
+def train_attire(**options: Any) -> None:
+    """Train the network that tells skin, hair, clothes, shoes and bags apart."""
+    from synth.training.runs import train_attire_run
+    from textures.attire.training import RECIPES
+
+    recipe = _recipe(RECIPES, options)
+    _print_result(train_attire_run(recipe, _training(options)))
+
+
 @train.command("reid")
 @training_options
 @images_option
@@ -166,11 +177,16 @@ class GeneratorCommand(click.Command):
 def print_recipes() -> None:
     """Print every recipe of every network, value by value."""
     from mocap.parsing.settings import field_values
+    from textures.attire.training import RECIPES as ATTIRE_RECIPES
     from textures.evidence.training import RECIPES as BODY_FIT_RECIPES
     from textures.methods import METHODS
     from textures.reid.training import RECIPES as REID_RECIPES
 
-    tables: dict[str, Mapping[str, Any]] = {"body-fit": BODY_FIT_RECIPES, "reid": REID_RECIPES}
+    tables: dict[str, Mapping[str, Any]] = {
+        "body-fit": BODY_FIT_RECIPES,
+        "attire": ATTIRE_RECIPES,
+        "reid": REID_RECIPES,
+    }
     tables |= {f"generator --method {name}": method.recipes for name, method in METHODS.items()}
     for command, recipes in tables.items():
         for name, recipe in recipes.items():

@@ -32,7 +32,7 @@ from synth.standins.ucf101_layout import (
     video_name,
     write_video_folder,
 )
-from synth.standins.wardrobe import BodyTexels, prepare_body_texels
+from textures.wardrobe.body_texels import BodyTexels, prepare_body_texels
 
 # Class -> action of the mannequin. UCF101's own names where it has the class.
 CLASSES: dict[str, str] = {

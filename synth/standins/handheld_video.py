@@ -25,10 +25,12 @@ from synth.scene.lights.spherical_harmonics import sample_coefficients
 from synth.standins.actions import ACTIONS
 from synth.standins.keyframes import Manner, action_context, add_unrest
 from synth.standins.mannequin import FPS, Proportions, mannequin_skeleton, solve_channels
-from synth.standins.wardrobe import BodyTexels, paint_texture, sample_outfit
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import Camera, look_at
 from textures.visibility.shading import composite_srgb, radiance
+from textures.wardrobe.body_texels import BodyTexels
+from textures.wardrobe.outfit import sample_outfit
+from textures.wardrobe.outfit_painting import paint_texture
 
 FRAME_RATE = 25
 MOTION_STEP = 5  # every fifth of the mannequin's 120 frames per second: 24, shown at 25

@@ -43,13 +43,15 @@ from synth.standins.photography import (
 from synth.standins.poses import sample_poses, turn_pelvis
 from synth.standins.street_poses import BUSY, sample_street_pose
 from synth.standins.tailoring import attire_of_outfit
-from synth.standins.wardrobe import Outfit, paint_texture, prepare_body_texels, sample_outfit
 from textures.library import TextureEntry, write_manifest, write_texture
 from textures.market1501 import SPLIT_FOLDERS
 from textures.visibility.buffer import VisibilityBuffer, depth, parts, visibility
 from textures.visibility.camera import Camera
 from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.shading import linear_to_srgb, radiance
+from textures.wardrobe.body_texels import prepare_body_texels
+from textures.wardrobe.outfit import Outfit, sample_outfit
+from textures.wardrobe.outfit_painting import paint_texture
 
 EDITION = 2  # of what is drawn: a folder of another edition is not taken for the same stand-in
 SUPERSAMPLING = 3  # odd, so that the middle sample lies on the crop's pixel centre

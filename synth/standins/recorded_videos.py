@@ -44,8 +44,8 @@ from synth.standins.ucf101_layout import (
     video_name,
     write_video_folder,
 )
-from synth.standins.wardrobe import BodyTexels, prepare_body_texels
 from textures.library import TextureEntry, read_library, read_texture, sha256_of
+from textures.wardrobe.body_texels import BodyTexels, prepare_body_texels
 
 EDITION = 1
 SHAPE_NORM = (3.2, 4.4)  # of betas: films draw theirs about 0 and hardly reach it

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from mocap.bodies.body import JOINT_NAMES
 from synth.garments.attire import Luggage
 from synth.standins.arm_reach import arm_rotations
-from synth.standins.painted_garments import sample_weighted
+from textures.wardrobe.painted_garments import sample_weighted
 
 _J = {name: index for index, name in enumerate(JOINT_NAMES)}
 SIDES = (("left", 1), ("right", -1))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from synth.garments.attire import Attire, Hair, Lower, Luggage, Upper
-from synth.standins.painted_garments import PaintedGarment
-from synth.standins.wardrobe import Outfit
+from textures.wardrobe.outfit import Outfit
+from textures.wardrobe.painted_garments import PaintedGarment
 
 BICYCLES = 0.07  # share of the people who ride or push one
 LUGGAGE_SIZES = {  # width, height, depth, metres: smallest and largest

@@ -29,7 +29,6 @@ from synth.standins.photography import crevice_shade, sample_daylight
 from synth.standins.poses import sample_poses
 from synth.standins.street_poses import BUSY, sample_street_pose
 from synth.standins.tailoring import attire_of_outfit, with_bicycle
-from synth.standins.wardrobe import BodyTexels, paint_texture, prepare_body_texels, sample_outfit
 from textures.body_fit.camera_frame import FACING
 from textures.training.pedestrian_bank import PedestrianBank, quantised_uv
 from textures.visibility.buffer import depth, parts, visibility
@@ -37,6 +36,9 @@ from textures.visibility.camera import Camera
 from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.shading import linear_to_srgb, radiance, to_bytes
 from textures.visibility.uv_layout import fill_gutters
+from textures.wardrobe.body_texels import BodyTexels, prepare_body_texels
+from textures.wardrobe.outfit import sample_outfit
+from textures.wardrobe.outfit_painting import painted_outfit
 
 HEIGHT, WIDTH = 128, 64
 SCENES = 300
@@ -77,13 +79,20 @@ def make_bank(
         _prepare(body)
         people = list(_progress(map(_person, jobs), identities))
     columns = {
-        key: np.concatenate([p[key] for p in people]) for key in people[0] if key != "texture"
+        key: np.concatenate([p[key] for p in people])
+        for key in people[0]
+        if key not in ("texture", "label_map")
     }
     textures = np.stack([person["texture"] for person in people])
+    label_maps = np.stack([person["label_map"] for person in people])
     rng = np.random.default_rng([seed, identities, 1])
     scenes = [paint_background(rng, width=WIDTH * 2, height=HEIGHT * 3 // 2) for _ in range(SCENES)]
     return PedestrianBank(
-        textures=textures, photographs=np.array([False]), scenes=np.stack(scenes), **columns
+        textures=textures,
+        label_maps=label_maps,
+        photographs=np.array([False]),
+        scenes=np.stack(scenes),
+        **columns,
     )
 
 
@@ -123,7 +132,8 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
     body = _worker.body
     rng = np.random.default_rng([seed, number])
     outfit = sample_outfit(rng)
-    texture = paint_texture(_worker.texels, replace(outfit, bag="none"))
+    painting = painted_outfit(_worker.texels, replace(outfit, bag="none"))
+    texture, label_map = painting.texture(), painting.label_map()
     betas = np.clip(rng.normal(0, 1, 10), -2.5, 2.5).astype(np.float32)
     shaped, _ = skin(
         _worker.skinning, pose=np.zeros((1, 72)), betas=betas, translation=np.zeros((1, 3))
@@ -155,8 +165,10 @@ def _person(job: tuple[int, int, int, int]) -> dict[str, np.ndarray]:
             rows.setdefault(key, []).append(value)
     result = {key: np.stack(value) for key, value in rows.items()}
     small = cv2.resize(texture, (texture_size, texture_size), interpolation=cv2.INTER_AREA)
+    labels = cv2.resize(label_map, (texture_size, texture_size), interpolation=cv2.INTER_NEAREST)
     return result | {
         "texture": small,
+        "label_map": labels,
         "pose": poses,
         "betas": np.repeat(betas[None], images, 0),
         "identities": np.full(images, number + 1, np.int32),

@@ -23,6 +23,7 @@ from mocap.errors import BadInput
 from mocap.library.motion_library import load_motion, open_motion_library
 from synth.standins.street_poses import sample_street_pose
 from synth.standins.training_pedestrians import make_bank
+from textures.attire.training import AttireRecipe, train_attire
 from textures.body_fit.bank_fits import network_fits, perturbed_fits
 from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.body_fit.photograph_bank import bank_of_photographs
@@ -300,6 +301,23 @@ def labelled_photographs(
     if sets[0] is None:
         raise BadInput(f"{held_out_people}: holds out everybody; nobody is left to learn from")
     return sets[0], sets[1]
+
+
+def train_attire_run(recipe: AttireRecipe, options: TrainingOptions) -> TrainedWeights:
+    """Train the attire network on generated pedestrians; writes OUT/attire.safetensors and its card."""
+    _set_threads(options)
+    bank = generated_pedestrians(load_free_body(), options)
+    training, held_out = bank.split_identities(HELD_OUT)
+    network, figures = train_attire(
+        recipe,
+        training,
+        held_out,
+        folder=options.out,
+        fabric=make_fabric(options.device, half_precision=options.half_precision),
+        measure_every=500,
+        data=_checked_data(options, {"pedestrians": bank_digest(bank)}),
+    )
+    return _save(options, "attire", {"attire": network}, network.config, figures, bank, recipe)
 
 
 def train_reid_run(

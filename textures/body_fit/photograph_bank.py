@@ -77,6 +77,7 @@ def bank_of_photographs(
         identities=np.array([name.identity for name in names], np.int32),
         cameras=np.array([name.camera for name in names], np.int32),
         textures=references,
+        label_maps=np.zeros((0, *references.shape[1:3]), np.uint8),  # of no use to references
         texture_of=np.full(len(crops), -1, np.int32),
         photographs=np.array([True]),
         scenes=scenes,

@@ -19,8 +19,8 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 
 UV_STEPS = 65535
-BANK_VERSION = 2
-SHARED = ("textures", "photographs", "scenes")
+BANK_VERSION = 3
+SHARED = ("textures", "label_maps", "photographs", "scenes")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class PedestrianBank:
     65535), carried outwards where there is no body. parts (N,H,W) uint8, 0 background. identities,
     cameras (N,) int32. pose (N,72), betas (N,10), view (N,3) float32: pelvis pixel u, v and log of
     the scale in pixels a metre there. joints (N,24,3) metres relative to the pelvis, joint_pixels
-    (N,24,2). textures (K,S,S,3) uint8 and texture_of (N,) int32.
+    (N,24,2). textures (K,S,S,3) uint8 and texture_of (N,) int32. label_maps (K,S,S) uint8: indices into
+    `textures.wardrobe.labels.LABELS` of what the textures' texels show.
 
     photographs (1,) bool: the images have a background of their own, the masks are those of fitted
     bodies, the textures are references of other people and texture_of is -1. The images of
@@ -56,6 +57,7 @@ class PedestrianBank:
     joints: np.ndarray
     joint_pixels: np.ndarray
     textures: np.ndarray
+    label_maps: np.ndarray
     texture_of: np.ndarray
     photographs: np.ndarray
     scenes: np.ndarray
@@ -130,11 +132,12 @@ def load_bank(path: Path) -> PedestrianBank:
             f"{path}: not a bank of training pedestrians ({error}); make it again"
         ) from None
     names = {f.name for f in dataclasses.fields(PedestrianBank)}
-    # Version 1 had no `carried`; a file that lacks anything else is none of ours.
-    if version != str(BANK_VERSION) and names - set(arrays) <= {"carried"}:
+    # Version 1 had no `carried`, 1 and 2 no `label_maps`; what lacks anything else is none of ours.
+    if version != str(BANK_VERSION) and names - set(arrays) <= {"carried", "label_maps"}:
         raise BadInput(
-            f"{path}: training pedestrians of version {version}, expected {BANK_VERSION} (clothes and "
-            "hair have a shape since, and bags a mask); remove the file and run again to make them anew"
+            f"{path}: training pedestrians of version {version}, expected {BANK_VERSION} (clothes, "
+            "hair and bags have a shape since, and textures labels); remove the file and "
+            "run again to make them anew"
         )
     if set(arrays) != names:
         odd = ", ".join(sorted(names ^ set(arrays)))

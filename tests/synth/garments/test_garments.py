@@ -16,10 +16,10 @@ from synth.standins.arm_reach import arm_rotations
 from synth.standins.poses import sample_poses
 from synth.standins.street_poses import sample_street_pose
 from synth.standins.tailoring import LUGGAGE_SIZES, attire_of_outfit
-from synth.standins.wardrobe import sample_outfit
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import look_at
 from textures.visibility.uv_layout import sample_texture
+from textures.wardrobe.outfit import sample_outfit
 
 SHIRT = Upper(lower=-0.3, sleeve=0.42, ease=0.012, cuff=0.03, flare=0.02, folds=(0.015, 7, 0.0))
 SHORTS = Lower(skirt=False, upper=-0.14, lower=-0.6, ease=0.012, hem=0.04)
@@ -234,7 +234,7 @@ def test_the_same_attire_gives_the_same_bytes(body, forms):
 def test_cloth_shows_the_texture_at_its_own_height(body, worn):
     """On a texture that is red where a skirt is and blue elsewhere, the skirt is red."""
     size = 256
-    from synth.standins.body_texels import prepare_body_texels
+    from textures.wardrobe.body_texels import prepare_body_texels
 
     texels = prepare_body_texels(body, size)
     colours = np.zeros((size, size, 3), np.float32)

@@ -14,9 +14,9 @@ from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.lights.sun_sky import SunSky
 from synth.scene.picture import Picture
 from synth.scene.raster import LATTICES, RasterRenderer, blackman_harris, lattice_weights
-from synth.standins.wardrobe import paint_outfit
 from textures.visibility.camera import look_at
 from textures.visibility.shading import srgb_to_linear
+from textures.wardrobe.outfit_painting import paint_outfit
 
 LIGHT = SphericalHarmonics((0.9, -0.3, 0.2, 0.1, 0.1, 0.2, -0.1, 0.3, 0.1))
 FLAT = SphericalHarmonics((1 / 0.886227, *[0.0] * 8))

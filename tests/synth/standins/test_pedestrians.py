@@ -75,7 +75,7 @@ def test_the_picture_shows_the_texture(people):
 
 def test_dressed_people_cover_more_and_carry_what_is_no_part_of_them(body, skinning):
     from synth.garments.wardrobe_forms import prepare_forms
-    from synth.standins.wardrobe import sample_outfit
+    from textures.wardrobe.outfit import sample_outfit
 
     outfit = replace(sample_outfit(np.random.default_rng(3)), bag="backpack")
     textures = [np.full((64, 64, 3), (20, 220, 20), np.uint8)]
@@ -108,7 +108,7 @@ def test_dressed_people_cover_more_and_carry_what_is_no_part_of_them(body, skinn
 
 
 def test_outfits_need_the_bodys_forms(body, skinning):
-    from synth.standins.wardrobe import sample_outfit
+    from textures.wardrobe.outfit import sample_outfit
 
     with pytest.raises(ValueError, match="without the body's forms"):
         sample_pedestrians(

@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
+from mocap.bodies.body import HEAD_PART, PART_NAMES
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from synth.cli.textures import harvest_textures
@@ -25,6 +26,9 @@ from textures.evidence.training import generated_batch
 from textures.rstg.losses import masked_l1
 from textures.training.pedestrian_bank import load_bank
 from textures.visibility.rendering_tensor import render
+from textures.wardrobe.labels import LABELS
+
+FEET = ("leftToeBase", "rightToeBase")
 
 
 @pytest.fixture(scope="module")
@@ -340,6 +344,26 @@ def test_a_dressed_bank_says_what_is_person_and_what_is_carried(bank):
     np.testing.assert_allclose(bank.opacity(np.arange(len(bank)))[:, 0], shares / 255, atol=1e-6)
 
 
+def test_the_labels_of_a_bank_are_those_of_what_its_crops_show(bank):
+    """Feet are shoes, the crown is no cloth, and what was painted alike looks alike."""
+    names = np.array(LABELS)
+    size = bank.label_maps.shape[1]
+    assert bank.label_maps.shape == bank.textures.shape[:3]
+    assert bank.label_maps.max() < LABELS.index("carried")  # bags have a shape and are not painted
+    agreement = []
+    for crop in range(len(bank)):
+        uv = bank.uv_maps(np.array([crop]))[0]
+        columns = np.clip((uv[..., 0] * size).astype(int), 0, size - 1)
+        rows = np.clip(((1 - uv[..., 1]) * size).astype(int), 0, size - 1)
+        shown = names[bank.label_maps[bank.texture_of[crop]][rows, columns]]
+        whole = bank.masks[crop] > 250
+        feet = whole & np.isin(bank.parts[crop], [PART_NAMES.index(n) + 1 for n in FEET])
+        head = whole & (bank.parts[crop] == HEAD_PART)
+        agreement.append((shown[feet] == "shoes").mean() if feet.any() else 1.0)
+        assert (np.isin(shown[head], ("skin", "hair"))).mean() > 0.97
+    assert np.mean(agreement) > 0.9
+
+
 def test_workers_do_not_change_the_bank(body):
     alone = make_bank(body, identities=3, images=2, seed=11)
     shared = make_bank(body, identities=3, images=2, seed=11, workers=2)
@@ -350,13 +374,13 @@ def test_workers_do_not_change_the_bank(body):
 
 def test_a_bank_of_an_older_version_is_refused_with_what_to_do(bank, tmp_path):
     arrays = {name: np.ascontiguousarray(array) for name, array in vars(bank).items()}
-    del arrays["carried"]
-    old = tmp_path / "old.safetensors"
-    save_file(arrays, old)
-    with pytest.raises(
-        BadInput, match=r"old\.safetensors: .*version 1, expected 2.*remove the file"
-    ):
-        load_bank(old)
+    for version, name in (("2", "label_maps"), ("1", "carried")):
+        del arrays[name]
+        old = tmp_path / "old.safetensors"
+        save_file(arrays, old, {"version": version})
+        text = rf"old\.safetensors: .*version {version}, expected 3.*remove the file"
+        with pytest.raises(BadInput, match=text):
+            load_bank(old)
     del arrays["pose"]
     save_file(arrays, tmp_path / "foreign.safetensors")
     with pytest.raises(BadInput, match=r"not a bank.*pose"):

@@ -11,9 +11,9 @@ import pytest
 from mocap.bodies.skinning import Skinning
 from synth.standins.pedestrians import Pedestrians, sample_pedestrians
 from synth.standins.photography import sample_camera_style
-from synth.standins.wardrobe import paint_outfit
 from textures.body_fit.fitting import BodyFit
 from textures.library import TextureEntry, write_image, write_manifest, write_texture
+from textures.wardrobe.outfit_painting import paint_outfit
 
 PEOPLE, CAMERAS = 5, 3
 

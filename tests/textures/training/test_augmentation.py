@@ -46,6 +46,7 @@ def plain():
         joints=np.zeros((4, 24, 3), np.float32),
         joint_pixels=np.zeros((4, 24, 2), np.float32),
         textures=np.zeros((4, 8, 8, 3), np.uint8),
+        label_maps=np.zeros((4, 8, 8), np.uint8),
         texture_of=np.arange(4, dtype=np.int32),
         photographs=np.array([False]),
         scenes=np.zeros((2, HEIGHT * 3 // 2, WIDTH * 2, 3), np.uint8),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.standins.body_texels import EDGE, TexelPainting, noise
-from synth.standins.painted_garments import Colour, PaintedGarment, Pattern, Print
+from textures.wardrobe.body_texels import EDGE, TexelPainting, noise
+from textures.wardrobe.painted_garments import Colour, PaintedGarment, Pattern, Print
+
+LOWER_KINDS = ("trousers", "shorts", "skirt")
 
 
 def _region(painting: TexelPainting, garment: PaintedGarment) -> np.ndarray:
     """Where a garment is, (N,) soft."""
     texels = painting.texels
     region = painting.mask_between(painting.y, garment.lower, garment.upper)
-    if garment.kind in ("trousers", "shorts", "skirt"):
+    if garment.kind in LOWER_KINDS:
         return region * (texels.arm < 0)
     neck = texels.joints["neck"]
     opening = neck[1] + garment.neck_rise - 0.38 * (painting.z - neck[2])
@@ -99,6 +101,11 @@ def _pattern_colour(painting: TexelPainting, pattern: Pattern, colour: Colour) -
     return base + (second - base) * mask[:, None]
 
 
+def garment_label(garment: PaintedGarment) -> str:
+    """Which of `LABELS` a garment is."""
+    return "bottom" if garment.kind in LOWER_KINDS else "top"
+
+
 def paint_garment(painting: TexelPainting, garment: PaintedGarment) -> None:
     """Paint a garment over what it covers."""
     region = _region(painting, garment)
@@ -108,10 +115,10 @@ def paint_garment(painting: TexelPainting, garment: PaintedGarment) -> None:
     if garment.fade:  # denim is lighter on the front of the thighs and at the knees
         front = np.clip(texels.normal[:, 2], 0, 1) * (painting.y < texels.joints["left_hip"][1])
         wrinkles = wrinkles * (1 + garment.fade * front)
-    painting.cover(np.clip(cloth * wrinkles[:, None], 0, 1), region)
+    painting.cover(np.clip(cloth * wrinkles[:, None], 0, 1), region, garment_label(garment))
     trim = np.array(garment.trim if garment.trim is not None else garment.colour)
     trim = trim if garment.trim is not None else trim * 0.8
-    if garment.kind in ("trousers", "shorts", "skirt"):
+    if garment.kind in LOWER_KINDS:
         painting.cover(
             trim,
             0.6 * region * painting.mask_between(painting.y, garment.upper - 0.03, garment.upper),

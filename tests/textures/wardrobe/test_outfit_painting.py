@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synth.standins.painted_garments import PaintedGarment, Pattern, Print
-from synth.standins.wardrobe import paint_outfit, paint_texture, prepare_body_texels, sample_outfit
 from textures.visibility.buffer import interpolate, visibility
 from textures.visibility.camera import look_at
 from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.uv_layout import sample_texture
+from textures.wardrobe.body_texels import prepare_body_texels
+from textures.wardrobe.labels import LABELS
+from textures.wardrobe.outfit import sample_outfit
+from textures.wardrobe.outfit_painting import paint_outfit, paint_texture, painted_outfit
+from textures.wardrobe.painted_garments import PaintedGarment, Pattern, Print
 
 RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.8, 0.1), (0.1, 0.1, 0.9)
 
@@ -184,3 +187,43 @@ def test_outfits_are_varied_and_mostly_muted():
     luminance = np.array([o.skin for o in outfits]) @ (0.3, 0.59, 0.11)
     assert luminance.min() < 0.35
     assert luminance.max() > 0.8
+
+
+def test_labels_lie_where_their_colours_do(model):
+    """Red is the top, blue the bottom, green the shoes, and what is none of them skin or hair."""
+    painting = painted_outfit(model, plain(bottom=replace(plain().bottom, lower=-0.5), sock=GREEN))
+    texture, labels = painting.texture().astype(int), painting.label_map()
+    covered = model.buffer.covered
+    channel = {"top": 0, "bottom": 2, "shoes": 1}
+    for name, index in channel.items():
+        inside = covered & (labels == LABELS.index(name))
+        # Trims are darker; seams between regions are soft.
+        strongest = texture[inside].argmax(1) == index
+        assert inside.sum() > 200 and strongest.mean() > 0.97, name
+    bare = covered & (labels == LABELS.index("skin"))
+    red, green, blue = texture[bare].T
+    assert ((red > green) & (green > blue)).mean() > 0.9
+    dark = texture[covered & (labels == LABELS.index("hair"))].max(1) < 60
+    assert dark.mean() > 0.9
+
+
+def test_every_outfit_has_a_label_for_all_it_paints(model):
+    """Labels follow sleeves, hems and bags, and the texture is the painter's."""
+    for seed in range(12):
+        outfit = sample_outfit(np.random.default_rng(seed))
+        painting = painted_outfit(model, outfit)
+        np.testing.assert_array_equal(painting.texture(), paint_texture(model, outfit))
+        label = np.array(LABELS)[painting.label]
+        sleeve = max(outfit.top.sleeve, outfit.jacket.sleeve if outfit.jacket else -1)
+        clear = (model.arm > sleeve + 0.05) & (model.arm > 0.05)
+        assert (label[clear] == "skin").all()
+        if sleeve > 0.25:
+            assert (label[(model.arm > 0.15) & (model.arm < sleeve - 0.05)] == "top").mean() > 0.9
+        hem = min(
+            outfit.bottom.lower, outfit.top.lower, outfit.jacket.lower if outfit.jacket else 0
+        )
+        shin = (model.position[:, 1] < hem - 0.02) & (
+            model.position[:, 1] > model.sole + max(outfit.sock_height, 0.2)
+        )
+        assert (label[shin] == "skin").all()
+        assert (label == "carried").any() == (outfit.bag in ("backpack", "shoulder strap"))

@@ -8,10 +8,11 @@ import numba
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, Body
-from synth.standins.painted_garments import Colour
 from textures.visibility.buffer import VisibilityBuffer, interpolate, vertex_normals
 from textures.visibility.shading import to_bytes
 from textures.visibility.uv_layout import atlas, fill_gutters
+from textures.wardrobe.labels import LABEL_INDEX
+from textures.wardrobe.painted_garments import Colour
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,14 @@ class TexelPainting:
     """The covered texels being painted: colours (N,3) sRGB and soft masks (N,) over them.
 
     `x`, `y` and `z` (N,) are the texels' positions, `fine`, `coarse` and `folds` (N,) noise in
-    [-1, 1] over them.
+    [-1, 1] over them; `label` (N,) uint8 is the index into `LABELS` of what covers each.
     """
 
     def __init__(self, texels: BodyTexels, rng: np.random.Generator) -> None:
         self.texels = texels
         self.x, self.y, self.z = texels.position.T
         self.rgb = np.zeros_like(texels.position)
+        self.label = np.zeros(len(texels.position), dtype=np.uint8)
         self.fine = noise(texels.position, 0.012, rng)
         self.coarse = noise(texels.position, 0.07, rng)
         self.folds = noise(texels.position * np.array([1, 0.4, 1], np.float32), 0.05, rng)
@@ -121,13 +123,17 @@ class TexelPainting:
         texels = self.texels
         return (texels.head & (self.z > texels.joints["head"][2] + 0.03)).astype(np.float32)
 
-    def cover(self, colour: Colour | np.ndarray, mask: np.ndarray) -> None:
-        """Paint `colour` (3,) or (N,3) where `mask` is 1."""
+    def cover(
+        self, colour: Colour | np.ndarray, mask: np.ndarray, label: str | None = None
+    ) -> None:
+        """Paint `colour` (3,) or (N,3) where `mask` is 1; what it is now where it is another thing."""
         covered = np.flatnonzero(mask)
         colour = np.asarray(colour, dtype=np.float32)
         colour = colour[covered] if colour.ndim == 2 else colour
         share = np.asarray(mask, dtype=np.float32)[covered, None]
         self.rgb[covered] += (colour - self.rgb[covered]) * share
+        if label is not None:
+            self.label[np.asarray(mask) > 0.5] = LABEL_INDEX[label]
 
     def shade(self, factor: np.ndarray) -> None:
         """Multiply the colours by `factor` (N,)."""
@@ -139,6 +145,13 @@ class TexelPainting:
         image = np.zeros((*buffer.face.shape, 3), dtype=np.uint8)
         image[buffer.covered] = to_bytes(self.rgb)
         return fill_gutters(image, buffer.covered)
+
+    def label_map(self) -> np.ndarray:
+        """Indices into `LABELS` (S,S) uint8 of what covers each texel, gutters filled."""
+        buffer = self.texels.buffer
+        labels = np.zeros(buffer.face.shape, dtype=np.uint8)
+        labels[buffer.covered] = self.label
+        return fill_gutters(labels, buffer.covered)
 
 
 LATTICE = 32

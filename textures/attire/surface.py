@@ -1,0 +1,151 @@
+"""A body's surface prepared for deciding garments: cells that are looked at together, and candidates.
+
+A texture's texels are far more than the pixels of a crop, and fitted bodies are some pixels off, so
+texels are no witnesses by themselves: those of a cell, a few centimetres wide, speak with one voice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mocap.bodies.body import Body
+from textures.attire.priors import GarmentPriors, garment_priors
+from textures.fusion.surface_view import FusedSurface
+from textures.wardrobe.body_texels import BodyTexels, TexelPainting, prepare_body_texels
+from textures.wardrobe.hair_painting import cap_region, hair_region
+from textures.wardrobe.labels import LABEL_INDEX, LABELS
+from textures.wardrobe.outfit import HAIR_STYLES
+
+CELL = 0.025  # metres
+DOUBT = 0.06  # share of a label's probability that says nothing
+SEEN = 0.12  # mean weight of a cell's texels from which on it is fully heard
+
+HAIR_LENGTHS = {"long": (0.04, 0.1, 0.17, 0.24), "ponytail": (0.06, 0.14, 0.22)}
+
+
+@dataclass(frozen=True)
+class HairCandidate:
+    """A style, its length below the chin in metres, where it is (N,) bool, and its share of people."""
+
+    style: str
+    length: float
+    region: np.ndarray
+    share: float
+
+
+@dataclass(frozen=True)
+class AttireSurface:
+    """What deciding and painting garments needs of a body, prepared once for a texture's size.
+
+    texels: of the body, N of them covered. cell (N,) int: which of `count` cells a texel is in, front
+    and back apart. side (N,) int: 1 on the person's left, 0 on the right. candidates: of the hair.
+    """
+
+    texels: BodyTexels
+    cell: np.ndarray
+    count: int
+    side: np.ndarray
+    front: np.ndarray
+    candidates: tuple[HairCandidate, ...]
+    priors: GarmentPriors
+
+
+@dataclass(frozen=True)
+class LabelEvidence:
+    """What is seen at the covered texels.
+
+    log_chance (N,L): log-probabilities of the labels, never far below log(DOUBT / L); weight (N,) in
+    0..1: how sure texel and label are, 0 where nobody saw the person; chance (N,L): probabilities;
+    colours (N,3) sRGB in [0,1].
+    """
+
+    log_chance: np.ndarray
+    chance: np.ndarray
+    weight: np.ndarray
+    colours: np.ndarray
+
+
+def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
+    """Prepare a body for deciding what it wears, on textures of `size` texels a side."""
+    texels = prepare_body_texels(body, size)
+    front = (texels.normal[:, 2] >= 0).astype(np.int64)
+    side = (texels.position[:, 0] >= 0).astype(np.int64)
+    grid = np.floor(texels.position / CELL).astype(np.int64)
+    keys = np.concatenate([grid - grid.min(0), front[:, None]], 1)
+    _, cell = np.unique(keys, axis=0, return_inverse=True)
+    cell = cell.reshape(-1)
+    return AttireSurface(
+        texels=texels,
+        cell=cell,
+        count=int(cell.max()) + 1,
+        side=side,
+        front=front,
+        candidates=_hair_candidates(texels),
+        priors=garment_priors(texels.sole),
+    )
+
+
+def _hair_candidates(texels: BodyTexels) -> tuple[HairCandidate, ...]:
+    painting = TexelPainting(texels, np.random.default_rng(0))
+    candidates = []
+    total = sum(HAIR_STYLES.values())
+    for style, weight in HAIR_STYLES.items():
+        if style == "hat":  # on a body's skin it is a cap without a visor
+            continue
+        lengths = HAIR_LENGTHS.get(style, (0.02,))
+        for length in lengths:
+            region = hair_region(painting, style, length=length) > 0.5
+            if style == "cap":
+                region |= cap_region(painting) > 0.5
+            share = weight / total / len(lengths)
+            candidates.append(HairCandidate(style, length, region, share))
+    return tuple(candidates)
+
+
+def label_evidence(surface: AttireSurface, fused: FusedSurface) -> LabelEvidence:
+    """What photographs say of the labels of a body's texels.
+
+    Args:
+        surface: of the body, at the photographs' size.
+        fused: with labels.
+
+    Raises:
+        ValueError: for a surface without labels, or of another size.
+    """
+    size = surface.texels.size
+    if fused.labels is None or fused.labels.shape != (size, size, len(LABELS)):
+        shape = None if fused.labels is None else fused.labels.shape
+        raise ValueError(f"labels {shape}; expected ({size}, {size}, {len(LABELS)})")
+    covered = surface.texels.buffer.covered
+    chance = np.clip(fused.labels[covered].astype(np.float64), 0, 1)
+    person = chance.sum(1) - chance[:, LABEL_INDEX["carried"]]
+    # What is carried, or is no person at all, says nothing of what is below it.
+    weight = fused.weight[covered] * np.clip(person, 0, 1)
+    shares = chance / np.maximum(chance.sum(1, keepdims=True), 1e-9)
+    mixed = (1 - DOUBT) * shares + DOUBT / len(LABELS)
+    colours = np.clip(fused.colours[covered] / 255, 0, 1)
+    return LabelEvidence(np.log(mixed), shares, weight, colours.astype(np.float64))
+
+
+def pooled(
+    values: np.ndarray, weight: np.ndarray, groups: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of texels' values by group, and how well each group is seen.
+
+    Args:
+        values: (n,C).
+        weight: (n,) of the texels.
+        groups: (n,) int, below `count`.
+        count: of groups.
+
+    Returns:
+        Means (count,C), 0 for groups that nobody saw, and heard (count,) in 0..1.
+    """
+    total = np.bincount(groups, weight, count)
+    number = np.bincount(groups, minlength=count)
+    sums = np.stack([np.bincount(groups, weight * column, count) for column in values.T], 1)
+    means = sums / np.maximum(total, 1e-9)[:, None]
+    heard = np.clip(total / np.maximum(number, 1) / SEEN, 0, 1)
+    return means, heard

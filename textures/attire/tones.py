@@ -1,0 +1,73 @@
+"""Colours of skin, hair and garments as robust centres of what photographs show of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from textures.attire.surface import AttireSurface, LabelEvidence, pooled
+from textures.wardrobe.outfit import SKIN_TONES
+from textures.wardrobe.painted_garments import Colour
+
+LUMA = np.array([0.299, 0.587, 0.114])
+CERTAIN = 0.55  # probability of its label from which on a texel's colour is a garment's
+USUAL_SKIN, USUAL_HAIR = (0.77, 0.57, 0.43), (0.12, 0.09, 0.08)
+SKIN_CELLS = 6.0  # heard cells that weigh as much as the usual tone
+VIVID = 0.22  # spread of the channels from which on it is a cap and not hair
+CAP_LIGHT = 0.82  # luma from which on it is a white cap and not grey hair
+
+
+def cell_colours(
+    surface: AttireSurface,
+    evidence: LabelEvidence,
+    label: int,
+    region: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours (count,3) of the cells that show a label, within a region (N,), and heard (count,)."""
+    chance = evidence.chance[:, label]
+    weight = evidence.weight * chance * (chance > CERTAIN)
+    if region is not None:
+        weight = weight * region
+    return pooled(evidence.colours, weight, surface.cell, surface.count)
+
+
+def robust_centre(colours: np.ndarray, heard: np.ndarray) -> Colour:
+    """The weighted median (3,) of cells' colours, channel by channel; black where none is heard."""
+    if heard.sum() <= 0:
+        return (0.0, 0.0, 0.0)
+    red, green, blue = (weighted_quantile(colours[:, c], heard, 0.5) for c in range(3))
+    return red, green, blue
+
+
+def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """The value below which a share of the weight lies."""
+    order = np.argsort(values, kind="stable")
+    running = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(running, share * running[-1])])
+
+
+def skin_tone(colours: np.ndarray, heard: np.ndarray) -> Colour:
+    """The tone on the curve of human skin as light as what was seen, or nearer the usual one."""
+    curve = np.array(SKIN_TONES[::-1])
+    light = curve @ LUMA
+    usual, weight = float(np.dot(USUAL_SKIN, LUMA)), heard.sum()
+    value = usual
+    if weight > 0:
+        # Part of what is seen lies in shade or is a beard or hair.
+        seen_light = weighted_quantile(colours @ LUMA, heard, 0.6)
+        value = (weight * seen_light + SKIN_CELLS * usual) / (weight + SKIN_CELLS)
+    red, green, blue = (float(np.interp(value, light, curve[:, c])) for c in range(3))
+    return red, green, blue
+
+
+def hair_tone(colours: np.ndarray, heard: np.ndarray) -> tuple[Colour, Colour | None]:
+    """The colour of the hair, and that of a cap or hat where what is seen is none of hair's."""
+    weight = heard.sum()
+    if weight < 2:
+        return USUAL_HAIR, None
+    centre = np.array(robust_centre(colours, heard))
+    red, green, blue = centre.tolist()
+    warm = red >= green - 0.02 >= blue - 0.06  # as blond and red hair are
+    spread = float(centre.max() - centre.min())
+    if (spread > VIVID and not warm) or centre @ LUMA > CAP_LIGHT:
+        return USUAL_HAIR, (red, green, blue)
+    return (red, green, blue), None

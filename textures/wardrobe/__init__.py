@@ -1,0 +1,1 @@
+"""What people wear, as paint on the texels of a body."""
