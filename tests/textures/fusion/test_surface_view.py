@@ -59,3 +59,14 @@ def test_labels_of_pixels_lie_on_the_texels_that_they_show(person):
     seen_texels = view.weight[person.geometry.covered] > 0
     upper = posed.fraction[seen_texels, 1] < 0.49
     assert (view.labels[person.geometry.covered][seen_texels][upper, 0] == 1).all()
+
+
+def test_colours_are_those_of_the_very_positions_that_texels_have(person):
+    """A crop whose colours count its columns and rows, from the first pixel's middle at 0."""
+    rows, columns = np.mgrid[:256, :128]
+    crop = np.stack([columns, rows, np.zeros_like(rows)], -1).astype(np.uint8)
+    view, fit = person.view(0, crop=crop), person.fit(0)
+    posed = posed_texels(person.geometry, person.body.mesh, fit.vertices[0], fit.cameras[0])
+    shown = view.weight[person.geometry.covered] > 0
+    pixels = (posed.fraction * (128, 256) - 0.5)[shown]
+    assert np.abs(view.colours[person.geometry.covered][shown][:, :2] - pixels).max() < 0.1
