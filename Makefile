@@ -35,7 +35,7 @@ demo: $(VENV)/.installed
 		--count-images-per-camera 1 --count-distractors 8 --count-junk 4
 	@echo "[3/9] action videos (stand-in for UCF101)"
 	@$(SYNTH) standins actions --out $(DEMO)/ucf101 --seed 3 --workers $(WORKERS)
-	@echo "[4/9] a texture for each pedestrian crop"
+	@echo "[4/9] a texture for each pedestrian, of all crops"
 	@$(SYNTH) harvest-textures --images $(DEMO)/market --split train --out $(DEMO)/textures
 	@echo "[5/9] films of the motions in the textures, by Blender"
 	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/films \

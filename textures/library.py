@@ -1,7 +1,8 @@
 """A texture library: a folder of PNG textures and textures.jsonl, one JSON object a line.
 
 Each line says where the texture comes from: the crop's name and hash, identity, camera, split,
-scores, licence, and which generator made it, and for which UV layout.
+scores, licence, and which generator made it, and for which UV layout. Where several crops of a person
+went into one texture, it names all of them.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from textures.visibility.uv_layout import check_layout
 
 MANIFEST = "textures.jsonl"
 SPLITS = ("train", "val", "test")
+CAMERA_SEPARATOR = "+"  # between the cameras of one texture
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class TextureEntry:
 
     `file` is relative to the folder; `identity` and `camera` are text. `generator` and `scorer` name the
     weights that made the texture and the scores; `scorer` is empty in lines that do not say so.
+
+    A texture of a person is made of several crops: `sources` are all that were looked at, `crops` how
+    many went into it, `refused` which did not and why; `source` is the best of them, `source_sha256` a
+    digest of all, and `camera` names theirs, as `c1+c3`. A texture of one crop has no `sources`.
+    `anonymous_face`: whether its face is nobody's.
     """
 
     file: RelativePath
@@ -57,6 +64,10 @@ class TextureEntry:
     generator: Label = ""
     scorer: Label = ""
     stand_in: bool = False
+    sources: tuple[Label, ...] = ()
+    crops: Annotated[int, Meta(ge=1)] = 1
+    refused: Mapping[Label, Label] = field(default_factory=dict)
+    anonymous_face: bool = False
 
 
 def read_library(

@@ -54,12 +54,38 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 )
 @click.option("--method", default="rstg", show_default=True, help="What makes the textures.")
 @click.option(
-    "--detail/--no-detail",
-    default=False,
-    show_default=True,
-    help="Lay the crop's own visible pixels over the generated texture where the fit is sure.",
+    "--per",
+    "grouping",
+    type=click.Choice(["person", "crop"]),
+    help="What gets a texture. Left out, a person wherever something says who is who, else a crop.",
 )
-@click.option("--licence", default="", help="Licence tag of the photographs, for every line.")
+@click.option(
+    "--most-crops",
+    type=COUNT,
+    default=16,
+    show_default=True,
+    help="Crops of a person that go into a texture: the best of each camera and side.",
+)
+@click.option(
+    "--detail/--no-detail",
+    default=True,
+    show_default=True,
+    help="Lay what the crops surely show over the generated texture.",
+)
+@click.option(
+    "--licence",
+    default="",
+    help="Licence tag of the photographs, for every line. Needed for photographs; Market-1501's layout "
+    "and stand-ins have tags of their own.",
+)
+@click.option(
+    "--remove",
+    "removals",
+    type=FILE,
+    help="A list of people and crops, one a line, whose textures are deleted and never made again: the "
+    "library remembers it.",
+)
+@click.option("--anonymise-faces", is_flag=True, help="Give every texture a face that is nobody's.")
 @click.option(
     "--stand-in", is_flag=True, help="The images are generated stand-ins; written to every line."
 )
@@ -86,8 +112,12 @@ def harvest_textures(
     pattern: re.Pattern[str] | None,
     identity_csv: Path | None,
     method: str,
+    grouping: str | None,
+    most_crops: int,
     detail: bool,
     licence: str,
+    removals: Path | None,
+    anonymise_faces: bool,
     stand_in: bool,
     sheet_rows: int,
     weights: Path | None,
@@ -100,7 +130,11 @@ def harvest_textures(
     device: str,
     strict: bool,
 ) -> None:
-    """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet."""
+    """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet.
+
+    All crops of a person make one texture, each texel from those that show it best; where nothing says
+    who is who, a crop makes one.
+    """
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.skinning import Skinning
     from textures.body_fit.fitting import BodyFitter
@@ -126,6 +160,8 @@ def harvest_textures(
         device=device,
         size=size,
         detail=detail,
+        anonymous_faces=anonymise_faces,
+        most_crops=most_crops,
         limits=None if keep_all else RefusalLimits(),
     )
     result = harvest(
@@ -134,8 +170,10 @@ def harvest_textures(
         harvester,
         splits=splits or None,
         identities=IdentityRule(pattern=pattern, table=identity_csv),
+        grouping=grouping,
         licence=licence,
         stand_in=stand_in,
+        removals=removals,
         sheet_rows=sheet_rows,
         report=lambda line: click.echo(line, err=True),
     )

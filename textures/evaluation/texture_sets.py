@@ -19,10 +19,9 @@ from mocap.bodies.body import Body
 from mocap.errors import BadInput
 from textures.harvest.crop_folder import LeftOut, SourceCrop, left_out_lines
 from textures.harvest.identities import is_market_name, person_of_name, unusable_name
-from textures.library import MANIFEST, read_library
+from textures.library import CAMERA_SEPARATOR, MANIFEST, read_library
 from textures.market1501 import decoded, image_files, open_image
 
-CAMERA_SEPARATOR = "+"
 GREY = 128
 
 

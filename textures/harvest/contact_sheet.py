@@ -7,12 +7,14 @@ import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.skinning import Skinning, skin
+from textures.harvest.crop_folder import SHEET_STEM
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import Camera, look_at
 from textures.visibility.shading import render_textured
 
 SOFT_LIGHT = np.array([0.98, -0.12, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 GREY = 208
+CONTACT_SHEET = f"{SHEET_STEM}.png"
 
 
 def standing_pose(turn: float = 0.0) -> np.ndarray:

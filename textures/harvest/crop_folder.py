@@ -23,6 +23,7 @@ from textures.harvest.identities import (
 from textures.market1501 import IMAGE_SUFFIXES, SPLIT_FOLDERS, is_market1501, read_split
 
 LEFT_OUT = "left_out.csv"
+SHEET_STEM = "contact_sheet"  # the picture's name, which no texture gets
 LONGEST_NAME = 200  # of a texture, in bytes; file systems allow 255
 PEOPLE_SHOWN, FILES_SHOWN = 20, 5
 
@@ -120,12 +121,25 @@ def texture_name(source: str) -> str:
     Folders are joined by `~`, which is written `%7E` in names, and `.png` is added. A name that is too
     long for a file system ends with a hash.
     """
-    parts = PurePosixPath(source).parts
-    name = "~".join(name.replace("%", "%25").replace("~", "%7E") for name in parts)
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        beginning = os.fsencode(name)[: LONGEST_NAME - 66].decode(errors="ignore")
-        name = f"{beginning}~~{hashlib.sha256(os.fsencode(source)).hexdigest()}"
-    return f"{name}.png"
+    return f"{_bounded('~'.join(map(_escaped, PurePosixPath(source).parts)), source)}.png"
+
+
+def person_texture_name(identity: str) -> str:
+    """The file name of a person's texture: a function of the identity alone, different for each."""
+    stem = _bounded("~".join(map(_escaped, identity.split("/"))), identity)
+    return f"{stem}~.png" if stem == SHEET_STEM else f"{stem}.png"
+
+
+def _escaped(name: str) -> str:
+    return name.replace("%", "%25").replace("~", "%7E")
+
+
+def _bounded(name: str, source: str) -> str:
+    """A file's name, shortened to a beginning and the source's hash where it is too long."""
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    beginning = os.fsencode(name)[: LONGEST_NAME - 66].decode(errors="ignore")
+    return f"{beginning}~~{hashlib.sha256(os.fsencode(source)).hexdigest()}"
 
 
 def understanding_lines(crops: CropFolder) -> list[str]:

@@ -48,14 +48,18 @@ def skin_texels(geometry: TexelGeometry, body: Body) -> np.ndarray:
     return geometry.hand | (geometry.head & face.reshape(geometry.head.shape))
 
 
+def skin_of_light(colours: np.ndarray) -> np.ndarray:
+    """Skin (...,3) float32 as light as colours (...,3) of sRGB in 0..255."""
+    light, curve_light = colours @ LUMA, CURVE @ LUMA
+    return np.stack([np.interp(light, curve_light, CURVE[:, c]) for c in range(3)], -1).astype(
+        np.float32
+    )
+
+
 def with_skin(texture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A texture (S,S,3) uint8 whose texels of a mask (S,S) bool are skin where they were cloth."""
     colours = texture.astype(np.float32)
-    light = colours @ LUMA
-    curve_light = CURVE @ LUMA
-    skin = np.stack([np.interp(light, curve_light, CURVE[:, c]) for c in range(3)], -1).astype(
-        np.float32
-    )
+    skin = skin_of_light(colours)
     away = np.linalg.norm(colours - skin, axis=-1)
     vivid = np.ptp(colours, axis=-1)
     weight = np.clip((away - NEAR) / (FAR - NEAR), 0, 1) * np.clip((vivid - 25) / 30, 0, 1) * mask

@@ -78,6 +78,50 @@ def texel_geometry(mesh: Mesh, size: int) -> TexelGeometry:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PosedTexels:
+    """Where a camera has the C covered texels of a posed mesh.
+
+    fraction (C,2) float64: positions as fractions of the image's width and height. cosine (C,): between
+    the surface's normal and the way to the camera. visible (C,) bool: turned to the camera, inside the
+    image, and with nothing of the mesh before it.
+    """
+
+    fraction: np.ndarray
+    cosine: np.ndarray
+    visible: np.ndarray
+
+
+def posed_texels(
+    geometry: TexelGeometry, mesh: Mesh, vertices: np.ndarray, camera: Camera
+) -> PosedTexels:
+    """Where a camera has the texels of a mesh posed to vertices (V,3), metres."""
+    texels, covered = geometry.texels, geometry.covered
+    points = interpolate(texels, mesh.faces, np.asarray(vertices, np.float64))[covered]
+    normals = interpolate(texels, mesh.faces, vertex_normals(vertices, mesh.faces))[covered]
+    to_camera = camera.position - points
+    cosine = (normals * to_camera).sum(1) / (
+        np.linalg.norm(to_camera, axis=1) * np.linalg.norm(normals, axis=1) + 1e-9
+    )
+    pixels, depth = camera.project(points)
+    visible = cosine > FACING_COSINE
+    visible[visible] &= (
+        depth[visible]
+        < surface_depth(vertices, mesh.faces, camera, pixels[visible]) + DEPTH_TOLERANCE
+    )
+    fraction = pixels / (camera.width, camera.height)
+    visible &= ((fraction > 0) & (fraction < 1)).all(1)
+    return PosedTexels(fraction=fraction, cosine=cosine, visible=visible)
+
+
+def nearest_values(image: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """Pixels (N,...) of an image (h,w,...) at positions (N,2), fractions of its width and height."""
+    height, width = image.shape[:2]
+    columns = np.clip((fraction[:, 0] * width).astype(int), 0, width - 1)
+    rows = np.clip((fraction[:, 1] * height).astype(int), 0, height - 1)
+    return image[rows, columns]
+
+
 def source_pixels(
     geometry: TexelGeometry,
     mesh: Mesh,
@@ -99,25 +143,10 @@ def source_pixels(
         Positions (S,S,2) float32, as fractions of the crop's width and height, and kinds (S,S) uint8:
         VISIBLE, REFLECTED or BORROWED. Where nothing is visible, all texels look at the crop's middle.
     """
-    texels, covered = geometry.texels, geometry.covered
-    points = interpolate(texels, mesh.faces, np.asarray(vertices, np.float64))[covered]
-    normals = interpolate(texels, mesh.faces, vertex_normals(vertices, mesh.faces))[covered]
-    to_camera = camera.position - points
-    cosine = (normals * to_camera).sum(1) / (
-        np.linalg.norm(to_camera, axis=1) * np.linalg.norm(normals, axis=1) + 1e-9
-    )
-    pixels, depth = camera.project(points)
-    visible = cosine > FACING_COSINE
-    visible[visible] &= (
-        depth[visible]
-        < surface_depth(vertices, mesh.faces, camera, pixels[visible]) + DEPTH_TOLERANCE
-    )
-    fraction = pixels / (camera.width, camera.height)
-    visible &= ((fraction > 0) & (fraction < 1)).all(1)
+    posed = posed_texels(geometry, mesh, vertices, camera)
+    fraction, visible = posed.fraction, posed.visible
     if person is not None:
-        columns = np.clip((fraction[:, 0] * person.shape[1]).astype(int), 0, person.shape[1] - 1)
-        rows = np.clip((fraction[:, 1] * person.shape[0]).astype(int), 0, person.shape[0] - 1)
-        visible &= person[rows, columns] > 0.5
+        visible = visible & (nearest_values(person, fraction) > 0.5)
     positions = np.full((geometry.size**2, 2), 0.5, np.float32)
     kinds = np.full(geometry.size**2, BORROWED, np.uint8)
     if visible.any():

@@ -35,7 +35,8 @@ def harvested(market, out, *words):
 
 def test_the_list_says_licence_and_stand_in_of_the_split_chosen(market, tmp_path):
     (line,), (texture,) = harvested(market, tmp_path / "a", "--sheet-rows", 0)
-    assert (line["licence"], line["stand_in"]) == ("", False)
+    assert (line["licence"], line["stand_in"]) == ("market-1501-research-only", False)
+    assert (line["file"], line["anonymous_face"]) == ("0002.png", False)
     assert line["source"].endswith(NAMES[0]) and texture.shape == (32, 32, 3)
     assert [path.name for path in (tmp_path / "a").glob("*.jpg")] == []  # no contact sheet
     words = ["--licence", "CC-BY-4.0", "--stand-in"]
@@ -44,12 +45,58 @@ def test_the_list_says_licence_and_stand_in_of_the_split_chosen(market, tmp_path
     assert {(entry["licence"], entry["stand_in"]) for entry in lines} == {("CC-BY-4.0", True)}
 
 
-def test_detail_of_the_crop_changes_the_texture(market, tmp_path):
-    _, (plain,) = harvested(market, tmp_path / "plain", "--no-detail")
+def test_what_the_crops_show_changes_the_texture(market, tmp_path):
+    lines, (plain,) = harvested(market, tmp_path / "plain", "--no-detail")
     _, (default,) = harvested(market, tmp_path / "default")
-    lines, (detailed,) = harvested(market, tmp_path / "detailed", "--detail")
-    assert np.array_equal(plain, default) and not np.array_equal(plain, detailed)
-    assert "detail" in lines[0]["generator"]
+    detail, (detailed,) = harvested(market, tmp_path / "detailed", "--detail")
+    assert not np.array_equal(plain, default) and np.array_equal(default, detailed)
+    assert "detail" in detail[0]["generator"] and "detail" not in lines[0]["generator"]
+
+
+def test_a_texture_a_crop_fewer_crops_and_nobodys_face_are_options(market, tmp_path):
+    every = ["--split", "query", "--split", "gallery", "--sheet-rows", 0]
+    (first, _), _ = harvested(market, tmp_path / "persons", *every)
+    assert (first["camera"], first["crops"], len(first["sources"])) == ("c1+c2", 2, 2)
+    (few, _), _ = harvested(market, tmp_path / "few", *every, "--most-crops", 1)
+    assert few["crops"] == 1 and few["sources"] == first["sources"]
+    lines, _ = harvested(market, tmp_path / "crops", *every, "--per", "crop")
+    assert [line["source"] for line in lines] == sorted(NAMES)
+    (hidden, _), _ = harvested(market, tmp_path / "hidden", *every, "--anonymise-faces")
+    assert hidden["anonymous_face"] and "anonymous" in hidden["generator"]
+
+
+def test_who_is_to_be_removed_is_left_out_from_then_on(market, tmp_path):
+    out, every = tmp_path / "out", ["--split", "gallery", "--sheet-rows", 0]
+    harvested(market, out, *every)
+    (tmp_path / "names.txt").write_text("0002\n")
+    removed, _ = harvested(market, out, *every, "--remove", tmp_path / "names.txt")
+    later, _ = harvested(market, out, *every, "--strict")
+    assert (
+        [line["identity"] for line in removed] == [line["identity"] for line in later] == ["0007"]
+    )
+
+
+def test_market1501_is_told_how_its_joints_make_a_better_fit(market, tmp_path):
+    command = [
+        "harvest-textures",
+        "--images",
+        market,
+        "--split",
+        "train",
+        "--size",
+        32,
+        "--keep-all",
+    ]
+    said = succeed(*command, "--out", tmp_path / "a", "--sheet-rows", 0).output
+    assert "synth train body-fit --images" in said and "--joints" in said
+    assert "market-1501-research-only" in said
+    assert sum("train body-fit" in line for line in said.splitlines()) == 1
+    assert "train body-fit" not in succeed(*command, "--stand-in", "--out", tmp_path / "b").output
+
+
+def test_photographs_of_no_known_licence_are_refused_at_once(market, tmp_path):
+    said = refusal("harvest-textures", "--images", market / "query", "--out", tmp_path / "out")
+    assert "--licence" in said and "CC-BY-4.0" in said and not (tmp_path / "out").exists()
 
 
 def test_who_is_who_comes_from_a_pattern_or_a_csv_and_strict_minds_what_is_left(market, tmp_path):
@@ -59,6 +106,7 @@ def test_who_is_who_comes_from_a_pattern_or_a_csv_and_strict_minds_what_is_left(
     for name in ("ann_1.jpg", "ann_2.jpg", "bob_1.jpg"):
         (crops / name).write_bytes(picture)
     command = ["harvest-textures", "--images", crops, "--out", out, "--size", 32, "--sheet-rows", 0]
+    command += ["--licence", "own-photographs"]
     assert "none of its 3 images could be used" in refusal(*command)  # noise shows nobody
     command.append("--keep-all")
     said = succeed(*command, "--identity", "^([a-z]+)_").output

@@ -207,6 +207,7 @@ def test_the_three_runs_and_a_harvest_with_their_weights(folder, tmp_path):
     crops.mkdir()
     cv2.imwrite(str(crops / "me.png"), np.full((128, 64, 3), 99, np.uint8))
     arguments = ["--images", crops, "--out", tmp_path / "textures", "--size", 32, "--keep-all"]
+    arguments += ["--licence", "own-photographs"]
     for option, path in weights.items():
         arguments += [f"--{option}", path]
     result = CliRunner().invoke(

@@ -10,88 +10,28 @@ import numpy as np
 import pytest
 import torch
 
-from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
-from textures.body_fit.fitting import BodyFitter, FitWeights
+from tests.textures.harvest.conftest import SMALL_GENERATOR
+from textures.body_fit.fitting import BodyFitter
 from textures.checkpoints import read_card, save_networks
 from textures.evidence.network import LandmarkConfig, LandmarkNetwork
 from textures.evidence.sources import SourceOptions, open_sources
-from textures.harvest.detail import with_detail
-from textures.harvest.harvest import Harvester, harvest
+from textures.harvest import harvest as harvesting
+from textures.harvest.harvester import Harvester
 from textures.harvest.identities import IdentityRule, identity_pattern
 from textures.library import read_library, read_texture
 from textures.market1501 import Crop, parse_name
 from textures.methods import METHODS
-from textures.reid.pcb import PCB, ReidConfig, load_pcb
-from textures.rstg.unet import GeneratorConfig, TextureGenerator
+from textures.reid.pcb import PCB, load_pcb
+from textures.rstg.unet import TextureGenerator
 from textures.texture_method import load_method
 
-SMALL_GENERATOR = GeneratorConfig(channels=4, height=32, width=32, texture_size=32, projection=True)
 
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Tiny untrained networks on disk."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights")
-    networks = {
-        "body-fit": LandmarkNetwork(LandmarkConfig(depth=10, channels=8, features=16, hidden=32)),
-        "generator": TextureGenerator(SMALL_GENERATOR),
-        "reid": PCB(
-            ReidConfig(
-                depth=10, channels=8, classes=3, stripes=4, embedding=16, height=64, width=32
-            )
-        ),
-    }
-    for kind, network in networks.items():
-        save_networks(
-            folder / f"{kind}.safetensors",
-            kind,
-            {kind: network},
-            network.config,
-            half_precision=True,
-            metrics={},
-        )
-    return folder
-
-
-@pytest.fixture(scope="module")
-def fitter(weights, body):
-    """An untrained network's evidence, hardly fitted."""
-    options = SourceOptions(weights=weights / "body-fit.safetensors")
-    return BodyFitter(
-        body,
-        Skinning(body),
-        open_sources(["network"], options),
-        weights=FitWeights(landmark_steps=2, mask_steps=1),
+def harvest(images, out, harvester, **options):
+    """One texture a crop of one's own photographs, unless something else is asked for."""
+    return harvesting.harvest(
+        images, out, harvester, **({"grouping": "crop", "licence": "mine"} | options)
     )
-
-
-@pytest.fixture(scope="module")
-def harvester(weights, body, fitter):
-    return Harvester(
-        body,
-        load_method(METHODS["rstg"], body, weights / "generator.safetensors"),
-        fitter,
-        reid=weights / "reid.safetensors",
-        size=48,
-    )
-
-
-@pytest.fixture
-def crops(tmp_path):
-    folder = tmp_path / "crops"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name in (
-        "0002_c1s1_000451_03.jpg",
-        "0002_c2s1_000500_01.jpg",
-        "0007_c1s1_000001_01.jpg",
-        "me.png",
-    ):
-        image = cv2.resize(rng.integers(0, 255, (8, 4, 3), dtype=np.uint8), (64, 128))
-        cv2.imwrite(str(folder / name), image)
-    return folder
 
 
 def test_every_crop_gets_a_texture_a_line_and_a_row(crops, tmp_path, harvester, body):
@@ -108,7 +48,7 @@ def test_every_crop_gets_a_texture_a_line_and_a_row(crops, tmp_path, harvester, 
     assert first.split == second.split  # one person is in one split
     assert entries["me.png"].identity == "me" and entries["me.png"].camera is None
     assert set(first.scores) == {
-        *("fit_agreement", "presence", "silhouette_iou", "surface_seen", "reid_cosine")
+        *("fit_agreement", "presence", "silhouette_iou", "surface_seen", "reid_cosine", "quality")
     }
     assert read_texture(tmp_path / "out" / first.file).shape == (48, 48, 3)
     sheet = cv2.imread(str(done.contact_sheet))
@@ -182,7 +122,7 @@ def test_what_is_kept_and_why_textures_are_made_again_is_said(
 def test_everything_that_a_texture_is_made_with_is_in_its_generators_tag(
     harvester, weights, tmp_path, body
 ):
-    def tag(*, generator="generator", fit="body-fit", detail=False):
+    def tag(*, generator="generator", fit="body-fit", detail=True):
         method = load_method(METHODS["rstg"], body, folder_of[generator] / "generator.safetensors")
         options = SourceOptions(weights=folder_of[fit] / "body-fit.safetensors")
         sources = open_sources(["network"], options)
@@ -202,7 +142,7 @@ def test_everything_that_a_texture_is_made_with_is_in_its_generators_tag(
         path = tmp_path / f"{kind}.safetensors"
         save_networks(path, kind, {kind: network}, network.config, metrics={})
     folder_of = {"generator": weights, "body-fit": weights, "other": tmp_path}
-    tags = [tag(), tag(generator="other"), tag(fit="other"), tag(detail=True)]
+    tags = [tag(), tag(generator="other"), tag(fit="other"), tag(detail=False)]
     assert tags[0] == harvester.tag and len(set(tags)) == 4
 
 
@@ -303,23 +243,6 @@ def test_a_crop_that_broke_keeps_its_line_and_it_is_said(crops, tmp_path, harves
     assert any("earlier run stays" in line for line in lines)
 
 
-def test_detail_adds_fine_structure_where_it_is_seen_only():
-    columns = np.mgrid[:64, :32][1]
-    crop = np.full((64, 32, 3), 100, np.uint8)
-    crop[(columns // 2) % 2 == 0] = 160
-    texture = np.full((32, 32, 3), 120, np.uint8)
-    y, x = np.mgrid[:32, :32]
-    positions = np.stack([(x + 0.5) / 32, (y + 0.5) / 32], -1).astype(np.float32)
-    kinds = np.zeros((32, 32), np.uint8)
-    kinds[16:] = 1
-    spared = np.zeros((32, 32), bool)
-    spared[:4] = True
-    made = with_detail(texture, crop, positions, kinds, spared=spared, blur=8)
-    assert np.ptp(made[10, 8:24, 0].astype(int)) > 25
-    assert (made[16:] == 120).all() and (made[:4] == 120).all()
-    assert abs(made[8:12, 8:24].mean() - 120) < 4  # the photograph's own brightness stays out
-
-
 def test_weights_and_their_card_belong_together(weights, tmp_path, body):
     network, card = load_pcb(weights / "reid.safetensors")
     assert not network.training and card["kind"] == "reid" and card["config"]["channels"] == 8
@@ -379,6 +302,8 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
         "32",
         "--sheet-rows",
         "2",
+        "--licence",
+        "mine",
     ]
     for option, kind in (("body-fit", "body-fit"), ("weights", "generator"), ("reid", "reid")):
         given += [f"--{option}", str(weights / f"{kind}.safetensors")]
@@ -390,6 +315,8 @@ def test_the_command_reports_bad_images_and_strict_makes_them_an_error(crops, tm
         "--smpl",
         "not needed",
         "--keep-all",
+        "--per",
+        "crop",
     ]
     result = CliRunner().invoke(harvest_textures, given)
     assert result.exit_code == 0, result.output

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from textures.harvest.harvest import reasons_to_make
+from textures.harvest.reuse import reasons_to_make
 from textures.library import TextureEntry
 
 ENTRY = TextureEntry(

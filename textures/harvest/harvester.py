@@ -1,0 +1,292 @@
+"""The body, the body fit, the method and the judge that turn crops into textures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from mocap.bodies.body import Body
+from textures.body_fit.fit_scores import landmark_pixels
+from textures.body_fit.fitting import BodyFitter, PosedFit, pose_fit, selected_fits
+from textures.checkpoints import weights_tag
+from textures.fusion.surface_view import FusedSurface, SurfaceView, surface_view
+from textures.fusion.voting import fuse_views
+from textures.harvest.crop_choice import chosen_crops
+from textures.harvest.crop_image import CropImage, without_transparent
+from textures.harvest.faces import anonymous_face, face_texels, without_face
+from textures.harvest.finishing import laid_over, mean_generated
+from textures.harvest.quality import CropFigures, crop_figures, crop_quality
+from textures.harvest.refusal import RefusalLimits, refusal_reason
+from textures.harvest.seams import find_seams, without_seams
+from textures.harvest.skin import skin_texels, with_skin
+from textures.reid.pcb import load_pcb
+from textures.reid.similarity import reid_similarity
+from textures.texture_method import TextureMethod
+from textures.training.augmentation import image_batch
+from textures.visibility.buffer import VisibilityBuffer, visibility
+from textures.visibility.rendering_tensor import composite, render, texel_map
+from textures.visibility.texel_geometry import TexelGeometry, texel_geometry
+from textures.visibility.uv_layout import fill_gutters
+
+BATCH = 16
+MOST_CROPS = 16  # of a person: with more, hardly any texel is seen better
+VIEWS_VERSION = 1  # of how views are taken, fused and laid over
+SHOWN = 0.1  # weight from which a texel counts as seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedCrops:
+    """Crops with fitted bodies: images, fits, what their cameras see, figures, and quality in 0..1."""
+
+    images: tuple[CropImage, ...]
+    fit: PosedFit
+    buffers: tuple[VisibilityBuffer, ...]
+    figures: tuple[CropFigures, ...]
+    qualities: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeTexture:
+    """A texture (size,size,3) uint8, its scores, and which crops went into it, the best first."""
+
+    texture: np.ndarray
+    scores: dict[str, float]
+    crops: tuple[int, ...]
+
+
+class Harvester:
+    """The body, the body fit, the method and the judge that turn crops into textures, loaded once."""
+
+    def __init__(
+        self,
+        body: Body,
+        method: TextureMethod,
+        fitter: BodyFitter,
+        *,
+        reid: Path | None = None,
+        device: str = "cpu",
+        size: int = 256,
+        detail: bool = True,
+        anonymous_faces: bool = False,
+        most_crops: int = MOST_CROPS,
+        limits: RefusalLimits | None = None,
+    ) -> None:
+        """Prepare what every method needs.
+
+        Args:
+            body: whose textures are made.
+            method: makes them.
+            fitter: fits bodies to the crops.
+            reid: weights of the network that scores; the shipped ones when None.
+            device: of all networks.
+            size: texels along a finished texture's side.
+            detail: lay what the photographs surely show over the method's texture.
+            anonymous_faces: give every texture a face that is nobody's.
+            most_crops: of one person that go into a texture, the best ones.
+            limits: from where on crops are refused; None keeps all.
+
+        Raises:
+            BadInput: for weights that cannot be used.
+        """
+        self.body, self.method, self.size, self.device = body, method, size, device
+        self.limits, self.most_crops = limits, most_crops
+        self.detail, self.anonymous_faces = detail, anonymous_faces
+        self.fitter, self.skinning = fitter, fitter.skinning
+        self.reid, _ = load_pcb(reid, device=device)
+        self.tag = f"{fitter.tag}+{method.tag}+views-{VIEWS_VERSION}" + "+detail" * detail
+        self.tag += "+anonymous-faces" * anonymous_faces
+        self.tag += "+keep-all" * (limits is None)  # else refusals would not be looked for again
+        self.scorer = weights_tag(reid, "reid")
+        self.geometry = texel_geometry(body.mesh, size)
+        self.seams = find_seams(self.geometry)
+        self.skin = skin_texels(self.geometry, body)
+        self.face = face_texels(self.geometry, body)
+
+    def fit(self, crops: Sequence[CropImage]) -> PosedFit:
+        """Fitted and posed bodies of the crops; transparent pixels do not show the person."""
+        fit = self.fitter.fit([crop.name for crop in crops], [crop.pixels for crop in crops])
+        fit = dataclasses.replace(fit, person=without_transparent(fit.person, crops))
+        return pose_fit(fit, self.skinning)
+
+    def refusals(self, crops: Sequence[CropImage], fit: PosedFit) -> list[str | None]:
+        """Why each crop is refused; None where it is not."""
+        if self.limits is None:
+            return [None] * len(crops)
+        landmarks = landmark_pixels(fit, self.skinning, self.fitter.landmarks)
+        return [
+            refusal_reason(
+                self.limits,
+                size=(crop.pixels.shape[0], crop.pixels.shape[1]),
+                presence=float(fit.presence[index]),
+                agreement=float(fit.agreement[index]),
+                landmarks=landmarks[index],
+            )
+            for index, crop in enumerate(crops)
+        ]
+
+    def judged(self, crops: Sequence[CropImage], fit: PosedFit) -> FittedCrops:
+        """The crops with what their cameras see of the fitted bodies, and their quality."""
+        buffers = tuple(
+            visibility(fit.vertices[index], self.body.faces, fit.cameras[index])
+            for index in range(len(crops))
+        )
+        figures = tuple(
+            crop_figures(crop.pixels, fit, index, buffers[index])
+            for index, crop in enumerate(crops)
+        )
+        return FittedCrops(
+            images=tuple(crops),
+            fit=fit,
+            buffers=buffers,
+            figures=figures,
+            qualities=tuple(map(crop_quality, figures)),
+        )
+
+    def make(
+        self, crops: FittedCrops, groups: Sequence[Sequence[int]], cameras: Sequence[str]
+    ) -> list[MadeTexture]:
+        """A texture for each group of crops, which show one person.
+
+        Args:
+            crops: of all groups.
+            groups: of each texture the indices of its crops, at least one.
+            cameras: of each crop, "" where nothing says which.
+        """
+        chosen = [
+            chosen_crops(group, crops.fit, crops.qualities, cameras, self.most_crops)
+            for group in groups
+        ]
+        needed = sorted({index for group in chosen for index in group})
+        generated = self._generated(crops, needed)
+        textures = []
+        for group in chosen:
+            views = [self._view(crops, index, cameras[index]) for index in group]
+            mean = mean_generated([self._enlarged(generated[index]) for index in group], views)
+            textures.append(self._textured(views, mean))
+        cosines = self._cosines(crops, chosen, [texture for texture, _ in textures])
+        return [
+            MadeTexture(
+                texture=texture,
+                scores=self._scores(crops, group, fused, cosine),
+                crops=tuple(group),
+            )
+            for group, (texture, fused), cosine in zip(chosen, textures, cosines)
+        ]
+
+    def _generated(self, crops: FittedCrops, needed: Sequence[int]) -> dict[int, torch.Tensor]:
+        """The method's textures (3,S,S) of the crops with these indices."""
+        textures: dict[int, torch.Tensor] = {}
+        for start in range(0, len(needed), BATCH):
+            batch = needed[start : start + BATCH]
+            images = [crops.images[index].pixels for index in batch]
+            textures |= zip(batch, self.method.textures(images, selected_fits(crops.fit, batch)))
+        return textures
+
+    def _enlarged(self, texture: torch.Tensor) -> np.ndarray:
+        """One of the method's textures (3,S,S) as (size,size,3) float32, sRGB in 0..255."""
+        array = ((texture.permute(1, 2, 0).cpu().numpy() + 1) * 127.5).clip(0, 255)
+        large = cv2.resize(array, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
+        return large.clip(0, 255).astype(np.float32)
+
+    def _view(self, crops: FittedCrops, index: int, camera: str) -> SurfaceView:
+        view = surface_view(
+            crops.images[index].pixels,
+            crops.fit,
+            index,
+            self.geometry,
+            self.body.mesh,
+            camera=camera,
+            quality=crops.qualities[index],
+            buffer=crops.buffers[index],
+        )
+        return without_face(view, self.face) if self.anonymous_faces else view
+
+    def _textured(
+        self, views: Sequence[SurfaceView], generated: np.ndarray
+    ) -> tuple[np.ndarray, FusedSurface]:
+        fused = fuse_views(views)
+        texture = self.finished(fused, generated, self.geometry)
+        if self.anonymous_faces:
+            nobody = anonymous_face(texture.astype(np.float32), self.geometry, self.body, self.face)
+            texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
+        return texture, fused
+
+    def finished(
+        self, fused: FusedSurface, generated: np.ndarray, geometry: TexelGeometry
+    ) -> np.ndarray:
+        """The texture of what was seen and of what the method made of the rest.
+
+        Args:
+            fused: what the photographs show, in one light.
+            generated: (S,S,3) float32, the mean of the method's textures.
+            geometry: of the texels.
+
+        Returns:
+            (S,S,3) uint8 RGB, its gutters filled.
+        """
+        if self.detail:
+            spared = geometry.hand | self.skin
+            generated = laid_over(fused, generated, geometry.covered, spared)
+        result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
+        result = without_seams(fill_gutters(result, geometry.covered), self.seams)
+        return fill_gutters(result, geometry.covered)
+
+    @torch.no_grad()
+    def _cosines(
+        self,
+        crops: FittedCrops,
+        groups: Sequence[Sequence[int]],
+        textures: Sequence[np.ndarray],
+    ) -> list[float]:
+        """The mean re-ID cosine of each group's crops and their re-rendered bodies.
+
+        Both are on grey outside the body's silhouette. Crops of one size go through the network together.
+        """
+        by_size: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for number, group in enumerate(groups):
+            for index in group:
+                shape = crops.buffers[index].face.shape
+                by_size.setdefault((shape[0], shape[1]), []).append((number, index))
+        sums = np.zeros(len(groups))
+        for pairs in by_size.values():
+            for start in range(0, len(pairs), BATCH):
+                batch = pairs[start : start + BATCH]
+                pixels = np.stack([crops.images[index].pixels for _, index in batch])
+                images = image_batch(pixels).to(self.device)
+                rendered = torch.cat(
+                    [self._rendered(textures[number], crops.buffers[i]) for number, i in batch]
+                )
+                covered = np.stack([crops.buffers[index].covered for _, index in batch])
+                masks = torch.from_numpy(covered).float()[:, None].to(self.device)
+                grey = torch.zeros_like(images)
+                cosines = reid_similarity(
+                    self.reid, composite(rendered, masks, grey), composite(images, masks, grey)
+                )
+                np.add.at(sums, [number for number, _ in batch], cosines.cpu().numpy())
+        return [float(total / len(group)) for total, group in zip(sums, groups)]
+
+    def _rendered(self, texture: np.ndarray, buffer: VisibilityBuffer) -> torch.Tensor:
+        """The texture in a crop's view (1,3,h,w), in [-1,1]."""
+        uv = torch.from_numpy(texel_map(buffer, self.body.mesh))[None].to(self.device)
+        return render(image_batch(texture[None]).to(self.device), uv)
+
+    def _scores(
+        self, crops: FittedCrops, group: Sequence[int], fused: FusedSurface, cosine: float
+    ) -> dict[str, float]:
+        """Scores of a texture: means over its crops, and the share of the surface that they show."""
+        weight = fused.weight[self.geometry.covered]
+        scores = {
+            "fit_agreement": np.mean([crops.fit.agreement[index] for index in group]),
+            "presence": np.mean([crops.fit.presence[index] for index in group]),
+            "silhouette_iou": np.mean([crops.figures[index].overlap for index in group]),
+            "surface_seen": (weight > SHOWN * max(crops.qualities[i] for i in group)).mean(),
+            "reid_cosine": cosine,
+            "quality": np.mean([crops.qualities[index] for index in group]),
+        }
+        return {name: round(float(value), 4) for name, value in scores.items()}
