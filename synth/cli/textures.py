@@ -67,10 +67,12 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
     help="Crops of a person that go into a texture: the best of each camera and side.",
 )
 @click.option(
-    "--detail/--no-detail",
-    default=True,
+    "--finish",
+    type=click.Choice(["dressed", "overlaid", "plain"]),
+    default="dressed",
     show_default=True,
-    help="Lay what the crops surely show over the generated texture.",
+    help="dressed: what is worn is decided and painted, what the crops surely show laid over it. "
+    "overlaid: the same over the method's texture. plain: the method's texture.",
 )
 @click.option(
     "--licence",
@@ -97,6 +99,7 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
     help="Crops on the contact sheet; 0 for no sheet.",
 )
 @click.option("--weights", type=FILE, help="The method's weights, instead of the shipped ones.")
+@click.option("--attire", type=FILE, help="Weights of the network that sees what is worn.")
 @evidence_options
 @click.option("--reid", type=FILE, help="Weights of the network that scores, not the shipped ones.")
 @click.option(
@@ -114,13 +117,14 @@ def harvest_textures(
     method: str,
     grouping: str | None,
     most_crops: int,
-    detail: bool,
+    finish: str,
     licence: str,
     removals: Path | None,
     anonymise_faces: bool,
     stand_in: bool,
     sheet_rows: int,
     weights: Path | None,
+    attire: Path | None,
     evidence: tuple[str, ...],
     networks: Path | None,
     body_fit: Path | None,
@@ -139,6 +143,7 @@ def harvest_textures(
     from mocap.bodies.skinning import Skinning
     from textures.body_fit.fitting import BodyFitter
     from textures.evidence.sources import SourceOptions, open_sources
+    from textures.harvest.dressing import Dresser
     from textures.harvest.harvest import Harvester, harvest
     from textures.harvest.identities import IdentityRule
     from textures.harvest.refusal import RefusalLimits
@@ -152,6 +157,11 @@ def harvest_textures(
     skinning = Skinning(body).to(device)
     fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
+    dresser = None
+    if finish == "dressed":
+        dresser = Dresser(body, size=size, weights=attire, device=device)
+    elif attire is not None:
+        raise click.UsageError("--attire goes with --finish dressed")
     harvester = Harvester(
         body,
         load_method(method_named(method), body, weights, device=device),
@@ -159,7 +169,8 @@ def harvest_textures(
         reid=reid,
         device=device,
         size=size,
-        detail=detail,
+        dresser=dresser,
+        detail=finish == "overlaid",
         anonymous_faces=anonymise_faces,
         most_crops=most_crops,
         limits=None if keep_all else RefusalLimits(),

@@ -19,6 +19,7 @@ from textures.fusion.surface_view import FusedSurface, SurfaceView, surface_view
 from textures.fusion.voting import fuse_views
 from textures.harvest.crop_choice import chosen_crops
 from textures.harvest.crop_image import CropImage, without_transparent
+from textures.harvest.dressing import Dresser
 from textures.harvest.faces import anonymous_face, face_texels, without_face
 from textures.harvest.finishing import laid_over, mean_generated
 from textures.harvest.quality import CropFigures, crop_figures, crop_quality
@@ -33,6 +34,7 @@ from textures.visibility.buffer import VisibilityBuffer, visibility
 from textures.visibility.rendering_tensor import composite, render, texel_map
 from textures.visibility.texel_geometry import TexelGeometry, texel_geometry
 from textures.visibility.uv_layout import fill_gutters
+from textures.wardrobe.labels import LABEL_INDEX, LABELS
 
 BATCH = 16
 MOST_CROPS = 16  # of a person: with more, hardly any texel is seen better
@@ -72,6 +74,7 @@ class Harvester:
         reid: Path | None = None,
         device: str = "cpu",
         size: int = 256,
+        dresser: Dresser | None = None,
         detail: bool = True,
         anonymous_faces: bool = False,
         most_crops: int = MOST_CROPS,
@@ -86,7 +89,8 @@ class Harvester:
             reid: weights of the network that scores; the shipped ones when None.
             device: of all networks.
             size: texels along a finished texture's side.
-            detail: lay what the photographs surely show over the method's texture.
+            dresser: decides what is worn and paints it; the method's texture as it is when None.
+            detail: lay what the photographs surely show over the method's texture, where nothing dresses.
             anonymous_faces: give every texture a face that is nobody's.
             most_crops: of one person that go into a texture, the best ones.
             limits: from where on crops are refused; None keeps all.
@@ -96,10 +100,11 @@ class Harvester:
         """
         self.body, self.method, self.size, self.device = body, method, size, device
         self.limits, self.most_crops = limits, most_crops
-        self.detail, self.anonymous_faces = detail, anonymous_faces
+        self.dresser, self.detail, self.anonymous_faces = dresser, detail, anonymous_faces
         self.fitter, self.skinning = fitter, fitter.skinning
         self.reid, _ = load_pcb(reid, device=device)
-        self.tag = f"{fitter.tag}+{method.tag}+views-{VIEWS_VERSION}" + "+detail" * detail
+        self.tag = f"{fitter.tag}+{method.tag}+views-{VIEWS_VERSION}"
+        self.tag += f"+{dresser.tag}" if dresser else "+detail" * detail
         self.tag += "+anonymous-faces" * anonymous_faces
         self.tag += "+keep-all" * (limits is None)  # else refusals would not be looked for again
         self.scorer = weights_tag(reid, "reid")
@@ -164,9 +169,12 @@ class Harvester:
         ]
         needed = sorted({index for group in chosen for index in group})
         generated = self._generated(crops, needed)
+        pictures = [crops.images[index].pixels for index in needed]
+        chances = self.dresser.chances(pictures) if self.dresser else [None] * len(needed)
+        labels = dict(zip(needed, chances))
         textures = []
         for group in chosen:
-            views = [self._view(crops, index, cameras[index]) for index in group]
+            views = [self._view(crops, index, cameras[index], labels[index]) for index in group]
             mean = mean_generated([self._enlarged(generated[index]) for index in group], views)
             textures.append(self._textured(views, mean))
         cosines = self._cosines(crops, chosen, [texture for texture, _ in textures])
@@ -194,7 +202,9 @@ class Harvester:
         large = cv2.resize(array, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
         return large.clip(0, 255).astype(np.float32)
 
-    def _view(self, crops: FittedCrops, index: int, camera: str) -> SurfaceView:
+    def _view(
+        self, crops: FittedCrops, index: int, camera: str, chances: np.ndarray | None
+    ) -> SurfaceView:
         view = surface_view(
             crops.images[index].pixels,
             crops.fit,
@@ -204,6 +214,8 @@ class Harvester:
             camera=camera,
             quality=crops.qualities[index],
             buffer=crops.buffers[index],
+            carried=None if chances is None else chances[..., LABEL_INDEX["carried"]],
+            labels=None if chances is None else chances[..., : len(LABELS)],
         )
         return without_face(view, self.face) if self.anonymous_faces else view
 
@@ -212,7 +224,7 @@ class Harvester:
     ) -> tuple[np.ndarray, FusedSurface]:
         fused = fuse_views(views)
         texture = self.finished(fused, generated, self.geometry)
-        if self.anonymous_faces:
+        if self.anonymous_faces and self.dresser is None:  # a painted face is nobody's
             nobody = anonymous_face(texture.astype(np.float32), self.geometry, self.body, self.face)
             texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
         return texture, fused
@@ -230,6 +242,9 @@ class Harvester:
         Returns:
             (S,S,3) uint8 RGB, its gutters filled.
         """
+        if self.dresser is not None:
+            result = self.dresser.textured(fused, generated).texture
+            return fill_gutters(without_seams(result, self.seams), geometry.covered)
         if self.detail:
             spared = geometry.hand | self.skin
             generated = laid_over(fused, generated, geometry.covered, spared)

@@ -45,12 +45,18 @@ def test_the_list_says_licence_and_stand_in_of_the_split_chosen(market, tmp_path
     assert {(entry["licence"], entry["stand_in"]) for entry in lines} == {("CC-BY-4.0", True)}
 
 
-def test_what_the_crops_show_changes_the_texture(market, tmp_path):
-    lines, (plain,) = harvested(market, tmp_path / "plain", "--no-detail")
+def test_each_finish_gives_another_texture_and_dressed_is_the_default(market, tmp_path):
+    pictures, tags = {}, {}
+    for finish in ("plain", "overlaid", "dressed"):
+        (line,), (picture,) = harvested(market, tmp_path / finish, "--finish", finish)
+        pictures[finish], tags[finish] = picture, line["generator"]
     _, (default,) = harvested(market, tmp_path / "default")
-    detail, (detailed,) = harvested(market, tmp_path / "detailed", "--detail")
-    assert not np.array_equal(plain, default) and np.array_equal(default, detailed)
-    assert "detail" in detail[0]["generator"] and "detail" not in lines[0]["generator"]
+    assert np.array_equal(default, pictures["dressed"])
+    assert not np.array_equal(pictures["plain"], pictures["overlaid"])
+    assert not np.array_equal(pictures["plain"], pictures["dressed"])
+    assert "attire" in tags["dressed"] and len(set(tags.values())) == 3
+    words = ["harvest-textures", "--images", market, "--split", "train", "--out", tmp_path / "new"]
+    assert "--attire goes with" in refusal(*words, "--finish", "plain", "--attire", "a.safetensors")
 
 
 def test_a_texture_a_crop_fewer_crops_and_nobodys_face_are_options(market, tmp_path):
