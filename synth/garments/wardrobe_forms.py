@@ -12,6 +12,7 @@ from synth.garments.lofts import Loft, make_loft
 from synth.garments.patches import Patch, renumbered
 from synth.garments.skin_samples import SkinSamples
 from synth.garments.slices import Slices, body_edges, plane_slices
+from textures.wardrobe.body_texels import arm_coordinate
 
 RING = 0.02  # metres between the rings of a loft
 JOINT = {name: index for index, name in enumerate(JOINT_NAMES)}
@@ -64,18 +65,6 @@ def horizontal_directions(count: int, start: float = 0.0, stop: float = 2 * np.p
     full = stop - start > 6.28
     angle = np.linspace(start, stop, count, endpoint=not full)
     return np.stack([np.sin(angle), np.zeros(count), np.cos(angle)], 1)
-
-
-def arm_coordinate(vertices: np.ndarray, joints: dict[str, np.ndarray]) -> np.ndarray:
-    """How far along the arm T-posed points (N,3) are: 0 shoulder, 0.5 elbow, 1 wrist; -1 trunk."""
-    shoulder, elbow, wrist = (
-        float(joints[f"left_{name}"][0]) for name in ("shoulder", "elbow", "wrist")
-    )
-    arm = np.interp(
-        np.abs(vertices[:, 0]), [0.0, shoulder, elbow, wrist, wrist + 0.2], [-1, 0, 0.5, 1.0, 1.4]
-    )
-    arm[vertices[:, 1] < joints["spine3"][1]] = -1.0
-    return arm
 
 
 def prepare_forms(body: Body) -> WardrobeForms:

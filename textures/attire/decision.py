@@ -7,11 +7,13 @@ both arms and both legs; where little was seen, the wardrobe's own distribution 
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from textures.attire.arms import ArmEvidence
 from textures.attire.priors import HEIGHT_STEP, SLEEVE_BINS, SLEEVE_STEP
 from textures.attire.surface import AttireSurface, LabelEvidence, label_evidence, pooled
 from textures.attire.tones import cell_colours, hair_tone, robust_centre, skin_tone
@@ -20,11 +22,13 @@ from textures.wardrobe.labels import LABEL_INDEX
 from textures.wardrobe.outfit import Outfit
 from textures.wardrobe.painted_garments import Colour, PaintedGarment, Pattern
 
+SURFACE_SHARE = 0.3  # of what texels say of sleeves, where photographs say it, too
 TRUST = 0.5  # of a fully heard cell's log-likelihood: neighbours say the same, and fits are off
 LEAST_CELLS = 6.0  # heard cells of a garment from which on its colour is taken
 SHOE = 0.085  # metres from the sole to a shoe's upper end; what is above it is a sock
 SLEEVELESS = 0.06  # of the arm
-# Where a fitted arm is off, what is behind it is seen: the shirt, far more often than skin behind a sleeve.
+SLEEVE_KINDS = (0.12, 0.7)  # of the arm: from no sleeve to a short one, from a short to a long one
+# Where a fitted arm is off, what lies behind it is seen: the shirt, oftener than skin behind a sleeve.
 SHIRT_FOR_SKIN, SKIN_FOR_SHIRT = 0.4, 0.05
 # The same of hair that hangs, and of the head's outline.
 OTHER_FOR_HAIR, HAIR_FOR_OTHER = 0.3, 0.06
@@ -50,7 +54,10 @@ class AttireDecision:
 
 
 def decide_attire(
-    surface: AttireSurface, fused: FusedSurface, generated: np.ndarray | None = None
+    surface: AttireSurface,
+    fused: FusedSurface,
+    generated: np.ndarray | None = None,
+    arms: ArmEvidence | None = None,
 ) -> AttireDecision:
     """Decide what a person wears.
 
@@ -59,12 +66,13 @@ def decide_attire(
         fused: what photographs show of it, with labels.
         generated: (S,S,3) uint8, a generator's texture, whose colours stand in for garments that no
             photograph shows.
+        arms: what the photographs say of sleeves, where bodies are fitted to them.
 
     Returns:
         The decision; the same photographs give the same.
     """
     evidence = label_evidence(surface, fused)
-    sleeve = _sleeve(surface, evidence)
+    sleeve = _sleeve(surface, evidence, arms)
     waist, hem, shoe = _heights(surface, evidence)
     style, length = _hair_style(surface, evidence)
     texels = surface.texels
@@ -104,7 +112,7 @@ def decide_attire(
     return AttireDecision(outfit=outfit, sleeve=sleeve, waist=waist, hem=hem, heard=heard)
 
 
-def _sleeve(surface: AttireSurface, evidence: LabelEvidence) -> float:
+def _sleeve(surface: AttireSurface, evidence: LabelEvidence, arms: ArmEvidence | None) -> float:
     arm = surface.texels.arm
     chosen = (arm > 0) & (arm < SLEEVE_BINS * SLEEVE_STEP)
     step = np.floor(arm[chosen] / SLEEVE_STEP).astype(np.int64)
@@ -113,11 +121,18 @@ def _sleeve(surface: AttireSurface, evidence: LabelEvidence) -> float:
     values = _mistaken(chance[:, TOP], chance[:, SKIN], SKIN_FOR_SHIRT, SHIRT_FOR_SKIN)
     means, heard = pooled(values, evidence.weight[chosen], group, 4 * SLEEVE_BINS)
     scores = (means * heard[:, None]).reshape(4, SLEEVE_BINS, -1).sum(0)
+    if arms is not None:
+        scores = SURFACE_SHARE * scores + np.stack([arms.covered, arms.bare], 1)
     cloth, bare = np.cumsum(scores, 0).T
     before = np.concatenate([[0], cloth[:-1]])
     after = bare[-1] - np.concatenate([[0], bare[:-1]])
-    best = int(np.argmax(TRUST * (before + after) + surface.priors.sleeve))
-    return best * SLEEVE_STEP
+    score = TRUST * (before + after) + surface.priors.sleeve
+    chance = np.exp(score - score.max())
+    # None, short or long by all that speaks for each, then where; else a peak wins over a plain.
+    edges = [0, *(round(bound / SLEEVE_STEP) for bound in SLEEVE_KINDS), SLEEVE_BINS]
+    kinds = [slice(low, high) for low, high in itertools.pairwise(edges)]
+    kind = max(kinds, key=lambda kind: float(chance[kind].sum()))
+    return (kind.start + int(chance[kind].argmax())) * SLEEVE_STEP
 
 
 def _mistaken(

@@ -9,18 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from mocap.bodies.body import Body
+from mocap.bodies.body import JOINT_NAMES, Body
 from textures.attire.priors import GarmentPriors, garment_priors
 from textures.fusion.surface_view import FusedSurface
-from textures.wardrobe.body_texels import BodyTexels, TexelPainting, prepare_body_texels
+from textures.wardrobe.body_texels import (
+    BodyTexels,
+    TexelPainting,
+    arm_coordinate,
+    prepare_body_texels,
+)
 from textures.wardrobe.hair_painting import cap_region, hair_region
 from textures.wardrobe.labels import LABEL_INDEX, LABELS
 from textures.wardrobe.outfit import HAIR_STYLES
 
 CELL = 0.025  # metres
+TURN = 0.06  # metres that a half turn of the surface counts as
 DOUBT = 0.06  # share of a label's probability that says nothing
 SEEN = 0.12  # mean weight of a cell's texels from which on it is fully heard
+
+ARM_STEP = 0.1
+ARM_SUPPORT = np.arange(ARM_STEP / 2, 1.06, ARM_STEP)
+"""Where an arm's axis is taken from its vertices: 0 shoulder, 0.5 elbow, 1 wrist."""
 
 HAIR_LENGTHS = {"long": (0.04, 0.1, 0.17, 0.24), "ponytail": (0.06, 0.14, 0.22)}
 
@@ -40,7 +51,11 @@ class AttireSurface:
     """What deciding and painting garments needs of a body, prepared once for a texture's size.
 
     texels: of the body, N of them covered. cell (N,) int: which of `count` cells a texel is in, front
-    and back apart. side (N,) int: 1 on the person's left, 0 on the right. candidates: of the hair.
+    and back apart. side (N,) int: 1 on the person's left, 0 on the right; front (N,) int: 1 where the
+    surface looks ahead. candidates: of the hair. priors: of the garments. arm_vertices: per arm, right
+    and left, the body's vertices about each point of `ARM_SUPPORT`; head_vertices: those of the head.
+    centres (count,6): of the cells, and where they look, as metres; near_cells, near_shares (N,8): which
+    cells are nearest to each texel, and how they share it.
     """
 
     texels: BodyTexels
@@ -50,6 +65,17 @@ class AttireSurface:
     front: np.ndarray
     candidates: tuple[HairCandidate, ...]
     priors: GarmentPriors
+    arm_vertices: tuple[tuple[np.ndarray, ...], ...]
+    head_vertices: np.ndarray
+    centres: np.ndarray
+    near_cells: np.ndarray
+    near_shares: np.ndarray
+
+    def on_texels(self, values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Values (count,C) of the cells that are inside (count,), smooth over the texels: (N,C)."""
+        share = self.near_shares * inside[self.near_cells]
+        total = np.maximum(share.sum(1, keepdims=True), 1e-12)
+        return np.einsum("nk,nkc->nc", share / total, values[self.near_cells])
 
 
 @dataclass(frozen=True)
@@ -76,6 +102,11 @@ def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
     keys = np.concatenate([grid - grid.min(0), front[:, None]], 1)
     _, cell = np.unique(keys, axis=0, return_inverse=True)
     cell = cell.reshape(-1)
+    place = np.concatenate([texels.position, texels.normal * (TURN / 2)], 1).astype(np.float64)
+    number = np.bincount(cell)
+    centres = np.stack([np.bincount(cell, column) / number for column in place.T], 1)
+    distance, near = cKDTree(centres).query(place, k=8)
+    shares = np.exp(-((distance / CELL) ** 2)) + 1e-9 / (distance + 1e-3)
     return AttireSurface(
         texels=texels,
         cell=cell,
@@ -84,7 +115,25 @@ def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
         front=front,
         candidates=_hair_candidates(texels),
         priors=garment_priors(texels.sole),
+        arm_vertices=tuple(_arm_vertices(body, side) for side in (-1, 1)),
+        head_vertices=np.unique(body.faces[body.head_faces]),
+        centres=centres,
+        near_cells=near,
+        near_shares=shares,
     )
+
+
+def _arm_vertices(body: Body, side: int) -> tuple[np.ndarray, ...]:
+    """The vertices of an arm about each point of `ARM_SUPPORT`, never none."""
+    template = body.template
+    along = arm_coordinate(template, dict(zip(JOINT_NAMES, body.rest_joints.astype(float))))
+    arm = np.where(template[:, 0] * side > 0, along, -9.0)
+    groups = []
+    for point in ARM_SUPPORT:
+        distance = np.abs(arm - point)
+        near = np.flatnonzero(distance < ARM_STEP / 2)
+        groups.append(near if len(near) else np.array([int(distance.argmin())]))
+    return tuple(groups)
 
 
 def _hair_candidates(texels: BodyTexels) -> tuple[HairCandidate, ...]:

@@ -11,6 +11,8 @@ from textures.wardrobe.painted_garments import Colour
 LUMA = np.array([0.299, 0.587, 0.114])
 CERTAIN = 0.55  # probability of its label from which on a texel's colour is a garment's
 USUAL_SKIN, USUAL_HAIR = (0.77, 0.57, 0.43), (0.12, 0.09, 0.08)
+LIT = 0.75  # share of the skin that was seen which is darker than its tone
+HUE = 0.6  # how far the photographs' hue of skin is followed, away from the curve
 SKIN_CELLS = 6.0  # heard cells that weigh as much as the usual tone
 VIVID = 0.22  # spread of the channels from which on it is a cap and not hair
 CAP_LIGHT = 0.82  # luma from which on it is a white cap and not grey hair
@@ -46,17 +48,28 @@ def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> f
 
 
 def skin_tone(colours: np.ndarray, heard: np.ndarray) -> Colour:
-    """The tone on the curve of human skin as light as what was seen, or nearer the usual one."""
+    """The tone on the curve of human skin as light as what was seen, in the photographs' own hue.
+
+    Args:
+        colours: (n,3) of the cells that showed skin.
+        heard: (n,) how well; where it is little the tone is nearer the usual one.
+    """
     curve = np.array(SKIN_TONES[::-1])
-    light = curve @ LUMA
     usual, weight = float(np.dot(USUAL_SKIN, LUMA)), heard.sum()
-    value = usual
+    value, hue = usual, np.zeros(3)
     if weight > 0:
-        # Part of what is seen lies in shade or is a beard or hair.
-        seen_light = weighted_quantile(colours @ LUMA, heard, 0.6)
-        value = (weight * seen_light + SKIN_CELLS * usual) / (weight + SKIN_CELLS)
-    red, green, blue = (float(np.interp(value, light, curve[:, c])) for c in range(3))
+        # Part of what is seen lies in shade, or is hair or a beard.
+        shown = weighted_quantile(colours @ LUMA, heard, LIT)
+        value = (weight * shown + SKIN_CELLS * usual) / (weight + SKIN_CELLS)
+        centre = np.array(robust_centre(colours, heard))
+        hue = HUE * weight / (weight + SKIN_CELLS) * (centre - _on_curve(curve, centre @ LUMA))
+    red, green, blue = np.clip(_on_curve(curve, value) + hue, 0, 1).tolist()
     return red, green, blue
+
+
+def _on_curve(curve: np.ndarray, luma: float) -> np.ndarray:
+    """The colour (3,) of a curve from dark to light that has this luma, or its end's."""
+    return np.array([np.interp(luma, curve @ LUMA, curve[:, c]) for c in range(3)])
 
 
 def hair_tone(colours: np.ndarray, heard: np.ndarray) -> tuple[Colour, Colour | None]:

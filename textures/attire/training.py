@@ -37,7 +37,7 @@ from textures.visibility.rendering_tensor import composite
 from textures.wardrobe.labels import LABEL_INDEX, LABELS
 
 UNKNOWN = -1  # of a pixel that an occluder covers or that is half one thing, half another
-LABEL_WEIGHTS = {"skin": 2.0, "hair": 1.5, "shoes": 1.5, "carried": 1.0}  # others, background: 1
+LABEL_WEIGHTS = {"skin": 2.0, "hair": 1.5, "shoes": 1.5, "carried": 2.0}  # others, background: 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class AttireRecipe:
 
 
 SHIPPED = AttireRecipe(
-    name="shipped", network=AttireConfig(), schedule=Schedule(steps=2500, lr=2e-3)
+    name="shipped", network=AttireConfig(), schedule=Schedule(steps=2400, lr=2e-3)
 )
 RECIPES = {SHIPPED.name: SHIPPED}
 

@@ -57,11 +57,7 @@ def prepare_body_texels(body: Body, size: int = 256) -> BodyTexels:
     normals = vertex_normals(body.template, body.faces).astype(np.float32)
     normal = interpolate(buffer, body.faces, normals)[covered]
     joints = dict(zip(JOINT_NAMES, body.rest_joints.astype(float)))
-    shoulder, elbow, wrist = (joints[f"left_{n}"][0] for n in ("shoulder", "elbow", "wrist"))
-    arm = np.interp(
-        np.abs(position[:, 0]), [0.0, shoulder, elbow, wrist, wrist + 0.2], [-1, 0, 0.5, 1.0, 1.4]
-    )
-    arm[position[:, 1] < joints["spine3"][1]] = -1.0
+    arm = arm_coordinate(position, joints)
     skull = body.template[np.unique(body.faces[body.head_faces])]
     return BodyTexels(
         buffer=buffer,
@@ -74,6 +70,16 @@ def prepare_body_texels(body: Body, size: int = 256) -> BodyTexels:
         crown=float(skull[:, 1].max()),
         front=float(skull[:, 2].max()),
     )
+
+
+def arm_coordinate(points: np.ndarray, joints: dict[str, np.ndarray]) -> np.ndarray:
+    """How far along the arm T-posed points (N,3) are: 0 shoulder, 0.5 elbow, 1 wrist; -1 trunk."""
+    shoulder, elbow, wrist = (joints[f"left_{name}"][0] for name in ("shoulder", "elbow", "wrist"))
+    arm = np.interp(
+        np.abs(points[:, 0]), [0.0, shoulder, elbow, wrist, wrist + 0.2], [-1, 0, 0.5, 1.0, 1.4]
+    )
+    arm[points[:, 1] < joints["spine3"][1]] = -1.0
+    return arm
 
 
 EDGE = 0.004
