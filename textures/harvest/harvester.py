@@ -231,8 +231,7 @@ class Harvester:
             (S,S,3) uint8 RGB, its gutters filled.
         """
         if self.detail:
-            spared = geometry.hand | self.skin
-            generated = laid_over(fused, generated, geometry.covered, spared)
+            generated = laid_over(fused, generated, geometry.covered, self.skin)
         result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
         result = without_seams(fill_gutters(result, geometry.covered), self.seams)
         return fill_gutters(result, geometry.covered)
