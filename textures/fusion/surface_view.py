@@ -170,4 +170,12 @@ def _sampled(image: np.ndarray, positions: np.ndarray, interpolation: int) -> np
     """An image (h,w,C) at positions (S,S,2), fractions of its width and height: (S,S,C) float32."""
     height, width = image.shape[:2]
     x, y = positions[..., 0] * width - 0.5, positions[..., 1] * height - 0.5
-    return cv2.remap(image.astype(np.float32), x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    layers = [
+        cv2.remap(
+            np.ascontiguousarray(image[..., first : first + 3], np.float32),
+            *(x, y, interpolation),
+            borderMode=cv2.BORDER_REPLICATE,
+        ).reshape(*x.shape, -1)
+        for first in range(0, image.shape[2], 3)  # OpenCV takes no more than four at once
+    ]
+    return layers[0] if len(layers) == 1 else np.concatenate(layers, -1)

@@ -133,6 +133,7 @@ def harvest(
             count = sum(len(task.crops) for task in chunk)
             if not finished and count < crops:
                 seconds = (time.monotonic() - started) / count * crops
+                bar.clear()
                 report(duration_line(seconds, crops))
             finished += count
             bar.update(count)

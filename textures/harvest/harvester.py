@@ -246,8 +246,7 @@ class Harvester:
             result = self.dresser.textured(fused, generated).texture
             return fill_gutters(without_seams(result, self.seams), geometry.covered)
         if self.detail:
-            spared = geometry.hand | self.skin
-            generated = laid_over(fused, generated, geometry.covered, spared)
+            generated = laid_over(fused, generated, geometry.covered, self.skin)
         result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
         result = without_seams(fill_gutters(result, geometry.covered), self.seams)
         return fill_gutters(result, geometry.covered)

@@ -58,10 +58,14 @@ def skin_of_light(colours: np.ndarray) -> np.ndarray:
 
 def with_skin(texture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A texture (S,S,3) uint8 whose texels of a mask (S,S) bool are skin where they were cloth."""
-    colours = texture.astype(np.float32)
+    colours = texture[mask].astype(np.float32)
     skin = skin_of_light(colours)
     away = np.linalg.norm(colours - skin, axis=-1)
     vivid = np.ptp(colours, axis=-1)
-    weight = np.clip((away - NEAR) / (FAR - NEAR), 0, 1) * np.clip((vivid - 25) / 30, 0, 1) * mask
-    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), len(texture) / 256) * mask
-    return np.round(colours + weight[..., None] * (skin - colours)).clip(0, 255).astype(np.uint8)
+    weight = np.zeros(mask.shape, np.float32)
+    weight[mask] = np.clip((away - NEAR) / (FAR - NEAR), 0, 1) * np.clip((vivid - 25) / 30, 0, 1)
+    weight = cv2.GaussianBlur(weight, (0, 0), len(texture) / 256)
+    result = texture.copy()
+    moved = colours + weight[mask][:, None] * (skin - colours)
+    result[mask] = np.round(moved).clip(0, 255).astype(np.uint8)
+    return result

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from mocap.bodies.mesh import Mesh
@@ -33,6 +34,7 @@ class TexelGeometry:
     their points on the T-posed template. reflections (3,C): for each covered texel the index
     (0..C-1) of its mirror image, opposite, and opposite's mirror image. code (3,S,S) float32:
     template position scaled to [-1,1], as input for a network. head, hand, covered (S,S) bool.
+    interpolation (C,V): from values at the mesh's vertices to values at the covered texels.
     """
 
     size: int
@@ -45,6 +47,7 @@ class TexelGeometry:
     covered: np.ndarray
     head: np.ndarray
     hand: np.ndarray
+    interpolation: csr_array
 
 
 def texel_geometry(mesh: Mesh, size: int) -> TexelGeometry:
@@ -75,6 +78,14 @@ def texel_geometry(mesh: Mesh, size: int) -> TexelGeometry:
         covered,
         masks.head,
         masks.hand,
+        csr_array(
+            (
+                texels.barycentric[covered].astype(np.float64).reshape(-1),
+                mesh.faces[texels.face[covered]].reshape(-1),
+                np.arange(0, 3 * len(surface) + 1, 3),
+            ),
+            shape=(len(surface), len(mesh.vertices)),
+        ),
     )
 
 
@@ -96,9 +107,8 @@ def posed_texels(
     geometry: TexelGeometry, mesh: Mesh, vertices: np.ndarray, camera: Camera
 ) -> PosedTexels:
     """Where a camera has the texels of a mesh posed to vertices (V,3), metres."""
-    texels, covered = geometry.texels, geometry.covered
-    points = interpolate(texels, mesh.faces, np.asarray(vertices, np.float64))[covered]
-    normals = interpolate(texels, mesh.faces, vertex_normals(vertices, mesh.faces))[covered]
+    points = geometry.interpolation @ np.asarray(vertices, np.float64)
+    normals = geometry.interpolation @ vertex_normals(vertices, mesh.faces)
     to_camera = camera.position - points
     cosine = (normals * to_camera).sum(1) / (
         np.linalg.norm(to_camera, axis=1) * np.linalg.norm(normals, axis=1) + 1e-9

@@ -176,3 +176,17 @@ def test_views_of_several_sizes_and_none_are_refused(person):
     small = dataclasses.replace(view, weight=view.weight[:64, :64], colours=view.colours[:64, :64])
     with pytest.raises(ValueError, match="sizes"):
         fuse_views([view, small])
+
+
+def test_labels_of_several_views_are_their_weighted_mean(person):
+    first, second = np.zeros((256, 128, 5), np.float32), np.zeros((256, 128, 5), np.float32)
+    first[..., 0], second[..., 4] = 1, 1
+    views = [
+        person.view(0, camera="c1", labels=first),
+        person.view(0, camera="c2", labels=second, quality=0.5),
+    ]
+    fused, visible = fuse_views(views), views[0].weight > 0.1
+    assert np.allclose(fused.labels[visible].sum(-1), 1, atol=1e-4)
+    assert np.allclose(fused.labels[visible][:, 0], 2 / 3, atol=0.02)
+    unlabelled = fuse_views([*views, person.view(180, camera="c3")])
+    assert np.allclose(unlabelled.labels[visible].sum(-1), 1, atol=1e-4)

@@ -51,14 +51,16 @@ def test_carried_things_and_what_is_no_person_show_nothing(person):
 
 
 def test_labels_of_pixels_lie_on_the_texels_that_they_show(person):
-    labels = np.zeros((256, 128, 2), np.float32)
-    labels[:128, :, 0], labels[128:, :, 1] = 1, 1
+    labels = np.zeros((256, 128, 7), np.float32)
+    labels[:128, :, 0], labels[128:, :, 6] = 1, 1
     view = person.view(0, labels=labels)
     fit = person.fit(0)
     posed = posed_texels(person.geometry, person.body.mesh, fit.vertices[0], fit.cameras[0])
     seen_texels = view.weight[person.geometry.covered] > 0
     upper = posed.fraction[seen_texels, 1] < 0.49
-    assert (view.labels[person.geometry.covered][seen_texels][upper, 0] == 1).all()
+    shown = view.labels[person.geometry.covered][seen_texels]
+    assert (shown[upper, 0] == 1).all() and (shown[:, 1:6] == 0).all()
+    assert (shown[posed.fraction[seen_texels, 1] > 0.51, 6] == 1).all()
 
 
 def test_colours_are_those_of_the_very_positions_that_texels_have(person):

@@ -106,7 +106,7 @@ def test_of_very_many_crops_evenly_spaced_ones_are_looked_at():
 
 
 GOOD = CropFigures(
-    agreement=0.7, presence=0.9, overlap=0.8, shown=0.95, sharpness=8.0, height=120.0
+    agreement=0.7, presence=0.9, overlap=0.7, shown=0.95, sharpness=15.0, height=120.0
 )
 
 

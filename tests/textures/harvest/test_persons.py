@@ -11,7 +11,7 @@ import pytest
 
 from mocap.errors import BadInput
 from textures.harvest.crop_folder import person_texture_name
-from textures.harvest.harvest import harvest
+from textures.harvest.harvest import duration_line, harvest
 from textures.harvest.identities import IdentityRule, identity_pattern
 from textures.library import read_library
 
@@ -187,3 +187,20 @@ def test_names_of_persons_textures_are_unique_and_stay_inside():
     assert len(set(files)) == len(names) and files[0] == "0002.png"
     assert all("/" not in file and len(file) < 255 for file in files)
     assert "contact_sheet.png" not in files
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(20, "about 20 s"), (200, "about 3 min"), (5000, "about 83 min"), (9000, "about 2.5 hours")],
+)
+def test_how_long_a_harvest_takes_is_said_in_words(seconds, text):
+    assert duration_line(seconds, 12000).startswith(f"{text} for 12,000 crops")
+
+
+def test_how_long_it_takes_is_said_after_the_first_batch(crops, tmp_path, harvester):
+    _, lines = run(crops, tmp_path / "few", harvester)
+    assert not any("by the first batch" in line for line in lines)  # all of it was the first
+    for number in range(20):
+        cv2.imwrite(str(crops / f"{number + 10:04d}_c1s1_000001_01.jpg"), noise(number))
+    _, lines = run(crops, tmp_path / "many", harvester)
+    assert sum("for 24 crops, by the first batch" in line for line in lines) == 1
