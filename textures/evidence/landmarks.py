@@ -1,10 +1,10 @@
 """Landmarks: the points of a body that photographs are labelled with, and where they lie on it.
 
-Every source of evidence speaks of these names. Some are joints of SMPL's skeleton; others lie where people
-who label photographs click, on what they see: the top of the clothed shoulder, the side of the hip a
-little above the joint, the ankle above the shoe. Where they lie was measured: bodies were fitted to 448
+Every source of evidence speaks of these names. Some are joints of SMPL's skeleton; others lie where
+people who label photographs click, on what they see: the top of the clothed shoulder, the side of the hip
+a little above the joint, the ankle above the shoe. Where they lie was measured: bodies were fitted to 448
 crops of Market-1501 (none of RSTG's 100 held-out people), and what its labels and BlazePose's landmarks
-were off, on average, in the frame of the joint that each moves with.
+were off was averaged in the frame of the joint that each moves with.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class LandmarkPoints:
 
 def landmark_points(body: Body, *, device: str = "cpu") -> LandmarkPoints:
     """Find the landmarks on a body of any source, from its T-pose alone."""
-    order, points = [], []
+    order: list[int] = []
+    points: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for name in LANDMARKS:
         if name in JOINT_NAMES and not name.endswith("_ankle"):
             order.append(JOINT_NAMES.index(name))
