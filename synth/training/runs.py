@@ -29,10 +29,12 @@ from textures.body_fit.fitting import BodyFit, BodyFitter
 from textures.body_fit.photograph_bank import bank_of_photographs
 from textures.body_fit.pose_prior import learn_pose_prior
 from textures.checkpoints import save_networks, shipped_weights
+from textures.evidence.evidence import EvidenceSource
 from textures.evidence.joint_files import read_joints_csv
-from textures.evidence.labelled_crops import bank_labels, table_labels
+from textures.evidence.labelled_crops import CropLabels, bank_labels, table_labels
 from textures.evidence.network import LandmarkConfig, load_landmark_network
 from textures.evidence.sources import SourceOptions, open_sources
+from textures.evidence.teaching import confident_labels, kept_labels
 from textures.evidence.training import BodyFitRecipe, Photographs, train_landmarks
 from textures.library import sha256_of
 from textures.market1501 import (
@@ -52,6 +54,7 @@ from textures.training.run_data import RunData, bank_digest, photographs_digest,
 
 HELD_OUT = 0.05
 LEAST_IDENTITIES = 4
+TAUGHT = "photograph_labels.safetensors"  # in a run's folder: what another source said of its photographs
 TrainedWeights = tuple[Path, dict[str, float]]
 
 
@@ -165,31 +168,46 @@ def train_body_fit_run(
     joints: Path | None = None,
     held_out_people: Path | None = None,
     weights: Path | None = None,
+    networks: Path | None = None,
 ) -> TrainedWeights:
     """Train the body fit's network; writes OUT/body_fit.safetensors and its card.
 
     Args:
         recipe: what is trained, and how.
-        options: the run's; with its images, half of what is learnt from are photographs.
-        joints: CSV of the photographs' joints.
+        options: the run's; with its images, most of what is learnt from are photographs.
+        joints: CSV of the photographs' joints; BlazePose's confident answers when None.
         held_out_people: list of identities that are not learnt from but measured on.
         weights: to start from; the shipped ones where photographs are learnt from, else none.
+        networks: folder of downloaded networks, BlazePose's among them.
 
     Raises:
-        BadInput: for photographs without joints, joints without photographs, and lists of strangers.
+        BadInput: for joints without photographs, photographs without joints where BlazePose is not
+            installed, and lists of strangers.
     """
-    if (options.images is None) != (joints is None):
-        raise BadInput("the body fit learns from photographs by --images and --joints together")
+    if joints is not None and options.images is None:
+        raise BadInput(
+            "--joints says where the joints of photographs are: give their --images, too"
+        )
     _set_threads(options)
     body = load_free_body()
     skinning = Skinning(body)
-    photographs = labelled_photographs(options.images, joints, held_out_people)
+    teacher = None
+    if options.images and joints is None:
+        teacher = open_sources(["blazepose"], SourceOptions(networks=networks))[0]
+    photographs = None
+    if options.images:
+        photographs = labelled_photographs(
+            options.images, joints, held_out_people, teacher=teacher, cache=options.out / TAUGHT
+        )
     bank = generated_pedestrians(body, options)
     data = {"pedestrians": bank_digest(bank)}
-    if photographs and options.images and joints:
+    if photographs and options.images:
         crops = read_split(options.images, "train")
         data["photographs"] = photographs_digest(crop.path for crop in crops)
-        data["joints"] = sha256_of(joints)
+        if joints is not None:
+            data["joints"] = sha256_of(joints)
+        if teacher is not None:
+            data["teacher"] = teacher.tag
         weights = weights or shipped_weights("body-fit")
     if weights:
         data["weights"] = sha256_of(weights)
@@ -255,52 +273,79 @@ def _poses_of_motions(folder: Path, count: int, rng: np.random.Generator) -> np.
 
 
 def labelled_photographs(
-    images: Path | None, joints: Path | None, held_out_people: Path | None
-) -> tuple[Photographs, Photographs | None] | None:
-    """Photographs with joints to learn from, and those of the people `held_out_people`, to measure on.
+    images: Path,
+    joints: Path | None,
+    held_out_people: Path | None,
+    *,
+    teacher: EvidenceSource | None = None,
+    cache: Path | None = None,
+) -> tuple[Photographs, Photographs | None]:
+    """Photographs with labels to learn from, and those of the people `held_out_people`, to measure on.
+
+    Args:
+        images: Market-1501's folder.
+        joints: CSV of the photographs' joints.
+        held_out_people: list of identities.
+        teacher: source whose confident answers are the labels where there are no joints.
+        cache: file that the teacher's answers are kept in.
 
     Raises:
-        BadInput: when no photograph has joints, or a person on the list has none.
+        BadInput: when no photograph has labels, or a person on the list has none.
     """
-    if images is None or joints is None:
-        return None
-    table = read_joints_csv(joints)
-    crops = [crop for crop in read_split(images, "train") if crop.path.name in table.rows]
-    if not crops:
-        raise BadInput(f"{joints}: has joints of no crop of {images}; give the CSV of these crops")
+    crops = read_split(images, "train")
+    if joints is not None:
+        table = read_joints_csv(joints)
+        crops = [crop for crop in crops if crop.path.name in table.rows]
+        if not crops:
+            raise BadInput(
+                f"{joints}: has joints of no crop of {images}; give the CSV of these crops"
+            )
     listed = read_people(held_out_people) if held_out_people else set()
-    strangers = listed - {crop.path.name.split("_")[0] for crop in crops}
-    if strangers:
+    people = [crop.path.name.split("_")[0] for crop in crops]
+    if strangers := listed - set(people):
         raise BadInput(
             f"{held_out_people}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
         )
-    parts = [
-        [crop for crop in crops if (crop.path.name.split("_")[0] in listed) == held]
-        for held in (False, True)
-    ]
-    size = (LandmarkConfig().width, LandmarkConfig().height)
-    sets = []
-    for crops_of_set in parts:
-        pictures = [read_image(crop.path) for crop in crops_of_set]
-        names = [crop.path.name for crop in crops_of_set]
-        labels = table_labels(table, names)
-        factor = np.array([(size[0] / p.shape[1], size[1] / p.shape[0]) for p in pictures])
-        landmarks = (
-            labels.landmarks * factor.astype(np.float32)[:, None]
-            if crops_of_set
-            else labels.landmarks
-        )
-        sets.append(
-            Photographs(
-                np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures]),
-                dataclasses.replace(labels, landmarks=landmarks),
-            )
-            if crops_of_set
-            else None
-        )
-    if sets[0] is None:
+    held = np.isin(people, sorted(listed))
+    if held.all():
         raise BadInput(f"{held_out_people}: holds out everybody; nobody is left to learn from")
-    return sets[0], sets[1]
+    names = [crop.path.name for crop in crops]
+    pictures = [read_image(crop.path) for crop in crops]
+    if joints is not None:
+        labels = table_labels(table, names)
+    else:
+        assert teacher is not None and cache is not None
+        shots = [market_name(crop) for crop in crops]
+        labels = kept_labels(
+            cache,
+            f"{teacher.tag} {photographs_digest(crop.path for crop in crops)}",
+            lambda: confident_labels(teacher, names, pictures, shots),
+        )
+        count = int((labels.oriented > 0).sum())
+        _say(f"{teacher.name}: answers to learn from about {count:,} of {len(crops):,} crops")
+    labelled = labels.confidence.any(1)
+    learnt = _photographs(pictures, labels, np.flatnonzero(labelled & ~held))
+    if learnt is None:
+        raise BadInput(f"{images}: no crop of the people that are learnt from has a label")
+    return learnt, _photographs(pictures, labels, np.flatnonzero(labelled & held))
+
+
+def _photographs(
+    pictures: Sequence[np.ndarray], labels: CropLabels, chosen: np.ndarray
+) -> Photographs | None:
+    """Some of the photographs at the network's size; None of none."""
+    if not len(chosen):
+        return None
+    size = (LandmarkConfig().width, LandmarkConfig().height)
+    factor = np.array(
+        [(size[0] / pictures[k].shape[1], size[1] / pictures[k].shape[0]) for k in chosen],
+        np.float32,
+    )
+    labels = labels.select(chosen)
+    return Photographs(
+        np.stack([cv2.resize(pictures[k], size, interpolation=cv2.INTER_AREA) for k in chosen]),
+        dataclasses.replace(labels, landmarks=labels.landmarks * factor[:, None]),
+    )
 
 
 def train_attire_run(recipe: AttireRecipe, options: TrainingOptions) -> TrainedWeights:

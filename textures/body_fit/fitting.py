@@ -162,9 +162,9 @@ class BodyFitter:
 
     @property
     def tag(self) -> str:
-        """The sources' tags, and a digest of the prior and the weights that hold the fit."""
-        digest = hashlib.sha256(repr(self.weights).encode())
-        for tensor in (self.prior.mean, self.prior.factor):
+        """The sources' tags, and a digest of the landmarks, the prior and the weights of the fit."""
+        digest = hashlib.sha256(repr((self.weights, self.landmarks.order)).encode())
+        for tensor in (self.prior.mean, self.prior.factor, self.landmarks.template):
             digest.update(tensor.cpu().numpy().tobytes())
         return "+".join([*(source.tag for source in self.sources), f"fit-{digest.hexdigest()[:8]}"])
 

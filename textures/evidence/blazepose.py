@@ -33,7 +33,8 @@ CENTRE, EDGE = (
 )  # alignment points: middle of the hips, and a point on the circle about the body
 CORE = (11, 12, 23, 24, 25, 26)  # shoulders, hips, knees: what a person in view shows
 
-# BlazePose's 33 landmarks by our names; its shoulders and hips are joints, not points of the surface.
+# BlazePose's 33 landmarks by our names; its shoulders and hips are near the joints, not on the surface
+# (`_at_joints`).
 LANDMARK_ROWS = {
     "nose": 0,
     **{
@@ -45,6 +46,9 @@ LANDMARK_ROWS = {
         for side in ("left", "right")
     },
 }
+# Shares of the trunk's length by which its shoulders are above the joint and its hips below it, measured
+# where `textures.evidence.landmarks` says.
+_RISE = {"shoulder": -0.04, "hip": 0.11}
 _FOOT_CONFIDENCE = 0.3  # heels and toes are guessed on crops of this size
 
 
@@ -196,6 +200,7 @@ def _evidence(source: str, answer: _Answer, first: _Answer, height: int, width: 
             foot * answer.presence[row] * (0.3 + 0.7 * answer.visibility[row])
         )
         metres[INDEX[name]] = answer.metres[row] * (1, -1, -1)
+    landmarks[0], metres = _at_joints(landmarks[0]), _at_joints(metres)
     lines = metres[BONE_ENDS] - metres[BONE_STARTS]
     lines /= np.linalg.norm(lines, axis=-1, keepdims=True).clip(1e-9)
     sure = np.minimum(confidence[0, BONE_STARTS], confidence[0, BONE_ENDS])
@@ -216,6 +221,16 @@ def _evidence(source: str, answer: _Answer, first: _Answer, height: int, width: 
         person=(person.astype(np.float32),),
         presence=np.array([first.score], np.float32),
     )
+
+
+def _at_joints(points: np.ndarray) -> np.ndarray:
+    """Landmarks (L,2) or (L,3) with shoulders and hips moved along the trunk to the joints."""
+    pairs = {kind: [INDEX[f"left_{kind}"], INDEX[f"right_{kind}"]] for kind in _RISE}
+    trunk = points[pairs["shoulder"]].mean(0) - points[pairs["hip"]].mean(0)
+    moved = points.copy()
+    for kind, rise in _RISE.items():
+        moved[pairs[kind]] += rise * trunk
+    return moved
 
 
 def _between_centres(affine: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from textures.evidence.joint_files import JointTable
 from textures.evidence.landmarks import (
     BONE_ENDS,
     BONE_STARTS,
+    INDEX,
     LANDMARKS,
     landmark_points,
     posed_landmarks,
@@ -23,6 +24,7 @@ from textures.evidence.landmarks import (
 from textures.training.pedestrian_bank import PedestrianBank
 
 BATCH = 256
+SHOULDER_WIDTH = 1.3  # of the trunk's length, of people seen from the front on Market-1501's crops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,9 @@ class CropLabels:
     """What is known of N crops; a confidence of 0 where nothing is.
 
     landmarks (N,L,2) pixels of the crop; confidence (N,L); directions (N,bones,3) unit vectors and
-    heading (N,) radians, in the frame of the body fit; oriented (N,): 1 where directions and heading are.
-    All float32.
+    heading (N,) radians, in the frame of the body fit; oriented (N,): 1 where directions and heading are
+    known. turned (N,): 1 where only the heading is, but for its sign, as from joints in a picture, which
+    tell front from back but not which shoulder is nearer. All float32.
     """
 
     landmarks: np.ndarray
@@ -39,6 +42,7 @@ class CropLabels:
     directions: np.ndarray
     heading: np.ndarray
     oriented: np.ndarray
+    turned: np.ndarray
 
     def select(self, chosen: np.ndarray) -> CropLabels:
         """The labels of some crops."""
@@ -75,19 +79,48 @@ def bank_labels(bank: PedestrianBank, body: Body, skinning: Skinning) -> CropLab
         directions=lines.astype(np.float32),
         heading=yaw_of_line(hips).astype(np.float32),
         oriented=np.ones(count, np.float32),
+        turned=np.zeros(count, np.float32),
     )
 
 
 def table_labels(table: JointTable, names: Sequence[str]) -> CropLabels:
-    """Labels of photographs with joints in a file: landmarks only."""
+    """Labels of photographs with joints in a file: landmarks, and what they tell of the heading."""
     evidence = table.observe(names, [])
+    heading, turned = unsigned_heading(evidence.landmarks, evidence.confidence)
     return CropLabels(
         landmarks=evidence.landmarks,
         confidence=evidence.confidence,
         directions=evidence.directions,
-        heading=evidence.heading,
+        heading=heading,
         oriented=np.zeros(len(names), np.float32),
+        turned=turned,
     )
+
+
+def unsigned_heading(
+    landmarks: np.ndarray, confidence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heading without its sign, from how broad the shoulders look for the trunk's length.
+
+    Args:
+        landmarks: (N,L,2) pixels.
+        confidence: (N,L).
+
+    Returns:
+        Radians (N,) float32, 0 for a person who faces the camera to pi for one who turns the back, and
+        (N,) float32, 1 where shoulders and hips are known.
+    """
+    sides = [
+        [INDEX[f"{side}_{name}"] for side in ("left", "right")]
+        for name in ("acromion", "iliac_crest")
+    ]
+    shoulders, hips = (landmarks[:, pair] for pair in sides)
+    trunk = np.linalg.norm(shoulders.mean(1) - hips.mean(1), axis=-1)
+    across = shoulders[:, 0, 0] - shoulders[:, 1, 0]
+    labelled = (confidence[:, sides].min((1, 2)) > 0) & (trunk > 0)
+    cosine = across / (SHOULDER_WIDTH * np.where(labelled, trunk, 1.0))
+    heading = np.where(labelled, np.arccos(np.clip(cosine, -1, 1)), 0.0)
+    return heading.astype(np.float32), labelled.astype(np.float32)
 
 
 def _projected(points: np.ndarray, bank: PedestrianBank, middle: np.ndarray) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 A batch of generated people is put on scenes, framed, occluded and degraded; some of its crops show no
 whole upright person (nobody, half a body, two people merged, upside down), so that the network learns to
-say so. Photographs with joints in a file make up half of each batch where there are any.
+say so. Photographs with joints in a file make up most of each batch where there are any.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from torch import nn
 from torch.nn import functional
 
 from textures.evidence.labelled_crops import CropLabels
-from textures.evidence.landmarks import INDEX, MIRRORED, MIRRORED_BONES, MIRRORED_SIGNS
+from textures.evidence.landmarks import (
+    BONES,
+    INDEX,
+    MIRRORED,
+    MIRRORED_BONES,
+    MIRRORED_SIGNS,
+)
 from textures.evidence.network import (
     CARRIED,
     MIRRORED_PARTS,
@@ -59,6 +66,9 @@ WEIGHTS = {
 }
 ABSENT = 0.12  # share of generated crops that show no whole upright person
 UNKNOWN_PART = -1
+ACROSS = [  # lines from one side of the body to the other
+    BONES.index((f"right_{joint}", f"left_{joint}")) for joint in ("shoulder", "hip")
+]
 
 Batch = dict[str, torch.Tensor]
 
@@ -73,7 +83,7 @@ class BodyFitRecipe:
     name: str
     network: LandmarkConfig
     batch: int = 64
-    photographs: float = 0.6
+    photographs: float = 0.75
     schedule: Schedule
 
 
@@ -184,8 +194,8 @@ def generated_batch(
 ) -> Batch:
     """Generated crops put on new scenes, framed, occluded and degraded, and the truth about them then.
 
-    images (B,3,H,W); landmarks (B,L,2); confidence (B,L); directions (B,bones,3); heading (B,2); known
-    (B,); parts (B,H/4,W/4) int64; presence (B,).
+    images (B,3,H,W); landmarks (B,L,2); confidence (B,L); directions (B,bones,3); heading (B,2);
+    oriented and turned (B,) as `CropLabels` has them; parts (B,H/4,W/4) int64; presence (B,).
     """
     height, width = bank.images.shape[1:3]
     framing = random_framing(rng, len(chosen), height, width)
@@ -222,6 +232,7 @@ def generated_batch(
         "directions": torch.from_numpy(labels.directions[chosen]),
         "heading": torch.from_numpy(np.stack([np.cos(heading), np.sin(heading)], 1)),
         "oriented": torch.from_numpy(labels.oriented[chosen]) * present,
+        "turned": torch.from_numpy(labels.turned[chosen]) * present,
         "parts": torch.where(present[:, None, None] > 0, parts, UNKNOWN_PART),
         "presence": present,
     }
@@ -266,6 +277,7 @@ def photograph_batch(
             np.stack([np.cos(labels.heading), np.sin(labels.heading)], 1).astype(np.float32)
         ),
         "oriented": torch.from_numpy(labels.oriented),
+        "turned": torch.from_numpy(labels.turned),
         "parts": torch.full(shape, UNKNOWN_PART),
         "presence": torch.ones(len(chosen)),
     }
@@ -319,6 +331,7 @@ def _mirrored(batch: Batch, chosen: torch.Tensor, width: int) -> Batch:
         "directions": batch["directions"][:, MIRRORED_BONES] * torch.tensor(MIRRORED_SIGNS),
         "heading": batch["heading"] * torch.tensor([1.0, -1.0]),
         "oriented": batch["oriented"],
+        "turned": batch["turned"],
         "parts": _mirrored_parts(batch["parts"]),
         "presence": batch["presence"],
     }
@@ -341,15 +354,22 @@ def batch_losses(model: nn.Module, data: Batch) -> Losses:
     sure = data["confidence"] * in_frame
     chance = drawing.heat.flatten(2).softmax(-1).view_as(drawing.heat)
     error = (expected_pixels(chance) - data["landmarks"]).abs().sum(-1)
-    turned = 1 - (drawing.directions * data["directions"]).sum(-1)
+    oriented, turned = data["oriented"], data["turned"]
+    away = (1 - (drawing.directions * data["directions"]).sum(-1)).mean(1)
+    lines = drawing.directions[:, ACROSS, 0] - data["heading"][:, :1]
+    away = torch.where(turned > 0, lines.abs().mean(1), away)
+    heading = torch.where(
+        turned > 0,
+        unsigned_heading_loss(drawing.heading, data["heading"]),
+        heading_loss(drawing.heading, data["heading"]),
+    )
     inside = functional.binary_cross_entropy_with_logits(drawing.inside, in_frame, reduction="none")
-    oriented = data["oriented"]
     terms = {
         "place": _mean(placed_loss(drawing.heat, data["landmarks"] / STRIDE), sure),
         "pixels": _mean(error, sure),
         "parts": _parts_loss(drawing.parts, data["parts"]),
-        "directions": _mean(turned.mean(1), oriented),
-        "heading": _mean(heading_loss(drawing.heading, data["heading"]), oriented),
+        "directions": _mean(away, oriented + turned),
+        "heading": _mean(heading, oriented + turned),
         "inside": _mean(inside, data["confidence"]),
         "presence": functional.binary_cross_entropy_with_logits(drawing.presence, data["presence"]),
     }
@@ -375,6 +395,14 @@ def heading_loss(said: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """
     concentration = said.norm(dim=1)
     return torch.special.i0e(concentration).log() + concentration - (said * truth).sum(1)
+
+
+def unsigned_heading_loss(said: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """As `heading_loss`, of people of whom it is unknown whether they are turned left or right."""
+    concentration = said.norm(dim=1)
+    left, right = ((said * truth * truth.new_tensor([1.0, sign])).sum(1) for sign in (1.0, -1.0))
+    likelihood = torch.logaddexp(left, right) - math.log(2)
+    return torch.special.i0e(concentration).log() + concentration - likelihood
 
 
 def placed_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:

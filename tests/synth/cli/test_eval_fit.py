@@ -11,13 +11,15 @@ import pytest
 
 from mocap.bodies.skinning import Skinning
 from synth.standins.training_pedestrians import make_bank
+from synth.training.runs import labelled_photographs
 from tests.synth.cli.running import refusal, run
 from textures.checkpoints import save_networks
 from textures.evidence.blazepose import installed_blazepose
-from textures.evidence.joint_files import MARKET_NAMES
+from textures.evidence.joint_files import MARKET_NAMES, read_joints_csv
 from textures.evidence.labelled_crops import bank_labels
 from textures.evidence.landmarks import INDEX
 from textures.evidence.network import LandmarkConfig, LandmarkNetwork
+from textures.evidence.teaching import mirrored_evidence
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +123,52 @@ def test_the_network_learns_from_labelled_photographs(market, weights, tmp_path)
         tmp_path / "run" / "body_fit.safetensors",
     )
     assert again["crops"] == 15
-    lonely = refusal("train", "body-fit", "--out", tmp_path / "x", *common, "--images", market)
-    assert "--images and --joints together" in lonely
+    lonely = refusal("train", "body-fit", "--out", tmp_path / "x", *common, *photographs[2:])
+    assert "give their --images" in lonely
     (tmp_path / "strangers.txt").write_text("0099\n")
     strangers = refusal(
         *("train", "body-fit", "--out", tmp_path / "y", *common, *photographs),
         *("--without", tmp_path / "strangers.txt"),
     )
     assert "0099" in strangers
+
+
+class HalfBlind:
+    """Looks at pictures, knows the labels, and sees nobody on the crops of every second person."""
+
+    name, tag = "half-blind", "half-blind-1"
+
+    def __init__(self, market):
+        self.table, self.asked = read_joints_csv(market / "joints.csv"), 0
+
+    def observe(self, names, images):
+        self.asked += len(images)
+        mirrored = self.asked // len(images) % 2 == 0  # a batch and its mirror images in turn
+        evidence = self.table.observe(names, images)
+        evidence.heading_confidence[:] = 1
+        evidence.directions[..., 2] = 1
+        evidence.presence[:] = [float(int(name[:4]) % 2) for name in names]
+        widths = [image.shape[1] for image in images]
+        return mirrored_evidence(evidence, widths) if mirrored else evidence
+
+
+def test_photographs_without_joints_are_labelled_by_what_another_source_is_sure_of(
+    market, tmp_path
+):
+    teacher, cache = HalfBlind(market), tmp_path / "labels.safetensors"
+    learnt, measured = labelled_photographs(
+        market, None, market / "two.txt", teacher=teacher, cache=cache
+    )
+    truth, other = labelled_photographs(market, market / "joints.csv", market / "two.txt")
+    seen = np.isin(np.arange(len(truth.images)) // 3, (0, 2))  # people 1 and 3 of 1, 2, 3
+    np.testing.assert_array_equal(learnt.images, truth.images[seen])
+    inside = learnt.labels.confidence > 0
+    assert inside.sum() > 0.9 * truth.labels.confidence[seen].sum()
+    np.testing.assert_allclose(
+        learnt.labels.landmarks[inside], truth.labels.landmarks[seen][inside], atol=1e-3
+    )
+    assert (learnt.labels.oriented == 1).all()
+    assert len(measured.images) == len(other.images) / 2
+    asked = teacher.asked
+    labelled_photographs(market, None, market / "two.txt", teacher=teacher, cache=cache)
+    assert teacher.asked == asked

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mocap.errors import BadInput
-from textures.evidence.blazepose import INPUT, BlazePose, installed_blazepose
-from textures.evidence.landmarks import INDEX
+from textures.evidence.blazepose import INPUT, BlazePose, _at_joints, installed_blazepose
+from textures.evidence.landmarks import INDEX, LANDMARKS
 
 
 class DotFinder:
@@ -43,6 +43,19 @@ def test_a_dot_is_found_where_it_is_however_the_region_lies(dot_finder, turn, si
     image[70:74, 30:34] = 255  # its middle is at (32, 72)
     answer = dot_finder._look(image, (36.0, 66.0), size, turn)
     assert np.abs(answer.pixels - (32, 72)).max() < 0.15
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.9, 2.5])
+def test_its_trunk_is_moved_to_the_joints_however_the_person_leans(turn):
+    upright = np.zeros((len(LANDMARKS), 2))
+    for side, x in (("left", 40.0), ("right", 20.0)):
+        upright[INDEX[f"{side}_shoulder"]], upright[INDEX[f"{side}_hip"]] = (x, 20), (x, 70)
+    turning = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    moved = _at_joints(upright @ turning.T) @ turning
+    for side, x in (("left", 40.0), ("right", 20.0)):
+        np.testing.assert_allclose(moved[INDEX[f"{side}_shoulder"]], (x, 22))  # down by 4 % of 50
+        np.testing.assert_allclose(moved[INDEX[f"{side}_hip"]], (x, 64.5))  # up by 11 %
+    assert (moved[INDEX["left_knee"]] == 0).all()
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path):

@@ -19,7 +19,8 @@ from textures.evidence.smpl_fits import STANDIN_CONFIDENCE, read_smpl_fits
 from textures.evidence.sources import SourceOptions, open_sources
 
 SIZES = [(128, 64), (131, 57), (90, 140)]  # height, width
-JOINTS = [name for name in LANDMARKS if name in JOINT_NAMES]
+ANKLES = ("left_ankle", "right_ankle")  # landmarks above the joints
+JOINTS = [name for name in LANDMARKS if name in JOINT_NAMES and name not in ANKLES]
 OURS = [LANDMARKS.index(name) for name in JOINTS]
 SMPLS = [JOINT_NAMES.index(name) for name in JOINTS]
 

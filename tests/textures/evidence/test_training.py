@@ -24,6 +24,7 @@ from textures.evidence.network import (
 )
 from textures.evidence.training import (
     ABSENT,
+    ACROSS,
     UNKNOWN_PART,
     Photographs,
     _mirrored,
@@ -33,6 +34,7 @@ from textures.evidence.training import (
     heading_loss,
     photograph_batch,
     placed_loss,
+    unsigned_heading_loss,
 )
 
 SMALL = LandmarkConfig(depth=10, channels=8, features=16, hidden=32)
@@ -51,7 +53,7 @@ def labels(bank, body):
 def test_labels_of_joints_are_the_bank_s_own_pixels(bank, labels):
     """The bank keeps no camera; its distance follows from the joints, and surface points with it."""
     for name in LANDMARKS:
-        if name in JOINT_NAMES:
+        if name in JOINT_NAMES and not name.endswith("_ankle"):
             truth = bank.joint_pixels[:, JOINT_NAMES.index(name)]
             assert np.abs(labels.landmarks[:, INDEX[name]] - truth).max() < 0.05, name
     assert np.allclose(np.linalg.norm(labels.directions, axis=-1), 1, atol=1e-5)
@@ -106,6 +108,7 @@ def test_a_drawing_of_a_mirrored_image_is_read_as_labels_are():
         "directions": torch.nn.functional.normalize(torch.randn(2, len(BONES), 3), dim=-1),
         "heading": torch.nn.functional.normalize(torch.randn(2, 2), dim=-1),
         "oriented": torch.ones(2),
+        "turned": torch.zeros(2),
         "parts": torch.randint(0, PARTS, (2, 32, 16)),
         "presence": torch.ones(2),
     }
@@ -159,6 +162,39 @@ def test_heading_loss_is_that_of_von_mises():
     assert np.allclose(loss.numpy(), expected)
 
 
+def test_an_unsigned_heading_costs_the_same_to_either_side():
+    """The mean of both headings' likelihoods, so the sum of the two densities is right, too."""
+    angle, truth = np.array([0.4, -0.4, 2.0, 1.0]), np.array([0.6, 0.6, 2.9, 0.0])
+    concentration = np.array([3.0, 3.0, 0.5, 20.0])
+    said = concentration[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    loss = unsigned_heading_loss(
+        torch.tensor(said), torch.tensor(np.stack([np.cos(truth), np.sin(truth)], 1))
+    )
+    density = sum(vonmises.pdf(sign * truth, concentration, loc=angle) for sign in (1, -1)) / 2
+    assert np.allclose(loss.numpy(), -np.log(density) - np.log(2 * np.pi))
+    assert np.isclose(loss[0], loss[1])
+
+
+def test_photographs_with_joints_teach_front_and_back(bank):
+    labels = CropLabels(
+        landmarks=np.full((2, len(LANDMARKS), 2), 30.0, np.float32),
+        confidence=np.ones((2, len(LANDMARKS)), np.float32),
+        directions=np.zeros((2, len(BONES), 3), np.float32),
+        heading=np.array([0.0, np.pi], np.float32),
+        oriented=np.zeros(2, np.float32),
+        turned=np.ones(2, np.float32),
+    )
+    batch = photograph_batch(Photographs(bank.images[:2], labels), np.arange(2), None)
+    drawing = perfect({**batch, "parts": torch.zeros(2, 32, 16, dtype=torch.int64)})
+    lines = torch.zeros(2, len(BONES), 3)
+    lines[:, ACROSS, 0] = torch.tensor([[1.0], [-1.0]])
+    right = batch_losses(lambda images: drawing._replace(directions=lines), batch)
+    assert right["directions"] < 1e-6
+    wrong = drawing._replace(directions=-lines, heading=-drawing.heading)
+    losses = batch_losses(lambda images: wrong, batch)
+    assert losses["directions"] > 1 and losses["heading"] > right["heading"] + 5
+
+
 def test_heat_is_drawn_to_the_landmark_and_read_from_it():
     """The cross-entropy's minimum shares a place between four cells, whose mean is the place again."""
     logits = torch.zeros(1, 1, 32, 16, requires_grad=True)
@@ -189,6 +225,7 @@ def test_photographs_without_labels_of_bones_do_not_teach_them(bank):
         directions=np.zeros((3, len(BONES), 3), np.float32),
         heading=np.zeros(3, np.float32),
         oriented=np.zeros(3, np.float32),
+        turned=np.zeros(3, np.float32),
     )
     photographs = Photographs(bank.images[:3], labels)
     batch = photograph_batch(photographs, np.arange(3), np.random.default_rng(0))
