@@ -20,7 +20,8 @@ from textures.rstg.projection import SourcePixels, bank_sources, projection_inpu
 from textures.rstg.recipes import RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
-from textures.texture_method import DataSummary, TextureMethod, TrainingData
+from textures.rstg.widening import widened
+from textures.texture_method import DataSummary, TextureMethod, TrainingData, load_method
 from textures.training.augmentation import image_batch
 from textures.training.loop import Losses, Networks, Phase, TrainingStep
 from textures.visibility.texel_geometry import source_pixels, texel_geometry
@@ -95,6 +96,20 @@ class RstgMethod(TextureMethod):
         """The generator of a card's configuration."""
         return cls(GeneratorConfig(**card["config"]), body)
 
+    def start_from(self, weights: Path, body: Body) -> None:
+        """Also with those of a narrower generator, where this one is a whole number of times as wide."""
+        card = read_card(weights, self.kind)
+        channels = card["config"].get("channels", 0)
+        if not channels or self.config.channels % channels or self.config.channels == channels:
+            super().start_from(weights, body)
+            return
+        narrow = load_method(type(self), body, weights)
+        rng = torch.Generator().manual_seed(torch.initial_seed())
+        state = widened(
+            narrow.networks["generator"].state_dict(), self.config.channels // channels, rng
+        )
+        self.generator.load_state_dict(state)
+
     @torch.no_grad()
     def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
         """Textures (N,3,S,S) in [-1,1] of crops, at the generator's own size, gutters filled."""
@@ -111,7 +126,9 @@ class RstgMethod(TextureMethod):
             positions = torch.from_numpy(np.stack([p for p, _ in sources])).to(device)
             kinds = torch.from_numpy(np.stack([k for _, k in sources])).to(device)
             code = torch.from_numpy(self.geometry.code).to(device)
-            textures = self.generator(images, projection_input(images, positions, kinds, code))
+            borrowed = torch.full((len(crops),), config.borrowed_colours)
+            projection = projection_input(images, positions, kinds, code, borrowed)
+            textures = self.generator(images, projection)
         else:
             size = (config.height, config.width)
             images = torch.cat([_crop_tensor(crop, *size) for crop in crops]).to(device)
@@ -144,10 +161,17 @@ class RstgMethod(TextureMethod):
                 chosen,
                 rng,
                 per_identity=recipe.batch.images,
+                side_dropout=recipe.augmentation.side_dropout,
             )
 
         def measure(networks: Networks) -> dict[str, float]:
-            return generator_figures(self.generator, terms, data.held_out, held_out_sources)
+            return generator_figures(
+                self.generator,
+                terms,
+                data.held_out,
+                held_out_sources,
+                borrowed_colours=self.config.borrowed_colours,
+            )
 
         return TrainingStep({"generator": Phase(("generator",), losses)}, draw_batch, measure)
 

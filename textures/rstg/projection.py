@@ -60,21 +60,29 @@ def bank_sources(
 
 
 def projection_input(
-    crops: torch.Tensor, positions: torch.Tensor, kinds: torch.Tensor, code: torch.Tensor
+    crops: torch.Tensor,
+    positions: torch.Tensor,
+    kinds: torch.Tensor,
+    code: torch.Tensor,
+    borrowed: torch.Tensor,
 ) -> torch.Tensor:
     """The generator's second input (B,8,S,S).
 
     Its channels: the colour that a texel looks at, whether it is visible, whether it is reflected, and
-    where it lies on the body.
+    where it lies on the body. Where nothing is to be borrowed, a texel that the crop does not show has
+    neither colour nor flag.
 
     Args:
         crops: (B,3,H,W) in [-1,1].
         positions: (B,S,S,2) fractions of width and height.
         kinds: (B,S,S) of `texel_geometry`.
         code: (3,S,S), the texels' points on the template.
+        borrowed: (B,) bool, whether texels of a crop that it does not show borrow a colour.
     """
     colours = functional.grid_sample(
         crops, positions * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False
     )
     flags = torch.stack([kinds == VISIBLE, kinds == REFLECTED], dim=1).to(colours.dtype)
-    return torch.cat([colours, flags, code.to(colours).expand(len(crops), -1, -1, -1)], dim=1)
+    given = ((kinds == VISIBLE) | borrowed.to(kinds.device)[:, None, None])[:, None]
+    code = code.to(colours).expand(len(crops), -1, -1, -1)
+    return torch.cat([colours * given, flags * given, code], dim=1)

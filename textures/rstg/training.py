@@ -88,6 +88,7 @@ class GeneratorLosses(nn.Module):
         rng: np.random.Generator,
         *,
         per_identity: int,
+        side_dropout: float = 0.0,
     ) -> Losses:
         """The weighted terms by name.
 
@@ -97,11 +98,13 @@ class GeneratorLosses(nn.Module):
             bank: that they come from.
             sources: their source pixels, for a generator with a projected input.
             chosen: their indices in the bank, `per_identity` of a person together.
-            rng: draws other views and reference textures.
+            rng: draws dropped sides, other views and reference textures.
             per_identity: crops of a person.
+            side_dropout: share of crops whose unseen texels are given no borrowed colours.
         """
         weights = self.weights
-        textures = self.generate(model, batch.crops, sources, chosen)
+        borrowed = torch.from_numpy(rng.random(len(chosen)) >= side_dropout)
+        textures = self.generate(model, batch.crops, sources, chosen, borrowed)
         terms: Losses = {}
         same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)
         if weights.reid:
@@ -138,12 +141,22 @@ class GeneratorLosses(nn.Module):
         crops: torch.Tensor,
         sources: SourcePixels | None,
         chosen: np.ndarray,
+        borrowed: torch.Tensor,
     ) -> torch.Tensor:
-        """(B,3,S,S) float32 textures of crops on this module's device."""
+        """(B,3,S,S) float32 textures of crops on this module's device.
+
+        Args:
+            model: the generator.
+            crops: (B,3,H,W).
+            sources: source pixels of the bank, for a generator with a projected input.
+            chosen: the crops' indices in the bank.
+            borrowed: (B,) bool, whether a crop's unseen texels borrow colours.
+        """
         if sources is None:
             return model(crops).float()
         positions, kinds = (t.to(crops.device) for t in sources.tensors(chosen))
-        return model(crops, projection_input(crops, positions, kinds, self.code)).float()
+        projection = projection_input(crops, positions, kinds, self.code, borrowed)
+        return model(crops, projection).float()
 
     def true_textures(self, bank: PedestrianBank, numbers: np.ndarray) -> torch.Tensor:
         """True textures at this generator's size, (B,3,S,S) in [-1,1]."""
@@ -163,6 +176,8 @@ def generator_figures(
     bank: PedestrianBank,
     sources: SourcePixels | None,
     batch: int = 16,
+    *,
+    borrowed_colours: bool = True,
 ) -> dict[str, float]:
     """Figures of a generator on untouched held-out crops.
 
@@ -179,7 +194,8 @@ def generator_figures(
         crops = image_batch(bank.images[chosen]).to(device)
         masks = torch.from_numpy(bank.alpha(chosen)).to(device)
         uv = torch.from_numpy(bank.uv_maps(chosen)).to(device)
-        textures = terms.generate(model, crops, sources, chosen)
+        borrowed = torch.full((len(chosen),), borrowed_colours)
+        textures = terms.generate(model, crops, sources, chosen, borrowed)
         pairs = next_views(bank.identities[chosen])
         grey = torch.zeros_like(crops)
         network = terms.reid.network

@@ -7,7 +7,8 @@ the paper's network: 13,395,459 parameters.
 The shipped network is narrower, makes a larger texture, and sees, besides the crop, the crop's own
 pixels carried onto the texture by the fitted body (`textures.rstg.projection`).
 Both halves of its input are brought to the same square, and a fourth output says, texel by texel,
-how much of the carried colour to keep and how much to paint anew.
+how much of the carried colour to keep and how much to paint anew. Where it is to be given no borrowed
+colours, only what the crop shows can be kept: the rest is painted.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from torch.nn import functional
 from mocap.errors import BadInput
 
 PROJECTION_CHANNELS = 8
+VISIBLE_CHANNEL = 3  # of the projection: 1 where the crop shows the texel
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
     """The shape of a generator. The defaults are the paper's.
 
-    `channels` are those of the first level, `height` and `width` those of the network's input.
+    `channels` are those of the first level, `height` and `width` those of the network's input. With
+    `projection`, `borrowed_colours` says whether texels that the crop does not show are given the colour
+    of a texel that it shows, which then can be kept, too.
     """
 
     channels: int = 64
@@ -35,6 +39,7 @@ class GeneratorConfig:
     width: int = 64
     texture_size: int = 64
     projection: bool = False
+    borrowed_colours: bool = True
 
     def __post_init__(self) -> None:
         if self.height % 16 or self.width % 16:
@@ -76,6 +81,7 @@ class TextureGenerator(nn.Module):
         x = _resize(crops, size)
         if projection is not None:
             x = torch.cat([x, projection], dim=1)
+        x = x.contiguous(memory_format=torch.channels_last)  # a quarter faster on CPUs
         skips = [self.enter(x)]
         for double in self.down:
             skips.append(double(functional.max_pool2d(skips[-1], 2)))
@@ -87,6 +93,8 @@ class TextureGenerator(nn.Module):
         texture = torch.tanh(painted[:, :3])
         if projection is not None:
             weight = torch.sigmoid(painted[:, 3:])
+            if not self.config.borrowed_colours:
+                weight = weight * projection[:, VISIBLE_CHANNEL, None]
             texture = weight * projection[:, :3] + (1 - weight) * texture
         return _resize(texture, (self.config.texture_size, self.config.texture_size))
 
