@@ -65,9 +65,9 @@ class LossWeights:
 class Augmentation:
     """What is done to a crop before the generator sees it.
 
-    `recolour` by how much, `degrade` or not. `side_dropout` is the share of crops in which texels that the
-    crop does not show are given no borrowed colours and no flag that says whose they would be, so that
-    the generator cannot lean on copying one side of a person to the other.
+    `recolour` by how much, `degrade` or not. `side_dropout` is the share of crops in which texels that
+    the crop does not show are given no borrowed colours and no flag that says whose they would be, so
+    that the generator cannot lean on copying one side of a person to the other.
     """
 
     recolour: float = 0.0

@@ -103,7 +103,9 @@ class GeneratorLosses(nn.Module):
             side_dropout: share of crops whose unseen texels are given no borrowed colours.
         """
         weights = self.weights
-        borrowed = torch.from_numpy(rng.random(len(chosen)) >= side_dropout)
+        borrowed = torch.ones(len(chosen), dtype=torch.bool)
+        if side_dropout:
+            borrowed = torch.from_numpy(rng.random(len(chosen)) >= side_dropout)
         textures = self.generate(model, batch.crops, sources, chosen, borrowed)
         terms: Losses = {}
         same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)

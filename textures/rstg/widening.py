@@ -1,8 +1,8 @@
 """A generator made wider without a change of what it computes (Net2WiderNet, Chen et al. 2016).
 
-Each channel becomes several alike, and whatever reads them shares its weight among them, unevenly, so that
-training can tell them apart. What a narrow generator learned in a short time is then the beginning of a
-wide one.
+Each channel becomes several alike, and whatever reads them shares its weight among them, unevenly, so
+that training can tell them apart. What a narrow generator learned in a short time is then the beginning
+of a wide one.
 """
 
 from __future__ import annotations

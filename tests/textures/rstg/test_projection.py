@@ -64,6 +64,7 @@ def test_a_texture_comes_back_where_it_is_seen(body, geometry, standing):
         torch.from_numpy(positions)[None],
         torch.from_numpy(kinds)[None],
         torch.from_numpy(geometry.code),
+        torch.tensor([True]),
     )[0]
     error = np.abs(found[:3].permute(1, 2, 0).numpy() - place).mean(-1)
     seen = (kinds == VISIBLE) & geometry.covered
@@ -96,6 +97,27 @@ def test_texels_off_the_person_or_off_the_crop_are_not_read(body, geometry, stan
     upper[:16] = 1
     positions, _ = source_pixels(geometry, body.mesh, vertices, camera, upper)
     assert (positions[..., 1] <= 0.5).all()
+
+
+def test_without_borrowed_colours_a_texel_that_is_not_seen_says_nothing_of_the_crop(
+    body, geometry, standing
+):
+    """Two crops that differ only where no texel is seen would give the same; a seen one stays."""
+    vertices, camera = standing
+    positions, kinds = source_pixels(geometry, body.mesh, vertices, camera)
+    crops = torch.rand(2, 3, 128, 64, generator=torch.Generator().manual_seed(0)) + 0.5
+    given, bare = projection_input(
+        crops[:1].expand(2, -1, -1, -1),
+        torch.from_numpy(positions).expand(2, -1, -1, -1),
+        torch.from_numpy(kinds).expand(2, -1, -1),
+        torch.from_numpy(geometry.code),
+        torch.tensor([True, False]),
+    )
+    seen = torch.from_numpy(kinds == VISIBLE)
+    assert torch.equal(given[:, seen], bare[:, seen])
+    assert (bare[:5, ~seen] == 0).all() and (given[:3, ~seen] != 0).all()
+    assert torch.equal(given[4] > 0, torch.from_numpy(kinds == REFLECTED))
+    assert torch.equal(given[5:], bare[5:])
 
 
 def test_stored_positions_are_the_middles_of_their_steps():
