@@ -83,6 +83,6 @@ def projection_input(
         crops, positions * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False
     )
     flags = torch.stack([kinds == VISIBLE, kinds == REFLECTED], dim=1).to(colours.dtype)
-    given = ((kinds == VISIBLE) | borrowed.to(kinds.device)[:, None, None])[:, None]
+    coloured = ((kinds == VISIBLE) | borrowed.to(kinds.device)[:, None, None])[:, None]
     code = code.to(colours).expand(len(crops), -1, -1, -1)
-    return torch.cat([colours * given, flags * given, code], dim=1)
+    return torch.cat([colours * coloured, flags * coloured, code], dim=1)
