@@ -16,7 +16,7 @@ from mocap.errors import BadInput
 from textures.body_fit.fitting import PosedFit
 from textures.checkpoints import read_card, shipped_weights
 from textures.reid.pcb import load_pcb
-from textures.rstg.projection import SourcePixels, bank_sources, projection_input
+from textures.rstg.projection import Projection, SourcePixels, bank_sources
 from textures.rstg.recipes import RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
@@ -45,6 +45,7 @@ class RstgMethod(TextureMethod):
         self.tag = ""
         self.mesh = body.mesh
         self.geometry = texel_geometry(body.mesh, config.texture_size)
+        self.projection = Projection(self.geometry, body.mesh, unseen=config.unseen)
 
     @classmethod
     def check_recipe(
@@ -125,9 +126,7 @@ class RstgMethod(TextureMethod):
             ]
             positions = torch.from_numpy(np.stack([p for p, _ in sources])).to(device)
             kinds = torch.from_numpy(np.stack([k for _, k in sources])).to(device)
-            code = torch.from_numpy(self.geometry.code).to(device)
-            borrowed = torch.full((len(crops),), config.borrowed_colours)
-            projection = projection_input(images, positions, kinds, code, borrowed)
+            projection = self.projection.to(device)(images, positions, kinds)
             textures = self.generator(images, projection)
         else:
             size = (config.height, config.width)
@@ -143,7 +142,8 @@ class RstgMethod(TextureMethod):
         if recipe.losses.face_hand and not len(data.training.textures):
             raise BadInput(f"recipe {recipe.name}: the face-and-hand loss needs reference textures")
         supervisor, _ = load_pcb(data.reid_weights)
-        terms = GeneratorLosses(recipe.losses, supervisor, self.geometry).to(device)
+        terms = GeneratorLosses(recipe.losses, supervisor, self.geometry, self.projection)
+        terms = terms.to(device)
         sources, held_out_sources = self._sources(recipe, data)
 
         def draw_batch(rng: np.random.Generator) -> np.ndarray:
@@ -165,13 +165,7 @@ class RstgMethod(TextureMethod):
             )
 
         def measure(networks: Networks) -> dict[str, float]:
-            return generator_figures(
-                self.generator,
-                terms,
-                data.held_out,
-                held_out_sources,
-                borrowed_colours=self.config.borrowed_colours,
-            )
+            return generator_figures(self.generator, terms, data.held_out, held_out_sources)
 
         return TrainingStep({"generator": Phase(("generator",), losses)}, draw_batch, measure)
 

@@ -66,8 +66,8 @@ class Augmentation:
     """What is done to a crop before the generator sees it.
 
     `recolour` by how much, `degrade` or not. `side_dropout` is the share of crops in which texels that
-    the crop does not show are given no borrowed colours and no flag that says whose they would be, so
-    that the generator cannot lean on copying one side of a person to the other.
+    the crop does not show are given nothing, neither colours nor the flag that goes with them, so that
+    the generator cannot lean on copying one side of a person to the other.
     """
 
     recolour: float = 0.0
@@ -135,7 +135,7 @@ SHIPPED = RstgRecipe(
         width=128,
         texture_size=128,
         projection=True,
-        borrowed_colours=False,
+        unseen="colours",
     ),
     losses=LossWeights(
         reid=0.5,
@@ -146,10 +146,10 @@ SHIPPED = RstgRecipe(
         cross_pixel=0.5,
         texture=2.0,
     ),
-    augmentation=Augmentation(recolour=0.25, degrade=True, side_dropout=0.8),
+    augmentation=Augmentation(recolour=0.25, degrade=True, side_dropout=0.3),
     batch=BatchShape(identities=4, images=2),
     supervisor=Supervisor(depth=10),
-    schedule=Schedule(steps=1200, lr=6e-4, checkpoint_every=200),
+    schedule=Schedule(steps=900, lr=6e-4, checkpoint_every=200),
 )
 PHOTOGRAPHS = RstgRecipe(
     name="photographs",

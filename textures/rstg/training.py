@@ -16,7 +16,7 @@ from torch import nn
 from textures.reid.pcb import PCB
 from textures.reid.similarity import reid_similarity
 from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
-from textures.rstg.projection import SourcePixels, projection_input
+from textures.rstg.projection import Projection, SourcePixels
 from textures.rstg.recipes import Augmentation, LossWeights
 from textures.training.augmentation import (
     degraded,
@@ -66,17 +66,23 @@ def draw_crops(
 class GeneratorLosses(nn.Module):
     """All terms of a recipe for a batch of crops of a bank."""
 
-    code: torch.Tensor
     covered: torch.Tensor
 
-    def __init__(self, weights: LossWeights, supervisor: PCB, geometry: TexelGeometry) -> None:
+    def __init__(
+        self,
+        weights: LossWeights,
+        supervisor: PCB,
+        geometry: TexelGeometry,
+        projection: Projection | None = None,
+    ) -> None:
+        """Prepare the terms; `projection` is that of the generator, one of pixels when None."""
         super().__init__()
         self.weights = weights
         self.reid = ReidLoss(supervisor, weighting=weights.weighting, scale=weights.reid or 1.0)
         mask = torch.from_numpy(geometry.head | geometry.hand)
         self.face_hand = FaceHandLoss(mask, norm=weights.face_norm)
         self.register_buffer("covered", torch.from_numpy(geometry.covered).float()[None, None])
-        self.register_buffer("code", torch.from_numpy(geometry.code))
+        self.projection = projection or Projection(geometry)
 
     def forward(
         self,
@@ -100,13 +106,13 @@ class GeneratorLosses(nn.Module):
             chosen: their indices in the bank, `per_identity` of a person together.
             rng: draws dropped sides, other views and reference textures.
             per_identity: crops of a person.
-            side_dropout: share of crops whose unseen texels are given no borrowed colours.
+            side_dropout: share of crops whose unseen texels are given nothing.
         """
         weights = self.weights
-        borrowed = torch.ones(len(chosen), dtype=torch.bool)
+        dropped = None
         if side_dropout:
-            borrowed = torch.from_numpy(rng.random(len(chosen)) >= side_dropout)
-        textures = self.generate(model, batch.crops, sources, chosen, borrowed)
+            dropped = torch.from_numpy(rng.random(len(chosen)) < side_dropout)
+        textures = self.generate(model, batch.crops, sources, chosen, dropped)
         terms: Losses = {}
         same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)
         if weights.reid:
@@ -143,7 +149,7 @@ class GeneratorLosses(nn.Module):
         crops: torch.Tensor,
         sources: SourcePixels | None,
         chosen: np.ndarray,
-        borrowed: torch.Tensor,
+        dropped: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """(B,3,S,S) float32 textures of crops on this module's device.
 
@@ -152,17 +158,16 @@ class GeneratorLosses(nn.Module):
             crops: (B,3,H,W).
             sources: source pixels of the bank, for a generator with a projected input.
             chosen: the crops' indices in the bank.
-            borrowed: (B,) bool, whether a crop's unseen texels borrow colours.
+            dropped: (B,) bool, crops whose unseen texels are given nothing; none when None.
         """
         if sources is None:
             return model(crops).float()
         positions, kinds = (t.to(crops.device) for t in sources.tensors(chosen))
-        projection = projection_input(crops, positions, kinds, self.code, borrowed)
-        return model(crops, projection).float()
+        return model(crops, self.projection(crops, positions, kinds, dropped)).float()
 
     def true_textures(self, bank: PedestrianBank, numbers: np.ndarray) -> torch.Tensor:
         """True textures at this generator's size, (B,3,S,S) in [-1,1]."""
-        truth = image_batch(bank.textures[numbers]).to(self.code.device)
+        truth = image_batch(bank.textures[numbers]).to(self.covered.device)
         size = self.covered.shape[-1]
         if truth.shape[-1] != size:
             truth = nn.functional.interpolate(
@@ -178,8 +183,6 @@ def generator_figures(
     bank: PedestrianBank,
     sources: SourcePixels | None,
     batch: int = 16,
-    *,
-    borrowed_colours: bool = True,
 ) -> dict[str, float]:
     """Figures of a generator on untouched held-out crops.
 
@@ -192,12 +195,11 @@ def generator_figures(
     order = np.argsort(bank.identities, kind="stable")
     for start in range(0, len(order) - 1, batch):
         chosen = order[start : start + batch]
-        device = terms.code.device
+        device = terms.covered.device
         crops = image_batch(bank.images[chosen]).to(device)
         masks = torch.from_numpy(bank.alpha(chosen)).to(device)
         uv = torch.from_numpy(bank.uv_maps(chosen)).to(device)
-        borrowed = torch.full((len(chosen),), borrowed_colours)
-        textures = terms.generate(model, crops, sources, chosen, borrowed)
+        textures = terms.generate(model, crops, sources, chosen)
         pairs = next_views(bank.identities[chosen])
         grey = torch.zeros_like(crops)
         network = terms.reid.network

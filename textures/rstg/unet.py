@@ -7,8 +7,7 @@ the paper's network: 13,395,459 parameters.
 The shipped network is narrower, makes a larger texture, and sees, besides the crop, the crop's own
 pixels carried onto the texture by the fitted body (`textures.rstg.projection`).
 Both halves of its input are brought to the same square, and a fourth output says, texel by texel,
-how much of the carried colour to keep and how much to paint anew. Where it is to be given no borrowed
-colours, only what the crop shows can be kept: the rest is painted.
+how much of the carried colour to keep and how much to paint anew.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from torch.nn import functional
 from mocap.errors import BadInput
 
 PROJECTION_CHANNELS = 8
-VISIBLE_CHANNEL = 3  # of the projection: 1 where the crop shows the texel
+FLAG_CHANNELS = slice(3, 5)  # whether the crop shows a texel, and whether it is given a colour all the same
+UNSEEN = ("pixels", "colours", "nothing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,8 @@ class GeneratorConfig:
     """The shape of a generator. The defaults are the paper's.
 
     `channels` are those of the first level, `height` and `width` those of the network's input. With
-    `projection`, `borrowed_colours` says whether texels that the crop does not show are given the colour
-    of a texel that it shows, which then can be kept, too.
+    `projection`, `unseen` says what texels are given that the crop does not show: "pixels" of the crop that
+    texels like them have, the "colours" of their garment, or "nothing".
     """
 
     channels: int = 64
@@ -39,7 +39,7 @@ class GeneratorConfig:
     width: int = 64
     texture_size: int = 64
     projection: bool = False
-    borrowed_colours: bool = True
+    unseen: str = "pixels"
 
     def __post_init__(self) -> None:
         if self.height % 16 or self.width % 16:
@@ -47,6 +47,8 @@ class GeneratorConfig:
                 f"generator input {self.height}x{self.width}: the U-Net halves four times, "
                 "so both sides must be multiples of 16"
             )
+        if self.unseen not in UNSEEN:
+            raise BadInput(f"generator.unseen {self.unseen}: expected {', '.join(UNSEEN)}")
         if self.projection and {self.height, self.width} != {self.texture_size}:
             raise BadInput("with projection=True the input must be a square of the texture's size")
 
@@ -93,8 +95,8 @@ class TextureGenerator(nn.Module):
         texture = torch.tanh(painted[:, :3])
         if projection is not None:
             weight = torch.sigmoid(painted[:, 3:])
-            if not self.config.borrowed_colours:
-                weight = weight * projection[:, VISIBLE_CHANNEL, None]
+            if self.config.unseen != "pixels":  # else all texels have a colour that can be kept
+                weight = weight * projection[:, FLAG_CHANNELS].sum(1, keepdim=True)
             texture = weight * projection[:, :3] + (1 - weight) * texture
         return _resize(texture, (self.config.texture_size, self.config.texture_size))
 
