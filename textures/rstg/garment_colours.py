@@ -19,7 +19,9 @@ from textures.visibility.texel_geometry import TexelGeometry
 
 BAND_HEIGHT = 0.03  # metres, of the template
 LEAST_TEXELS = 3  # of a band that are visible, for its median to count
-_REGIONS: tuple[tuple[tuple[str, ...], int], ...] = (  # part names, and the axis along which bands lie
+_REGIONS: tuple[
+    tuple[tuple[str, ...], int], ...
+] = (  # part names, and the axis along which bands lie
     (("hips", "spine", "spine1", "spine2", "leftShoulder", "rightShoulder"), 1),
     (("leftUpLeg", "rightUpLeg", "leftLeg", "rightLeg"), 1),
     (("leftArm", "rightArm", "leftForeArm", "rightForeArm"), 0),

@@ -21,7 +21,9 @@ from torch.nn import functional
 from mocap.errors import BadInput
 
 PROJECTION_CHANNELS = 8
-FLAG_CHANNELS = slice(3, 5)  # whether the crop shows a texel, and whether it is given a colour all the same
+FLAG_CHANNELS = slice(
+    3, 5
+)  # whether the crop shows a texel, and whether it is given a colour all the same
 UNSEEN = ("pixels", "colours", "nothing")
 
 
@@ -30,8 +32,8 @@ class GeneratorConfig:
     """The shape of a generator. The defaults are the paper's.
 
     `channels` are those of the first level, `height` and `width` those of the network's input. With
-    `projection`, `unseen` says what texels are given that the crop does not show: "pixels" of the crop that
-    texels like them have, the "colours" of their garment, or "nothing".
+    `projection`, `unseen` says what texels are given that the crop does not show: "pixels" of texels like
+    them, the "colours" of their garment, or "nothing".
     """
 
     channels: int = 64

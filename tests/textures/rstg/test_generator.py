@@ -82,24 +82,30 @@ def test_at_first_the_carried_colours_are_mostly_kept():
     assert made[:, 0].mean() > 0.5 and made[:, 1].abs().mean() < 0.4
 
 
-def test_what_is_not_seen_is_never_kept_where_no_colours_are_borrowed():
-    """Colours given for unseen texels reach the texture only through what is painted."""
+@pytest.mark.parametrize("unseen", ["colours", "nothing"])
+def test_a_texel_that_is_given_nothing_is_painted(unseen):
+    """What can be kept is what has a flag; only where pixels are borrowed has every texel a colour."""
     torch.manual_seed(0)
     crops, projection = torch.rand(2, 3, 128, 64) * 2 - 1, torch.rand(2, 8, 32, 32)
     projection[:, 3] = (projection[:, 3] > 0.5).float()
-    network = TextureGenerator(dataclasses.replace(SMALL, borrowed_colours=False)).eval()
+    projection[:, 4] = (projection[:, 4] > 0.5).float() * (1 - projection[:, 3])
+    network = TextureGenerator(dataclasses.replace(SMALL, unseen=unseen)).eval()
     with torch.no_grad():
         for parameter in network.leave.parameters():
             parameter[:3] = 0.0  # paints grey, and keeps the more of what it is given
             parameter[3:] = 9.0 if parameter.ndim == 1 else 0.0
         made = network(crops, projection)
-    seen = projection[:, 3:4].expand(-1, 3, -1, -1) > 0
-    assert (made[~seen] == 0).all()
-    assert torch.allclose(made[seen], projection[:, :3][seen], atol=1e-3)
+    given = projection[:, 3:5].sum(1, keepdim=True).expand(-1, 3, -1, -1) > 0
+    assert (made[~given] == 0).all()
+    assert torch.allclose(made[given], projection[:, :3][given], atol=1e-3)
+    with pytest.raises(
+        BadInput, match="unseen guesses: expected pixels, colours, nothing"
+    ):
+        dataclasses.replace(SMALL, unseen="guesses")
 
 
 def test_sides_are_dropped_in_their_share_of_the_crops(body):
-    """A network that shows its input tells which crops were given borrowed colours."""
+    """A network that shows its input tells which crops were given borrowed pixels."""
 
     class Shown(torch.nn.Module):
         def forward(self, crops, projection):
@@ -173,8 +179,8 @@ def test_a_training_starts_from_weights_of_another_size_and_a_fraction_of_the_wi
         method_of(6, 32).start_from(tmp_path / "start.safetensors", body)
 
 
-def test_weights_of_before_there_was_a_choice_borrow_colours():
-    """A card that does not say so is of a generator that was trained with borrowed colours."""
-    assert GeneratorConfig(channels=8, texture_size=64).borrowed_colours
-    assert not SHIPPED.generator.borrowed_colours and 0 < SHIPPED.augmentation.side_dropout < 1
+def test_weights_of_before_there_was_a_choice_borrow_pixels():
+    """A card that does not say so is of a generator that was trained with borrowed pixels."""
+    assert GeneratorConfig(channels=8, texture_size=64).unseen == "pixels"
+    assert SHIPPED.generator.unseen == "colours" and 0 < SHIPPED.augmentation.side_dropout < 1
     assert SHIPPED.generator.channels >= 48 and SHIPPED.generator.texture_size >= 128
