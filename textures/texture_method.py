@@ -122,6 +122,24 @@ class TextureMethod(ABC):
     def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
         """The method with networks of a card's configuration, to be filled with weights."""
 
+    def start_from(self, weights: Path, body: Body) -> None:
+        """Begin a training with weights of the same networks, perhaps of another texture size.
+
+        Raises:
+            BadInput: for weights that cannot be used, and for networks of another shape.
+        """
+        start = load_method(type(self), body, weights)
+        for name, network in self.networks.items():
+            state = start.networks[name].state_dict()
+            shapes = {key: tensor.shape for key, tensor in state.items()}
+            odd = [k for k, v in network.state_dict().items() if shapes.get(k) != v.shape]
+            if odd or len(shapes) != len(network.state_dict()):
+                raise BadInput(
+                    f"{weights}: its {name} has another shape than the recipe's ({', '.join(odd[:1])}); "
+                    "give weights of the recipe's width"
+                )
+            network.load_state_dict(state)
+
     @abstractmethod
     def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
         """Textures of crops.

@@ -1,13 +1,15 @@
-"""`synth eval-textures`: folders of textures measured against photographs."""
+"""`synth eval-textures`: folders of textures measured against photographs, and `synth split-cameras`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from synth.cli.options import (
+    COUNT,
     FILE,
     FOLDER,
     device_option,
@@ -16,6 +18,9 @@ from synth.cli.options import (
     seed_option,
     strict_option,
 )
+
+if TYPE_CHECKING:  # not imported for `synth --help`
+    from textures.harvest.crop_folder import SourceCrop
 
 
 class MeasuresCommand(click.Command):
@@ -75,12 +80,12 @@ def eval_textures(
 ) -> None:
     """Measure folders of TEXTURES on photographs of the people: above all another camera's.
 
-    A folder is a library, with textures.jsonl, or has PNGs named by their crops. Each set is compared
-    with each other, paired, with intervals over people.
+    A folder is a library, with textures.jsonl, or holds libraries (of halves by `synth split-cameras`,
+    say), or has PNGs named by their crops. Each set is compared with each other, paired, with intervals
+    over people.
     """
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.skinning import Skinning
-    from mocap.errors import BadInput
     from synth.pictures.texture_sheet import write_texture_evaluation
     from textures.body_fit.fitting import BodyFitter
     from textures.evaluation.attributes import read_clothing_labels
@@ -92,12 +97,7 @@ def eval_textures(
     from textures.harvest.crop_folder import left_out_lines, read_crop_folder
 
     body = load_free_body()
-    crops = read_crop_folder(images).crops
-    if people is not None:
-        listed = set(people.read_text().split())
-        crops = tuple(crop for crop in crops if crop.person.identity in listed)
-        if not crops:
-            raise BadInput(f"{people}: no crop of {images} shows one of the {len(listed)} people")
+    crops = _crops_of_people(read_crop_folder(images).crops, images, people)
     labels = None if attributes is None else read_clothing_labels(attributes)
     sets = named_apart([read_texture_set(path, body, crops) for path in textures], textures)
     left_out = [item for texture_set in sets for item in texture_set.left_out]
@@ -135,3 +135,42 @@ def eval_textures(
     click.echo(json.dumps(content, indent=1) if as_json else "\n".join(summary_lines(summaries)))
     if strict and (left_out or not all(item.foreseen for item in result.left_out)):
         raise click.exceptions.Exit(1)
+
+
+@click.command("split-cameras")
+@click.option(
+    "--images", required=True, type=FOLDER, help="Photographs: Market-1501, or a folder of crops."
+)
+@click.option("--people", type=FILE, help="List of identities to take; all when left out.")
+@click.option("--crops", "limit", type=COUNT, help="Of each person, at most, spread over cameras.")
+@out_option("first/ and second/, a folder")
+def split_cameras(images: Path, people: Path | None, limit: int | None, out: Path) -> None:
+    """Deal each person's cameras to two folders, so that fused textures can be judged fairly.
+
+    Harvest both into one folder (first, second), and `synth eval-textures` that folder on all the images:
+    textures of the one half are judged in the cameras of the other.
+    """
+    from textures.evaluation.camera_halves import HALVES, spread_over_cameras, write_camera_halves
+    from textures.harvest.crop_folder import read_crop_folder
+
+    crops = list(_crops_of_people(read_crop_folder(images).crops, images, people))
+    if limit is not None:
+        crops = spread_over_cameras(crops, limit)
+    for name, chosen in zip(HALVES, write_camera_halves(images, crops, out)):
+        count = len({crop.person.identity for crop in chosen})
+        click.echo(f"{out / name}: {len(chosen):,} crops of {count:,} people")
+
+
+def _crops_of_people(
+    crops: tuple[SourceCrop, ...], images: Path, people: Path | None
+) -> tuple[SourceCrop, ...]:
+    """The crops of the people on a list, all without one. Raises BadInput where there are none."""
+    from mocap.errors import BadInput
+
+    if people is None:
+        return crops
+    listed = set(people.read_text().split())
+    chosen = tuple(crop for crop in crops if crop.person.identity in listed)
+    if not chosen:
+        raise BadInput(f"{people}: no crop of {images} shows one of the {len(listed)} people")
+    return chosen

@@ -219,6 +219,11 @@ def print_recipes() -> None:
 )
 @evidence_options
 @click.option("--reid", type=FILE, help="Weights of the supervising network, not the shipped ones.")
+@click.option(
+    "--weights",
+    type=FILE,
+    help="Start from these: of any texture size, and the recipe's width or a whole fraction of it.",
+)
 def train_generator(
     method: str,
     fits: str | None,
@@ -227,6 +232,7 @@ def train_generator(
     body_fit: Path | None,
     smpl: Path | None,
     reid: Path | None,
+    weights: Path | None,
     **options: Any,
 ) -> None:
     """Train a method's texture generator."""
@@ -241,7 +247,13 @@ def train_generator(
     sources = SourceOptions(networks=networks, weights=body_fit, smpl=smpl)
     _print_result(
         train_method_run(
-            kind, recipe, _training(options), evidence=evidence, sources=sources, reid=reid
+            kind,
+            recipe,
+            _training(options),
+            evidence=evidence,
+            sources=sources,
+            reid=reid,
+            weights=weights,
         )
     )
 

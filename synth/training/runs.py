@@ -404,6 +404,7 @@ def train_method_run(
     evidence: Sequence[str] = (),
     sources: SourceOptions | None = None,
     reid: Path | None = None,
+    weights: Path | None = None,
 ) -> TrainedWeights:
     """Train a texture method; writes its weights and their card into the run's folder.
 
@@ -414,9 +415,11 @@ def train_method_run(
         evidence: sources of the body fit, by name or path; what is installed when there are none.
         sources: where they find their files.
         reid: weights of the supervising network; the shipped ones when None.
+        weights: of the method, to start from; they may have been trained at another texture size.
 
     Raises:
-        BadInput: for a recipe that does not fit the data, before anything is computed of them.
+        BadInput: for a recipe that does not fit the data, before anything is computed of them, and for
+            weights of networks of another shape.
     """
     _set_threads(options)
     summary, crops = summary_of_options(options)
@@ -429,6 +432,9 @@ def train_method_run(
         opened = open_sources(evidence, sources or SourceOptions())
         fitter = BodyFitter(body, skinning, opened)
         _say(f"bodies are fitted by {fitter.name}")
+    model = method.initialise(recipe, body)
+    if weights:
+        model.start_from(weights, body)
     bank = generated_pedestrians(body, options)
     digests = {
         "pedestrians": bank_digest(bank),
@@ -438,6 +444,8 @@ def train_method_run(
         digests["photographs"] = photographs_digest(crop.path for crop in crops)
     if fitter:
         digests["body fit"] = fitter.tag
+    if weights:
+        digests["weights"] = sha256_of(weights)
     _checked_data(options, digests)
     if crops and fitter:
         bank = bank_of_photographs(crops, fitter, body, bank.textures, bank.scenes)
@@ -457,7 +465,6 @@ def train_method_run(
         held_out_fits=fits[1],
         reid_weights=reid,
     )
-    model = method.initialise(recipe, body)
     fabric = make_fabric(options.device, half_precision=options.half_precision)
     figures = train_networks(
         model.networks,
@@ -471,7 +478,7 @@ def train_method_run(
             "data": digests,
         },
         name=method.kind,
-        measure_every=250,
+        measure_every=1000,
     )
     return _save(options, method.kind, model.networks, model.config, figures, bank, recipe)
 

@@ -116,6 +116,8 @@ class TextureEvaluator:
             BadInput: when no set has a texture of anybody in the photographs.
         """
         run = _Evaluation(self, sets, crops, shown)
+        for line in run.unjudged_lines():
+            report(line)
         run.look_at_textures()
         run.look_at_photographs()
         run.retrieve()
@@ -330,6 +332,25 @@ class _Evaluation:
         for query, ranks in scores:
             for name, value in zip(RETRIEVAL_MEASURES, ranks):
                 self._add(name, query.texture_set, query.key, value)
+
+    def unjudged_lines(self) -> list[str]:
+        """A line per set with people whose textures have seen every camera: none can judge them."""
+        lines = []
+        for item, by_person in zip(self.sets, self.by_person):
+            judged = {
+                crop.person.identity
+                for crop in self.views
+                if other_camera_texture(by_person.get(crop.person.identity, []), crop) is not None
+            }
+            count = len(by_person.keys() - judged)
+            if count:
+                lines.append(
+                    f"{item.name}: {count} of {len(by_person)} people have no photograph by a camera "
+                    "that their texture has not seen, and are not judged in another camera's view; where "
+                    "textures are fused of several photographs, harvest the halves of "
+                    "`synth split-cameras`"
+                )
+        return lines
 
     def left_out_lines(self) -> list[str]:
         """A line per reason for which photographs were left out."""

@@ -1,4 +1,4 @@
-"""Sets of textures that are measured: a library, a folder of PNGs named by crop, or a reference.
+"""Sets of textures that are measured: libraries, a folder of PNGs named by crop, or a reference.
 
 Which cameras a texture has seen decides which photographs are another camera's. A library's line says it
 in `camera`, `c1`, or `c1+c3` where several photographs went into one texture; a PNG's name says it as its
@@ -74,10 +74,11 @@ def read_painting(path: Path) -> Painting:
 def read_texture_set(
     folder: Path, body: Body, crops: Sequence[SourceCrop], *, name: str | None = None
 ) -> TextureSet:
-    """The textures of a folder: a library's, or all its PNGs, which are named by crop.
+    """The textures of a folder: a library's, those of the libraries in it, or PNGs named by crop.
 
     Args:
-        folder: with textures.jsonl, or without.
+        folder: with textures.jsonl; with folders that have one, as those of crops that were split by
+            camera; or without, whose PNGs are taken.
         body: whose UV layout they must have; PNGs without a line are taken to have it.
         crops: photographs that are measured on.
         name: of the set; the folder's name when None.
@@ -93,18 +94,20 @@ def read_texture_set(
     sources = {crop.source for crop in crops}
     left_out: list[LeftOut] = []
     textures: list[EvaluatedTexture] = []
-    if (folder / MANIFEST).is_file():
-        for entry in read_library(folder, body):
-            cameras = frozenset((entry.camera or "").split(CAMERA_SEPARATOR)) - {""}
-            textures.append(
-                EvaluatedTexture(
-                    path=folder / entry.file,
-                    identity=entry.identity,
-                    cameras=cameras,
-                    source=entry.source if entry.source in sources else None,
-                    stand_in=entry.stand_in,
+    libraries = _libraries(folder)
+    if libraries:
+        for library in libraries:
+            for entry in read_library(library, body):
+                cameras = frozenset((entry.camera or "").split(CAMERA_SEPARATOR)) - {""}
+                textures.append(
+                    EvaluatedTexture(
+                        path=library / entry.file,
+                        identity=entry.identity,
+                        cameras=cameras,
+                        source=entry.source if entry.source in sources else None,
+                        stand_in=entry.stand_in,
+                    )
                 )
-            )
     elif folder.is_dir():
         by_name = _crops_by_texture(crops)
         for path in image_files(folder):
@@ -133,6 +136,13 @@ def read_texture_set(
         read=functools.lru_cache(maxsize=64)(lambda texture: read_painting(texture.path)),
         left_out=tuple(left_out),
     )
+
+
+def _libraries(folder: Path) -> list[Path]:
+    """The folder itself where it is a library, else the libraries in it, by name."""
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if path.is_file())
 
 
 def unreadable(path: Path) -> str | None:

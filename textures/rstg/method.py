@@ -16,11 +16,12 @@ from mocap.errors import BadInput
 from textures.body_fit.fitting import PosedFit
 from textures.checkpoints import read_card, shipped_weights
 from textures.reid.pcb import load_pcb
-from textures.rstg.projection import SourcePixels, bank_sources, projection_input
+from textures.rstg.projection import Projection, SourcePixels, bank_sources
 from textures.rstg.recipes import RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
-from textures.texture_method import DataSummary, TextureMethod, TrainingData
+from textures.rstg.widening import widened
+from textures.texture_method import DataSummary, TextureMethod, TrainingData, load_method
 from textures.training.augmentation import image_batch
 from textures.training.loop import Losses, Networks, Phase, TrainingStep
 from textures.visibility.texel_geometry import source_pixels, texel_geometry
@@ -44,6 +45,7 @@ class RstgMethod(TextureMethod):
         self.tag = ""
         self.mesh = body.mesh
         self.geometry = texel_geometry(body.mesh, config.texture_size)
+        self.projection = Projection(self.geometry, body.mesh, unseen=config.unseen)
 
     @classmethod
     def check_recipe(
@@ -95,6 +97,20 @@ class RstgMethod(TextureMethod):
         """The generator of a card's configuration."""
         return cls(GeneratorConfig(**card["config"]), body)
 
+    def start_from(self, weights: Path, body: Body) -> None:
+        """Also with those of a narrower generator, where this one is a whole number of times as wide."""
+        card = read_card(weights, self.kind)
+        channels = card["config"].get("channels", 0)
+        if not channels or self.config.channels % channels or self.config.channels == channels:
+            super().start_from(weights, body)
+            return
+        narrow = load_method(type(self), body, weights)
+        rng = torch.Generator().manual_seed(torch.initial_seed())
+        state = widened(
+            narrow.networks["generator"].state_dict(), self.config.channels // channels, rng
+        )
+        self.generator.load_state_dict(state)
+
     @torch.no_grad()
     def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
         """Textures (N,3,S,S) in [-1,1] of crops, at the generator's own size, gutters filled."""
@@ -110,8 +126,8 @@ class RstgMethod(TextureMethod):
             ]
             positions = torch.from_numpy(np.stack([p for p, _ in sources])).to(device)
             kinds = torch.from_numpy(np.stack([k for _, k in sources])).to(device)
-            code = torch.from_numpy(self.geometry.code).to(device)
-            textures = self.generator(images, projection_input(images, positions, kinds, code))
+            projection = self.projection.to(device)(images, positions, kinds)
+            textures = self.generator(images, projection)
         else:
             size = (config.height, config.width)
             images = torch.cat([_crop_tensor(crop, *size) for crop in crops]).to(device)
@@ -126,7 +142,8 @@ class RstgMethod(TextureMethod):
         if recipe.losses.face_hand and not len(data.training.textures):
             raise BadInput(f"recipe {recipe.name}: the face-and-hand loss needs reference textures")
         supervisor, _ = load_pcb(data.reid_weights)
-        terms = GeneratorLosses(recipe.losses, supervisor, self.geometry).to(device)
+        terms = GeneratorLosses(recipe.losses, supervisor, self.geometry, self.projection)
+        terms = terms.to(device)
         sources, held_out_sources = self._sources(recipe, data)
 
         def draw_batch(rng: np.random.Generator) -> np.ndarray:
@@ -144,6 +161,7 @@ class RstgMethod(TextureMethod):
                 chosen,
                 rng,
                 per_identity=recipe.batch.images,
+                side_dropout=recipe.augmentation.side_dropout,
             )
 
         def measure(networks: Networks) -> dict[str, float]:

@@ -63,10 +63,22 @@ class LossWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What is done to a crop before the generator sees it: `recolour` by how much, `degrade` or not."""
+    """What is done to a crop before the generator sees it.
+
+    `recolour` by how much, `degrade` or not. `side_dropout` is the share of crops in which texels that
+    the crop does not show are given nothing, neither colours nor the flag that goes with them, so that
+    the generator cannot lean on copying one side of a person to the other.
+    """
 
     recolour: float = 0.0
     degrade: bool = False
+    side_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.side_dropout <= 1:
+            raise BadInput(
+                f"augmentation.side_dropout {self.side_dropout}: expected a share of 0 to 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +130,12 @@ RELEASE = RstgRecipe(
 SHIPPED = RstgRecipe(
     name="shipped",
     generator=GeneratorConfig(
-        channels=24, height=128, width=128, texture_size=128, projection=True
+        channels=48,
+        height=128,
+        width=128,
+        texture_size=128,
+        projection=True,
+        unseen="colours",
     ),
     losses=LossWeights(
         reid=0.5,
@@ -129,9 +146,10 @@ SHIPPED = RstgRecipe(
         cross_pixel=0.5,
         texture=2.0,
     ),
-    augmentation=Augmentation(recolour=0.25, degrade=True),
+    augmentation=Augmentation(recolour=0.25, degrade=True, side_dropout=0.3),
+    batch=BatchShape(identities=4, images=2),
     supervisor=Supervisor(depth=10),
-    schedule=Schedule(steps=3000),
+    schedule=Schedule(steps=900, lr=6e-4, checkpoint_every=200),
 )
 PHOTOGRAPHS = RstgRecipe(
     name="photographs",
@@ -142,6 +160,6 @@ PHOTOGRAPHS = RstgRecipe(
     augmentation=SHIPPED.augmentation,
     supervisor=SHIPPED.supervisor,
     fits="network",
-    schedule=SHIPPED.schedule,
+    schedule=Schedule(steps=3000),
 )
 RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PHOTOGRAPHS, PAPER, RELEASE)}

@@ -16,7 +16,7 @@ from torch import nn
 from textures.reid.pcb import PCB
 from textures.reid.similarity import reid_similarity
 from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
-from textures.rstg.projection import SourcePixels, projection_input
+from textures.rstg.projection import Projection, SourcePixels
 from textures.rstg.recipes import Augmentation, LossWeights
 from textures.training.augmentation import (
     degraded,
@@ -66,17 +66,23 @@ def draw_crops(
 class GeneratorLosses(nn.Module):
     """All terms of a recipe for a batch of crops of a bank."""
 
-    code: torch.Tensor
     covered: torch.Tensor
 
-    def __init__(self, weights: LossWeights, supervisor: PCB, geometry: TexelGeometry) -> None:
+    def __init__(
+        self,
+        weights: LossWeights,
+        supervisor: PCB,
+        geometry: TexelGeometry,
+        projection: Projection | None = None,
+    ) -> None:
+        """Prepare the terms; `projection` is that of the generator, one of pixels when None."""
         super().__init__()
         self.weights = weights
         self.reid = ReidLoss(supervisor, weighting=weights.weighting, scale=weights.reid or 1.0)
         mask = torch.from_numpy(geometry.head | geometry.hand)
         self.face_hand = FaceHandLoss(mask, norm=weights.face_norm)
         self.register_buffer("covered", torch.from_numpy(geometry.covered).float()[None, None])
-        self.register_buffer("code", torch.from_numpy(geometry.code))
+        self.projection = projection or Projection(geometry)
 
     def forward(
         self,
@@ -88,6 +94,7 @@ class GeneratorLosses(nn.Module):
         rng: np.random.Generator,
         *,
         per_identity: int,
+        side_dropout: float = 0.0,
     ) -> Losses:
         """The weighted terms by name.
 
@@ -97,11 +104,15 @@ class GeneratorLosses(nn.Module):
             bank: that they come from.
             sources: their source pixels, for a generator with a projected input.
             chosen: their indices in the bank, `per_identity` of a person together.
-            rng: draws other views and reference textures.
+            rng: draws dropped sides, other views and reference textures.
             per_identity: crops of a person.
+            side_dropout: share of crops whose unseen texels are given nothing.
         """
         weights = self.weights
-        textures = self.generate(model, batch.crops, sources, chosen)
+        dropped = None
+        if side_dropout:
+            dropped = torch.from_numpy(rng.random(len(chosen)) < side_dropout)
+        textures = self.generate(model, batch.crops, sources, chosen, dropped)
         terms: Losses = {}
         same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)
         if weights.reid:
@@ -138,16 +149,25 @@ class GeneratorLosses(nn.Module):
         crops: torch.Tensor,
         sources: SourcePixels | None,
         chosen: np.ndarray,
+        dropped: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """(B,3,S,S) float32 textures of crops on this module's device."""
+        """(B,3,S,S) float32 textures of crops on this module's device.
+
+        Args:
+            model: the generator.
+            crops: (B,3,H,W).
+            sources: source pixels of the bank, for a generator with a projected input.
+            chosen: the crops' indices in the bank.
+            dropped: (B,) bool, crops whose unseen texels are given nothing; none when None.
+        """
         if sources is None:
             return model(crops).float()
         positions, kinds = (t.to(crops.device) for t in sources.tensors(chosen))
-        return model(crops, projection_input(crops, positions, kinds, self.code)).float()
+        return model(crops, self.projection(crops, positions, kinds, dropped)).float()
 
     def true_textures(self, bank: PedestrianBank, numbers: np.ndarray) -> torch.Tensor:
         """True textures at this generator's size, (B,3,S,S) in [-1,1]."""
-        truth = image_batch(bank.textures[numbers]).to(self.code.device)
+        truth = image_batch(bank.textures[numbers]).to(self.covered.device)
         size = self.covered.shape[-1]
         if truth.shape[-1] != size:
             truth = nn.functional.interpolate(
@@ -175,7 +195,7 @@ def generator_figures(
     order = np.argsort(bank.identities, kind="stable")
     for start in range(0, len(order) - 1, batch):
         chosen = order[start : start + batch]
-        device = terms.code.device
+        device = terms.covered.device
         crops = image_batch(bank.images[chosen]).to(device)
         masks = torch.from_numpy(bank.alpha(chosen)).to(device)
         uv = torch.from_numpy(bank.uv_maps(chosen)).to(device)

@@ -130,3 +130,14 @@ def test_strict_makes_an_unusable_texture_an_error(world, joints, wrong, tmp_pat
 def test_help_defines_every_measure():
     text = " ".join(succeed("eval-textures", "--help").output.split())
     assert "ST-LPIPS" in text and "mean average precision" in text.lower()
+
+
+def test_cameras_are_split_for_fused_textures(world, tmp_path):
+    people = tmp_path / "people.txt"
+    people.write_text("0001\n0002\n")
+    words = ("split-cameras", "--images", world.images, "--people", people, "--crops", 2)
+    result = succeed(*words, "--out", tmp_path / "halves")
+    assert "first: 2 crops of 2 people" in result.output
+    names = {p.name for p in (tmp_path / "halves" / "second").rglob("*.png")}
+    assert names == {"0001_c2s1_000001_00.png", "0002_c2s1_000001_00.png"}
+    assert "is there already" in refusal(*words, "--out", tmp_path / "halves")
