@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from action_recog.errors import BadInput
 from action_recog.json_files import Sha256, read_json
+from action_recog.networks.resnet3d import new_blocks, surplus_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +177,9 @@ def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:
     """Copy weights into a network, all but the classifier `fc`.
 
+    Non-local blocks of the network that the weights have nothing of are new: they keep their values,
+    with which they are the identity, so that the features are those of the weights.
+
     Args:
         weights: Tensors by name.
         network: Network that is changed in place.
@@ -184,12 +188,20 @@ def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:
         Names of the parameters that keep their values.
 
     Raises:
-        BadInput: When a parameter of the trunk is missing or has another shape.
+        BadInput: When a parameter of the trunk is missing or has another shape, and for weights that
+            the network has no parameter for.
     """
     state = network.state_dict()
     unchanged = []
+    surplus = surplus_names(weights, network)
+    if surplus:
+        raise BadInput(
+            f"pretrained weights: found {surplus[0]}, one of {len(surplus)} that the network has not; "
+            "expected its own; pretrain the same --arch, or one with fewer non-local blocks"
+        )
+    fresh = tuple(new_blocks(weights, network))
     for name, value in state.items():
-        if name.startswith("fc."):
+        if name.startswith("fc.") or name.startswith(fresh):
             unchanged.append(name)
         elif name not in weights or weights[name].shape != value.shape:
             shape = tuple(weights[name].shape) if name in weights else "nothing"

@@ -252,6 +252,25 @@ def test_transfer_takes_the_trunk_and_leaves_the_classifier():
         transfer(resnet3d(classes=7, trunk="c2d", depth=10, channels=8).state_dict(), target)
 
 
+def test_non_local_blocks_are_put_into_a_network_trained_without():
+    torch.manual_seed(0)
+    source = resnet3d(classes=3, trunk="c2d", depth=18, channels=4, pairwise=None).eval()
+    target = resnet3d(classes=5, trunk="c2d", depth=18, channels=4, positions=((3, 1), (4, 0)))
+    unchanged = transfer(source.state_dict(), target)
+    assert {name.split(".")[1] for name in unchanged if "." in name and "fc" not in name} == {
+        "layer2_1",
+        "layer3_0",
+    }
+    clip = torch.randn(2, 3, 4, 32, 32)
+    assert torch.equal(target.eval().features(clip), source.features(clip))
+    # the other way the blocks would be lost, and half a block is none
+    with pytest.raises(BadInput, match=r"found nonlocal_blocks\.layer2_1.*network has not"):
+        transfer(target.state_dict(), source)
+    half = {n: v for n, v in target.state_dict().items() if n != "nonlocal_blocks.layer2_1.g.bias"}
+    with pytest.raises(BadInput, match=r"nothing for nonlocal_blocks\.layer2_1\.g\.bias"):
+        transfer(half, target)
+
+
 def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_path):
     _run(tmp_path / "run", data[0], options=replace(OPTIONS, epochs=1))
     path = tmp_path / "run/network.safetensors"
