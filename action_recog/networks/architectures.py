@@ -1,4 +1,4 @@
-"""What a network is built as: its depth, where its non-local blocks sit, and whose conventions it keeps."""
+"""What a network is built as: its depth, the places of its non-local blocks, and its conventions."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def block_positions(depth: int, count: int = 5) -> Positions:
     if count not in (5, 10):
         raise ValueError(f"{count} non-local blocks: give 5 or 10, or their places as 3.1,4.5")
     positions = []
-    for stage, wanted_blocks in ((3, 4), (4, 6)):
+    for stage, blocks in ((3, 4), (4, 6)):
         available = DEPTHS[depth][1][stage - 2]
-        number = min(wanted_blocks if count == 10 else wanted_blocks // 2, available)
-        if count == 5 and available < wanted_blocks:
+        number = min(blocks if count == 10 else blocks // 2, available)
+        if count == 5 and available < blocks:
             number = max(available // 2, 1)
         positions += [(stage, (available * (i + 1)) // number - 1) for i in range(number)]
     if depth == 101 and count == 5:
@@ -167,7 +167,7 @@ def parse_architecture(name: str) -> Architecture:
             raise ValueError(
                 f"{name!r}: expected 5, 10 or places as 3.1,4.5 after =, found {blocks!r}"
             )
-        pairs = (place.split(".") for place in blocks.split(","))
+        pairs = (position.split(".") for position in blocks.split(","))
         positions = tuple(sorted((int(stage), int(index)) for stage, index in pairs))
     check_positions(depth, positions)
     trunks: dict[str, Trunk] = {"c2d": "c2d", "i3d": "i3d"}

@@ -13,8 +13,9 @@ with weights w from one of four pairwise functions (section 3.2):
 
 The scale of `embedded` is the one of the authors' released code; the paper's formula has none.
 
-The N x N weights are held in memory for `concatenation` alone. With a softmax, torch's fused attention
-goes through them in tiles; without a non-linearity, sum_j (theta_i . phi_j) g_j = theta_i (sum_j phi_j g_j).
+The N x N weights are held in memory for `concatenation` alone. With a softmax, torch's fused
+attention goes through them in tiles; without a non-linearity,
+sum_j (theta_i . phi_j) g_j = theta_i . sum_j phi_j g_j.
 """
 
 from __future__ import annotations

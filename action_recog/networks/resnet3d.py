@@ -269,9 +269,9 @@ def inflate_state(
             "have and it has not; give the architecture that they are of"
         )
     state = {name: value.detach().clone() for name, value in target.state_dict().items()}
-    kept = tuple(new_blocks(weights, target))
+    fresh = tuple(new_blocks(weights, target))
     for name, value in state.items():
-        if name.startswith(kept) or name.endswith("num_batches_tracked"):
+        if name.startswith(fresh) or name.endswith("num_batches_tracked"):
             continue
         if name.startswith("fc.") and not classifier:
             continue

@@ -79,8 +79,8 @@ VIDEO_ZOOS = [
     # facebookresearch/pytorchvideo, docs/source/model_zoo.md: 25.89 and 37.53 G, 24.33 and 28.04 M
     ("c2d-r50@pytorchvideo", 8, 256, 24_330_000, 25.89),
     ("i3d-r50@pytorchvideo", 8, 256, 28_040_000, 37.53),
-    # open-mmlab/mmaction2, configs/recognition/i3d: README.md (43.5 and 59.3 G), metafile.yml (parameters;
-    # its blocks have no bias in their last convolution, 4,096 numbers)
+    # open-mmlab/mmaction2, configs/recognition/i3d: README.md (43.5 and 59.3 G), metafile.yml
+    # (parameters; its blocks have no bias in their last convolution, 4,096 numbers)
     ("i3d-r50@mmaction2", 32, 256, 28_043_472, 43.5),
     ("i3d-nl-r50@mmaction2", 32, 256, 35_397_840, 59.3),
     # SlowFast paper (arXiv 1812.03982), table 2: 282 G for the non-local network on 128 frames
