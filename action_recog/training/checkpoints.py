@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from action_recog.errors import BadInput
 from action_recog.json_files import Sha256, read_json
 from action_recog.networks.resnet3d import new_blocks, surplus_names
+from action_recog.published_weights.reading import read_published_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +142,10 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
 
 
 def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read 2D weights under torchvision's names.
+    """Read published weights under torchvision's names.
 
     Args:
-        path: A .safetensors file, or a .pth state dict (tensors only).
+        path: As `read_published_weights` takes it.
 
     Returns:
         The tensors by name, on the CPU.
@@ -153,23 +154,7 @@ def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         BadInput: For a file that is missing or holds something else, and for numbers that are not
             finite.
     """
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            weights = load_file(str(path))
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(weights, dict) or not all(
-            isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
-        ):
-            raise TypeError("no tensors by name")
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file of 2D weights") from None
-    except Exception as error:
-        raise BadInput(
-            f"{path}: not a state dict of tensors ({type(error).__name__}); "
-            "expected a .safetensors or .pth file under torchvision's names"
-        ) from None
+    weights = read_published_weights(path)
     require_finite(weights, str(path), advice="give another file with --weights-2d")
     return weights
 

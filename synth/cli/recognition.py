@@ -118,7 +118,12 @@ def _views(
     show_default=True,
     help="Class of a film: the motion's category or the sequence itself.",
 )
-@click.option("--weights-2d", type=FILE, help="2D ResNet weights to start from.")
+@click.option(
+    "--weights-2d",
+    type=FILE,
+    help="ResNet weights to start from: torchvision's, inflated, or those that pytorchvideo, "
+    "PySlowFast, mmaction2 or the non-local network's authors publish (then --arch NAME@PUBLISHER).",
+)
 @device_option()
 @click.option(
     "--precision",
