@@ -21,6 +21,7 @@ from action_recog.errors import BadInput
 from action_recog.json_files import Sha256, read_json
 from action_recog.networks.resnet3d import new_blocks, surplus_names
 from action_recog.published_weights.reading import read_published_weights
+from action_recog.training.processes import process_rank, wait_for_all_processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,12 @@ class _Card:
 
 
 def write_text_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name in its folder and rename it."""
+    """Write a text file under a temporary name in its folder and rename it.
+
+    Of several processes the first alone writes.
+    """
+    if process_rank() > 0:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
@@ -85,7 +91,8 @@ def require_finite(
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint: the tensors and their sidecar.
 
-    The sidecar is renamed last: a pair that was interrupted is recognised by its digest.
+    The sidecar is renamed last: a pair that was interrupted is recognised by its digest. Of several
+    processes, all of which call this, the first alone writes, and the others wait for it.
 
     Args:
         path: File of the tensors (.safetensors); the sidecar (.json) lies beside it.
@@ -96,6 +103,12 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[st
         BadInput: For tensors that are not finite; nothing is written then.
     """
     require_finite(tensors, str(path))
+    if process_rank() == 0:
+        _write_checkpoint(path, tensors, facts)
+    wait_for_all_processes()
+
+
+def _write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:

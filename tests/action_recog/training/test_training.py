@@ -312,7 +312,7 @@ def test_equal_seeds_give_equal_weights_in_bfloat16(data, tmp_path, frames, size
 
 def test_a_loss_that_is_not_finite_stops_the_training(data, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "action_recog.training.loop.F.cross_entropy",
+        "action_recog.training.optimiser_step.F.cross_entropy",
         lambda logits, *_, **__: logits.sum() * float("nan"),
     )
     with pytest.raises(BadInput, match=r"toy: the loss is nan in epoch 1, step 1.*32-true") as told:
