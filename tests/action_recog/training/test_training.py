@@ -291,6 +291,10 @@ def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(BadInput, match="--device cuda:2: found 2 CUDA devices"):
         make_fabric(ComputeOptions(device="cuda:2"))
+    with pytest.raises(BadInput, match="3 devices: found 2 CUDA devices"):
+        make_fabric(ComputeOptions(device="cuda", devices=3))
+    with pytest.raises(BadInput, match="--device cuda:1 is one device, not 2"):
+        make_fabric(ComputeOptions(device="cuda:1", devices=2))
     assert resolve_precision("32-true", "cpu") == "32-true"
     assert resolve_precision("auto", "cpu") in ("bf16-mixed", "32-true")
 
