@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from action_recog.errors import BadInput
 from action_recog.training.loop import ComputeOptions
+from action_recog.training.processes import rows_of_all, share_of
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import LabelledVideo, VideoSet
 from action_recog.videos.ordered_loading import load_in_order
@@ -61,6 +62,8 @@ def predict(
 ) -> np.ndarray:
     """Predict the class probabilities of every video: the mean softmax over its views.
 
+    Several processes test each video once between them, and all return the whole.
+
     Args:
         network: Network over clips, on the device of `fabric`; its mode is restored afterwards.
         videos: Videos to test.
@@ -79,14 +82,17 @@ def predict(
     """
     compute = compute or ComputeOptions()
     count = views.test_clips * views.test_crops
+    numbers = share_of(range(len(videos)), fabric)
     loaded = load_in_order(
-        lambda video: _test_clips(video, store, views), videos.videos, threads=compute.workers
+        lambda number: _test_clips(videos.videos[number], store, views),
+        numbers,
+        threads=compute.workers,
     )
     training = network.training
     network.eval()
     probabilities = []
     with tqdm(
-        total=len(videos), desc=title, unit="video", disable=compute.quiet, mininterval=1.0
+        total=len(numbers), desc=title, unit="video", disable=compute.quiet, mininterval=1.0
     ) as bar:
         for chunk in _chunks(loaded, count, views_per_batch):
             clips = standardise(chunk.to(fabric.device))
@@ -98,7 +104,7 @@ def predict(
             probabilities.append(mean.cpu().numpy())
             bar.update(len(mean))
     network.train(training)
-    predictions = np.concatenate(probabilities)
+    predictions = rows_of_all(probabilities, fabric)
     require_finite_predictions(predictions)
     return predictions
 

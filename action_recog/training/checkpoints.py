@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from action_recog.errors import BadInput
 from action_recog.json_files import Sha256, read_json
+from action_recog.networks.resnet3d import new_blocks, surplus_names
+from action_recog.published_weights.reading import read_published_weights
+from action_recog.training.processes import process_rank, wait_for_all_processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,12 @@ class _Card:
 
 
 def write_text_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name in its folder and rename it."""
+    """Write a text file under a temporary name in its folder and rename it.
+
+    Of several processes the first alone writes.
+    """
+    if process_rank() > 0:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
@@ -83,7 +91,8 @@ def require_finite(
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a checkpoint: the tensors and their sidecar.
 
-    The sidecar is renamed last: a pair that was interrupted is recognised by its digest.
+    The sidecar is renamed last: a pair that was interrupted is recognised by its digest. Of several
+    processes, all of which call this, the first alone writes, and the others wait for it.
 
     Args:
         path: File of the tensors (.safetensors); the sidecar (.json) lies beside it.
@@ -94,6 +103,12 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[st
         BadInput: For tensors that are not finite; nothing is written then.
     """
     require_finite(tensors, str(path))
+    if process_rank() == 0:
+        _write_checkpoint(path, tensors, facts)
+    wait_for_all_processes()
+
+
+def _write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
@@ -140,10 +155,10 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], di
 
 
 def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read 2D weights under torchvision's names.
+    """Read published weights under torchvision's names.
 
     Args:
-        path: A .safetensors file, or a .pth state dict (tensors only).
+        path: As `read_published_weights` takes it.
 
     Returns:
         The tensors by name, on the CPU.
@@ -152,29 +167,16 @@ def load_2d_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         BadInput: For a file that is missing or holds something else, and for numbers that are not
             finite.
     """
-    path = Path(path)
-    try:
-        if path.suffix == ".safetensors":
-            weights = load_file(str(path))
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(weights, dict) or not all(
-            isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
-        ):
-            raise TypeError("no tensors by name")
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file of 2D weights") from None
-    except Exception as error:
-        raise BadInput(
-            f"{path}: not a state dict of tensors ({type(error).__name__}); "
-            "expected a .safetensors or .pth file under torchvision's names"
-        ) from None
+    weights = read_published_weights(path)
     require_finite(weights, str(path), advice="give another file with --weights-2d")
     return weights
 
 
 def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:
     """Copy weights into a network, all but the classifier `fc`.
+
+    Non-local blocks of the network that the weights have nothing of are new: they keep their values,
+    with which they are the identity, so that the features are those of the weights.
 
     Args:
         weights: Tensors by name.
@@ -184,12 +186,20 @@ def transfer(weights: Mapping[str, Tensor], network: nn.Module) -> list[str]:
         Names of the parameters that keep their values.
 
     Raises:
-        BadInput: When a parameter of the trunk is missing or has another shape.
+        BadInput: When a parameter of the trunk is missing or has another shape, and for weights that
+            the network has no parameter for.
     """
     state = network.state_dict()
     unchanged = []
+    surplus = surplus_names(weights, network)
+    if surplus:
+        raise BadInput(
+            f"pretrained weights: found {surplus[0]}, one of {len(surplus)} that the network has not; "
+            "expected its own; pretrain the same --arch, or one with fewer non-local blocks"
+        )
+    fresh = tuple(new_blocks(weights, network))
     for name, value in state.items():
-        if name.startswith("fc."):
+        if name.startswith("fc.") or name.startswith(fresh):
             unchanged.append(name)
         elif name not in weights or weights[name].shape != value.shape:
             shape = tuple(weights[name].shape) if name in weights else "nothing"

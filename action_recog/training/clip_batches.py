@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from action_recog.training.processes import check_batch
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
 from action_recog.videos.ordered_loading import load_in_order
@@ -24,6 +25,8 @@ class ClipBatches:
         batch: Clips per batch.
         seed: With the epoch and the video's number, it determines every clip.
         threads: Threads that load clips; 0 loads in the caller's.
+        rank: Number of this process, of `processes` that share every batch evenly between them.
+        processes: Number of processes.
     """
 
     def __init__(
@@ -35,9 +38,13 @@ class ClipBatches:
         batch: int,
         seed: int,
         threads: int = 0,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
+        check_batch(batch, processes)
         self.videos, self.store, self.views = videos, store, views
         self.batch, self.seed, self.threads = batch, seed, threads
+        self.rank, self.processes = rank, processes
 
     def __len__(self) -> int:
         return len(self.videos) // self.batch
@@ -49,16 +56,18 @@ class ClipBatches:
             epoch: Number of the epoch, from 0.
 
         Returns:
-            Clips (B,3,T,size,size) uint8 and labels (B,) int64, one batch after the other.
+            Clips (B,3,T,size,size) uint8 and labels (B,) int64, one batch after the other; of each
+            batch every process has its own part.
         """
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.videos))
-        numbers = order[: len(self) * self.batch].tolist()
+        numbers = order[: len(self) * self.batch][self.rank :: self.processes].tolist()
+        size = self.batch // self.processes
         clips = load_in_order(lambda index: self.clip(epoch, index), numbers, threads=self.threads)
         waiting: list[Tensor] = []
         for clip in clips:
             waiting.append(clip)
-            if len(waiting) == self.batch:
-                chosen, numbers = numbers[: self.batch], numbers[self.batch :]
+            if len(waiting) == size:
+                chosen, numbers = numbers[:size], numbers[size:]
                 labels = torch.tensor([self.videos.videos[index].label for index in chosen])
                 yield torch.stack(waiting), labels
                 waiting = []

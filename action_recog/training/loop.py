@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
-import torch.nn.functional as F
 from msgspec import Meta
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -37,6 +36,8 @@ from action_recog.training.checkpoints import (
 )
 from action_recog.training.clip_batches import ClipBatches
 from action_recog.training.messages import announce
+from action_recog.training.optimiser_step import take_step
+from action_recog.training.processes import join_batch_norm
 from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
@@ -56,7 +57,8 @@ class TrainingOptions:
     `lr` is the learning rate for a batch of `batch` clips. "step" divides it by ten at `steps`
     (shares of the training), "cosine" takes it to zero; both after a linear warm-up. `precise_bn`
     batches re-estimate the batch normalisation at the end; a checkpoint is written every
-    `checkpoint_every` epochs.
+    `checkpoint_every` epochs. A batch goes through the network in `parts`, and its gradient is cut to
+    the length `gradient_norm`.
     """
 
     epochs: int
@@ -71,6 +73,8 @@ class TrainingOptions:
     label_smoothing: float = 0.0
     precise_bn: int = 0
     checkpoint_every: int = 1
+    parts: int = 1
+    gradient_norm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +82,13 @@ class ComputeOptions:
     """Where and how to compute; none of it is part of what is measured, except `precision`.
 
     `device` is cpu, cuda or cuda:N; `workers` are the threads that load clips, beside the
-    training's own; `quiet` hides the progress bars.
+    training's own; `quiet` hides the progress bars. `devices` processes on each of `nodes` machines
+    share every batch and every test set.
     """
 
     device: str = "cpu"
+    devices: int = 1
+    nodes: int = 1
     precision: Precision = "auto"
     workers: int = 0
     quiet: bool = False
@@ -109,7 +116,7 @@ def _cpu_multiplies_bf16() -> bool:
 
 
 def make_fabric(compute: ComputeOptions) -> Fabric:
-    """Launch a Fabric on one device.
+    """Launch a Fabric on one device, or on several, each with a process of its own.
 
     Args:
         compute: Device and precision.
@@ -133,9 +140,16 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
             f"--device {compute.device}: found {torch.cuda.device_count()} CUDA devices, "
             "counted from cuda:0; give one of them"
         )
+    count = torch.cuda.device_count()
+    if compute.devices > 1 and index:
+        raise BadInput(f"--device {compute.device} is one device, not {compute.devices}; give cuda")
+    if kind == "cuda" and compute.devices > count:
+        raise BadInput(f"{compute.devices} devices: found {count} CUDA devices; give at most those")
     fabric = Fabric(
         accelerator=kind,
-        devices=[int(index)] if index else 1,
+        devices=[int(index)] if index else compute.devices,
+        num_nodes=compute.nodes,
+        strategy="ddp" if compute.devices * compute.nodes > 1 else "auto",
         precision=resolve_precision(compute.precision, compute.device),  # type: ignore[arg-type]
     )
     fabric.launch()
@@ -433,6 +447,8 @@ def train(
     config = json.loads(json.dumps(config))
     layout = torch.channels_last_3d
     network.to(memory_format=layout)  # type: ignore[call-overload]  # missing in torch's types
+    if fabric.world_size > 1:
+        join_batch_norm(network, fabric.device.type)
     optimiser = _optimiser(network, options)
     module, optimiser = fabric.setup(network, optimiser)
     checkpoint = folder / "checkpoint.safetensors"
@@ -448,14 +464,23 @@ def train(
         announce(f"{title}: goes on after epoch {first_epoch} of {options.epochs} in {folder}")
 
     batch = min(options.batch, len(videos))
-    batches = ClipBatches(videos, store, views, batch=batch, seed=seed, threads=compute.workers)
-    writer = _event_writer(folder, fresh=first_epoch == 0)
+    batches = ClipBatches(
+        videos,
+        store,
+        views,
+        batch=batch,
+        seed=seed,
+        threads=compute.workers,
+        rank=fabric.global_rank,
+        processes=fabric.world_size,
+    )
+    writer = _event_writer(folder, fresh=first_epoch == 0) if fabric.is_global_zero else None
     bar = tqdm(
         total=options.epochs * len(batches) * batch,
         initial=first_epoch * len(batches) * batch,
         desc=title,
         unit="clip",
-        disable=compute.quiet,
+        disable=compute.quiet or not fabric.is_global_zero,
         mininterval=1.0,
     )
     for epoch in range(first_epoch, options.epochs):
@@ -469,21 +494,27 @@ def train(
                 group["lr"] = rate
             clips = standardise(clips.to(fabric.device)).contiguous(memory_format=layout)
             labels = labels.to(fabric.device)
-            logits = module(clips).float()
-            loss = F.cross_entropy(logits, labels, label_smoothing=options.label_smoothing)
+            loss, logits = take_step(
+                module,
+                optimiser,
+                clips,
+                labels,
+                fabric=fabric,
+                label_smoothing=options.label_smoothing,
+                parts=options.parts,
+                gradient_norm=options.gradient_norm,
+            )
             if not torch.isfinite(loss):
                 raise BadInput(
-                    f"{folder}: {title}: the loss is {float(loss.detach())} in epoch {epoch + 1}, "
+                    f"{folder}: {title}: the loss is {float(loss)} in epoch {epoch + 1}, "
                     f"step {step + 1} of {len(batches)}, in {config['precision']}; expected a finite "
                     "number; remove the folder and train again with --precision 32-true"
                 )
-            optimiser.zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            optimiser.step()
-            losses += float(loss.detach()) * len(labels)
-            right += int((logits.detach().argmax(1) == labels).sum())
-            count += len(labels)
-            bar.update(len(labels))
+            hits = fabric.all_reduce((logits.argmax(1) == labels).sum(), reduce_op="sum")
+            right += int(torch.as_tensor(hits))
+            losses += float(loss) * batch
+            count += batch
+            bar.update(batch)
         row = {
             "epoch": epoch,
             "loss": losses / count,
@@ -494,10 +525,11 @@ def train(
         rows.append(row)
         metrics = row
         bar.set_postfix(loss=f"{row['loss']:.3f}", acc=f"{100 * row['accuracy']:.0f}%")
-        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
-        for name in ("loss", "accuracy", "lr", "clips_per_second"):
-            writer.add_scalar(name, row[name], epoch)
+        if writer is not None:
+            with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(row) + "\n")
+            for name in ("loss", "accuracy", "lr", "clips_per_second"):
+                writer.add_scalar(name, row[name], epoch)
         last = epoch + 1 == options.epochs
         if last and options.precise_bn:
             later = itertools.islice(batches.of_epoch(options.epochs), options.precise_bn)
@@ -510,7 +542,8 @@ def train(
                 {"config": config, "epochs_done": epoch + 1, "metrics": row},
             )
     bar.close()
-    writer.close()
+    if writer is not None:
+        writer.close()
     save_checkpoint(
         folder / "network.safetensors",
         network.state_dict(),

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preview": ("synth.cli.preview", "preview"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
     "fetch-networks": ("synth.cli.fetch_networks", "fetch_networks"),
+    "convert-weights": ("synth.cli.convert_weights", "convert_weights"),
     "train": ("synth.cli.train", "train"),
     "standins": ("synth.cli.standins", "standins"),
     "pack": ("synth.cli.pack", "pack"),

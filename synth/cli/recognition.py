@@ -94,7 +94,12 @@ def _views(
     callback=_numbers,
     help="Seeds with commas between, as 0,1,2; each is a run of every split.",
 )
-@click.option("--arch", metavar="NAME", help="{c2d|i3d}[-nl|-nl_dot|-nl_gaussian]-r{10|18|50}.")
+@click.option(
+    "--arch",
+    metavar="NAME",
+    help="{c2d|i3d}[-nl|-nl_dot|-nl_gaussian|-nl_concatenation]-r{10|18|34|50|101}; -nl=10 for ten "
+    "non-local blocks, -nl=3.1,4.5 for such after block 1 of res3 and block 5 of res4.",
+)
 @click.option("--frames", type=COUNT, help="Frames per clip.")
 @click.option("--stride", type=COUNT, help="Distance of a clip's frames.")
 @click.option(
@@ -113,7 +118,12 @@ def _views(
     show_default=True,
     help="Class of a film: the motion's category or the sequence itself.",
 )
-@click.option("--weights-2d", type=FILE, help="2D ResNet weights to start from.")
+@click.option(
+    "--weights-2d",
+    type=FILE,
+    help="ResNet weights to start from: torchvision's, inflated, or those that pytorchvideo, "
+    "PySlowFast, mmaction2 or the non-local network's authors publish (then --arch NAME@PUBLISHER).",
+)
 @device_option()
 @click.option(
     "--precision",

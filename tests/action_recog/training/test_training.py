@@ -252,6 +252,25 @@ def test_transfer_takes_the_trunk_and_leaves_the_classifier():
         transfer(resnet3d(classes=7, trunk="c2d", depth=10, channels=8).state_dict(), target)
 
 
+def test_non_local_blocks_are_put_into_a_network_trained_without():
+    torch.manual_seed(0)
+    source = resnet3d(classes=3, trunk="c2d", depth=18, channels=4, pairwise=None).eval()
+    target = resnet3d(classes=5, trunk="c2d", depth=18, channels=4, positions=((3, 1), (4, 0)))
+    unchanged = transfer(source.state_dict(), target)
+    assert {name.split(".")[1] for name in unchanged if "." in name and "fc" not in name} == {
+        "layer2_1",
+        "layer3_0",
+    }
+    clip = torch.randn(2, 3, 4, 32, 32)
+    assert torch.equal(target.eval().features(clip), source.features(clip))
+    # the other way the blocks would be lost, and half a block is none
+    with pytest.raises(BadInput, match=r"found nonlocal_blocks\.layer2_1.*network has not"):
+        transfer(target.state_dict(), source)
+    half = {n: v for n, v in target.state_dict().items() if n != "nonlocal_blocks.layer2_1.g.bias"}
+    with pytest.raises(BadInput, match=r"nothing for nonlocal_blocks\.layer2_1\.g\.bias"):
+        transfer(half, target)
+
+
 def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_path):
     _run(tmp_path / "run", data[0], options=replace(OPTIONS, epochs=1))
     path = tmp_path / "run/network.safetensors"
@@ -272,6 +291,10 @@ def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(BadInput, match="--device cuda:2: found 2 CUDA devices"):
         make_fabric(ComputeOptions(device="cuda:2"))
+    with pytest.raises(BadInput, match="3 devices: found 2 CUDA devices"):
+        make_fabric(ComputeOptions(device="cuda", devices=3))
+    with pytest.raises(BadInput, match="--device cuda:1 is one device, not 2"):
+        make_fabric(ComputeOptions(device="cuda:1", devices=2))
     assert resolve_precision("32-true", "cpu") == "32-true"
     assert resolve_precision("auto", "cpu") in ("bf16-mixed", "32-true")
 
@@ -293,7 +316,7 @@ def test_equal_seeds_give_equal_weights_in_bfloat16(data, tmp_path, frames, size
 
 def test_a_loss_that_is_not_finite_stops_the_training(data, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "action_recog.training.loop.F.cross_entropy",
+        "action_recog.training.optimiser_step.F.cross_entropy",
         lambda logits, *_, **__: logits.sum() * float("nan"),
     )
     with pytest.raises(BadInput, match=r"toy: the loss is nan in epoch 1, step 1.*32-true") as told:

@@ -1,0 +1,1 @@
+"""Weights that others have published, by the names that they give their parameters."""

@@ -1,0 +1,25 @@
+"""`synth convert-weights`: Caffe2's pickled weights as safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synth.cli.options import FILE
+
+
+@click.command("convert-weights")
+@click.argument("pickle", type=FILE)
+@click.argument("out", type=FILE)
+def convert_weights(pickle: Path, out: Path) -> None:
+    """Write the weights of PICKLE, a file of Caffe2, as OUT.safetensors.
+
+    So the authors of the non-local network and PySlowFast published theirs. No code of the pickle runs.
+    Then: synth eval-ucf101 --weights-2d OUT.safetensors --arch i3d-nl-r50@video-nonlocal-net
+    (@pyslowfast for those of PySlowFast). Other publishers' files need no conversion.
+    """
+    from synth.download.caffe2_weights import convert_caffe2_weights
+
+    count = convert_caffe2_weights(pickle, out)
+    click.echo(f"{out}: {count} arrays")
