@@ -19,9 +19,9 @@ import numpy as np
 
 from action_recog.errors import BadInput
 from action_recog.json_files import read_bounded_file
+from action_recog.videos.containers import VIDEO_SUFFIXES
 from action_recog.videos.labelled_videos import LabelledVideo, VideoSet, is_stand_in
 
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm")
 _LONGEST_EXCERPT = 80
 _FILE_NAME = re.compile(
     r"v_(?P<action>.+)_g(?P<group>\d{1,9})_c(?P<clip>\d{1,9})", re.IGNORECASE | re.ASCII

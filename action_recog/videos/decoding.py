@@ -1,32 +1,36 @@
-"""Frame-exact decoding: frame i is the i-th picture of the stream, and nothing else.
+"""Frame-exact decoding: frame i is the i-th picture that the video shows, and nothing else.
 
-The truth is counting pictures from the first, with PyAV; decord serves the files where `packets` proves
-that its seeking gives the same. Frames are reduced to a short side one by one, as they are decoded, so
-that memory is that of the small frames and of a window of large ones. What would take more than
-`MOST_BYTES` is refused before memory is taken.
+The truth is counting pictures from the first, with PyAV; opening a video does that once (its survey).
+Frames are then reached from the key frame before them, each compared with what was counted, or, where a
+file cannot be sought in or is damaged, counted to again. Only frames that are asked for are converted to
+RGB, upright; they are reduced to a short side one by one, so that memory is that of the small frames and
+of one large one. What would take more than `MOST_BYTES` is refused before memory is taken.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
 from action_recog.errors import BadInput
-from action_recog.videos.linear_pictures import LinearPictures, Salvage
-from action_recog.videos.packets import first_line, inspect_video
+from action_recog.videos.decord_reader import DecordReader
+from action_recog.videos.pictures import PictureCount, RgbConversion, Salvage, picture_checksum
+from action_recog.videos.survey import (
+    SeekingFailed,
+    VideoSurvey,
+    pictures_by_seeking,
+    survey_video,
+)
 from action_recog.videos.views import reduce_short_side, reduced_size
 
-Decoder = Literal["auto", "decord", "linear"]
+Decoder = Literal["auto", "seeking", "linear", "decord"]
 
 MOST_BYTES = 1_000_000_000
 """Of the frames that one call returns."""
-
-KEPT_BYTES = 500_000_000
-"""Of the frames of a video that are kept when all had to be decoded to count them."""
 
 _WINDOW_BYTES = 64_000_000  # of frames in full size that decord decodes at once
 
@@ -50,23 +54,16 @@ def decode_linear(
     return video.frames(), video.salvage
 
 
-class _SeekingReader(Protocol):
-    """What is used of decord's `VideoReader`, which has no types."""
-
-    def __len__(self) -> int: ...
-
-    def get_batch(self, indices: list[int]) -> Any: ...
-
-
 class Video:
     """An opened video: `count` frames, `frame_rate`, the `decoder` in use, `salvage` if damaged.
 
-    `frame_size` is the height and width of a frame, reduced.
+    `frame_size` is the height and width of a frame, upright and reduced; `linear_reason` says why its
+    frames are counted from the first, where they are.
 
     `frames(indices)` gives (N,H,W,3) uint8 RGB in the order asked for, its short side at most
-    `short_side`. With decoder "auto" decord serves the files where it is exact; "linear" counts
-    from the first picture, and keeps all where they take at most `KEPT_BYTES`; "decord" insists,
-    and raises BadInput where it would be wrong.
+    `short_side`. All decoders give the same frames (decord's conversion to RGB differs by 2 in 255
+    at most): "auto" seeks where the survey says that it is exact; "linear" counts from the first
+    picture; "seeking" and "decord" insist, and raise BadInput where they would be wrong.
     """
 
     def __init__(
@@ -75,31 +72,30 @@ class Video:
         *,
         decoder: Decoder = "auto",
         short_side: int | None = None,
+        survey: VideoSurvey | None = None,
     ) -> None:
         self.path = Path(path)
         self.short_side = short_side
-        self.facts = inspect_video(self.path)
-        self.frame_rate = self.facts.frame_rate
-        self.salvage: Salvage | None = None
-        self._reader: _SeekingReader | None = None
-        self._stored: np.ndarray | None = None
-        self.frame_size = self._reduced(self.facts.height, self.facts.width)
-        reason = self.facts.linear_reason
-        if decoder == "decord" and reason:
+        self.survey = survey or survey_video(self.path)
+        self.count = self.survey.count
+        self.frame_rate = self.survey.frame_rate
+        self.salvage = self.survey.salvage
+        self.linear_reason = self.survey.linear_reason
+        self.frame_size = self._reduced(self.survey.height, self.survey.width)
+        if decoder == "seeking" and self.linear_reason:
             raise BadInput(
-                f"{self.path}: decord would not be exact and small here ({reason}); use PyAV"
+                f"{self.path}: seeking would not be exact or of use here ({self.linear_reason}); "
+                "use the decoder linear"
             )
-        if decoder != "linear" and reason is None:
-            self._reader = self._open_decord(strict=decoder == "decord")
-        if self._reader is None:
-            self._count_pictures()
-        else:
-            self.count = len(self._reader)
+        self._reader = DecordReader(self.path, self.survey) if decoder == "decord" else None
+        self._seeks = decoder != "linear" and self.linear_reason is None
 
     @property
     def decoder(self) -> str:
-        """The decoder in use: "decord" or "linear"."""
-        return "linear" if self._reader is None else "decord"
+        """The decoder in use: "seeking", "linear" or "decord"."""
+        if self._reader is not None:
+            return "decord"
+        return "seeking" if self._seeks else "linear"
 
     @property
     def frame_bytes(self) -> int:
@@ -108,53 +104,12 @@ class Video:
         return height * width * 3
 
     def _reduced(self, height: int, width: int) -> tuple[int, int]:
-        if self.short_side is None or not height or not width:
+        if self.short_side is None:
             return height, width
         return reduced_size(height, width, self.short_side)
 
     def _reduce(self, frames: np.ndarray) -> np.ndarray:
         return frames if self.short_side is None else reduce_short_side(frames, self.short_side)
-
-    def _open_decord(self, *, strict: bool) -> _SeekingReader | None:
-        import decord
-
-        decord.logging.set_level(decord.logging.QUIET)
-        try:
-            reader = decord.VideoReader(str(self.path), num_threads=1)
-        except (decord.DECORDError, RuntimeError) as error:
-            if strict:
-                raise BadInput(
-                    f"{self.path}: decord cannot open it ({first_line(error)})"
-                ) from None
-            return None
-        if len(reader) == self.facts.packets:
-            return reader
-        if strict:
-            raise BadInput(
-                f"{self.path}: decord counts {len(reader)} frames, "
-                f"the file holds {self.facts.packets}"
-            )
-        return None
-
-    def _count_pictures(self) -> None:
-        """Decode all once; the frames are kept while they fit."""
-        self._reader, self._stored = None, None
-        pictures = LinearPictures(self.path)
-        store: np.ndarray | None = None
-        count = 0
-        for count, picture in enumerate(pictures, 1):
-            frame = self._reduce(picture[None])[0]
-            if count == 1:
-                self.frame_size = frame.shape[0], frame.shape[1]
-                # A packet holds a picture; more of them than packets are not kept.
-                room = min(max(1, self.facts.packets), KEPT_BYTES // self.frame_bytes)
-                store = np.empty((room, *frame.shape), np.uint8)
-            if store is not None and count <= len(store):
-                store[count - 1] = frame
-            else:
-                store = None
-        self.count, self.salvage = count, pictures.salvage
-        self._stored = None if store is None else store[:count]
 
     def frames(self, indices: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Decode frames by number.
@@ -167,7 +122,8 @@ class Video:
 
         Raises:
             IndexError: For a number outside the video.
-            BadInput: For frames that together take more than `MOST_BYTES`, before any is decoded.
+            BadInput: For frames that together take more than `MOST_BYTES`, before any is decoded; and
+                for a file that holds other pictures than when it was opened.
         """
         numbers = np.arange(self.count) if indices is None else np.asarray(indices, dtype=np.int64)
         if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.count):
@@ -175,69 +131,59 @@ class Video:
                 f"{self.path}: frames {numbers.min()}..{numbers.max()} of {self.count}"
             )
         require_room(self.path, len(numbers), self.frame_size)
-        if self._reader is not None:
-            import decord
-
-            distinct, back = np.unique(numbers, return_inverse=True)
+        distinct, back = np.unique(numbers, return_inverse=True)
+        out = np.empty((len(distinct), *self.frame_size, 3), np.uint8)
+        if self._seeks and self._reader is None:
             try:
-                frames = self._seek(distinct)
-                return frames if indices is None else frames[back]
-            except (decord.DECORDError, RuntimeError):  # damage inside a packet: save what there is
-                self._count_pictures()
-                numbers = np.arange(self.count) if indices is None else numbers
-                numbers = np.minimum(numbers, self.count - 1)
-        if self._stored is not None:
-            return self._stored if indices is None else self._stored[numbers]
-        return self._count_to(numbers)
+                self._fill(out, self._sought(distinct))
+                return out if indices is None else out[back]
+            except SeekingFailed:
+                self._seeks = False
+        if self._reader is not None:
+            self._fill(out, self._windows(self._reader, distinct))
+        else:
+            self._fill(out, self._counted(distinct))
+        return out if indices is None else out[back]
 
-    def verify(self) -> None:
-        """Decode every frame once and keep none, to find damage; changes `count` and `salvage`.
+    def _fill(self, out: np.ndarray, frames: Iterator[np.ndarray]) -> None:
+        for row, frame in enumerate(frames):
+            out[row] = self._reduce(frame[None])[0]
 
-        Raises:
-            BadInput: Where not one picture can be decoded.
-        """
-        if self._reader is None:
-            return  # all were decoded to count them
-        import decord
+    def _sought(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Frames of ascending numbers, each from the key frame before it."""
+        conversion = RgbConversion()
+        for picture in pictures_by_seeking(self.path, self.survey, numbers):
+            yield conversion.frame(picture)
 
-        try:
-            for numbers in self._windows(np.arange(self.count)):
-                self._reader.get_batch(numbers.tolist())
-        except (decord.DECORDError, RuntimeError):
-            self._count_pictures()
+    def _windows(self, reader: DecordReader, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Frames of ascending numbers, by decord, some at once."""
+        size = max(1, _WINDOW_BYTES // (self.survey.width * self.survey.height * 3))
+        for begin in range(0, len(numbers), size):
+            yield from reader.frames(numbers[begin : begin + size])
 
-    def _windows(self, numbers: np.ndarray) -> list[np.ndarray]:
-        size = max(1, _WINDOW_BYTES // max(1, self.facts.width * self.facts.height * 3))
-        return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+    def _counted(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Frames of ascending numbers, counted from the first picture."""
+        conversion = RgbConversion()
+        chosen = iter(numbers.tolist())
+        number = next(chosen, None)
+        if number is None:
+            return
+        index = -1
+        pictures = PictureCount(self.path, careful=self.survey.is_careful)
+        for index, picture in enumerate(pictures):
+            if index != number:
+                continue
+            if self.salvage is None and picture_checksum(picture) != self.survey.checksums[index]:
+                raise self._changed(f"frame {index} is another picture")
+            yield conversion.frame(picture)
+            number = next(chosen, None)
+            if number is None:
+                return
+        raise self._changed(f"{index + 1} frames, of {self.count} that were there")
 
-    def _seek(self, numbers: np.ndarray) -> np.ndarray:
-        """Frames of ascending numbers, by decord, reduced window by window."""
-        assert self._reader is not None
-        out: np.ndarray | None = None
-        position = 0
-        for window in self._windows(numbers):
-            frames = self._reduce(self._reader.get_batch(window.tolist()).asnumpy())
-            if out is None:
-                out = np.empty((len(numbers), *frames.shape[1:]), np.uint8)
-            out[position : position + len(frames)] = frames
-            position += len(frames)
-        return np.empty((0, *self.frame_size, 3), np.uint8) if out is None else out
-
-    def _count_to(self, numbers: np.ndarray) -> np.ndarray:
-        """Frames by number, counted from the first picture; no other is kept."""
-        out = np.empty((len(numbers), *self.frame_size, 3), np.uint8)
-        if not len(numbers):
-            return out
-        last = int(numbers.max())
-        chosen = set(numbers.tolist())
-        for index, picture in enumerate(LinearPictures(self.path)):
-            if index in chosen:
-                out[numbers == index] = self._reduce(picture[None])[0]
-            if index == last:
-                return out
-        raise BadInput(
-            f"{self.path}: {index + 1} frames, of {self.count} that were there when it was opened; "
-            "leave the file as it is while it is read"
+    def _changed(self, finding: str) -> BadInput:
+        return BadInput(
+            f"{self.path}: {finding} than when it was opened; leave the file as it is while it is read"
         )
 
 
@@ -268,14 +214,14 @@ def open_video(
 
     Args:
         path: Video file.
-        decoder: "auto" chooses decord where it is exact; "linear" counts from the first picture;
-            "decord" insists.
+        decoder: "auto" seeks where that is exact, else counts; "linear" counts from the first picture;
+            "seeking" and "decord" insist.
         short_side: Short side in pixels to which larger frames are reduced; None keeps their size.
 
     Returns:
         The video.
 
     Raises:
-        BadInput: Where nothing can be decoded, or decord would be wrong and is insisted on.
+        BadInput: Where nothing can be decoded, or a decoder that is insisted on would be wrong.
     """
     return Video(path, decoder=decoder, short_side=short_side)

@@ -1,36 +1,84 @@
-"""Decoded frames, kept in memory while they fit.
+"""Frames of many videos, each decoded once: kept in memory while they fit, or in a folder.
 
-Training reads the same short videos many times. Frames are reduced, while they are decoded, to the
-largest short side that any view needs, and kept as uint8 up to a budget; what does not fit is decoded
-each time, with the same pixels as a result. Every file is decoded once before training begins, so that
-a bad one is known by then.
+Training reads the same short videos many times. Without a folder, frames are reduced while they are
+decoded, to the largest short side that any view needs, and kept in memory up to a budget; what does not
+fit is decoded each time, with the same pixels as a result.
+
+With a folder, everything is found there by the digest of a video's bytes, whatever its name: the survey
+of the video, and, where its frames are reduced, a file of JPEGs. Frames in full size are never stored: a
+video that is not larger than any view needs is its own best store, smaller than JPEGs and read as fast.
+A start then opens nothing that was opened before; a fill that was interrupted goes on; several processes
+and machines may fill a folder, each some of the videos.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
-from action_recog.videos.decoding import KEPT_BYTES, open_video, require_room
+from action_recog.videos.content import ContentDigests
+from action_recog.videos.decoding import Video, require_room
+from action_recog.videos.frame_files import frame_file_count, frame_file_writer, read_frame_file
 from action_recog.videos.labelled_videos import VideoSet
+from action_recog.videos.ordered_loading import load_in_order
+from action_recog.videos.survey import VideoSurvey, survey_video
+from action_recog.videos.survey_files import read_survey, write_survey
+from action_recog.videos.views import reduce_short_side, reduced_size
+from action_recog.videos.whole_files import whole_file
+
+KEPT_BYTES = 500_000_000
+"""Of the frames of one video that are kept in memory."""
+
+_REMEMBER_EVERY = 500  # videos, after which their digests are written down
 
 
 @dataclass(frozen=True)
 class StoredVideo:
-    """`count` frames at `frame_rate`; `frames` holds them when they are in memory."""
+    """`count` frames at `frame_rate`.
+
+    `frames` holds them when they are in memory, `frame_file` when they are in a file; else they are
+    decoded with the help of the `survey`.
+    """
 
     path: Path
     count: int
     frame_rate: float
     decoder: str
     frames: np.ndarray | None
+    survey: VideoSurvey | None = None
+    frame_file: Path | None = None
+    salvage: str | None = None
+    reused: bool = False
+
+
+class _FramesInMemory:
+    """Takes the reduced frames of a survey, up to a number of bytes."""
+
+    def __init__(self, short_side: int, most_bytes: int) -> None:
+        self.short_side, self.most_bytes = short_side, most_bytes
+        self._frames: list[np.ndarray] | None = None
+
+    def accepts(self, height: int, width: int) -> bool:
+        self._frames = []
+        return True
+
+    def add(self, frame: np.ndarray) -> None:
+        if self._frames is None:
+            return
+        self._frames.append(reduce_short_side(frame[None], self.short_side)[0])
+        if len(self._frames) * self._frames[0].nbytes > self.most_bytes:
+            self._frames = None  # it will be decoded each time
+
+    def frames(self) -> np.ndarray | None:
+        return np.stack(self._frames) if self._frames else None
 
 
 class FrameStore:
@@ -41,68 +89,187 @@ class FrameStore:
 
     Args:
         short_side: Short side in pixels to which larger frames are reduced.
-        budget: Bytes of frames that are kept in memory.
+        budget: Bytes of frames that are kept in memory, without a folder.
         most_frames: Frames of a video that are asked for at once, at most; a video of which so many
             would take too much memory is a failure.
+        folder: Folder in which surveys and reduced frames are kept; it may be shared by runs.
+        quality: Quality of the JPEGs in the folder, 1 to 100.
     """
 
-    def __init__(self, *, short_side: int, budget: int = 2 * 1024**3, most_frames: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        short_side: int,
+        budget: int = 2 * 1024**3,
+        most_frames: int = 1,
+        folder: Path | None = None,
+        quality: int = 95,
+    ) -> None:
+        if not 1 <= quality <= 100:
+            raise ValueError(f"quality {quality}: expected 1 to 100")
         self.short_side = short_side
         self.budget = budget
         self.most_frames = most_frames
+        self.folder = folder
+        self.quality = quality
         self.notes: dict[Path, str] = {}
         self.failures: dict[Path, str] = {}
         self._stored: dict[Path, StoredVideo] = {}
+        self._digests = ContentDigests(folder / "digests.json" if folder else None)
+
+    @property
+    def pixels(self) -> str:
+        """What the frames are, as far as a training depends on it: part of a run's identity."""
+        if self.folder is None:
+            return f"short side {self.short_side}, exact"
+        return f"short side {self.short_side}, JPEG {self.quality} where reduced"
 
     def fill(
         self, paths: Iterable[Path], *, threads: int | None = None, quiet: bool = False
     ) -> None:
-        """Open every video that is new, and keep its frames while the budget lasts.
+        """Open every video that is new, and keep its frames while the budget lasts, or in the folder.
 
         Args:
             paths: Video files.
             threads: Number of files that are decoded at once.
             quiet: Hide the progress bar.
+
+        Raises:
+            BadInput: Where the folder cannot be written.
         """
         opened = self._stored.keys() | self.failures.keys()
         new = [p for p in dict.fromkeys(paths) if p not in opened]
         if not new:
             return
-        with ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1)) as pool:
-            rows = tqdm(
-                pool.map(self._load, new),
-                total=len(new),
-                desc="Decoding videos",
-                unit="video",
-                disable=quiet,
+        threads = threads or min(8, len(os.sched_getaffinity(0)))
+        rows = tqdm(
+            zip(new, load_in_order(self._load, new, threads=0 if threads == 1 else threads)),
+            total=len(new),
+            desc="Decoding videos",
+            unit="video",
+            disable=quiet,
+        )
+        try:
+            try:
+                for number, (path, video) in enumerate(rows, 1):
+                    self._take(path, video)
+                    if number % _REMEMBER_EVERY == 0:
+                        self._remember()
+            finally:
+                self._remember()
+        except OSError as error:
+            raise BadInput(
+                f"{self.folder}: the frame store cannot be written ({error.strerror or error}); make "
+                "room, or give another folder"
+            ) from None
+        if self.folder is not None:
+            reused = sum(self._stored[p].reused for p in new if p in self._stored)
+            tqdm.write(
+                f"Frame store {self.folder} ({self.pixels}): re-used {reused} videos with the same "
+                f"bytes, decoded {len(new) - reused}",
+                file=sys.stderr,
             )
-            for path, loaded in zip(new, rows):
-                if isinstance(loaded, str):
-                    self.failures[path] = loaded
-                    continue
-                size = 0 if loaded.frames is None else loaded.frames.nbytes
-                if size > self.budget:
-                    loaded = StoredVideo(
-                        path, loaded.count, loaded.frame_rate, loaded.decoder, None
-                    )
-                else:
-                    self.budget -= size
-                self._stored[path] = loaded
+
+    def _take(self, path: Path, video: StoredVideo | str) -> None:
+        if isinstance(video, str):
+            self.failures[path] = video
+            return
+        if video.salvage:
+            self.notes[path] = video.salvage
+        size = 0 if video.frames is None else video.frames.nbytes
+        if size > self.budget:
+            video = _without_frames(video)
+        else:
+            self.budget -= size
+        self._stored[path] = video
+
+    def _remember(self) -> None:
+        if self.folder is None:
+            return
+        with whole_file(self.folder / "digests.json") as file:
+            file.write(self._digests.text().encode())
 
     def _load(self, path: Path) -> StoredVideo | str:
         try:
-            video = open_video(path, short_side=self.short_side)
-            require_room(path, self.most_frames, video.frame_size)
-            if video.count * video.frame_bytes <= min(self.budget, KEPT_BYTES):
-                frames = video.frames()
-            else:
-                frames = None
-                video.verify()
+            return self._load_in_memory(path) if self.folder is None else self._load_in_folder(path)
         except BadInput as error:
             return str(error)
-        if video.salvage:
-            self.notes[path] = str(video.salvage)
-        return StoredVideo(path, video.count, video.frame_rate, video.decoder, frames)
+
+    def _load_in_memory(self, path: Path) -> StoredVideo:
+        sink = _FramesInMemory(self.short_side, min(self.budget, KEPT_BYTES))
+        survey = survey_video(path, sink)
+        return self._row(path, survey, frames=sink.frames())
+
+    def _load_in_folder(self, path: Path) -> StoredVideo:
+        digest = self._digest(path)
+        survey_file = self._file(digest, "survey.json")
+        frame_file = self._file(digest, f"short{self.short_side}.jpeg{self.quality}.frames")
+        survey = self._remembered_survey(survey_file, frame_file, digest)
+        reused = survey is not None
+        if survey is None:
+            with frame_file_writer(
+                frame_file, short_side=self.short_side, quality=self.quality
+            ) as sink:
+                survey = survey_video(path, sink)
+            if self._digest(path) != digest:
+                raise BadInput(f"{path}: it changed while it was read; leave the file as it is")
+            write_survey(survey_file, survey, sha256=digest)
+        reduces = min(survey.height, survey.width) > self.short_side
+        return self._row(path, survey, frame_file=frame_file if reduces else None, reused=reused)
+
+    def _row(self, path: Path, survey: VideoSurvey, **fields: Any) -> StoredVideo:
+        require_room(
+            path, self.most_frames, reduced_size(survey.height, survey.width, self.short_side)
+        )
+        decoder = "linear" if survey.linear_reason else "seeking"
+        salvage = str(survey.salvage) if survey.salvage else None
+        return StoredVideo(
+            path,
+            survey.count,
+            survey.frame_rate,
+            decoder,
+            fields.pop("frames", None),
+            survey,
+            salvage=salvage,
+            **fields,
+        )
+
+    def _digest(self, path: Path) -> str:
+        if not path.is_file():
+            raise BadInput(f"{path}: no such video file")
+        try:
+            return self._digests.of_file(path)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+
+    def _file(self, digest: str, suffix: str) -> Path:
+        assert self.folder is not None
+        return self.folder / digest[:2] / f"{digest}.{suffix}"
+
+    def _remembered_survey(
+        self, survey_file: Path, frame_file: Path, digest: str
+    ) -> VideoSurvey | None:
+        """The survey of a video of which everything is in the folder; None where it is decoded."""
+        if not survey_file.exists():
+            return None
+        try:
+            survey = read_survey(survey_file, sha256=digest)
+            if min(survey.height, survey.width) <= self.short_side:
+                return survey
+            if not frame_file.exists():
+                return None
+            count = frame_file_count(frame_file)
+            if count != survey.count:
+                raise BadInput(f"{frame_file}: {count} frames, of {survey.count}; it is made again")
+            return survey
+        except BadInput as error:
+            tqdm.write(f"Frame store {self.folder}: {error}", file=sys.stderr)
+            return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process gets: frames in memory stay here, and are decoded there."""
+        stored = {path: _without_frames(video) for path, video in self._stored.items()}
+        return {**self.__dict__, "_stored": stored, "_digests": ContentDigests()}
 
     def __getitem__(self, path: Path) -> StoredVideo:
         return self._stored[path]
@@ -123,7 +290,9 @@ class FrameStore:
         stored = self._stored[path]
         if stored.frames is not None:
             return stored.frames[indices]
-        return open_video(path, short_side=self.short_side).frames(indices)
+        if stored.frame_file is not None:
+            return read_frame_file(stored.frame_file, indices)
+        return Video(path, short_side=self.short_side, survey=stored.survey).frames(indices)
 
     def decoders(self) -> dict[str, int]:
         """How many videos each decoder served."""
@@ -133,3 +302,7 @@ class FrameStore:
     def readable(self, videos: VideoSet) -> VideoSet:
         """The videos of a set that could be decoded."""
         return videos.subset((v for v in videos.videos if v.path in self), name=videos.name)
+
+
+def _without_frames(video: StoredVideo) -> StoredVideo:
+    return replace(video, frames=None)
