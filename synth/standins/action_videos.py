@@ -239,6 +239,7 @@ def _write_group(group: _Group) -> list[str]:
             worker.body, worker.skinning, setup, action=action, size=size, rng=rng
         )
         name = _video_name(group, clip)
-        write_avi(worker.folder / group.class_name / name, frames, setup)
+        path = worker.folder / group.class_name / name
+        write_avi(path, frames, bit_rate=setup.bit_rate, b_frames=setup.b_frames)
         names.append(name)
     return names
