@@ -218,26 +218,73 @@ def load_split(
     """
     classes = read_classes(lists)
     files = index_videos(videos)
-    stand_in = is_stand_in(videos) or is_stand_in(lists)
+    stand_in = _generated(videos, lists)
     sets, missing = [], []
     for side, listed in zip(("train", "test"), read_split(lists, split)):
-        present = []
-        for item in listed:
-            name = PurePosixPath(item.relative).stem
-            path = files.get(name.lower())
-            if path is None:
-                missing.append(item.relative)
-            else:
-                present.append(LabelledVideo(path, name, item.label, item.group))
-        if not present or (missing and not skip_missing):
-            absent = [i for i in listed if PurePosixPath(i.relative).stem.lower() not in files]
-            raise BadInput(
-                f"{videos}: {len(absent)} of the {len(listed)} {side} videos of split {split} are "
-                f"missing, the first is {absent[0].relative}; extract UCF101 there"
-                + (" or give --skip-missing" if present else "")
-            )
-        sets.append(VideoSet(f"split {split} {side}", classes, tuple(present), stand_in))
+        present, absent = _files_of(
+            listed, files, videos, f"{side} videos of split {split}", skip_missing
+        )
+        sets.append(VideoSet(f"split {split} {side}", classes, present, stand_in))
+        missing += absent
     return sets[0], sets[1], missing
+
+
+def load_training_set(
+    videos: str | os.PathLike[str],
+    lists: str | os.PathLike[str],
+    split: int,
+    *,
+    skip_missing: bool = False,
+) -> tuple[VideoSet, list[str]]:
+    """Load the training set of a split without opening its test list.
+
+    Args:
+        videos: Folder of UCF101's class folders.
+        lists: Folder of UCF101's split lists.
+        split: 1, 2 or 3.
+        skip_missing: Leave out listed videos that have no file, instead of refusing.
+
+    Returns:
+        The training set, and the listed names that have no file.
+
+    Raises:
+        BadInput: As `load_split`.
+    """
+    classes = read_classes(lists)
+    files = index_videos(videos)
+    listed = _read_list(Path(lists) / f"trainlist{split:02d}.txt", classes, labelled=True)
+    present, missing = _files_of(
+        listed, files, videos, f"train videos of split {split}", skip_missing
+    )
+    return VideoSet(f"split {split} train", classes, present, _generated(videos, lists)), missing
+
+
+def _generated(videos: str | os.PathLike[str], lists: str | os.PathLike[str]) -> bool:
+    return is_stand_in(videos) or is_stand_in(lists)
+
+
+def _files_of(
+    listed: Sequence[ListedVideo],
+    files: dict[str, Path],
+    folder: str | os.PathLike[str],
+    kind: str,
+    skip_missing: bool,
+) -> tuple[tuple[LabelledVideo, ...], list[str]]:
+    """The listed videos that have files, and the names of those that have none."""
+    present, missing = [], []
+    for item in listed:
+        name = PurePosixPath(item.relative).stem
+        path = files.get(name.lower())
+        if path is None:
+            missing.append(item.relative)
+        else:
+            present.append(LabelledVideo(path, name, item.label, item.group))
+    if not present or (missing and not skip_missing):
+        raise BadInput(
+            f"{folder}: {len(missing)} of the {len(listed)} {kind} are missing, the first is "
+            f"{missing[0]}; extract UCF101 there" + (" or give --skip-missing" if present else "")
+        )
+    return tuple(present), missing
 
 
 def carve_validation(
@@ -247,21 +294,26 @@ def carve_validation(
 
     Args:
         train: Training set.
-        groups: Number of groups per class to take; a class keeps at least one for training.
+        groups: Number of groups per class to take; a class keeps at least one for training. A group of
+            several classes counts for each of them.
         rng: Source of the choice.
 
     Returns:
         The remaining training set and the validation set.
     """
-    by_class: dict[int, list[str]] = defaultdict(list)
+    by_class: dict[int, set[str]] = defaultdict(set)
     for video in train.videos:
-        if video.group not in by_class[video.label]:
-            by_class[video.label].append(video.group)
+        by_class[video.label].add(video.group)
     held_out: set[str] = set()
     for label in sorted(by_class):
         names = sorted(by_class[label])
-        chosen = rng.permutation(len(names))[: min(groups, len(names) - 1)]
-        held_out.update(names[i] for i in chosen)
+        for index in rng.permutation(len(names)):
+            # A group may be of several classes (a person who shows them all); of none the last goes.
+            if len(by_class[label] & held_out) >= groups:
+                break
+            chosen = held_out | {names[index]}
+            if all(others - chosen for others in by_class.values()):
+                held_out = chosen
     return (
         train.subset((v for v in train.videos if v.group not in held_out), name=train.name),
         train.subset(

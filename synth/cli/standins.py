@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.decorators import FC
 
 from synth.cli.options import COUNT, FOLDER, out_option, seed_option, workers_option
 
@@ -14,7 +15,7 @@ _DISTURBING = click.IntRange(0)
 
 @click.group()
 def standins() -> None:
-    """Generate data in the layouts of CMU, Market-1501 and UCF101."""
+    """Generate data in the layouts of CMU, Market-1501 and UCF101, and videos without people."""
 
 
 @standins.command()
@@ -162,3 +163,52 @@ def actions(
     for line in refused:
         click.echo(f"no class: {line}", err=True)
     click.echo(f"{out}: {written} videos (what they share with films: {out / 'README.md'})")
+
+
+def _class_videos_options(command: FC) -> FC:
+    for option in (
+        click.option(
+            "--frames", type=COUNT, default=32, show_default=True, help="Frames per clip."
+        ),
+        click.option(
+            "--count-clips",
+            type=COUNT,
+            default=680,
+            show_default=True,
+            help="Clips of all classes.",
+        ),
+        click.option(
+            "--count-classes",
+            type=click.IntRange(2),
+            default=12,
+            show_default=True,
+            help="Classes.",
+        ),
+        seed_option,
+        out_option("the videos"),
+    ):
+        command = option(command)
+    return command
+
+
+@standins.command()
+@_class_videos_options
+def shapes(out: Path, seed: int, count_classes: int, count_clips: int, frames: int) -> None:
+    """Write videos of moving and transforming shapes, a folder per kind of motion, to pretrain on."""
+    _write_class_videos("shapes", out, seed, count_classes, count_clips, frames)
+
+
+@standins.command()
+@_class_videos_options
+def fractals(out: Path, seed: int, count_classes: int, count_clips: int, frames: int) -> None:
+    """Write videos of moving fractals, a folder per fractal, to pretrain on."""
+    _write_class_videos("fractals", out, seed, count_classes, count_clips, frames)
+
+
+def _write_class_videos(
+    kind: str, out: Path, seed: int, classes: int, clips: int, frames: int
+) -> None:
+    from synth.standins.class_videos import ClassVideosSize, write_class_videos
+
+    size = ClassVideosSize(classes=classes, clips=clips, frames=frames)
+    click.echo(f"{out}: {write_class_videos(out, kind, seed=seed, size=size)} videos")

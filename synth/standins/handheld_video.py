@@ -303,21 +303,22 @@ def _cast_shadow(
     return (background * shade[..., None]).astype(np.uint8)
 
 
-def write_avi(path: Path, frames: Sequence[np.ndarray], setup: RecordingSetup) -> None:
+def write_avi(path: Path, frames: Sequence[np.ndarray], *, bit_rate: int, b_frames: int) -> None:
     """Write MPEG-4 in AVI under the tag XVID, as UCF101's; the same frames give the same bytes.
 
     Args:
         path: File to write.
         frames: Frames (H,W,3) uint8 RGB.
-        setup: Its bit rate and B-frames are used.
+        bit_rate: Bits per second.
+        b_frames: B-frames in a row, at most.
     """
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FRAME_RATE, options={"flags": "+bitexact"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
-        context.bit_rate, context.gop_size = setup.bit_rate, 12
-        context.max_b_frames, context.thread_count = setup.b_frames, 1
+        context.bit_rate, context.gop_size = bit_rate, 12
+        context.max_b_frames, context.thread_count = b_frames, 1
         context.codec_tag = "XVID"
         for image in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
