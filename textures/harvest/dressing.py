@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from mocap.bodies.body import Body
+from textures.attire.arms import ArmEvidence, arm_evidence
 from textures.attire.network import attire_chances, load_attire_network
 from textures.attire.painting import DressedTexture, dressed_texture
 from textures.attire.surface import prepare_attire_surface
+from textures.body_fit.fitting import PosedFit
 from textures.checkpoints import weights_tag
 from textures.fusion.surface_view import FusedSurface
 
@@ -42,12 +44,21 @@ class Dresser:
         """Per crop (h,w,L+1): how likely each label is at each pixel, the background last."""
         return attire_chances(self.network, images)
 
-    def textured(self, fused: FusedSurface, generated: np.ndarray) -> DressedTexture:
+    def arms(
+        self, chances: Sequence[np.ndarray], fit: PosedFit, qualities: Sequence[float]
+    ) -> ArmEvidence:
+        """What a person's crops say of sleeves, with their fits and the fits' qualities."""
+        return arm_evidence(self.surface, chances, fit.vertices, fit.cameras, qualities)
+
+    def textured(
+        self, fused: FusedSurface, generated: np.ndarray, arms: ArmEvidence
+    ) -> DressedTexture:
         """The texture of a person.
 
         Args:
             fused: what the photographs show, with labels.
             generated: (S,S,3) float32, the mean of the method's textures, for what nobody saw.
+            arms: what the photographs say of sleeves.
         """
         pixels = np.round(generated.clip(0, 255)).astype(np.uint8)
-        return dressed_texture(self.surface, fused, pixels)
+        return dressed_texture(self.surface, fused, pixels, arms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,13 +170,13 @@ class Harvester:
         needed = sorted({index for group in chosen for index in group})
         generated = self._generated(crops, needed)
         pictures = [crops.images[index].pixels for index in needed]
-        chances = self.dresser.chances(pictures) if self.dresser else [None] * len(needed)
-        labels = dict(zip(needed, chances))
+        labels = dict(zip(needed, self.dresser.chances(pictures))) if self.dresser else {}
         textures = []
         for group in chosen:
-            views = [self._view(crops, index, cameras[index], labels[index]) for index in group]
+            views = [self._view(crops, index, cameras[index], labels.get(index)) for index in group]
             mean = mean_generated([self._enlarged(generated[index]) for index in group], views)
-            textures.append(self._textured(views, mean))
+            fused = fuse_views(views)
+            textures.append((self._texture(crops, group, fused, mean, labels), fused))
         cosines = self._cosines(crops, chosen, [texture for texture, _ in textures])
         return [
             MadeTexture(
@@ -219,20 +219,31 @@ class Harvester:
         )
         return without_face(view, self.face) if self.anonymous_faces else view
 
-    def _textured(
-        self, views: Sequence[SurfaceView], generated: np.ndarray
-    ) -> tuple[np.ndarray, FusedSurface]:
-        fused = fuse_views(views)
+    def _texture(
+        self,
+        crops: FittedCrops,
+        group: Sequence[int],
+        fused: FusedSurface,
+        generated: np.ndarray,
+        chances: Mapping[int, np.ndarray],
+    ) -> np.ndarray:
+        """The texture of one person, of these crops."""
+        if self.dresser is not None:
+            fits = selected_fits(crops.fit, group)
+            qualities = [crops.qualities[index] for index in group]
+            arms = self.dresser.arms([chances[index] for index in group], fits, qualities)
+            dressed = self.dresser.textured(fused, generated, arms).texture
+            return fill_gutters(without_seams(dressed, self.seams), self.geometry.covered)
         texture = self.finished(fused, generated, self.geometry)
-        if self.anonymous_faces and self.dresser is None:  # a painted face is nobody's
+        if self.anonymous_faces:  # a face that is painted is nobody's
             nobody = anonymous_face(texture.astype(np.float32), self.geometry, self.body, self.face)
             texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
-        return texture, fused
+        return texture
 
     def finished(
         self, fused: FusedSurface, generated: np.ndarray, geometry: TexelGeometry
     ) -> np.ndarray:
-        """The texture of what was seen and of what the method made of the rest.
+        """The texture of what was seen and of what the method made of the rest, where nothing dresses.
 
         Args:
             fused: what the photographs show, in one light.
@@ -242,9 +253,6 @@ class Harvester:
         Returns:
             (S,S,3) uint8 RGB, its gutters filled.
         """
-        if self.dresser is not None:
-            result = self.dresser.textured(fused, generated).texture
-            return fill_gutters(without_seams(result, self.seams), geometry.covered)
         if self.detail:
             generated = laid_over(fused, generated, geometry.covered, self.skin)
         result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
