@@ -213,7 +213,7 @@ class Harvester:
         fused = fuse_views(views)
         texture = self.finished(fused, generated, self.geometry)
         if self.anonymous_faces:
-            nobody = anonymous_face(texture.astype(np.float32), self.geometry, self.body, self.face)
+            nobody = anonymous_face(texture.astype(np.float32), self.geometry.head, self.face)
             texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
         return texture, fused
 
