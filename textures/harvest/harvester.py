@@ -236,7 +236,7 @@ class Harvester:
             return fill_gutters(without_seams(dressed, self.seams), self.geometry.covered)
         texture = self.finished(fused, generated, self.geometry)
         if self.anonymous_faces:  # a face that is painted is nobody's
-            nobody = anonymous_face(texture.astype(np.float32), self.geometry, self.body, self.face)
+            nobody = anonymous_face(texture.astype(np.float32), self.geometry.head, self.face)
             texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
         return texture
 

@@ -62,7 +62,7 @@ def with_skin(texture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     skin = skin_of_light(colours)
     away = np.linalg.norm(colours - skin, axis=-1)
     vivid = np.ptp(colours, axis=-1)
-    weight = np.zeros(mask.shape, np.float32)
+    weight: np.ndarray = np.zeros(mask.shape, np.float32)
     weight[mask] = np.clip((away - NEAR) / (FAR - NEAR), 0, 1) * np.clip((vivid - 25) / 30, 0, 1)
     weight = cv2.GaussianBlur(weight, (0, 0), len(texture) / 256)
     result = texture.copy()

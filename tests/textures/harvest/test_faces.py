@@ -35,18 +35,18 @@ def test_two_people_of_one_skin_tone_get_faces_that_hardly_differ(body, head):
     geometry, face = head
     tone = skin_of_light(np.array((190.0, 150.0, 120.0)))
     faces = [painted_face(geometry, tone, seed) for seed in (1, 2)]
-    made = [anonymous_face(texture, geometry, body, face) for texture in faces]
+    made = [anonymous_face(texture, geometry.head, face) for texture in faces]
     before = np.abs(faces[0] - faces[1])[face].mean()
     assert np.abs(made[0] - made[1])[face].mean() < 0.2 * before
-    assert np.array_equal(made[0][~face], faces[0][~face])
-    assert 0.005 < face.mean() < 0.2 and face[geometry.head].mean() < 0.9
+    assert np.array_equal(made[0][~geometry.head], faces[0][~geometry.head])
+    assert 0.005 < face.mean() < 0.2 and face[geometry.head].mean() < 0.6
 
 
 def test_the_skin_tone_stays(body, head):
     geometry, face = head
     for light in (60.0, 190.0):
         tone = skin_of_light(np.full(3, light))
-        made = anonymous_face(painted_face(geometry, tone, 3), geometry, body, face)
+        made = anonymous_face(painted_face(geometry, tone, 3), geometry.head, face)
         mean = made[face].mean(0)
         assert abs(mean.mean() / (tone.mean() * 0.88) - 1) < 0.12
 
