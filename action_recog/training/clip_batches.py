@@ -11,7 +11,7 @@ from torch import Tensor
 from action_recog.training.processes import check_batch
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
-from action_recog.videos.ordered_loading import load_in_order
+from action_recog.videos.ordered_loading import LoadingRates, OrderedLoader
 from action_recog.videos.views import ViewOptions, training_indices, training_view
 
 
@@ -27,6 +27,7 @@ class ClipBatches:
         threads: Threads that load clips; 0 loads in the caller's.
         rank: Number of this process, of `processes` that share every batch evenly between them.
         processes: Number of processes.
+        loaders: Processes that load clips, in place of threads.
     """
 
     def __init__(
@@ -40,11 +41,29 @@ class ClipBatches:
         threads: int = 0,
         rank: int = 0,
         processes: int = 1,
+        loaders: int = 0,
     ) -> None:
         check_batch(batch, processes)
         self.videos, self.store, self.views = videos, store, views
-        self.batch, self.seed, self.threads = batch, seed, threads
+        self.batch, self.seed = batch, seed
         self.rank, self.processes = rank, processes
+        self._loader = OrderedLoader(self._clip_of_key, threads=threads, processes=loaders)
+
+    @property
+    def rates(self) -> LoadingRates:
+        """Clips per second of the loader, and of who uses them, in the latest epoch."""
+        return self._loader.rates
+
+    def close(self) -> None:
+        """End the threads or processes that load."""
+        self._loader.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a loading process gets: no workers."""
+        return {**self.__dict__, "_loader": None}
+
+    def _clip_of_key(self, key: tuple[int, int]) -> Tensor:
+        return self.clip(*key)
 
     def __len__(self) -> int:
         return len(self.videos) // self.batch
@@ -62,7 +81,7 @@ class ClipBatches:
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.videos))
         numbers = order[: len(self) * self.batch][self.rank :: self.processes].tolist()
         size = self.batch // self.processes
-        clips = load_in_order(lambda index: self.clip(epoch, index), numbers, threads=self.threads)
+        clips = self._loader.load([(epoch, index) for index in numbers])
         waiting: list[Tensor] = []
         for clip in clips:
             waiting.append(clip)

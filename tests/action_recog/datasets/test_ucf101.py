@@ -85,6 +85,16 @@ def test_tiny_layout(tiny):
     assert load_split(*tiny, 1)[0].stand_in
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".MPG", ".mpeg", ".m4v", ".webm"])
+def test_videos_in_other_containers_stand_for_the_listed_avi(tiny, suffix):
+    videos, lists = tiny
+    path = sorted(videos.rglob("*.avi"))[0]
+    path.rename(path.with_suffix(suffix))
+    train, test, missing = load_split(videos, lists, 1)
+    assert not missing and len(train) + len(test) == 12
+    assert path.with_suffix(suffix) in {v.path for v in (*train.videos, *test.videos)}
+
+
 def test_suffixes_in_upper_case_are_videos(tiny):
     videos, lists = tiny
     for path in list(videos.rglob("*.avi")):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from action_recog.videos import views
 from action_recog.videos.views import (
     ViewOptions,
     clip_indices,
@@ -132,3 +133,14 @@ def test_options_that_make_no_sense_are_refused():
         ViewOptions(size=300)
     with pytest.raises(ValueError, match="test_crops"):
         ViewOptions(test_crops=2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_recolouring_is_the_gains_of_every_pixel(seed):
+    frames = np.random.default_rng(seed).integers(0, 256, (3, 10, 12, 3), np.uint8)[:, :, ::-1]
+    found = views._recoloured(frames, 0.4, np.random.default_rng([seed, 1]))
+    gains = np.random.default_rng([seed, 1]).uniform(0.6, 1.4, 5)
+    mean = float(frames.mean())
+    pixels = (frames.astype(np.float32) - mean) * gains[0] + mean * gains[1]
+    pixels *= (1 + 0.5 * (gains[2:] - 1)).astype(np.float32)
+    assert np.array_equal(found, np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
