@@ -47,7 +47,8 @@ demo: $(VENV)/.installed
 	@$(SYNTH) check $(DEMO)/films --workers $(WORKERS) --picture $(DEMO)/channels.jpg
 	@$(SYNTH) check $(DEMO)/training-films --count-clips 17 --workers $(WORKERS)
 	@echo "[8/9] what the films are worth to a non-local network"
-	@$(SYNTH) eval-ucf101 --films $(DEMO)/training-films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition
+	@$(SYNTH) eval-ucf101 --films $(DEMO)/training-films --videos $(DEMO)/ucf101 --out $(DEMO)/recognition \
+		--splits 1 --steps-pretrain 400 --steps-finetune 400 --steps-converge 1200 --workers $(WORKERS)
 	@echo "[9/9] the report"
 	@$(SYNTH) report --textures $(DEMO)/textures --images $(DEMO)/market --films $(DEMO)/films \
 		--recognition $(DEMO)/recognition --out $(DEMO)/report.html --picture $(DEMO)/pipeline.jpg

@@ -312,7 +312,7 @@ def carve_validation(
             if len(by_class[label] & held_out) >= groups:
                 break
             chosen = held_out | {names[index]}
-            if all(others - chosen for others in by_class.values()):
+            if all(names_of_class - chosen for names_of_class in by_class.values()):
                 held_out = chosen
     return (
         train.subset((v for v in train.videos if v.group not in held_out), name=train.name),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 CHUNK = 500  # resamples that are drawn at once
-SEEN = 1.959964 + 0.841621
+DETECTION_ERRORS = 1.959964 + 0.841621
 """Standard errors that an effect must measure to be seen at 5 %, two-sided, four times of five."""
 
 
@@ -71,8 +71,8 @@ def unit_scores(
 
 def _counts(rng: np.random.Generator, items: int, draws: int) -> np.ndarray:
     """How often each item is drawn: (draws,items), `items` - 1 in each row, but at least one."""
-    drawn = max(items - 1, 1)
-    chosen = rng.integers(0, items, (draws, drawn)) + items * np.arange(draws)[:, None]
+    chosen_count = max(items - 1, 1)
+    chosen = rng.integers(0, items, (draws, chosen_count)) + items * np.arange(draws)[:, None]
     return np.bincount(chosen.ravel(), minlength=draws * items).reshape(draws, items).astype(float)
 
 
@@ -108,9 +108,9 @@ def hierarchical_bootstrap(
     # A sum of the same numbers in another order may miss zero by a last bit.
     means[np.abs(means) < 1e-12] = 0.0
     low, high = np.percentile(100 * means, [2.5, 97.5], axis=0)
-    below, above = (means <= 0).sum(0), (means >= 0).sum(0)
-    p = np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (draws + 1))
-    detectable = SEEN * 100 * means.std(0)
+    lower, higher = (means <= 0).sum(0), (means >= 0).sum(0)
+    p = np.minimum(1.0, 2 * (np.minimum(lower, higher) + 1) / (draws + 1))
+    detectable = DETECTION_ERRORS * 100 * means.std(0)
     return [
         Contrast(
             difference=100 * float(observed[k]),

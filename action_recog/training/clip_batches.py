@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ class ClipBatches:
     def __len__(self) -> int:
         return len(self.videos) // self.batch
 
-    def of_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def of_epoch(self, epoch: int) -> Generator[tuple[Tensor, Tensor], None, None]:
         """Draw the batches of an epoch.
 
         Args:

@@ -3,11 +3,14 @@
 SGD with Nesterov momentum (the paper's) or AdamW (for few steps), no weight decay on batch
 normalisation (section 4.1; the authors' code).
 One epoch sees one random clip of every video. What is drawn depends on (seed, epoch, video) alone,
-so neither the number of loading threads nor an interruption changes a byte of the result.
+so neither the number of loading threads nor an interruption changes a byte of the result. The budget
+is counted in optimiser steps, since epochs of two sets are two amounts of training; the last epoch is
+cut where the budget ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -15,8 +18,8 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -35,6 +38,7 @@ from action_recog.training.checkpoints import (
     write_text_whole,
 )
 from action_recog.training.clip_batches import ClipBatches
+from action_recog.training.convergence import HeldOutCheck, Plateau, best_check, convergence
 from action_recog.training.messages import announce
 from action_recog.training.optimiser_step import take_step
 from action_recog.training.processes import join_batch_norm
@@ -54,20 +58,23 @@ Precision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
 class TrainingOptions:
     """Optimiser and schedule of a training.
 
-    `lr` is the learning rate for a batch of `batch` clips. "step" divides it by ten at `steps`
-    (shares of the training), "cosine" takes it to zero; both after a linear warm-up. `precise_bn`
-    batches re-estimate the batch normalisation at the end; a checkpoint is written every
+    `steps` are the optimiser's steps, at most where `plateau` says when to stop. `lr` is the learning
+    rate for a batch of `batch` clips. "step" divides it by ten at `decays` (shares of the training),
+    "cosine" takes it to zero, with `plateau` the held-out videos say when it is divided by ten; all
+    after a linear warm-up over the share `warmup` of the steps, or over `plateau.warmup_steps`.
+    `precise_bn` batches re-estimate the batch normalisation at the end; a checkpoint is written every
     `checkpoint_every` epochs. A batch goes through the network in `parts`, and its gradient is cut to
     the length `gradient_norm`.
     """
 
-    epochs: int
+    steps: int
     batch: int = 64
     lr: float = 0.01
     optimiser: Literal["sgd", "adamw"] = "sgd"
     schedule: Literal["cosine", "step"] = "cosine"
-    steps: tuple[float, ...] = (0.375, 0.75)
-    warmup_epochs: float = 0.0
+    decays: tuple[float, ...] = (0.375, 0.75)
+    warmup: float = 0.0
+    plateau: Plateau | None = None
     momentum: float = 0.9
     weight_decay: float = 1e-4
     label_smoothing: float = 0.0
@@ -81,14 +88,15 @@ class TrainingOptions:
 class ComputeOptions:
     """Where and how to compute; none of it is part of what is measured, except `precision`.
 
-    `device` is cpu, cuda or cuda:N; `workers` are the threads that load clips, beside the
-    training's own; `quiet` hides the progress bars. `devices` processes on each of `nodes` machines
-    share every batch and every test set.
+    `device` is cpu, cuda or cuda:N; `threads` are those that a training computes with; `workers` are
+    the threads that load clips, beside the training's own; `quiet` hides the progress bars. `devices`
+    processes on each of `nodes` machines share every batch and every test set.
     """
 
     device: str = "cpu"
     devices: int = 1
     nodes: int = 1
+    threads: int = 1
     precision: Precision = "auto"
     workers: int = 0
     quiet: bool = False
@@ -180,14 +188,24 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
     ]
 
 
-def learning_rate(options: TrainingOptions, progress: float) -> float:
-    """The learning rate after `progress` epochs, which may be a fraction."""
-    if progress < options.warmup_epochs:
-        return options.lr * (0.01 + 0.99 * progress / options.warmup_epochs)
-    share = progress / options.epochs
+def learning_rate(options: TrainingOptions, step: int, *, drops: int = 0) -> float:
+    """The learning rate of a step.
+
+    Args:
+        options: Schedule.
+        step: Number of the step, from 0.
+        drops: How often the held-out videos have stopped to improve; for a plateau alone.
+    """
+    plateau = options.plateau
+    warmup = plateau.warmup_steps if plateau else options.warmup * options.steps
+    if step < warmup:
+        return options.lr * (0.01 + 0.99 * step / warmup)
+    if plateau:
+        return options.lr * 0.1**drops
+    share = step / options.steps
     if options.schedule == "cosine":
         return options.lr * 0.5 * (1 + math.cos(math.pi * share))
-    return options.lr * 0.1 ** sum(share >= step for step in options.steps)
+    return options.lr * 0.1 ** sum(share >= decay for decay in options.decays)
 
 
 def _optimiser(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
@@ -218,6 +236,24 @@ class _RunCard:
     config: dict[str, Any]
     epochs_done: Annotated[int, Meta(ge=1, le=10**6)]
     metrics: dict[str, _Figure]
+    checks: list[HeldOutCheck] = field(default_factory=list)
+    best_metrics: dict[str, _Figure] = field(default_factory=dict)
+
+
+@dataclass
+class _Progress:
+    """How far a training is; `best` is the state of the network at the best check, if any."""
+
+    epochs_done: int = 0
+    metrics: dict[str, Any] = field(default_factory=dict)
+    checks: list[HeldOutCheck] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_metrics: dict[str, Any] = field(default_factory=dict)
+
+    def is_over(self, epochs: int, options: TrainingOptions) -> bool:
+        """Whether the budget of epochs is used up or the held-out videos have ended the training."""
+        converged = bool(options.plateau) and convergence(self.checks, options.plateau)[1]
+        return converged or self.epochs_done >= epochs
 
 
 def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:
@@ -258,37 +294,58 @@ def _restore(
     config: dict[str, Any],
     *,
     title: str,
-) -> tuple[int, dict[str, Any]]:
+) -> _Progress:
     """Load a checkpoint into network and optimiser.
 
     Returns:
-        The number of trained epochs, and the metrics of the last; 0 and nothing where there is no
-        checkpoint, or a torn one, which is said.
+        How far the training is: at its beginning where there is no checkpoint, or a torn one, which
+        is said.
 
     Raises:
         BadInput: For the checkpoint of another configuration or of other data.
     """
     card_path = path.with_suffix(".json")
     if not path.is_file() and not card_path.is_file():
-        return 0, {}
+        return _Progress()
     try:
         card = read_json(card_path, _RunCard, advice="it is written again")
     except BadInput as error:
         announce(f"{title}: starts again, because its checkpoint's card cannot be read: {error}")
-        return 0, {}
+        return _Progress()
     _refuse_another_run(path, card.config, config)
     try:
         tensors, _ = load_checkpoint(path)
-        epochs = int(config["training"]["epochs"])
+        epochs = int(config["epochs"])
         if card.epochs_done > epochs:
             raise BadInput(f"{card_path}: {card.epochs_done} epochs of {epochs} are done")
+        expected = {"step", "clips", "accuracy", "training_accuracy"}
+        for metrics in (card.metrics, card.best_metrics if card.checks else card.metrics):
+            if not metrics.keys() >= expected:
+                raise BadInput(
+                    f"{card_path}: the metrics lack some of {', '.join(sorted(expected))}"
+                )
         state, optimiser_state = _fitting_states(tensors, network)
+        best = _network_state(tensors, network, prefix="best") if card.checks else {}
     except BadInput as error:
         announce(f"{title}: starts again, because its checkpoint cannot be used: {error}")
-        return 0, {}
+        return _Progress()
     network.load_state_dict(state)
     optimiser.state.update(optimiser_state)
-    return card.epochs_done, card.metrics
+    return _Progress(card.epochs_done, card.metrics, card.checks, best, card.best_metrics)
+
+
+def _network_state(
+    tensors: Mapping[str, Tensor], network: nn.Module, *, prefix: str
+) -> dict[str, Tensor]:
+    """The network's state among tensors. Raises BadInput for those of another network."""
+    state = {}
+    for name, value in network.state_dict().items():
+        stored = tensors.get(f"{prefix}.{name}")
+        if stored is None or stored.shape != value.shape:
+            shape = "nothing" if stored is None else str(tuple(stored.shape))
+            raise BadInput(f"found {shape} for {name}, expected {tuple(value.shape)}")
+        state[name] = stored
+    return state
 
 
 def _fitting_states(
@@ -299,12 +356,7 @@ def _fitting_states(
     Raises:
         BadInput: For tensors of another network; nothing is changed then.
     """
-    state = {name: tensors.get(f"network.{name}") for name in network.state_dict()}
-    for name, value in network.state_dict().items():
-        stored = state[name]
-        if stored is None or stored.shape != value.shape:
-            shape = "nothing" if stored is None else str(tuple(stored.shape))
-            raise BadInput(f"found {shape} for {name}, expected {tuple(value.shape)}")
+    state = _network_state(tensors, network, prefix="network")
     optimiser_state: dict[Tensor, dict[str, Tensor]] = {}
     for name, parameter in network.named_parameters():
         for key in ("momentum_buffer", "exp_avg", "exp_avg_sq", "step"):
@@ -319,7 +371,7 @@ def _fitting_states(
                     )
                 saved = torch.empty_like(parameter).copy_(saved)  # the layout of the parameter
             optimiser_state.setdefault(parameter, {})[key] = saved
-    return {name: value for name, value in state.items() if value is not None}, optimiser_state
+    return state, optimiser_state
 
 
 def _is_finished(path: Path, config: dict[str, Any], *, title: str) -> bool:
@@ -401,6 +453,7 @@ def train(
     title: str,
     compute: ComputeOptions | None = None,
     digests: ContentDigests | None = None,
+    held_out: Callable[[nn.Module], tuple[float, float]] | None = None,
 ) -> dict[str, Any]:
     """Train a network in place and leave a run folder.
 
@@ -422,9 +475,13 @@ def train(
         title: Text of the progress bar.
         compute: Loading threads, precision, and whether to show progress.
         digests: Digests of files that are known; by default all videos are hashed.
+        held_out: Gives the accuracy (0..1) and the mean log loss of a network on the held-out videos;
+            what they are belongs in `facts`. With `options.plateau` alone.
 
     Returns:
-        Metrics of the last epoch.
+        Metrics of the last epoch, or of the best with `options.plateau`; `step` counts the optimiser's
+        steps until then, `steps_in_all` also those after it; `training_accuracy` is the share of the
+        clips that were right, over half an epoch at least.
 
     Raises:
         BadInput: For fewer than two videos, a folder of another configuration or of other data,
@@ -433,8 +490,14 @@ def train(
     compute = compute or ComputeOptions()
     if len(videos) < 2:
         raise BadInput(f"{videos.name}: {len(videos)} videos; training wants at least two")
+    if (options.plateau is None) != (held_out is None):
+        raise ValueError("held-out videos and a plateau belong together")
+    batch = min(options.batch, len(videos))
+    steps_per_epoch = len(videos) // batch
+    epochs = -(-options.steps // steps_per_epoch)
     config = {
         **facts,
+        "epochs": epochs,
         "views": asdict(views),
         "training": asdict(options),
         "seed": seed,
@@ -452,18 +515,19 @@ def train(
     optimiser = _optimiser(network, options)
     module, optimiser = fabric.setup(network, optimiser)
     checkpoint = folder / "checkpoint.safetensors"
-    first_epoch, metrics = _restore(checkpoint, network, optimiser, config, title=title)
+    progress = _restore(checkpoint, network, optimiser, config, title=title)
+    first_epoch = progress.epochs_done
     write_text_whole(folder / "config.json", json.dumps(config, indent=1) + "\n")
-    rows = _truncate_metrics(folder / "metrics.jsonl", first_epoch, title=title)
-    if first_epoch >= options.epochs and _is_finished(
+    _truncate_metrics(folder / "metrics.jsonl", first_epoch, title=title)
+    if progress.is_over(epochs, options) and _is_finished(
         folder / "network.safetensors", config, title=title
     ):
         announce(f"{title}: re-uses {folder}, trained on the same data with the same options")
-        return metrics
+        network.load_state_dict(load_checkpoint(folder / "network.safetensors")[0])
+        return _final_metrics(progress, options)
     if first_epoch:
-        announce(f"{title}: goes on after epoch {first_epoch} of {options.epochs} in {folder}")
+        announce(f"{title}: goes on after epoch {first_epoch} of {epochs} in {folder}")
 
-    batch = min(options.batch, len(videos))
     batches = ClipBatches(
         videos,
         store,
@@ -475,81 +539,146 @@ def train(
         processes=fabric.world_size,
     )
     writer = _event_writer(folder, fresh=first_epoch == 0) if fabric.is_global_zero else None
+    step_count = min(first_epoch * steps_per_epoch, options.steps)
     bar = tqdm(
-        total=options.epochs * len(batches) * batch,
-        initial=first_epoch * len(batches) * batch,
+        total=options.steps,
+        initial=step_count,
         desc=title,
-        unit="clip",
+        unit="step",
         disable=compute.quiet or not fabric.is_global_zero,
         mininterval=1.0,
     )
-    for epoch in range(first_epoch, options.epochs):
+    while not progress.is_over(epochs, options):
+        epoch = progress.epochs_done
         torch.manual_seed((seed * 1_000_003 + epoch) % 2**63)  # dropout
         module.train()
+        drops = convergence(progress.checks, options.plateau)[0] if options.plateau else 0
         began = time.perf_counter()
         losses, right, count = 0.0, 0, 0
-        for step, (clips, labels) in enumerate(batches.of_epoch(epoch)):
-            rate = learning_rate(options, epoch + step / len(batches))
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            clips = standardise(clips.to(fabric.device)).contiguous(memory_format=layout)
-            labels = labels.to(fabric.device)
-            loss, logits = take_step(
-                module,
-                optimiser,
-                clips,
-                labels,
-                fabric=fabric,
-                label_smoothing=options.label_smoothing,
-                parts=options.parts,
-                gradient_norm=options.gradient_norm,
-            )
-            if not torch.isfinite(loss):
-                raise BadInput(
-                    f"{folder}: {title}: the loss is {float(loss)} in epoch {epoch + 1}, "
-                    f"step {step + 1} of {len(batches)}, in {config['precision']}; expected a finite "
-                    "number; remove the folder and train again with --precision 32-true"
+        in_epoch = min(steps_per_epoch, options.steps - step_count)
+        # Closed where the budget ends within the epoch, so that no thread loads on.
+        with contextlib.closing(batches.of_epoch(epoch)) as epoch_batches:
+            for clips, labels in itertools.islice(epoch_batches, in_epoch):
+                rate = learning_rate(options, step_count, drops=drops)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                clips = standardise(clips.to(fabric.device)).contiguous(memory_format=layout)
+                labels = labels.to(fabric.device)
+                loss, logits = take_step(
+                    module,
+                    optimiser,
+                    clips,
+                    labels,
+                    fabric=fabric,
+                    label_smoothing=options.label_smoothing,
+                    parts=options.parts,
+                    gradient_norm=options.gradient_norm,
                 )
-            hits = fabric.all_reduce((logits.argmax(1) == labels).sum(), reduce_op="sum")
-            right += int(torch.as_tensor(hits))
-            losses += float(loss) * batch
-            count += batch
-            bar.update(batch)
-        row = {
+                if not torch.isfinite(loss):
+                    raise BadInput(
+                        f"{folder}: {title}: the loss is {float(loss)} in epoch {epoch + 1}, "
+                        f"step {step_count % steps_per_epoch + 1} of {steps_per_epoch}, in "
+                        f"{config['precision']}; expected a finite number; remove the folder and "
+                        "train again with --precision 32-true"
+                    )
+                hits = fabric.all_reduce((logits.argmax(1) == labels).sum(), reduce_op="sum")
+                right += int(torch.as_tensor(hits))
+                losses += float(loss) * batch
+                count += batch
+                step_count += 1
+                bar.update(1)
+        row: dict[str, Any] = {
             "epoch": epoch,
+            "step": step_count,
+            "clips": count,
             "loss": losses / count,
             "accuracy": right / count,
+            "training_accuracy": _recent_accuracy(right, count, progress.metrics, len(videos)),
             "lr": rate,
             "clips_per_second": count / (time.perf_counter() - began),
         }
-        rows.append(row)
-        metrics = row
+        progress.epochs_done, progress.metrics = epoch + 1, row
+        last = progress.epochs_done == epochs
+        if options.plateau and held_out is not None:
+            interval = options.plateau.check_every
+            if last or step_count // interval > (step_count - in_epoch) // interval:
+                accuracy, log_loss = held_out(network)
+                row |= {"held_out_accuracy": accuracy, "held_out_loss": log_loss}
+                check = HeldOutCheck(step=step_count, accuracy=accuracy, loss=log_loss)
+                progress.checks.append(check)
+                if best_check(progress.checks) == len(progress.checks) - 1:
+                    state = network.state_dict()
+                    progress.best = {k: v.detach().cpu().clone() for k, v in state.items()}
+                    progress.best_metrics = row
         bar.set_postfix(loss=f"{row['loss']:.3f}", acc=f"{100 * row['accuracy']:.0f}%")
         if writer is not None:
             with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(row) + "\n")
-            for name in ("loss", "accuracy", "lr", "clips_per_second"):
+            for name in row.keys() - {"epoch", "step", "clips", "training_accuracy"}:
                 writer.add_scalar(name, row[name], epoch)
-        last = epoch + 1 == options.epochs
-        if last and options.precise_bn:
-            later = itertools.islice(batches.of_epoch(options.epochs), options.precise_bn)
-            precise_batch_norm(network, [clips for clips, _ in later], fabric)
-        if last or (epoch + 1) % options.checkpoint_every == 0:
-            tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
-            save_checkpoint(
-                checkpoint,
-                {**tensors, **_optimiser_state(network, optimiser)},
-                {"config": config, "epochs_done": epoch + 1, "metrics": row},
-            )
+        finished = progress.is_over(epochs, options)
+        if finished and options.precise_bn and not options.plateau:
+            _precise_batch_norm_after(batches, epochs, network, options, fabric)
+        if finished or progress.epochs_done % options.checkpoint_every == 0:
+            _save_progress(checkpoint, progress, network, optimiser, config)
     bar.close()
     if writer is not None:
         writer.close()
+    if options.plateau:
+        network.load_state_dict(progress.best)
+        if options.precise_bn:
+            _precise_batch_norm_after(batches, epochs, network, options, fabric)
+    metrics = _final_metrics(progress, options)
     save_checkpoint(
         folder / "network.safetensors",
         network.state_dict(),
         {"config": config, "metrics": metrics, "git_revision": revision()},
     )
     return metrics
+
+
+def _recent_accuracy(right: int, clips: int, before: Mapping[str, float], videos: int) -> float:
+    """Share of the latest clips that were right; a cut epoch is taken with the one before it."""
+    if clips < videos / 2 and before:
+        right += round(before["accuracy"] * before["clips"])
+        clips += int(before["clips"])
+    return right / clips
+
+
+def _final_metrics(progress: _Progress, options: TrainingOptions) -> dict[str, Any]:
+    metrics = progress.best_metrics if options.plateau else progress.metrics
+    return {**metrics, "steps_in_all": progress.metrics["step"]}
+
+
+def _save_progress(
+    path: Path,
+    progress: _Progress,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    config: dict[str, Any],
+) -> None:
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in progress.best.items()}
+    card = _RunCard(
+        config=config,
+        epochs_done=progress.epochs_done,
+        metrics=progress.metrics,
+        checks=progress.checks,
+        best_metrics=progress.best_metrics,
+    )
+    save_checkpoint(path, {**tensors, **_optimiser_state(network, optimiser)}, asdict(card))
+
+
+def _precise_batch_norm_after(
+    batches: ClipBatches,
+    epochs: int,
+    network: nn.Module,
+    options: TrainingOptions,
+    fabric: Fabric,
+) -> None:
+    """Re-estimate batch normalisation on clips of the epoch after the last."""
+    later = itertools.islice(batches.of_epoch(epochs), options.precise_bn)
+    precise_batch_norm(network, [clips for clips, _ in later], fabric)
 
 
 def _event_writer(folder: Path, *, fresh: bool) -> SummaryWriter:

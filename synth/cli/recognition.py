@@ -2,68 +2,86 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from synth.cli.options import COUNT, FILE, POSITIVE, device_option, out_option, strict_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    POSITIVE,
+    device_option,
+    out_option,
+    strict_option,
+    workers_option,
+)
+from synth.cli.recognition_options import (
+    COMPARISON_NAMES,
+    comparisons,
+    named_folders,
+    numbers,
+    protocol_of,
+    view_counts,
+)
 
 if TYPE_CHECKING:  # not imported for `synth --help`
-    from action_recog.datasets.films import FilmLabel
+    from action_recog.experiment.protocol import Comparison, GroupUnit
     from action_recog.training.loop import Precision
 
 
-def _named_folders(
-    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Path]:
-    named: dict[str, Path] = {}
-    for value in values:
-        name, equals, folder = value.partition("=")
-        if not equals or not name or not folder:
-            raise click.BadParameter(f"{value!r}: expected NAME=DIR, as surreal=films/surreal")
-        if name in named:
-            raise click.BadParameter(f"the name {name!r} is given twice")
-        named[name] = Path(folder)
-    return named
-
-
-def _numbers(_context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    try:
-        numbers = tuple(dict.fromkeys(int(text) for text in value.split(",")))
-    except ValueError:
-        raise click.BadParameter(f"{value!r}: expected numbers with commas, as 1,2,3") from None
-    if parameter.name == "splits" and not all(n in (1, 2, 3) for n in numbers):
-        raise click.BadParameter(f"{value!r}: UCF101 has the splits 1, 2 and 3")
-    for number in numbers:
-        if not 0 <= number < 2**63:
-            raise click.BadParameter(
-                f"{value!r}: found {number}, expected seeds from 0 to 2^63 - 1"
-            )
-    return numbers
-
-
-def _views(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    clips, _, crops = value.lower().partition("x")
-    if not clips.isdigit() or crops not in ("1", "3", "") or int(clips) < 1:
-        raise click.BadParameter(f"{value!r}: expected CLIPSxCROPS, as 10x3 (crops 1 or 3)")
-    return int(clips), int(crops or 1)
-
-
 @click.command("eval-ucf101")
-@click.option("--films", type=FILE, help="Film folder to pretrain on, under the name films.")
+@click.option(
+    "--films",
+    type=FILE,
+    help="Folder to pretrain on, under the name films: films, or videos in a folder per class. With "
+    "--diversity the folder of the films to choose from.",
+)
 @click.option(
     "--pretrain",
     "named_films",
     multiple=True,
     metavar="NAME=DIR",
-    callback=_named_folders,
-    help="A further film folder and its name in the table; may be repeated, to compare film sets.",
+    callback=named_folders,
+    help="A further folder and its arm's name in the table; may be repeated, to compare texture "
+    "libraries, grey bodies, shapes, fractals.",
+)
+@click.option(
+    "--shuffled",
+    multiple=True,
+    metavar="NAME",
+    help="Also an arm that is pretrained on the videos of NAME with shuffled labels; may be repeated.",
+)
+@click.option(
+    "--diversity",
+    metavar="NUMBERS",
+    callback=numbers,
+    help="Arms pretrained on films in so many textures, as 1,10,100, at equal clips and motions, "
+    "chosen from --films (a folder of film folders where one holds too few). The trend over the number "
+    "is tested by the slope of top-1 over its logarithm, two-sided.",
+)
+@click.option(
+    "--label-share",
+    metavar="PERCENTAGES",
+    default="100",
+    show_default=True,
+    callback=numbers,
+    help="Shares of the labelled videos to train on, as 10,25,50,100: nested, by group, equal for all.",
+)
+@click.option(
+    "--compare",
+    metavar="NAMES",
+    default=",".join(COMPARISON_NAMES),
+    show_default=True,
+    callback=comparisons,
+    help="equal-steps: the same optimiser steps in all; head-start: the same on labelled videos; "
+    "end-point: each arm until videos of held-out groups stop improving.",
+)
+@click.option(
+    "--validate",
+    is_flag=True,
+    help="Test on groups held out of the training lists and open no test list: to choose values by.",
 )
 @click.option("--videos", required=True, type=FILE, help="Folder of UCF101's class folders.")
 @click.option(
@@ -84,14 +102,14 @@ def _views(
     "--splits",
     default="1,2,3",
     show_default=True,
-    callback=_numbers,
+    callback=numbers,
     help="UCF101's splits with commas between.",
 )
 @click.option(
     "--seeds",
     default="0",
     show_default=True,
-    callback=_numbers,
+    callback=numbers,
     help="Seeds with commas between, as 0,1,2; each is a run of every split.",
 )
 @click.option(
@@ -105,9 +123,16 @@ def _views(
 @click.option(
     "--size", type=click.IntRange(32), help="Side of a training crop; others in proportion."
 )
-@click.option("--views", metavar="CLIPSxCROPS", callback=_views, help="Test views, as 10x3.")
-@click.option("--epochs-pretrain", type=COUNT, help="Epochs of pretraining on films.")
-@click.option("--epochs-finetune", type=COUNT, help="Epochs of training on UCF101.")
+@click.option("--views", metavar="CLIPSxCROPS", callback=view_counts, help="Test views, as 10x3.")
+@click.option("--steps-pretrain", type=COUNT, help="Optimiser steps of pretraining, for every arm.")
+@click.option("--steps-finetune", type=COUNT, help="Optimiser steps on UCF101, for every arm.")
+@click.option("--steps-converge", type=COUNT, help="Most steps of a training to convergence.")
+@click.option(
+    "--epochs-pretrain", type=COUNT, help="Instead of steps: epochs of the largest set of films."
+)
+@click.option(
+    "--epochs-finetune", type=COUNT, help="Instead of steps: epochs of the largest training list."
+)
 @click.option("--batch", type=click.IntRange(2), help="Clips per step, for both trainings.")
 @click.option("--lr-pretrain", type=POSITIVE, help="Learning rate of pretraining on films.")
 @click.option("--lr-finetune", type=POSITIVE, help="Learning rate of training on UCF101.")
@@ -124,6 +149,14 @@ def _views(
     help="ResNet weights to start from: torchvision's, inflated, or those that pytorchvideo, "
     "PySlowFast, mmaction2 or the non-local network's authors publish (then --arch NAME@PUBLISHER).",
 )
+@click.option("--pretrain-from-2d", is_flag=True, help="Start pretraining from --weights-2d, too.")
+@click.option(
+    "--groups",
+    type=click.Choice(["auto", "class", "person"]),
+    default="auto",
+    show_default=True,
+    help="person: group k of every class shows person k; auto: so in stand-ins, not in UCF101.",
+)
 @device_option()
 @click.option(
     "--precision",
@@ -139,109 +172,103 @@ def _views(
     show_default=True,
     help="Threads that load clips beside the training; 0: the training loads them itself.",
 )
-@click.option("--skip-missing", is_flag=True, help="Go on without listed videos that do not exist.")
+@workers_option
+@click.option(
+    "--threads",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Threads of each training; trainings side by side use processors better.",
+)
+@click.option(
+    "--skip-missing",
+    is_flag=True,
+    help="Go on without listed videos that do not exist or cannot be decoded; the table is partial.",
+)
 @strict_option
 @click.option("--quiet", is_flag=True, help="Show no progress bars.")
 def eval_ucf101(
     films: Path | None,
     named_films: dict[str, Path],
+    shuffled: tuple[str, ...],
+    diversity: tuple[int, ...],
+    label_share: tuple[int, ...],
+    compare: tuple[Comparison, ...],
+    validate: bool,
     videos: Path,
     lists: Path | None,
     out: Path,
     preset: str,
     splits: tuple[int, ...],
     seeds: tuple[int, ...],
-    arch: str | None,
-    frames: int | None,
-    stride: int | None,
-    size: int | None,
-    views: tuple[int, int] | None,
     epochs_pretrain: int | None,
     epochs_finetune: int | None,
-    batch: int | None,
-    lr_pretrain: float | None,
-    lr_finetune: float | None,
-    film_label: FilmLabel,
     weights_2d: Path | None,
+    pretrain_from_2d: bool,
+    groups: GroupUnit,
     device: str,
     precision: Precision,
     loader_workers: int,
+    workers: int | None,
+    threads: int,
     skip_missing: bool,
     strict: bool,
     quiet: bool,
+    **protocol_options: Any,
 ) -> None:
-    """Train a non-local network on UCF101 from scratch and from films, and print the table.
+    """Train a non-local network on UCF101 from scratch and from films, and print the tables.
 
-    Prints video-level top-1 and top-5 over the splits, and the gain with its uncertainty; leaves
-    table.txt, table.json, table.csv and a folder for each run in --out. The same command again goes
-    on where it was stopped. Options that are not given come from --preset.
+    Every arm gets the same budget, and is trained to convergence besides. Prints video-level top-1 and
+    top-5 with steps, training accuracy and initial weights, and the difference of every pair of arms with
+    its uncertainty; leaves table.txt, .html, .json and .csv, pictures and a folder for each run in --out.
+    The same command again goes on where it was stopped; other arms, splits, seeds or shares are added.
+    Options that are not given come from --preset.
     """
-    from action_recog.errors import BadInput
-    from action_recog.experiment.experiment import PRESETS, ExperimentData, run_experiment
-    from action_recog.experiment.results import text_table
-    from action_recog.networks.resnet3d import network
+    from action_recog.experiment.experiment import protocol_of_epochs, run_experiment
+    from action_recog.experiment.protocol import ExperimentData
+    from action_recog.experiment.text_tables import text_table
     from action_recog.training.loop import ComputeOptions
 
-    protocol = PRESETS[preset]
-    view_options = protocol.views
-    if size is not None:
-        scale = size / view_options.size
-        jitter = (
-            max(size, round(view_options.jitter[0] * scale)),
-            round(view_options.jitter[1] * scale),
-        )
-        view_options = replace(
-            view_options, size=size, jitter=jitter, test_size=round(view_options.test_size * scale)
-        )
-    if views is not None:
-        clips, crops = views
-        view_options = replace(view_options, test_clips=clips, test_crops=crops)
-    view_options = replace(
-        view_options, frames=frames or view_options.frames, stride=stride or view_options.stride
-    )
-    pretraining, finetuning = protocol.pretraining, protocol.finetuning
-    pretraining = replace(
-        pretraining,
-        epochs=epochs_pretrain or pretraining.epochs,
-        batch=batch or pretraining.batch,
-        lr=lr_pretrain or pretraining.lr,
-    )
-    finetuning = replace(
-        finetuning,
-        epochs=epochs_finetune or finetuning.epochs,
-        batch=batch or finetuning.batch,
-        lr=lr_finetune or finetuning.lr,
-    )
-    protocol = replace(
-        protocol,
-        arch=arch or protocol.arch,
-        views=view_options,
-        pretraining=pretraining,
-        finetuning=finetuning,
-        film_label=film_label,
-    )
-    try:
-        network(protocol.arch, classes=2, frames=view_options.frames)
-    except ValueError as error:
-        raise BadInput(f"--arch: {error}") from None
-    folders = {**({"films": films} if films else {}), **named_films}
-    if not folders:
+    protocol = protocol_of(preset, **protocol_options)
+    for kind, epochs in (("pretrain", epochs_pretrain), ("finetune", epochs_finetune)):
+        if epochs is not None and protocol_options[f"steps_{kind}"] is not None:
+            raise click.UsageError(f"give --steps-{kind} or --epochs-{kind}, not both")
+    if diversity and films is None:
+        raise click.UsageError("--diversity chooses among films; give --films DIR")
+    folders = {**({"films": films} if films and not diversity else {}), **named_films}
+    earlier = (out / "experiment.json").is_file()
+    if not (folders or diversity or weights_2d or earlier or validate):
         raise click.UsageError("give --films DIR or --pretrain NAME=DIR: what to pretrain on")
+    data = ExperimentData(
+        videos=videos,
+        lists=lists or videos / "ucfTrainTestlist",
+        films=folders,
+        splits=splits,
+        shuffled=shuffled,
+        diversity=diversity,
+        diversity_films=films if diversity else None,
+        label_shares=label_share,
+        weights_2d=weights_2d,
+        pretrain_from_2d=pretrain_from_2d,
+        groups=groups,
+        skip_missing=skip_missing,
+        validate=validate,
+    )
+    protocol = protocol_of_epochs(
+        data, protocol, epochs_pretrain=epochs_pretrain, epochs_finetune=epochs_finetune
+    )
+    if workers is None:  # one GPU is shared badly, processors well
+        workers = len(os.sched_getaffinity(0)) if device == "cpu" else 1
     table = run_experiment(
-        ExperimentData(
-            videos=videos,
-            lists=lists or videos / "ucfTrainTestlist",
-            films=folders,
-            splits=splits,
-            weights_2d=weights_2d,
-            skip_missing=skip_missing,
-        ),
+        data,
         protocol,
         out,
         seeds=seeds,
+        comparisons=compare,
         compute=ComputeOptions(
-            device=device, precision=precision, workers=loader_workers, quiet=quiet
+            device=device, precision=precision, threads=threads, workers=loader_workers, quiet=quiet
         ),
+        workers=workers,
         strict=strict,
     )
     click.echo("\n" + text_table(table))
@@ -250,4 +277,6 @@ def eval_ucf101(
             click.echo(f"{participle}: {name}: {note}", err=True)
         if table.facts[kind]:
             click.echo(f"{len(table.facts[kind])} videos were {participle}.", err=True)
-    click.echo(f"Runs and tables: {out} ({table.facts['seconds']:.0f} s)")
+    if table.partial:
+        click.echo(f"PARTIAL: {table.partial} missing or unreadable.", err=True)
+    click.echo(f"Runs, tables and pictures: {out} ({table.facts['seconds']:.0f} s)")

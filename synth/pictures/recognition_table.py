@@ -23,11 +23,12 @@ class TableGain:
     low: Annotated[float, Meta(ge=-100, le=100)]
     high: Annotated[float, Meta(ge=-100, le=100)]
     p: Annotated[float, Meta(ge=0, le=1)]
+    detectable: Annotated[float, Meta(ge=0, le=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """One initialisation: accuracies in per cent, and the gain over the first row."""
+    """One arm: accuracies in per cent, what it took, and the gain over the first row."""
 
     init: Label
     top1: Percent
@@ -37,6 +38,10 @@ class TableRow:
     top1_by_split: Annotated[
         dict[Annotated[str, Meta(pattern=r"^[0-9]{1,4}$")], Percent], Meta(min_length=1)
     ]
+    initial_weights: Label
+    pretraining_steps: Annotated[float, Meta(ge=0, le=1e12)]
+    labelled_steps: Annotated[float, Meta(ge=0, le=1e12)]
+    training_accuracy: Percent
     gain: TableGain | None = None
 
 
@@ -49,10 +54,16 @@ class TableRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RecognitionTable:
-    """The table: `films` are numbers of clips, `film_classes` their classes, both by the set's name."""
+    """The leading table: `films` are numbers of clips, `film_classes` their classes, by the set's name.
 
-    data: Label
+    `partial` says what is missing of the videos, "" where they are whole.
+    """
+
+    data: Annotated[str, Meta(max_length=10_000)]
     stand_in: list[Label]
+    partial: Annotated[str, Meta(max_length=10_000)] = ""
+    validation: bool = False
+    comparison: Label = "equal-steps"
     rows: Annotated[list[TableRow], Meta(min_length=1)]
     runs: list[TableRun]
     films: dict[str, Annotated[int, Meta(ge=0)]]

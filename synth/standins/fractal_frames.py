@@ -24,7 +24,8 @@ def random_system(rng: np.random.Generator) -> np.ndarray:
         for affine in maps:  # contractions, by their largest singular value
             affine[:, :2] *= rng.uniform(0.4, 0.85) / np.linalg.norm(affine[:, :2], 2)
         points = _framed(_attractor(maps, np.random.default_rng(0)))
-        grid = np.histogram2d(*points.T, bins=32, range=[[-1, 1], [-1, 1]])[0]
+        edges = np.linspace(-1, 1, 33)
+        grid = np.histogram2d(points[:, 0], points[:, 1], bins=[edges, edges])[0]
         if (grid > 0).mean() >= MINIMUM_FILL:
             return maps
 

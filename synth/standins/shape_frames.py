@@ -159,10 +159,10 @@ def _outline(rng: np.random.Generator) -> np.ndarray:
     sides = int(rng.choice([0, 3, 4, 5, 6]))
     radius = np.ones(CORNERS)
     if sides:
-        within = (angles % (2 * np.pi / sides)) - np.pi / sides
-        radius = np.cos(np.pi / sides) / np.cos(within)
+        side_angles = (angles % (2 * np.pi / sides)) - np.pi / sides
+        radius = np.cos(np.pi / sides) / np.cos(side_angles)
         if rng.random() < 0.4:  # a star: sides bent inwards
-            radius = radius * (0.55 + 0.45 * np.abs(within) / (np.pi / sides))
+            radius = radius * (0.55 + 0.45 * np.abs(side_angles) / (np.pi / sides))
     squash = np.diag([1.0, rng.uniform(0.5, 1.0)])
     points = radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return points @ squash @ _rotation(rng.uniform(0, 2 * np.pi)).T

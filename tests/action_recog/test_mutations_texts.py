@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from action_recog.datasets.films import read_films
 from action_recog.datasets.ucf101 import read_split
 from action_recog.errors import BadInput
-from action_recog.experiment.experiment import _stored_predictions
+from action_recog.experiment.trainings import _stored_predictions
 from action_recog.training.checkpoints import load_checkpoint, save_checkpoint
 from action_recog.training.loop import _restore, _truncate_metrics
 from action_recog.videos.content import ContentDigests
@@ -27,7 +27,8 @@ from tests.action_recog.video_mutations import mutated
 from tests.mocap.parsing.json_mutations import mutated_lines
 
 EXAMPLES = 60
-CONFIG = {"content": "0" * 64, "training": {"epochs": 3}, "classes": ["a", "b"], "seed": 0}
+CONFIG = {"content": "0" * 64, "epochs": 3, "classes": ["a", "b"], "seed": 0}
+METRICS = {"epoch": 1, "step": 6, "clips": 9, "accuracy": 0.5, "training_accuracy": 0.5}
 KEY = {"network": "0" * 64, "views": {"frames": 8}, "videos": ["v", "w"], "content": "1" * 64}
 
 
@@ -40,7 +41,11 @@ class Readers:
         self.optimiser = torch.optim.AdamW(self.network.parameters())
         write_toy_films(folder / "films", count=4)
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        facts = {"config": CONFIG, "epochs_done": 2, "metrics": {"epoch": 1, "loss": 0.5}}
+        facts = {
+            "config": CONFIG,
+            "epochs_done": 2,
+            "metrics": {"epoch": 1, "step": 6, "loss": 0.5},
+        }
         save_checkpoint(folder / "checkpoint.safetensors", tensors, facts)
         np.save(folder / "predictions.npy", np.full((2, 2), 0.5, np.float32))
         digests = ContentDigests()
@@ -75,8 +80,9 @@ class Readers:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("action_recog.training.loop.announce", lambda line: None)
             path = self.folder / "checkpoint.safetensors"
-            epochs, metrics = _restore(path, self.network, self.optimiser, CONFIG, title="toy")
-        assert 0 <= epochs <= 3 and all(np.isfinite(list(metrics.values())))
+            progress = _restore(path, self.network, self.optimiser, CONFIG, title="toy")
+        assert 0 <= progress.epochs_done <= 3
+        assert all(np.isfinite(list(progress.metrics.values())))
         load_checkpoint(self.folder / "checkpoint.safetensors")
 
     def _predictions(self) -> None:

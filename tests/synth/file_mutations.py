@@ -184,9 +184,11 @@ def make_targets(folder: Path, body: Body) -> dict[str, Target]:
     Ledger(films).append(LedgerLine(row.stem, "done", 1, None, 1.0, 0.5, 2, 1000, "host:1", now()))
     pack(films, folder / "shards")
     tables.mkdir()
-    gain = {"difference": 3.5, "low": -1.0, "high": 8.0, "p": 0.12}
+    gain = {"difference": 3.5, "low": -1.0, "high": 8.0, "p": 0.12, "detectable": 6.5}
     table_row = {"init": "a", "top1": 40.0, "top1_std": 1.0, "top5": 80.0, "top5_std": 2.0}
     table_row |= {"top1_by_split": {"1": 39.0}, "top5_by_split": {"1": 39.0}, "gain": gain}
+    table_row |= {"initial_weights": "random", "pretraining_steps": 0.0, "labelled_steps": 600.0}
+    table_row["training_accuracy"] = 99.5
     table = {"data": "x", "stand_in": ["videos"], "rows": [table_row], "runs": [{"seconds": 1.0}]}
     table |= {"films": {"f": 680}, "film_classes": {"f": ["walk"]}}
     (tables / "table.json").write_text(json.dumps(table))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
 from action_recog.datasets.ucf101 import load_split
-from action_recog.experiment.evaluation import paired_bootstrap, predict
+from action_recog.experiment.evaluation import predict
 from action_recog.training.loop import ComputeOptions, make_fabric
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.views import ViewOptions, standardise, test_indices, test_views
@@ -57,12 +56,3 @@ def test_a_prediction_is_the_mean_of_the_softmax_of_the_views(tmp_path):
                 softmax.append(weights / weights.sum())
         assert np.ptp(softmax, axis=0).max() > 0.2  # views disagree
         np.testing.assert_allclose(probabilities, np.mean(softmax, axis=0), atol=1e-5)
-
-
-def test_where_every_video_gains_alike_every_resample_of_groups_does():
-    """Of groups of unequal sizes: a resample has as many videos as its groups have."""
-    groups = np.array(["a"] * 5 + ["b"] + ["c"] * 2)
-    won = paired_bootstrap(
-        np.ones(8), np.full(8, 0.25), rng=np.random.default_rng(1), groups=groups
-    )
-    assert (won.difference, won.low, won.high) == pytest.approx((75.0, 75.0, 75.0))

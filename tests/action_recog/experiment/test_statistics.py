@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from action_recog.experiment.statistics import (
-    SEEN,
+    DETECTION_ERRORS,
     UnitScores,
     hierarchical_bootstrap,
     holm,
@@ -56,7 +56,7 @@ def test_p_interval_and_error_are_those_of_all_resamples(name):
     exact = min(1.0, 2 * min((means <= 0).mean(), (means >= 0).mean()))
     contrast = _bootstrap(values, list(units), weights=weights, draws=40_000)
     assert contrast.p == pytest.approx(exact, abs=0.012)
-    assert contrast.detectable == pytest.approx(SEEN * 100 * means.std(), rel=0.02)
+    assert contrast.detectable == pytest.approx(DETECTION_ERRORS * 100 * means.std(), rel=0.02)
     # A percentile of few values is one of them, or the next where its share is 2.5 % by chance.
     for bound, low, high in ((contrast.low, 1.9, 3.1), (contrast.high, 96.9, 98.1)):
         near = 100 * np.percentile(means, [low, high])
@@ -80,7 +80,7 @@ def test_the_error_is_that_of_people_and_seeds_together():
     values = np.repeat(person[:, None] + seed[None], videos, axis=0)
     contrast = _bootstrap(values, np.repeat(np.arange(people), videos))
     error = np.sqrt(person.var(ddof=1) / people + seed.var(ddof=1) / seeds)
-    assert contrast.detectable == pytest.approx(SEEN * 100 * error, rel=0.03)
+    assert contrast.detectable == pytest.approx(DETECTION_ERRORS * 100 * error, rel=0.03)
 
 
 def test_single_videos_of_a_person_are_not_taken_for_people():

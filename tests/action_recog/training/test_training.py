@@ -13,6 +13,7 @@ from action_recog.experiment.evaluation import predict
 from action_recog.networks.resnet3d import network as network_of
 from action_recog.networks.resnet3d import resnet3d
 from action_recog.training.checkpoints import load_checkpoint, save_checkpoint, transfer
+from action_recog.training.convergence import HeldOutCheck, Plateau, best_check, convergence
 from action_recog.training.loop import (
     ComputeOptions,
     TrainingOptions,
@@ -30,7 +31,7 @@ from tests.action_recog.toy_videos import write_toy_ucf
 VIEWS = ViewOptions(
     frames=4, stride=4, size=32, jitter=(32, 36), test_size=32, test_clips=2, test_crops=3
 )
-OPTIONS = TrainingOptions(epochs=4, batch=4, lr=0.02, precise_bn=2)
+OPTIONS = TrainingOptions(steps=12, batch=4, lr=0.02, precise_bn=2)
 COMPUTE = ComputeOptions(precision="32-true", quiet=True)
 
 
@@ -91,7 +92,7 @@ def test_a_run_leaves_what_is_needed_to_know_it(data, tmp_path):
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert list((tmp_path / "run/events").glob("events*"))
     tensors, facts = load_checkpoint(tmp_path / "run/network.safetensors")
-    assert facts["metrics"] == rows[-1] and facts["config"] == config
+    assert facts["metrics"] == {**rows[-1], "steps_in_all": 12} and facts["config"] == config
     for name, value in network.state_dict().items():
         assert torch.equal(tensors[name], value), name
 
@@ -171,7 +172,7 @@ def test_a_finished_run_is_loaded_and_another_one_refused(data, tmp_path, monkey
     ids=lambda value: "",
 )
 def test_a_run_is_of_its_seed_views_facts_and_precision(data, tmp_path, change, words):
-    store, options = _store(data[0]), replace(OPTIONS, epochs=1, precise_bn=0)
+    store, options = _store(data[0]), replace(OPTIONS, steps=3, precise_bn=0)
     _run(tmp_path / "run", data[0], store=store, options=options)
     with pytest.raises(BadInput, match=words):
         _run(tmp_path / "run", data[0], store=store, **{"options": options, **change})
@@ -185,7 +186,7 @@ def test_learning_reaches_unseen_videos(data, tmp_path):
     network = _run(
         tmp_path / "run",
         train_set,
-        options=replace(OPTIONS, epochs=40, lr=0.05, checkpoint_every=40),
+        options=replace(OPTIONS, steps=120, lr=0.05, checkpoint_every=40),
         store=store,
     )
     found = predict(
@@ -221,13 +222,101 @@ def test_no_weight_decay_on_batch_normalisation():
 
 
 def test_schedules():
-    step = TrainingOptions(epochs=8, lr=1.0, schedule="step", steps=(0.375, 0.75))
-    rates = [learning_rate(step, e) for e in (0, 2.9, 3, 5.9, 6, 7.9)]
+    step = TrainingOptions(steps=80, lr=1.0, schedule="step", decays=(0.375, 0.75))
+    rates = [learning_rate(step, e) for e in (0, 29, 30, 59, 60, 79)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
-    cosine = TrainingOptions(epochs=10, lr=1.0, warmup_epochs=2)
+    cosine = TrainingOptions(steps=100, lr=1.0, warmup=0.2)
     assert learning_rate(cosine, 0) == pytest.approx(0.01)
-    assert learning_rate(cosine, 5) == pytest.approx(0.5)
-    assert learning_rate(cosine, 10) == pytest.approx(0.0)
+    assert learning_rate(cosine, 50) == pytest.approx(0.5)
+    assert learning_rate(cosine, 100) == pytest.approx(0.0)
+    plateau = Plateau(check_every=5, warmup_steps=10)
+    level = TrainingOptions(steps=100, lr=1.0, warmup=0.5, plateau=plateau)
+    rates = [learning_rate(level, step, drops=drops) for step, drops in ((0, 0), (10, 0), (99, 1))]
+    assert rates == pytest.approx([0.01, 1, 0.1])
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(7, 3), (9, 3), (2, 1)])
+def test_the_budget_is_kept_to_the_step(data, tmp_path, monkeypatch, steps, epochs):
+    """Twelve videos in batches of four: an epoch has three steps, and the last one may be cut."""
+    taken = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(
+        torch.optim.SGD, "step", lambda *a, **k: (taken.append(1), step(*a, **k))[1]
+    )
+    options = replace(OPTIONS, steps=steps)
+    _run(tmp_path / "run", data[0], options=options, compute=replace(COMPUTE, workers=2))
+    assert len(taken) == steps
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert len(rows) == epochs and rows[-1]["step"] == steps
+    assert sum(row["clips"] for row in rows) == 4 * steps
+    # A cut epoch says little by itself: it counts with the one before.
+    latest = rows[-2:] if steps == 7 else rows[-1:]
+    right = sum(row["accuracy"] * row["clips"] for row in latest)
+    accuracy = right / sum(row["clips"] for row in latest)
+    assert rows[-1]["training_accuracy"] == pytest.approx(accuracy)
+    _, facts = load_checkpoint(tmp_path / "run/network.safetensors")
+    assert facts["metrics"]["steps_in_all"] == steps
+
+
+def _held_out(answers):
+    """Held-out videos that answer in turn, whatever the network is."""
+    states = []
+
+    def measure(network):
+        states.append({k: v.clone() for k, v in network.state_dict().items()})
+        return answers[len(states) - 1], 1.0
+
+    return measure, states
+
+
+PLATEAU = Plateau(check_every=3, patience=2, drops=1)
+
+
+def test_a_training_to_convergence_ends_with_the_best_network(data, tmp_path):
+    """Best at the third check; two without gain drop the rate, two more end it."""
+    measure, states = _held_out([0.2, 0.5, 0.75, 0.7, 0.75, 0.6, 0.1, 1.0])
+    options = replace(OPTIONS, steps=300, plateau=PLATEAU, precise_bn=0)
+    network = _run(tmp_path / "run", data[0], options=options, held_out=measure)
+    assert len(states) == 7
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, states[2][name]), name
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [row["lr"] for row in rows] == pytest.approx([0.02] * 5 + [0.002] * 2)
+    _, facts = load_checkpoint(tmp_path / "run/network.safetensors")
+    assert (facts["metrics"]["step"], facts["metrics"]["steps_in_all"]) == (9, 21)
+    assert facts["metrics"]["held_out_accuracy"] == 0.75
+
+
+def test_the_cap_ends_a_training_that_does_not_converge(data, tmp_path):
+    measure, states = _held_out([0.1, 0.2, 0.3, 0.4])
+    options = replace(OPTIONS, steps=8, plateau=PLATEAU, precise_bn=2)
+    _run(tmp_path / "run", data[0], options=options, held_out=measure)
+    _, facts = load_checkpoint(tmp_path / "run/network.safetensors")
+    assert len(states) == 3 and facts["metrics"]["steps_in_all"] == 8
+
+
+def test_an_interrupted_training_to_convergence_ends_with_the_same_bytes(
+    data, tmp_path, monkeypatch
+):
+    import action_recog.training.loop as training
+
+    answers = [0.2, 0.5, 0.4, 0.4, 0.3, 0.3]
+    options = replace(OPTIONS, steps=300, plateau=PLATEAU)
+    _run(tmp_path / "whole", data[0], options=options, held_out=_held_out(answers)[0])
+    save, calls = training.save_checkpoint, []
+
+    def interrupted(path, tensors, facts):
+        if len(calls) == 3:
+            raise _Interrupted
+        calls.append(path)
+        save(path, tensors, facts)
+
+    monkeypatch.setattr(training, "save_checkpoint", interrupted)
+    with pytest.raises(_Interrupted):
+        _run(tmp_path / "cut", data[0], options=options, held_out=_held_out(answers)[0])
+    monkeypatch.setattr(training, "save_checkpoint", save)
+    _run(tmp_path / "cut", data[0], options=options, held_out=_held_out(answers[3:])[0])
+    assert _bytes(tmp_path / "cut") == _bytes(tmp_path / "whole")
 
 
 def test_precise_batch_norm_is_the_plain_average():
@@ -272,7 +361,7 @@ def test_non_local_blocks_are_put_into_a_network_trained_without():
 
 
 def test_a_checkpoint_that_does_not_belong_to_its_side_car_is_refused(data, tmp_path):
-    _run(tmp_path / "run", data[0], options=replace(OPTIONS, epochs=1))
+    _run(tmp_path / "run", data[0], options=replace(OPTIONS, steps=3))
     path = tmp_path / "run/network.safetensors"
     path.write_bytes(path.read_bytes()[:-4] + b"abcd")
     with pytest.raises(BadInput, match="does not belong"):
@@ -308,7 +397,7 @@ def test_equal_seeds_give_equal_weights_in_bfloat16(data, tmp_path, frames, size
         torch.manual_seed(0)
         train(
             network_of("i3d-nl-r10", classes=3, frames=frames), data[0], views=views,
-            options=replace(OPTIONS, epochs=2), seed=3, store=store, fabric=make_fabric(compute),
+            options=replace(OPTIONS, steps=6), seed=3, store=store, fabric=make_fabric(compute),
             folder=tmp_path / name, facts={}, title="toy", compute=compute,
         )  # fmt: skip
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
@@ -357,3 +446,19 @@ def test_a_network_full_of_nan_has_no_predictions(data):
             network, data[1], views=VIEWS, store=_store(data[1]), fabric=make_fabric(COMPUTE),
             compute=COMPUTE,
         )  # fmt: skip
+
+
+def _checks(*values):
+    return [HeldOutCheck(step=10 * n, accuracy=a, loss=loss) for n, (a, loss) in enumerate(values)]
+
+
+def test_of_equally_right_checks_the_surer_and_then_the_first_is_best():
+    assert best_check(_checks((0.5, 1.0), (0.6, 2.0), (0.6, 1.5), (0.6, 1.5), (0.1, 0.0))) == 2
+
+
+def test_convergence_waits_after_every_improvement():
+    plateau = Plateau(check_every=1, patience=2, drops=1)
+    answers = _checks(*[(a, 1.0) for a in (0.1, 0.1, 0.2, 0.2, 0.1, 0.3, 0.3, 0.3)])
+    states = [convergence(answers[:n], plateau) for n in range(len(answers) + 1)]
+    dropped, ended = [s[0] for s in states], [s[1] for s in states]
+    assert dropped == [0, 0, 0, 0, 0, 1, 1, 1, 1] and ended == [False] * 8 + [True]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from action_recog.errors import BadInput
-from action_recog.experiment.experiment import PRESETS
+from action_recog.experiment.protocol import COMPARISONS, PRESETS
 from synth.cli.recognition import eval_ucf101
+from synth.cli.recognition_options import COMPARISON_NAMES
 from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
 from tests.synth.cli.running import refusal, run, succeed
 
 QUICK = ["--size", 32, "--frames", 2, "--stride", 6, "--views", "1x1", "--splits", "1", "--quiet"]
 QUICK += ["--epochs-pretrain", 1, "--epochs-finetune", 1, "--batch", 6, "--device", "cpu"]
-QUICK += ["--precision", "32-true"]
+QUICK += ["--precision", "32-true", "--compare", "equal-steps", "--workers", 1]
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_an_experiment_is_what_its_options_say(folders, tmp_path):
     words += ["--lr-pretrain", 0.02, "--lr-finetune", 0.03]
     told = succeed("eval-ucf101", *words).output
     assert "stand-in data" in told
-    folder = tmp_path / "out" / "split1" / "films" / "seed3"
+    folder = tmp_path / "out" / "split1" / "films" / "seed3" / "steps1"
     config = json.loads((folder / "config.json").read_text())
     assert (config["training"]["lr"], config["training"]["batch"]) == (0.03, 6)
     table = json.loads((tmp_path / "out" / "table.json").read_text())
@@ -64,6 +66,9 @@ def test_a_preset_and_options_on_top_of_it(folders, experiment, tmp_path):
     assert small == PRESETS["small"] and options["seeds"] == (0,)
     assert (small.film_label, data.weights_2d, data.skip_missing) == ("category", None, False)
     assert (options["compute"].workers, options["strict"]) == (0, False)
+    assert (options["compute"].threads, options["comparisons"]) == (1, COMPARISONS)
+    assert (data.label_shares, data.validate, data.groups) == ((100,), False, "auto")
+    assert options["workers"] == len(os.sched_getaffinity(0))
     _, paper, _ = experiment(*common, "--preset", "paper")
     assert paper == PRESETS["paper"]
 
@@ -79,6 +84,39 @@ def test_a_preset_and_options_on_top_of_it(folders, experiment, tmp_path):
     compute = options["compute"]
     assert (compute.device, compute.precision, compute.workers) == ("cuda:1", "bf16-mixed", 3)
     assert compute.quiet and data.skip_missing and data.weights_2d == tmp_path / "resnet.pt"
+    assert options["workers"] == 1  # on a GPU
+
+
+def test_arms_budgets_and_comparisons_are_what_the_options_say(folders, experiment, tmp_path):
+    videos, films = folders
+    common = ["--videos", videos, "--pretrain", f"shapes={films}", "--shuffled", "shapes"]
+    words = ["--films", films, "--diversity", "1,10", "--label-share", "10,100", "--validate"]
+    words += ["--compare", "end-point,equal-steps", "--steps-pretrain", 7, "--steps-finetune", 8]
+    words += ["--steps-converge", 9, "--lr-finetune", 0.5, "--workers", 3, "--threads", 2]
+    words += ["--groups", "class"]
+    data, protocol, options = experiment(*common, *words)
+    assert data.films == {"shapes": films} and data.shuffled == ("shapes",)
+    assert (data.diversity, data.diversity_films) == ((1, 10), films)
+    assert (data.label_shares, data.validate, data.groups) == ((10, 100), True, "class")
+    assert options["comparisons"] == ("end-point", "equal-steps")
+    assert (protocol.pretraining.steps, protocol.finetuning.steps) == (7, 8)
+    assert (protocol.convergence.steps, protocol.convergence.lr) == (9, 0.5)
+    assert (options["workers"], options["compute"].threads) == (3, 2)
+    data, _, _ = experiment("--videos", videos, "--weights-2d", "w.pt", "--pretrain-from-2d")
+    assert data.films == {} and data.pretrain_from_2d
+
+
+def test_the_names_of_comparisons_are_those_of_the_package():
+    assert COMPARISON_NAMES == COMPARISONS
+
+
+def test_options_that_contradict_each_other_are_refused(folders, tmp_path):
+    videos, films = folders
+    common = ["eval-ucf101", "--videos", videos, "--out", tmp_path / "out"]
+    told = refusal(*common, "--films", films, "--steps-finetune", 3, "--epochs-finetune", 1)
+    assert "--steps-finetune or --epochs-finetune, not both" in told
+    assert "--films" in refusal(*common, "--diversity", "1,10")
+    assert "--films" in refusal(*common)
 
 
 def test_missing_and_damaged_videos_are_gone_on_without_or_refused(folders, tmp_path):
@@ -97,6 +135,14 @@ def test_missing_and_damaged_videos_are_gone_on_without_or_refused(folders, tmp_
     ("option", "value"),
     [
         ("--seeds", "one"),
+        ("--label-share", "0,100"),
+        ("--label-share", "101"),
+        ("--diversity", "0"),
+        ("--compare", "best"),
+        ("--workers", "0"),
+        ("--threads", "0"),
+        ("--steps-converge", "0"),
+        ("--groups", "people"),
         ("--seeds", "-1"),
         ("--seeds", "0,-1"),
         ("--seeds", "9223372036854775808"),

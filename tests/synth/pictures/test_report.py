@@ -34,13 +34,15 @@ from textures.library import TextureEntry, write_manifest, write_texture
 
 @pytest.fixture
 def recognition(tmp_path):
-    gain = {"difference": 3.5, "low": -1.0, "high": 8.0, "p": 0.12}
+    gain = {"difference": 3.5, "low": -1.0, "high": 8.0, "p": 0.12, "detectable": 6.5}
     rows = [
         {"init": "from scratch", "top1": 40.0, "top1_std": 1.0, "top5": 80.0, "top5_std": 2.0},
         {"init": "films <b>", "top1": 43.5, "top1_std": 1.5, "top5": 81.0, "top5_std": 2.5},
     ]
     for row in rows:
         row |= {"top1_by_split": {"1": 39.0, "2": 41.0}, "gain": None}
+        row |= {"initial_weights": "random", "pretraining_steps": 0.0, "labelled_steps": 600.0}
+        row["training_accuracy"] = 99.5
     rows[1]["gain"] = gain
     table = {"data": "stand-in data (videos)", "stand_in": ["videos"], "rows": rows, "runs": []}
     table |= {"films": {"films <b>": 680}, "film_classes": {"films <b>": ["walk", "run"]}}
@@ -54,9 +56,20 @@ def test_table_is_labelled_and_escaped(recognition, body):
     html = out.read_text()
     assert "43.50 ± 1.50" in html and "+3.50 [-1.00, +8.00]" in html
     assert "stand-in data (videos)" in html and "say nothing of UCF101" in html
-    assert "680 clips of 2 classes" in html
+    assert "680 clips of 2 classes" in html and "PARTIAL" not in html
+    assert "0 + 600" in html and "<td>6.5</td>" in html
     assert "films &lt;b&gt;" in html and "<b>" not in html
     assert not re.search(r'(src|href)="(?!data:)', html)
+
+
+def test_a_table_of_a_part_of_the_test_videos_says_so(recognition, body):
+    path, out = recognition / "table.json", recognition / "report.html"
+    change = {"partial": "split 1: 2 of 9 test videos", "validation": True}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    write_report(out, body=body, recognition=recognition)
+    html = out.read_text()
+    assert "PARTIAL: split 1: 2 of 9 test videos missing or unreadable" in html
+    assert "no test list was opened" in html
 
 
 @pytest.mark.parametrize(
