@@ -34,7 +34,7 @@ def main(videos: str, lists: str, out: str, processes: str, changes: str) -> Non
     with torch.no_grad():
         for block in network.nonlocal_blocks.values():
             block.bn.weight.fill_(1.0)
-    options = {"epochs": 2, "batch": 4, "lr": 0.02, "precise_bn": 1, **json.loads(changes)}
+    options = {"steps": 4, "batch": 4, "lr": 0.02, "precise_bn": 1, **json.loads(changes)}
     train(
         network,
         train_set,

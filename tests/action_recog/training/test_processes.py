@@ -49,7 +49,7 @@ def run(folders, out, *, processes: int, **changes) -> subprocess.CompletedProce
 
 def test_two_processes_give_the_weights_of_one_with_twice_the_batch(folders, tmp_path):
     """In parts and with its gradient cut: batch normalisation is over both processes' clips."""
-    options = {"epochs": 1, "batch": 8, "parts": 2, "gradient_norm": 5.0, "lr": 0.5}
+    options = {"steps": 1, "batch": 8, "parts": 2, "gradient_norm": 5.0, "lr": 0.5}
     for processes in (1, 2):
         done = run(folders, tmp_path / str(processes), processes=processes, **options)
         assert done.returncode == 0, done.stderr
