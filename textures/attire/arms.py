@@ -72,14 +72,14 @@ def arm_evidence(
             steps = (np.arange(SLEEVE_BINS) + 0.5) * SLEEVE_STEP
             x, y = (np.interp(steps, ARM_SUPPORT, pixels[:, c]).astype(np.float32) for c in (0, 1))
             inside = (x > 0) & (y > 0) & (x < camera.width) & (y < camera.height)
-            shown, there = (
+            shown, near = (
                 cv2.remap(layer, x - 0.5, y - 0.5, cv2.INTER_LINEAR)[:, 0].astype(np.float64)
                 for layer in (near_skin, near_person)
             )
-            weight = quality / total * inside * (there > 0.5) * (steps > NECK)
+            weight = quality / total * inside * (near > 0.5) * (steps > NECK)
             # What spread along the arm is taken back; what spread across it stays.
-            along = 2 * round(NEAR_ARM / _arm_length(axis) / SLEEVE_STEP) + 1
-            shown = minimum_filter1d(shown.clip(0, 1), along, mode="nearest")
+            window = 2 * round(NEAR_ARM / _arm_length(axis) / SLEEVE_STEP) + 1
+            shown = minimum_filter1d(shown.clip(0, 1), window, mode="nearest")
             bare += weight * np.log((1 - HIDDEN) * shown + HIDDEN * (1 - shown))
             covered += weight * np.log((1 - STRAY) * (1 - shown) + STRAY * shown)
     return ArmEvidence(covered, bare)

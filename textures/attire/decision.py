@@ -31,7 +31,8 @@ SLEEVE_KINDS = (0.12, 0.7)  # of the arm: from no sleeve to a short one, from a 
 # Where a fitted arm is off, what lies behind it is seen: the shirt, oftener than skin behind a sleeve.
 SHIRT_FOR_SKIN, SKIN_FOR_SHIRT = 0.4, 0.05
 # The same of hair that hangs, and of the head's outline.
-OTHER_FOR_HAIR, HAIR_FOR_OTHER = 0.3, 0.06
+OTHER_FOR_HAIR, HAIR_FOR_OTHER = 0.5, 0.06
+HANGING = ("bob", "long", "ponytail")
 SKIN, HAIR, TOP, BOTTOM, SHOES = (
     LABEL_INDEX[name] for name in ("skin", "hair", "top", "bottom", "shoes")
 )
@@ -79,10 +80,10 @@ def decide_attire(
     y, sole = texels.position[:, 1], texels.sole
     colours: dict[str, Colour] = {}
     heard: dict[str, float] = {}
-    below = texels.arm < 0
+    trunk = texels.arm < 0
     regions = {
         "top": np.where(texels.arm > 0, texels.arm < sleeve, (y > waist) & ~texels.head),
-        "bottom": below & (y < waist) & (y > hem),
+        "bottom": trunk & (y < waist) & (y > hem),
         "shoes": y < sole + min(shoe, SHOE),
         "sock": (y > sole + SHOE + 0.01) & (y < sole + shoe),
     }
@@ -163,15 +164,22 @@ def _heights(surface: AttireSurface, evidence: LabelEvidence) -> tuple[float, fl
         evidence.log_chance[chosen], evidence.weight[chosen], group[chosen], 4 * steps
     )
     scores = (means * heard[:, None]).reshape(4, steps, -1).sum(0)
-    # below[k, label]: all cells under step k were of that label.
-    below = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, 0)])[:steps]
+    # beneath_step[k, label]: all cells under step k were of that label.
+    beneath_step = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, 0)])[:steps]
     whole = scores.sum(0)
     row = np.arange(steps)
     shoe_end, hem = np.minimum(row[:, None], row[None, :]), row[None, :]
-    legs = TRUST * (below[shoe_end, SHOES] + below[hem, SKIN] - below[shoe_end, SKIN])
+    legs = TRUST * (
+        beneath_step[shoe_end, SHOES] + beneath_step[hem, SKIN] - beneath_step[shoe_end, SKIN]
+    )
     legs = legs + priors.shoe[:, None]
     shoe = legs.argmax(0)  # the best for each hem
-    cloth = below[None, :, BOTTOM] - below[:, None, BOTTOM] + whole[TOP] - below[None, :, TOP]
+    cloth = (
+        beneath_step[None, :, BOTTOM]
+        - beneath_step[:, None, BOTTOM]
+        + whole[TOP]
+        - beneath_step[None, :, TOP]
+    )
     total = legs.max(0)[:, None] + TRUST * cloth + priors.heights
     total[row[:, None] > row[None, :]] = -np.inf
     best_hem, best_waist = np.unravel_index(int(total.argmax()), total.shape)
@@ -190,15 +198,18 @@ def _hair_style(surface: AttireSurface, evidence: LabelEvidence) -> tuple[str, f
     values = _mistaken(chance, 1 - chance, OTHER_FOR_HAIR, HAIR_FOR_OTHER)
     means, heard = pooled(values, evidence.weight[chosen], surface.cell[chosen], surface.count)
     number = np.maximum(np.bincount(surface.cell[chosen], minlength=surface.count), 1)
-    best: tuple[float, str, float] = (-np.inf, "short", 0.02)
+    scores = []
     for candidate in surface.candidates:
         inside = candidate.region[chosen].astype(float)
         share = np.bincount(surface.cell[chosen], inside, surface.count) / number
         likelihood = (heard * (share * means[:, 0] + (1 - share) * means[:, 1])).sum()
-        score = TRUST * likelihood + np.log(candidate.share)
-        if score > best[0]:
-            best = (float(score), candidate.style, candidate.length)
-    return best[1], best[2]
+        scores.append(TRUST * likelihood + np.log(candidate.share))
+    chance = np.exp(np.array(scores) - max(scores))
+    # Hanging or not by all that speaks for either, then how.
+    hangs = np.array([candidate.style in HANGING for candidate in surface.candidates])
+    kind = hangs == (chance[hangs].sum() > chance[~hangs].sum())
+    best = surface.candidates[int(np.where(kind, chance, -1.0).argmax())]
+    return best.style, best.length
 
 
 def _garment_colour(

@@ -94,7 +94,7 @@ def attire_chances(
         x = x.to(device)
         mean = (network(x).softmax(1) + network(x.flip(-1)).flip(-1).softmax(1)) / 2
         maps = mean.permute(0, 2, 3, 1).cpu().numpy()
-        for image, frame, drawn in zip(chunk, frames, maps):
+        for image, frame, layers_of_crop in zip(chunk, frames, maps):
             height, width = image.shape[:2]
             # A crop's pixel centre lies at factor * (pixel + 1/2) + offset of the input.
             x_map = ((np.arange(width) + 0.5) * frame.factor + frame.offset[0]) / 2 - 0.5
@@ -102,11 +102,11 @@ def attire_chances(
             columns, rows = np.meshgrid(x_map.astype(np.float32), y_map.astype(np.float32))
             layers = [
                 cv2.remap(
-                    np.ascontiguousarray(drawn[..., n]),
+                    np.ascontiguousarray(layers_of_crop[..., n]),
                     *(columns, rows, cv2.INTER_LINEAR),
                     borderMode=cv2.BORDER_REPLICATE,
                 )
-                for n in range(drawn.shape[-1])
+                for n in range(layers_of_crop.shape[-1])
             ]
             chances.append(np.stack(layers, -1))
     return chances

@@ -25,7 +25,7 @@ REACH = 0.05  # metres over which seen shades are carried on
 NEIGHBOURS = 32  # cells that are looked at for them
 HOLD = 0.6  # heard cells that the garment's own colour weighs as much as
 # Of label, weight and a texel's surroundings: from unseen to fully seen.
-AGREED, SURE, AROUND = (0.45, 0.75), (0.03, 0.2), (0.15, 0.6)
+AGREED, SURE, SURROUNDINGS = (0.45, 0.75), (0.03, 0.2), (0.15, 0.6)
 ODD = 0.35  # of sRGB's 0..1: a colour as far from the garment's must be agreed on the more
 STRICTER = (0.2, 0.1)  # by so much
 EDGE = 0.018  # metres from the border of a garment inwards over which what is seen fades in
@@ -104,14 +104,14 @@ def seen_opacity(
         region = label == number
         number_of = np.bincount(surface.cell, region, surface.count)
         mean = np.bincount(surface.cell, sure * region, surface.count) / np.maximum(number_of, 1)
-        around = surface.on_texels(mean[:, None], (number_of > 0).astype(float))[region, 0]
+        surrounding = surface.on_texels(mean[:, None], (number_of > 0).astype(float))[region, 0]
         inner = np.ones(int(region.sum()))
         if not region.all():
             distance, _ = cKDTree(position[~region]).query(
                 position[region], distance_upper_bound=2 * EDGE
             )
             inner = _ramp(np.minimum(distance, EDGE), 0.1 * EDGE, EDGE)
-        opacity[region] = np.minimum(sure[region], _ramp(around, *AROUND)) * inner
+        opacity[region] = np.minimum(sure[region], _ramp(surrounding, *SURROUNDINGS)) * inner
     return opacity
 
 
@@ -140,27 +140,27 @@ def carried_on(
         parts = [(region, 1.0)]
         if name == "skin":  # a tanned arm says nothing of the face, and hair shades it wrongly
             parts = [(region & head, FACE_SHADE), (region & ~head, 1.0)]
-        for part, share in parts:
-            if not part.any() or opacity[part].sum() <= 0:
+        for piece, share in parts:
+            if not piece.any() or opacity[piece].sum() <= 0:
                 continue
             difference = evidence.colours - painted
             if name in ("top", "bottom"):
-                pattern = pattern_along(surface, difference, opacity * part, part)
-                added[part] += pattern[part]
+                pattern = pattern_along(surface, difference, opacity * piece, piece)
+                added[piece] += pattern[piece]
                 difference = difference - pattern
-            added[part] += share * _spread(surface, difference, opacity * part, part)
+            added[piece] += share * _spread(surface, difference, opacity * piece, piece)
     return added
 
 
 def _spread(
-    surface: AttireSurface, difference: np.ndarray, weight: np.ndarray, part: np.ndarray
+    surface: AttireSurface, difference: np.ndarray, weight: np.ndarray, piece: np.ndarray
 ) -> np.ndarray:
     """Slow differences carried on to all texels of a part (n,3), fading with the distance."""
     means, heard = pooled(difference, weight, surface.cell, surface.count)
     sources = np.flatnonzero(heard > 0.05)
     if not len(sources):
-        return np.zeros((int(part.sum()), 3))
-    targets = np.unique(surface.cell[part])
+        return np.zeros((int(piece.sum()), 3))
+    targets = np.unique(surface.cell[piece])
     count = min(NEIGHBOURS, len(sources))
     distance, index = cKDTree(surface.centres[sources]).query(surface.centres[targets], k=count)
     distance, index = distance.reshape(len(targets), count), index.reshape(len(targets), count)
@@ -170,7 +170,7 @@ def _spread(
     slow[targets] /= (kernel.sum(1) + HOLD)[:, None]
     inside = np.zeros(surface.count)
     inside[targets] = 1
-    return surface.on_texels(slow, inside)[part]
+    return surface.on_texels(slow, inside)[piece]
 
 
 def _ramp(values: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:

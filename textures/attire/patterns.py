@@ -15,7 +15,7 @@ MIDDLE, SIDES = 0.075, 0.105  # metres from the middle: prints lie within, and e
 
 
 def pattern_along(
-    surface: AttireSurface, difference: np.ndarray, weight: np.ndarray, part: np.ndarray
+    surface: AttireSurface, difference: np.ndarray, weight: np.ndarray, region: np.ndarray
 ) -> np.ndarray:
     """What a pattern along the trunk adds to a garment's colour; 0 without one.
 
@@ -25,14 +25,14 @@ def pattern_along(
         surface: of the body.
         difference: (N,3) of the colours that were seen from the garment's.
         weight: (N,) of the texels that were seen.
-        part: (N,) bool, the garment.
+        region: (N,) bool, the garment.
 
     Returns:
         (N,3), the same at all texels of a height.
     """
     texels = surface.texels
     result = np.zeros_like(difference)
-    trunk = part & (texels.arm < 0)
+    trunk = region & (texels.arm < 0)
     y = texels.position[:, 1]
     if not trunk.any():
         return result
@@ -51,19 +51,19 @@ def pattern_along(
             1,
         )
         profiles.append((sums / np.maximum(total, 1e-9)[:, None], total > 1.0))
-    both = profiles[0][1] & profiles[1][1]
-    if both.sum() < max(LEAST_STEPS, 0.5 * count):
+    common = profiles[0][1] & profiles[1][1]
+    if common.sum() < max(LEAST_STEPS, 0.5 * count):
         return result
-    centre, lateral = (profile - profile[both].mean(0) for profile, _ in profiles)
-    shared = (centre[both] + lateral[both]) / 2
-    powers = [float((profile[both] ** 2).mean()) for profile in (centre, lateral)]
-    product = float((centre[both] * lateral[both]).mean())
+    centre, lateral = (profile - profile[common].mean(0) for profile, _ in profiles)
+    shared = (centre[common] + lateral[common]) / 2
+    powers = [float((profile[common] ** 2).mean()) for profile in (centre, lateral)]
+    product = float((centre[common] * lateral[common]).mean())
     if (shared**2).mean() < AMPLITUDE**2 or product < LIKENESS * np.sqrt(powers[0] * powers[1]):
         return result
     if min(powers) < STRENGTH**2 * max(powers):
         return result
     profile = np.stack(
-        [np.interp(np.arange(count), np.flatnonzero(both), shared[:, c]) for c in range(3)], 1
+        [np.interp(np.arange(count), np.flatnonzero(common), shared[:, c]) for c in range(3)], 1
     )
     result[trunk] = profile[step[trunk]]
     return result

@@ -27,7 +27,7 @@ from textures.wardrobe.outfit import HAIR_STYLES
 CELL = 0.025  # metres
 TURN = 0.06  # metres that a half turn of the surface counts as
 DOUBT = 0.06  # share of a label's probability that says nothing
-SEEN = 0.12  # mean weight of a cell's texels from which on it is fully heard
+FULLY_HEARD = 0.12  # mean weight of a cell's texels from which on it is fully heard
 
 ARM_STEP = 0.1
 ARM_SUPPORT = np.arange(ARM_STEP / 2, 1.06, ARM_STEP)
@@ -102,10 +102,10 @@ def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
     keys = np.concatenate([grid - grid.min(0), front[:, None]], 1)
     _, cell = np.unique(keys, axis=0, return_inverse=True)
     cell = cell.reshape(-1)
-    place = np.concatenate([texels.position, texels.normal * (TURN / 2)], 1).astype(np.float64)
+    points = np.concatenate([texels.position, texels.normal * (TURN / 2)], 1).astype(np.float64)
     number = np.bincount(cell)
-    centres = np.stack([np.bincount(cell, column) / number for column in place.T], 1)
-    distance, near = cKDTree(centres).query(place, k=8)
+    centres = np.stack([np.bincount(cell, column) / number for column in points.T], 1)
+    distance, near = cKDTree(centres).query(points, k=8)
     shares = np.exp(-((distance / CELL) ** 2)) + 1e-9 / (distance + 1e-3)
     return AttireSurface(
         texels=texels,
@@ -126,8 +126,8 @@ def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
 def _arm_vertices(body: Body, side: int) -> tuple[np.ndarray, ...]:
     """The vertices of an arm about each point of `ARM_SUPPORT`, never none."""
     template = body.template
-    along = arm_coordinate(template, dict(zip(JOINT_NAMES, body.rest_joints.astype(float))))
-    arm = np.where(template[:, 0] * side > 0, along, -9.0)
+    coordinate = arm_coordinate(template, dict(zip(JOINT_NAMES, body.rest_joints.astype(float))))
+    arm = np.where(template[:, 0] * side > 0, coordinate, -9.0)
     groups = []
     for point in ARM_SUPPORT:
         distance = np.abs(arm - point)
@@ -196,5 +196,5 @@ def pooled(
     number = np.bincount(groups, minlength=count)
     sums = np.stack([np.bincount(groups, weight * column, count) for column in values.T], 1)
     means = sums / np.maximum(total, 1e-9)[:, None]
-    heard = np.clip(total / np.maximum(number, 1) / SEEN, 0, 1)
+    heard = np.clip(total / np.maximum(number, 1) / FULLY_HEARD, 0, 1)
     return means, heard

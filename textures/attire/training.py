@@ -182,8 +182,8 @@ def attire_batch(
 def _half_size(labels: torch.Tensor) -> torch.Tensor:
     """Labels (n,H,W) at half the size: what three of four pixels are, else `UNKNOWN`."""
     four = torch.stack([labels[:, row::2, column::2] for row in (0, 1) for column in (0, 1)], -1)
-    most = four.mode(-1).values
-    return torch.where((four == most[..., None]).sum(-1) >= 3, most, UNKNOWN)
+    majority = four.mode(-1).values
+    return torch.where((four == majority[..., None]).sum(-1) >= 3, majority, UNKNOWN)
 
 
 def relit(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
@@ -234,8 +234,8 @@ def label_figures(
     for start in range(0, len(images), batch):
         guess = network(images[start : start + batch].to(device)).argmax(1).cpu()
         truth = labels[start : start + batch]
-        asked = truth != UNKNOWN
-        pairs = truth[asked] * classes + guess[asked]
+        labelled = truth != UNKNOWN
+        pairs = truth[labelled] * classes + guess[labelled]
         table += torch.bincount(pairs, minlength=classes**2).view(classes, classes)
     union = table.sum(0) + table.sum(1) - table.diagonal()
     overlap = table.diagonal() / union.clamp(min=1)
