@@ -149,7 +149,7 @@ SHIPPED = RstgRecipe(
     augmentation=Augmentation(recolour=0.25, degrade=True, side_dropout=0.3),
     batch=BatchShape(identities=4, images=2),
     supervisor=Supervisor(depth=10),
-    schedule=Schedule(steps=900, lr=6e-4, checkpoint_every=200),
+    schedule=Schedule(steps=3000),
 )
 PHOTOGRAPHS = RstgRecipe(
     name="photographs",
