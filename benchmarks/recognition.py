@@ -106,8 +106,8 @@ def compare_readers(sources: Sequence[Path], folder: Path, repeats: int) -> None
         "H.264": [encode_again(p, folder / f"h_{p.stem}.mp4", "libx264", 0) for p in sources],
     }
     for kind, paths in kinds.items():
-        exact = FrameStore(short_side=LARGE.stored_short_side, folder=folder / "store")
-        small = FrameStore(short_side=SMALL.stored_short_side, folder=folder / "store")
+        exact = FrameStore(short_side=LARGE.stored_short_side, folder=folder / "store", budget=0)
+        small = FrameStore(short_side=SMALL.stored_short_side, folder=folder / "store", budget=0)
         for store in (exact, small):
             store.fill(paths, quiet=True, threads=1)
         truth = {p: CountedFrames(p) for p in paths}
@@ -228,7 +228,10 @@ def compare_training(
     videos = labelled(sources, 5 * batch)
     rng = np.random.default_rng(0)
     shape = (batch, 3, views.frames, views.size, views.size)
-    ratios: dict[str, list[float]] = {"frames in memory": [], "frames in the store": []}
+    ratios: dict[str, list[float]] = {
+        "frames in memory": [],
+        "frames on disk": [],
+    }
     rates = ""
     for _ in range(repeats):
         noise = [
@@ -240,7 +243,11 @@ def compare_training(
         ]
         alone = train_steps(arch, views, noise)
         for name, place in zip(ratios, (None, folder / "training")):
-            store = FrameStore(short_side=views.stored_short_side, folder=place)
+            store = FrameStore(
+                short_side=views.stored_short_side,
+                folder=place,
+                budget=0 if place else 2 * 1024**3,
+            )
             store.fill(sources, quiet=True, threads=1)
             batches = ClipBatches(videos, store, views, batch=batch, seed=0)
             ratios[name].append(alone / train_steps(arch, views, batches.of_epoch(0)))

@@ -53,7 +53,7 @@ class FrameFileWriter:
     def add(self, frame: np.ndarray) -> None:
         """Reduce, compress and write the next frame (H,W,3) uint8 RGB."""
         small = reduce_short_side(frame[None], self.short_side)[0]
-        done, data = cv2.imencode(
+        encoded, data = cv2.imencode(
             ".jpg",
             cv2.cvtColor(small, cv2.COLOR_RGB2BGR),
             [
@@ -63,7 +63,7 @@ class FrameFileWriter:
                 cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
             ],
         )
-        if not done:
+        if not encoded:
             raise RuntimeError(f"OpenCV cannot compress a frame of {small.shape}")
         self._file.write(data)
         self._rows.append((self._file.tell(), zlib.crc32(data)))

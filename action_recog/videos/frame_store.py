@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,7 +90,7 @@ class FrameStore:
 
     Args:
         short_side: Short side in pixels to which larger frames are reduced.
-        budget: Bytes of frames that are kept in memory, without a folder.
+        budget: Bytes of frames that are kept in memory; with a folder, of videos that were used.
         most_frames: Frames of a video that are asked for at once, at most; a video of which so many
             would take too much memory is a failure.
         folder: Folder in which surveys and reduced frames are kept; it may be shared by runs.
@@ -116,6 +117,8 @@ class FrameStore:
         self.failures: dict[Path, str] = {}
         self._stored: dict[Path, StoredVideo] = {}
         self._digests = ContentDigests(folder / "digests.json" if folder else None)
+        self._claimed: set[Path] = set()
+        self._lock = threading.Lock()
 
     @property
     def pixels(self) -> str:
@@ -267,9 +270,15 @@ class FrameStore:
             return None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process gets: frames in memory stay here, and are decoded there."""
+        """What another process gets: frames in memory stay here, and none are kept there."""
         stored = {path: _without_frames(video) for path, video in self._stored.items()}
-        return {**self.__dict__, "_stored": stored, "_digests": ContentDigests()}
+        state = {**self.__dict__, "_stored": stored, "_digests": ContentDigests(), "budget": 0}
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin as the copy of another process's store."""
+        self.__dict__ = {**state, "_lock": threading.Lock()}
 
     def __getitem__(self, path: Path) -> StoredVideo:
         return self._stored[path]
@@ -288,11 +297,30 @@ class FrameStore:
             Frames (N,h,w,3) uint8 RGB, reduced to the store's short side.
         """
         stored = self._stored[path]
-        if stored.frames is not None:
-            return stored.frames[indices]
+        if stored.frames is None and self._claims(stored):
+            whole = self._read(stored, np.arange(stored.count))
+            stored = self._stored[path] = replace(stored, frames=whole)
+        return self._read(stored, indices) if stored.frames is None else stored.frames[indices]
+
+    def _claims(self, stored: StoredVideo) -> bool:
+        """Whether a video of the folder is to be kept in memory from now on."""
+        if self.folder is None or stored.survey is None:
+            return False
+        height, width = reduced_size(stored.survey.height, stored.survey.width, self.short_side)
+        size = stored.count * height * width * 3
+        with self._lock:
+            if stored.path in self._claimed or size > min(self.budget, KEPT_BYTES):
+                return False
+            self._claimed.add(stored.path)
+            self.budget -= size
+        return True
+
+    def _read(self, stored: StoredVideo, indices: np.ndarray) -> np.ndarray:
+        """Frames from the file of a video's reduced frames, or from the video."""
         if stored.frame_file is not None:
             return read_frame_file(stored.frame_file, indices)
-        return Video(path, short_side=self.short_side, survey=stored.survey).frames(indices)
+        video = Video(stored.path, short_side=self.short_side, survey=stored.survey)
+        return video.frames(indices)
 
     def decoders(self) -> dict[str, int]:
         """How many videos each decoder served."""

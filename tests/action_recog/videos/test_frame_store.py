@@ -184,6 +184,18 @@ def test_another_process_gets_the_same_frames(videos, tmp_path):
             )
 
 
+def test_used_videos_are_kept_in_memory_while_the_budget_lasts(videos, tmp_path):
+    room = SHORT * 80 * 3 * (FRAMES + 1)  # for a.avi or b.mp4, not for both
+    store = filled(tmp_path / "store", videos, budget=room)
+    plain = filled(tmp_path / "store", videos, budget=0)
+    for _ in range(2):
+        for path in videos:
+            indices = np.array([11, 3])
+            assert np.array_equal(store.frames(path, indices), plain.frames(path, indices))
+    assert [store[path].frames is not None for path in videos] == [True, False, False]
+    assert all(plain[path].frames is None for path in videos)
+
+
 def test_a_frame_file_is_read_by_number(videos, tmp_path):
     store = filled(tmp_path / "store", videos[:1])
     frame_file = store[videos[0]].frame_file
