@@ -157,8 +157,8 @@ def matrix_chart(matrix: np.ndarray, names: Sequence[str], *, title: str, note: 
     draw.rectangle([margin - 1, 39, margin + size, 40 + size], outline=_INK)
     if named:
         for number, name in enumerate(names):
-            y = 40 + (number + 0.5) * cell
-            draw.text((margin - 6, y), name, fill=_INK, font=small, anchor="rm")
+            middle = 40 + (number + 0.5) * cell
+            draw.text((margin - 6, middle), name, fill=_INK, font=small, anchor="rm")
             _vertical_text(image, name, (margin + int((number + 0.5) * cell), 46 + size), small)
     return _png(image)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from msgspec import Meta
 
 from action_recog.errors import BadInput
 from action_recog.experiment.protocol import COMPARISONS, Comparison, ExperimentData
@@ -21,16 +24,16 @@ _FILE = "experiment.json"
 
 @dataclass(frozen=True, kw_only=True)
 class _Ledger:
-    """Everything that was asked for in a folder; paths are absolute."""
+    """Everything that was asked for in a folder; paths are relative to it."""
 
     films: dict[str, str]
     shuffled: list[str]
-    diversity: list[int]
+    diversity: list[Annotated[int, Meta(ge=1, le=10**6)]]
     diversity_films: str | None
     weights_2d: str | None
-    splits: list[int]
-    seeds: list[int]
-    label_shares: list[int]
+    splits: list[Annotated[int, Meta(ge=1, le=3)]]
+    seeds: list[Annotated[int, Meta(ge=0, le=2**63 - 1)]]
+    label_shares: list[Annotated[int, Meta(ge=1, le=100)]]
     comparisons: list[Comparison]
     validate: bool
 
@@ -68,14 +71,14 @@ def with_earlier(request: Request, out: Path) -> Request:
         kinds = "a validation", "a test"
         old, new = kinds if earlier.validate else kinds[::-1]
         raise BadInput(f"{out}: is the folder of {old}, this is {new}; give another output folder")
-    films = {name: Path(folder) for name, folder in earlier.films.items()}
+    films = {name: _path(out, folder) for name, folder in earlier.films.items()}
     for name, folder in films.items():
         if name not in data.films:
             announce(f"{name}: an arm of {out} since earlier, trained on {folder}")
-    weights = data.weights_2d or (Path(earlier.weights_2d) if earlier.weights_2d else None)
+    weights = data.weights_2d or (_path(out, earlier.weights_2d) if earlier.weights_2d else None)
     textures = data.diversity_films
     if textures is None and earlier.diversity_films:
-        textures = Path(earlier.diversity_films)
+        textures = _path(out, earlier.diversity_films)
     merged = replace(
         data,
         films={**films, **data.films},
@@ -98,15 +101,24 @@ def _union(first: Sequence[Value], second: Sequence[Value]) -> tuple[Value, ...]
     return tuple(dict.fromkeys([*first, *second]))
 
 
+def _path(out: Path, relative: str) -> Path:
+    """The path that a ledger names, without its detours."""
+    return Path(os.path.normpath(out.resolve() / relative))
+
+
 def write_ledger(request: Request, out: Path) -> None:
     """Write what a folder is of."""
     data = request.data
+
+    def relative(path: Path | None) -> str | None:
+        return None if path is None else os.path.relpath(path.resolve(), out.resolve())
+
     ledger = _Ledger(
-        films={name: str(folder.resolve()) for name, folder in data.films.items()},
+        films={name: str(relative(folder)) for name, folder in data.films.items()},
         shuffled=list(data.shuffled),
         diversity=list(data.diversity),
-        diversity_films=str(data.diversity_films.resolve()) if data.diversity_films else None,
-        weights_2d=str(data.weights_2d.resolve()) if data.weights_2d else None,
+        diversity_films=relative(data.diversity_films),
+        weights_2d=relative(data.weights_2d),
         splits=list(data.splits),
         seeds=list(request.seeds),
         label_shares=list(data.label_shares),

@@ -198,8 +198,8 @@ def _top1_array(
     first, groups = by_arm[0]
     keys = sorted(first)
     seeds = sorted({seed for values in first.values() for seed in values})
-    for init, (values, _) in zip(inits, by_arm):
-        if values.keys() != first.keys() or any(sorted(v) != seeds for v in values.values()):
+    for init, (of_arm, _) in zip(inits, by_arm):
+        if of_arm.keys() != first.keys() or any(sorted(v) != seeds for v in of_arm.values()):
             raise BadInput(
                 f"the arms {inits[0]} and {init} were not tested on the same videos with the same "
                 "seeds; run the experiment again"

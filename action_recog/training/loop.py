@@ -252,8 +252,9 @@ class _Progress:
 
     def is_over(self, epochs: int, options: TrainingOptions) -> bool:
         """Whether the budget of epochs is used up or the held-out videos have ended the training."""
-        converged = bool(options.plateau) and convergence(self.checks, options.plateau)[1]
-        return converged or self.epochs_done >= epochs
+        if options.plateau and convergence(self.checks, options.plateau)[1]:
+            return True
+        return self.epochs_done >= epochs
 
 
 def _differences(stored: dict[str, Any], config: dict[str, Any]) -> str:

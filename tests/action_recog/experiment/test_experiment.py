@@ -324,6 +324,38 @@ def test_arms_splits_seeds_and_shares_are_added_to_a_folder_later(folders, tmp_p
         _run_toy(replace(both, validate=True), tmp_path / "grown")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": [-1]},
+        {"splits": [4]},
+        {"films": {"a": 3}},
+        {"comparisons": ["best"]},
+        {"seeds": None},
+    ],
+    ids=str,
+)
+def test_what_a_folder_is_of_is_read_through_a_gate(folders, tmp_path, change):
+    empty = {
+        "films": {},
+        "shuffled": [],
+        "diversity": [],
+        "diversity_films": None,
+        "weights_2d": None,
+    }
+    empty |= {
+        "splits": [1],
+        "seeds": [0],
+        "label_shares": [100],
+        "comparisons": [],
+        "validate": False,
+    }
+    (tmp_path / "experiment.json").write_text(json.dumps({**empty, **change}))
+    data = ExperimentData(videos=folders[0], lists=folders[1], films={"a": folders[2]}, splits=(1,))
+    with pytest.raises(BadInput, match=r"experiment\.json: .*remove the file"):
+        _run_toy(data, tmp_path)
+
+
 def test_shares_of_the_labels_are_the_same_for_all_arms(folders, tmp_path):
     videos, lists, films = folders
     data = ExperimentData(
