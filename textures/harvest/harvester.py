@@ -38,7 +38,7 @@ from textures.wardrobe.labels import LABEL_INDEX, LABELS
 
 BATCH = 16
 MOST_CROPS = 16  # of a person: with more, hardly any texel is seen better
-VIEWS_VERSION = 1  # of how views are taken, fused and laid over
+VIEWS_VERSION = 2  # of how views are taken, fused and laid over
 SHOWN = 0.1  # weight from which a texel counts as seen
 
 
