@@ -65,8 +65,9 @@ class FrameFileWriter:
         )
         if not encoded:
             raise RuntimeError(f"OpenCV cannot compress a frame of {small.shape}")
-        self._file.write(data)
-        self._rows.append((self._file.tell(), zlib.crc32(data)))
+        jpeg = data.tobytes()
+        self._file.write(jpeg)
+        self._rows.append((self._file.tell(), zlib.crc32(jpeg)))
 
     def finish(self) -> None:
         """Write the table."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def orientation_of(picture: VideoFrame) -> Orientation:
     Raises:
         BadInput: For one that is no quarter turn or mirror image.
     """
-    for data in picture.side_data:
+    for data in cast(Any, picture.side_data):  # its stubs say that it gives names
         if data.type.name == "DISPLAYMATRIX":
             return orientation_of_matrix(np.frombuffer(bytes(data), np.int32))
     return AS_STORED

@@ -182,10 +182,10 @@ def picture_checksum(picture: VideoFrame) -> int:
     planes, form = picture.planes, picture.format
     bits = form.padded_bits_per_pixel if len(planes) == 1 else form.components[0].bits
     for plane in planes:
-        samples = np.frombuffer(plane, np.uint8)
+        samples = np.frombuffer(memoryview(plane), np.uint8)
         if plane.buffer_size == plane.line_size * plane.height:  # a palette is no rows
             # What lies behind a row's samples is nobody's.
             width = min(plane.line_size, plane.width * ((bits + 7) // 8))
             samples = np.ascontiguousarray(samples.reshape(plane.height, -1)[:, :width])
-        checksum = zlib.crc32(samples, checksum)
+        checksum = zlib.crc32(memoryview(samples), checksum)
     return checksum
