@@ -22,8 +22,8 @@ from textures.wardrobe.labels import LABEL_INDEX
 NEAR_ARM = 0.07  # metres about the arm's axis in which skin is the arm's
 NEAR_HEAD = 0.15  # metres about the head's middle in which it is the head's
 NECK = 0.22  # of the arm: nearer to the shoulder skin may be the neck's
-TAKEN_BACK = 0.5  # of what skin spreads along the arm: the skin of real arms has gaps
-HIDDEN, STRAY = 0.5, 0.06  # how often a bare arm shows no skin, and a covered one some
+TAKEN_BACK = 0.3  # of what skin spreads along the arm: the skin of real arms has gaps
+HIDDEN, STRAY = 0.6, 0.05  # how often a bare arm shows no skin, and a covered one some
 
 
 @dataclass(frozen=True)
