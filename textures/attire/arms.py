@@ -22,7 +22,8 @@ from textures.wardrobe.labels import LABEL_INDEX
 NEAR_ARM = 0.07  # metres about the arm's axis in which skin is the arm's
 NEAR_HEAD = 0.15  # metres about the head's middle in which it is the head's
 NECK = 0.22  # of the arm: nearer to the shoulder skin may be the neck's
-HIDDEN, STRAY = 0.4, 0.06  # how often a bare arm shows no skin, and a covered one some
+TAKEN_BACK = 0.3  # of what skin spreads along the arm: the skin of real arms has gaps
+HIDDEN, STRAY = 0.6, 0.05  # how often a bare arm shows no skin, and a covered one some
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def arm_evidence(
             )
             weight = quality / total * inside * (near > 0.5) * (steps > NECK)
             # What spread along the arm is taken back; what spread across it stays.
-            window = 2 * round(NEAR_ARM / _arm_length(axis) / SLEEVE_STEP) + 1
+            window = 2 * round(TAKEN_BACK * NEAR_ARM / _arm_length(axis) / SLEEVE_STEP) + 1
             shown = minimum_filter1d(shown.clip(0, 1), window, mode="nearest")
             bare += weight * np.log((1 - HIDDEN) * shown + HIDDEN * (1 - shown))
             covered += weight * np.log((1 - STRAY) * (1 - shown) + STRAY * shown)

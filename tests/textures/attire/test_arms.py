@@ -75,7 +75,7 @@ def test_the_sleeve_is_told_though_the_fit_is_off(body, surface, posed, camera, 
     chance = photograph(body, surface, posed, camera, sleeve)
     arms = arm_evidence(surface, [np.roll(chance, moved, 1)], posed[None], [camera], [1.0])
     decision = decide_attire(surface, nothing_seen(), arms=arms)
-    assert abs(decision.sleeve - sleeve) < 0.12
+    assert abs(decision.sleeve - sleeve) < 0.15  # about the reach within which skin is the arm's
 
 
 def test_a_photograph_of_nobody_says_nothing(surface, posed, camera):
