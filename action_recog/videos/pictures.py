@@ -187,5 +187,5 @@ def picture_checksum(picture: VideoFrame) -> int:
             # What lies behind a row's samples is nobody's.
             width = min(plane.line_size, plane.width * ((bits + 7) // 8))
             samples = np.ascontiguousarray(samples.reshape(plane.height, -1)[:, :width])
-        checksum = zlib.crc32(memoryview(samples), checksum)
+        checksum = zlib.crc32(samples.data, checksum)
     return checksum
