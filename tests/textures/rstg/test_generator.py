@@ -98,9 +98,7 @@ def test_a_texel_that_is_given_nothing_is_painted(unseen):
     given = projection[:, 3:5].sum(1, keepdim=True).expand(-1, 3, -1, -1) > 0
     assert (made[~given] == 0).all()
     assert torch.allclose(made[given], projection[:, :3][given], atol=1e-3)
-    with pytest.raises(
-        BadInput, match="unseen guesses: expected pixels, colours, nothing"
-    ):
+    with pytest.raises(BadInput, match="unseen guesses: expected pixels, colours, nothing"):
         dataclasses.replace(SMALL, unseen="guesses")
 
 
