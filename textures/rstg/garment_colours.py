@@ -50,28 +50,28 @@ class GarmentColours(nn.Module):
         share = np.zeros(size, np.float32)
         for number, (names, axis) in enumerate(_REGIONS):
             region = np.isin(labels, [PART_NAMES.index(name) + 1 for name in names])
-            along = geometry.position[region, axis]
-            along = np.abs(along) if axis == 0 else along  # arms reach out to both sides
-            start, first = along.min(), len(texels)
-            count = max(1, int(np.ceil((along.max() - start) / BAND_HEIGHT)))
-            step = (along - start) / BAND_HEIGHT
+            level = geometry.position[region, axis]
+            level = np.abs(level) if axis == 0 else level  # arms reach out to both sides
+            start, first = level.min(), len(texels)
+            count = max(1, int(np.ceil((level.max() - start) / BAND_HEIGHT)))
+            step = (level - start) / BAND_HEIGHT
             band = np.clip(step.astype(int), 0, count - 1)
             surface = geometry.surface[region]
             for index in range(count):
                 texels.append(surface[band == index])
                 regions.append(number)
                 heights.append(index)
-            between = np.clip(step - 0.5, 0, count - 1)
-            lower[surface] = first + np.floor(between).astype(int)
-            upper[surface] = first + np.minimum(np.floor(between).astype(int) + 1, count - 1)
-            share[surface] = between - np.floor(between)
+            centred = np.clip(step - 0.5, 0, count - 1)
+            lower[surface] = first + np.floor(centred).astype(int)
+            upper[surface] = first + np.minimum(np.floor(centred).astype(int) + 1, count - 1)
+            share[surface] = centred - np.floor(centred)
         longest = max(map(len, texels))
         members = np.zeros((len(texels), longest), np.int64)
         listed = np.zeros((len(texels), longest), bool)
         for row, numbers in enumerate(texels):
             members[row, : len(numbers)], listed[row, : len(numbers)] = numbers, True
-        same = np.equal.outer(regions, regions)
-        distance = np.where(same, np.abs(np.subtract.outer(heights, heights)), np.inf)
+        neighbours = np.equal.outer(regions, regions)
+        distance = np.where(neighbours, np.abs(np.subtract.outer(heights, heights)), np.inf)
         gutters = geometry.number.ravel()
         for name, array in (
             ("members", members),
@@ -100,14 +100,14 @@ class GarmentColours(nn.Module):
         shown = visible.flatten(1)[:, self.members] & self.listed
         samples = colours.flatten(2)[:, :, self.members].masked_fill(~shown[:, None], torch.nan)
         medians = samples.nanmedian(-1).values  # (B,3,bands)
-        known = shown.sum(-1) >= LEAST_TEXELS
-        away = self.distance.expand(batch, -1, -1).masked_fill(~known[:, None], torch.inf)
+        counted = shown.sum(-1) >= LEAST_TEXELS
+        away = self.distance.expand(batch, -1, -1).masked_fill(~counted[:, None], torch.inf)
         nearest = away.min(-1)
         filled = medians.nan_to_num().gather(2, nearest.indices[:, None].expand(-1, 3, -1))
         banded = torch.isfinite(nearest.values)
         painted = torch.lerp(
             filled[:, :, self.lower.clamp(min=0)], filled[:, :, self.upper.clamp(min=0)], self.share
         )
-        given = banded[:, self.lower.clamp(min=0)] & (self.lower >= 0)
-        painted = painted * given[:, None]
-        return painted.view(batch, 3, height, width), given.view(batch, height, width)
+        coloured = banded[:, self.lower.clamp(min=0)] & (self.lower >= 0)
+        painted = painted * coloured[:, None]
+        return painted.view(batch, 3, height, width), coloured.view(batch, height, width)
