@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import cv2
@@ -88,6 +88,7 @@ def run_all(
             for task in pretrainings:
                 trainings.pretrain(*task)
             return [trainings.finetune(run) for run in runs]
+    children = set(active_children())
     # Spawned, not forked: threads of decoders and of torch do not survive a fork.
     with ProcessPoolExecutor(
         max_workers=workers,
@@ -112,5 +113,8 @@ def run_all(
             bar = tqdm(runs, desc="Training and testing", unit="run", disable=quiet)
             return [answers[run].result() for run in bar]
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            # What the others are at is not waited for: it goes on from their checkpoints.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - children:
+                process.terminate()
             raise
