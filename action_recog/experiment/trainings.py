@@ -94,7 +94,9 @@ class Trainings:
         self.labelled = LabelledSplits(data, protocol.held_out_groups)
         self.weights_2d = load_2d_weights(data.weights_2d) if data.weights_2d else None
         self.store = FrameStore(
-            short_side=protocol.views.stored_short_side, most_frames=protocol.views.most_frames
+            short_side=protocol.views.stored_short_side,
+            most_frames=protocol.views.most_frames,
+            folder=compute.frames_folder,
         )
         self.digests = ContentDigests(out / "content_digests.json")
 

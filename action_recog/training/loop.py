@@ -90,7 +90,9 @@ class ComputeOptions:
 
     `device` is cpu, cuda or cuda:N; `threads` are those that a training computes with; `workers` are
     the threads that load clips, beside the training's own; `quiet` hides the progress bars. `devices`
-    processes on each of `nodes` machines share every batch and every test set.
+    processes on each of `nodes` machines share every batch and every test set. `loaders` processes load
+    clips in place of threads, from the reduced frames that are kept in `frames_folder`; frames that are
+    kept there are JPEGs, and so part of what is measured.
     """
 
     device: str = "cpu"
@@ -99,6 +101,8 @@ class ComputeOptions:
     threads: int = 1
     precision: Precision = "auto"
     workers: int = 0
+    loaders: int = 0
+    frames_folder: Path | None = None
     quiet: bool = False
 
 
@@ -507,6 +511,7 @@ def train(
         "classes": list(videos.classes),
         "stand_in": videos.stand_in,
         "precision": resolve_precision(compute.precision, compute.device),
+        "frames": store.pixels,
     }
     config = json.loads(json.dumps(config))
     layout = torch.channels_last_3d
@@ -536,6 +541,7 @@ def train(
         batch=batch,
         seed=seed,
         threads=compute.workers,
+        loaders=compute.loaders,
         rank=fabric.global_rank,
         processes=fabric.world_size,
     )
@@ -611,7 +617,8 @@ def train(
                     state = network.state_dict()
                     progress.best = {k: v.detach().cpu().clone() for k, v in state.items()}
                     progress.best_metrics = row
-        bar.set_postfix(loss=f"{row['loss']:.3f}", acc=f"{100 * row['accuracy']:.0f}%")
+        shown = f"loss={row['loss']:.3f}, acc={100 * row['accuracy']:.0f}%"
+        bar.set_postfix_str(f"{shown}, {batches.rates}")
         if writer is not None:
             with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(row) + "\n")
@@ -629,6 +636,7 @@ def train(
         network.load_state_dict(progress.best)
         if options.precise_bn:
             _precise_batch_norm_after(batches, epochs, network, options, fabric)
+    batches.close()
     metrics = _final_metrics(progress, options)
     save_checkpoint(
         folder / "network.safetensors",

@@ -172,6 +172,19 @@ if TYPE_CHECKING:  # not imported for `synth --help`
     show_default=True,
     help="Threads that load clips beside the training; 0: the training loads them itself.",
 )
+@click.option(
+    "--frame-store",
+    "frames_folder",
+    type=FILE,
+    help="Keep reduced frames in this folder, JPEG-compressed: decoded once, by all runs that share it.",
+)
+@click.option(
+    "--loader-processes",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that load clips, in place of --loader-workers; needs --frame-store.",
+)
 @workers_option
 @click.option(
     "--threads",
@@ -209,6 +222,8 @@ def eval_ucf101(
     device: str,
     precision: Precision,
     loader_workers: int,
+    frames_folder: Path | None,
+    loader_processes: int,
     workers: int | None,
     threads: int,
     skip_missing: bool,
@@ -257,6 +272,8 @@ def eval_ucf101(
     protocol = protocol_of_epochs(
         data, protocol, epochs_pretrain=epochs_pretrain, epochs_finetune=epochs_finetune
     )
+    if loader_processes and frames_folder is None:
+        raise click.UsageError("--loader-processes needs --frame-store, from which they read")
     if workers is None:  # one GPU is shared badly, processors well
         workers = len(os.sched_getaffinity(0)) if device == "cpu" else 1
     table = run_experiment(
@@ -266,7 +283,13 @@ def eval_ucf101(
         seeds=seeds,
         comparisons=compare,
         compute=ComputeOptions(
-            device=device, precision=precision, threads=threads, workers=loader_workers, quiet=quiet
+            device=device,
+            precision=precision,
+            threads=threads,
+            workers=loader_workers,
+            loaders=loader_processes,
+            frames_folder=frames_folder,
+            quiet=quiet,
         ),
         workers=workers,
         strict=strict,

@@ -97,6 +97,18 @@ def test_a_run_leaves_what_is_needed_to_know_it(data, tmp_path):
         assert torch.equal(tensors[name], value), name
 
 
+def test_a_store_on_disk_is_part_of_a_run_and_loading_processes_change_no_byte(data, tmp_path):
+    kept = {"folder": tmp_path / "frames"}
+    _run(tmp_path / "one", data[0], store=_store(data[0], **kept))
+    processes = replace(COMPUTE, loaders=1)
+    _run(tmp_path / "two", data[0], store=_store(data[0], **kept), compute=processes)
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    config = json.loads((tmp_path / "one/config.json").read_text())
+    assert "JPEG" in config["frames"]
+    with pytest.raises(BadInput, match="frames"):
+        _run(tmp_path / "one", data[0])
+
+
 def test_loader_workers_and_memory_change_no_byte(data, tmp_path):
     _run(tmp_path / "a", data[0])
     _run(tmp_path / "b", data[0], compute=replace(COMPUTE, workers=2))
