@@ -141,9 +141,9 @@ def harvest_textures(
     """
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.skinning import Skinning
+    from textures.attire.painter import AttirePainter
     from textures.body_fit.fitting import BodyFitter
     from textures.evidence.sources import SourceOptions, open_sources
-    from textures.harvest.dressing import Dresser
     from textures.harvest.harvest import Harvester, harvest
     from textures.harvest.identities import IdentityRule
     from textures.harvest.refusal import RefusalLimits
@@ -157,9 +157,9 @@ def harvest_textures(
     skinning = Skinning(body).to(device)
     fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
-    dresser = None
+    painter = None
     if finish == "dressed":
-        dresser = Dresser(body, size=size, weights=attire, device=device)
+        painter = AttirePainter(body, size=size, weights=attire, device=device)
     elif attire is not None:
         raise click.UsageError("--attire goes with --finish dressed")
     harvester = Harvester(
@@ -169,7 +169,7 @@ def harvest_textures(
         reid=reid,
         device=device,
         size=size,
-        dresser=dresser,
+        attire=painter,
         detail=finish == "overlaid",
         anonymous_faces=anonymise_faces,
         most_crops=most_crops,

@@ -18,6 +18,9 @@ from textures.fusion.surface_view import FusedSurface
 from textures.wardrobe.labels import LABELS
 
 
+PAINTING_VERSION = 1  # of how garments are decided and painted
+
+
 class AttirePainter:
     """The attire network and a body prepared for its decisions."""
 
@@ -37,7 +40,7 @@ class AttirePainter:
         """
         self.network, _ = load_attire_network(weights, device=device)
         self.surface = prepare_attire_surface(body, size)
-        self.tag = weights_tag(weights, "attire")
+        self.tag = f"{weights_tag(weights, 'attire')}-{PAINTING_VERSION}"
 
     def chances(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Per crop (h,w,3) uint8 the probabilities (h,w,L+1) of its pixels' labels, background last.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from mocap.bodies.body import Body
+from textures.attire.painter import AttirePainter
 from textures.body_fit.fit_scores import landmark_pixels
 from textures.body_fit.fitting import BodyFitter, PosedFit, pose_fit, selected_fits
 from textures.checkpoints import weights_tag
@@ -19,7 +20,6 @@ from textures.fusion.surface_view import FusedSurface, SurfaceView, surface_view
 from textures.fusion.voting import fuse_views
 from textures.harvest.crop_choice import chosen_crops
 from textures.harvest.crop_image import CropImage, without_transparent
-from textures.harvest.dressing import Dresser
 from textures.harvest.faces import anonymous_face, face_texels, without_face
 from textures.harvest.finishing import laid_over, mean_generated
 from textures.harvest.quality import CropFigures, crop_figures, crop_quality
@@ -74,7 +74,7 @@ class Harvester:
         reid: Path | None = None,
         device: str = "cpu",
         size: int = 256,
-        dresser: Dresser | None = None,
+        attire: AttirePainter | None = None,
         detail: bool = True,
         anonymous_faces: bool = False,
         most_crops: int = MOST_CROPS,
@@ -89,7 +89,7 @@ class Harvester:
             reid: weights of the network that scores; the shipped ones when None.
             device: of all networks.
             size: texels along a finished texture's side.
-            dresser: decides what is worn and paints it; the method's texture as it is when None.
+            attire: decides what is worn and paints it; the method's texture as it is when None.
             detail: lay what the photographs surely show over the method's texture, where nothing dresses.
             anonymous_faces: give every texture a face that is nobody's.
             most_crops: of one person that go into a texture, the best ones.
@@ -100,11 +100,11 @@ class Harvester:
         """
         self.body, self.method, self.size, self.device = body, method, size, device
         self.limits, self.most_crops = limits, most_crops
-        self.dresser, self.detail, self.anonymous_faces = dresser, detail, anonymous_faces
+        self.attire, self.detail, self.anonymous_faces = attire, detail, anonymous_faces
         self.fitter, self.skinning = fitter, fitter.skinning
         self.reid, _ = load_pcb(reid, device=device)
         self.tag = f"{fitter.tag}+{method.tag}+views-{VIEWS_VERSION}"
-        self.tag += f"+{dresser.tag}" if dresser else "+detail" * detail
+        self.tag += f"+{attire.tag}" if attire else "+detail" * detail
         self.tag += "+anonymous-faces" * anonymous_faces
         self.tag += "+keep-all" * (limits is None)  # else refusals would not be looked for again
         self.scorer = weights_tag(reid, "reid")
@@ -170,7 +170,7 @@ class Harvester:
         needed = sorted({index for group in chosen for index in group})
         generated = self._generated(crops, needed)
         pictures = [crops.images[index].pixels for index in needed]
-        labels = dict(zip(needed, self.dresser.chances(pictures))) if self.dresser else {}
+        labels = dict(zip(needed, self.attire.chances(pictures))) if self.attire else {}
         textures = []
         for group in chosen:
             views = [self._view(crops, index, cameras[index], labels.get(index)) for index in group]
@@ -228,11 +228,12 @@ class Harvester:
         chances: Mapping[int, np.ndarray],
     ) -> np.ndarray:
         """The texture of one person, of these crops."""
-        if self.dresser is not None:
-            fits = selected_fits(crops.fit, group)
-            qualities = [crops.qualities[index] for index in group]
-            arms = self.dresser.arms([chances[index] for index in group], fits, qualities)
-            dressed = self.dresser.textured(fused, generated, arms).texture
+        if self.attire is not None:
+            pixels = np.round(generated.clip(0, 255)).astype(np.uint8)
+            told = [chances[index] for index in group]
+            dressed = self.attire.dressed(
+                fused, pixels, chances=told, fit=crops.fit, chosen=group
+            ).texture
             return fill_gutters(without_seams(dressed, self.seams), self.geometry.covered)
         texture = self.finished(fused, generated, self.geometry)
         if self.anonymous_faces:  # a face that is painted is nobody's
