@@ -17,7 +17,6 @@ from textures.checkpoints import weights_tag
 from textures.fusion.surface_view import FusedSurface
 from textures.wardrobe.labels import LABELS
 
-
 PAINTING_VERSION = 1  # of how garments are decided and painted
 
 

@@ -203,7 +203,7 @@ class Harvester:
         return large.clip(0, 255).astype(np.float32)
 
     def _view(
-        self, crops: FittedCrops, index: int, camera: str, chances: np.ndarray | None
+        self, crops: FittedCrops, index: int, camera: str, chances: np.ndarray | None = None
     ) -> SurfaceView:
         view = surface_view(
             crops.images[index].pixels,
