@@ -128,6 +128,7 @@ class Harvester:
             refusal_reason(
                 self.limits,
                 size=(crop.pixels.shape[0], crop.pixels.shape[1]),
+                sources=len(self.fitter.sources),
                 presence=float(fit.presence[index]),
                 agreement=float(fit.agreement[index]),
                 landmarks=landmarks[index],

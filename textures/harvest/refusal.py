@@ -17,12 +17,13 @@ SMALLEST_SIDE = 12  # pixels: less shows nothing of a person
 class RefusalLimits:
     """From where on a crop is refused; chosen on real crops of people who are not RSTG's held-out ones.
 
-    presence: least probability that the crop shows one whole upright person, the sources' product.
+    presence: least probability that the crop shows one whole upright person, a source; the product of
+    n sources is held against its n-th power.
     limbs_inside: least share of the fitted body's twelve limb joints inside the crop. agreement: least
     agreement of body and evidence.
     """
 
-    presence: float = 0.04
+    presence: float = 0.2
     limbs_inside: float = 0.6
     agreement: float = 0.15
 
@@ -31,6 +32,7 @@ def refusal_reason(
     limits: RefusalLimits,
     *,
     size: tuple[int, int],
+    sources: int,
     presence: float,
     agreement: float,
     landmarks: np.ndarray,
@@ -40,16 +42,18 @@ def refusal_reason(
     Args:
         limits: the thresholds.
         size: (height, width) of the crop, pixels.
-        presence: probability that the crop shows a person.
+        sources: how many sources of evidence there are.
+        presence: the product of their probabilities that the crop shows a person.
         agreement: of the fitted body with the evidence, 0..1.
         landmarks: (L,2) of the fitted body, pixels of the crop.
     """
     height, width = size
     if min(size) < SMALLEST_SIDE:
         return f"{width} x {height} pixels, expected {SMALLEST_SIDE} or more a side"
-    if not presence >= limits.presence:  # NaN is refused, too
+    least_presence = limits.presence**sources
+    if not presence >= least_presence:  # NaN is refused, too
         return (
-            f"no single, whole, upright person found ({presence:.3f}, expected {limits.presence:g} "
+            f"no single, whole, upright person found ({presence:.3f}, expected {least_presence:.3g} "
             "or more)"
         )
     if not np.isfinite(landmarks).all():
