@@ -22,16 +22,15 @@ from textures.harvest.crop_choice import chosen_crops
 from textures.harvest.crop_image import CropImage, without_transparent
 from textures.harvest.faces import anonymous_face, face_texels, without_face
 from textures.harvest.finishing import laid_over, mean_generated
-from textures.harvest.quality import CropFigures, crop_figures, crop_quality
+from textures.harvest.fitted_crops import FittedCrops
+from textures.harvest.quality import crop_figures, crop_quality
 from textures.harvest.refusal import RefusalLimits, refusal_reason
+from textures.harvest.reid_cosines import reid_cosines
 from textures.harvest.seams import find_seams, without_seams
 from textures.harvest.skin import skin_texels, with_skin
 from textures.reid.pcb import load_pcb
-from textures.reid.similarity import reid_similarity
 from textures.texture_method import TextureMethod
-from textures.training.augmentation import image_batch
-from textures.visibility.buffer import VisibilityBuffer, visibility
-from textures.visibility.rendering_tensor import composite, render, texel_map
+from textures.visibility.buffer import visibility
 from textures.visibility.texel_geometry import TexelGeometry, texel_geometry
 from textures.visibility.uv_layout import fill_gutters
 from textures.wardrobe.labels import LABEL_INDEX, LABELS
@@ -40,17 +39,6 @@ BATCH = 16
 MOST_CROPS = 16  # of a person: with more, hardly any texel is seen better
 VIEWS_VERSION = 2  # of how views are taken, fused and laid over
 SHOWN = 0.1  # weight from which a texel counts as seen
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedCrops:
-    """Crops with fitted bodies: images, fits, what their cameras see, figures, and quality in 0..1."""
-
-    images: tuple[CropImage, ...]
-    fit: PosedFit
-    buffers: tuple[VisibilityBuffer, ...]
-    figures: tuple[CropFigures, ...]
-    qualities: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +166,14 @@ class Harvester:
             mean = mean_generated([self._enlarged(generated[index]) for index in group], views)
             fused = fuse_views(views)
             textures.append((self._texture(crops, group, fused, mean, labels), fused))
-        cosines = self._cosines(crops, chosen, [texture for texture, _ in textures])
+        cosines = reid_cosines(
+            self.reid,
+            self.body.mesh,
+            crops,
+            chosen,
+            [texture for texture, _ in textures],
+            device=self.device,
+        )
         return [
             MadeTexture(
                 texture=texture,
@@ -260,45 +255,6 @@ class Harvester:
         result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
         result = without_seams(fill_gutters(result, geometry.covered), self.seams)
         return fill_gutters(result, geometry.covered)
-
-    @torch.no_grad()
-    def _cosines(
-        self,
-        crops: FittedCrops,
-        groups: Sequence[Sequence[int]],
-        textures: Sequence[np.ndarray],
-    ) -> list[float]:
-        """The mean re-ID cosine of each group's crops and their re-rendered bodies.
-
-        Both are on grey outside the body's silhouette. Crops of one size go through the network together.
-        """
-        by_size: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for number, group in enumerate(groups):
-            for index in group:
-                shape = crops.buffers[index].face.shape
-                by_size.setdefault((shape[0], shape[1]), []).append((number, index))
-        sums = np.zeros(len(groups))
-        for pairs in by_size.values():
-            for start in range(0, len(pairs), BATCH):
-                batch = pairs[start : start + BATCH]
-                pixels = np.stack([crops.images[index].pixels for _, index in batch])
-                images = image_batch(pixels).to(self.device)
-                rendered = torch.cat(
-                    [self._rendered(textures[number], crops.buffers[i]) for number, i in batch]
-                )
-                covered = np.stack([crops.buffers[index].covered for _, index in batch])
-                masks = torch.from_numpy(covered).float()[:, None].to(self.device)
-                grey = torch.zeros_like(images)
-                cosines = reid_similarity(
-                    self.reid, composite(rendered, masks, grey), composite(images, masks, grey)
-                )
-                np.add.at(sums, [number for number, _ in batch], cosines.cpu().numpy())
-        return [float(total / len(group)) for total, group in zip(sums, groups)]
-
-    def _rendered(self, texture: np.ndarray, buffer: VisibilityBuffer) -> torch.Tensor:
-        """The texture in a crop's view (1,3,h,w), in [-1,1]."""
-        uv = torch.from_numpy(texel_map(buffer, self.body.mesh))[None].to(self.device)
-        return render(image_batch(texture[None]).to(self.device), uv)
 
     def _scores(
         self, crops: FittedCrops, group: Sequence[int], fused: FusedSurface, cosine: float
