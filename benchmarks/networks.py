@@ -78,8 +78,8 @@ def measure_step(arguments: argparse.Namespace) -> None:
     import torch
 
     from action_recog.networks.resnet3d import network
-    from action_recog.training.loop import ComputeOptions, make_fabric
     from action_recog.training.optimiser_step import take_step
+    from action_recog.training.options import ComputeOptions, make_fabric
 
     torch.set_num_threads(arguments.threads)
     fabric = make_fabric(ComputeOptions(device=arguments.device, precision=arguments.precision))

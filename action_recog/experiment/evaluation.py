@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from action_recog.errors import BadInput
-from action_recog.training.loop import ComputeOptions
+from action_recog.training.options import ComputeOptions
 from action_recog.training.processes import rows_of_all, share_of
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import LabelledVideo, VideoSet

@@ -31,7 +31,7 @@ from action_recog.experiment.protocol import (
 )
 from action_recog.experiment.results import RunResult, Table, compare_arms
 from action_recog.experiment.trainings import Run, Trainings
-from action_recog.training.loop import ComputeOptions, TrainingOptions
+from action_recog.training.options import ComputeOptions, TrainingOptions
 
 NAMES_SHOWN = 10  # of videos that cannot be decoded
 

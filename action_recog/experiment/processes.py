@@ -16,7 +16,7 @@ from tqdm import tqdm
 from action_recog.experiment.protocol import ExperimentData, ExperimentProtocol
 from action_recog.experiment.results import RunResult
 from action_recog.experiment.trainings import Run, Trainings
-from action_recog.training.loop import ComputeOptions
+from action_recog.training.options import ComputeOptions
 
 
 @contextmanager

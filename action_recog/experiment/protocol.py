@@ -19,7 +19,7 @@ from typing import Literal
 
 from action_recog.datasets.films import FilmLabel
 from action_recog.training.convergence import Plateau
-from action_recog.training.loop import TrainingOptions
+from action_recog.training.options import TrainingOptions
 from action_recog.videos.views import ViewOptions
 
 Comparison = Literal["equal-steps", "head-start", "end-point"]

@@ -28,8 +28,9 @@ from action_recog.training.checkpoints import (
     transfer,
     write_text_whole,
 )
-from action_recog.training.loop import ComputeOptions, make_fabric, train
+from action_recog.training.loop import train
 from action_recog.training.messages import announce
+from action_recog.training.options import ComputeOptions, make_fabric
 from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet

@@ -46,14 +46,14 @@ def take_step(
     optimiser.zero_grad(set_to_none=True)
     losses, logits = [], []
     pairs = list(zip(clips.chunk(parts), labels.chunk(parts), strict=True))
-    for number, (part, part_labels) in enumerate(pairs, 1):
+    for number, (chunk, chunk_labels) in enumerate(pairs, 1):
         with fabric.no_backward_sync(module, enabled=number < len(pairs)):  # type: ignore[arg-type]
-            part_logits = module(part).float()
-            loss = F.cross_entropy(part_logits, part_labels, label_smoothing=label_smoothing)
-            loss = loss * (len(part_labels) / len(labels))
+            chunk_logits = module(chunk).float()
+            loss = F.cross_entropy(chunk_logits, chunk_labels, label_smoothing=label_smoothing)
+            loss = loss * (len(chunk_labels) / len(labels))
             fabric.backward(loss)
         losses.append(loss.detach())
-        logits.append(part_logits.detach())
+        logits.append(chunk_logits.detach())
     mean = torch.stack(losses).sum()
     if fabric.world_size > 1:
         mean = fabric.all_reduce(mean, reduce_op="mean")  # type: ignore[assignment]

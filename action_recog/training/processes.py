@@ -136,9 +136,9 @@ def rows_of_all(rows: list[np.ndarray], fabric: Fabric) -> np.ndarray:
     if fabric.world_size > 1:
         parts = [[] for _ in range(fabric.world_size)]
         dist.all_gather_object(parts, rows)
-    whole = [np.concatenate(part) for part in parts if part]
+    whole = [np.concatenate(pieces) for pieces in parts if pieces]
     count = sum(map(len, whole))
     together = np.empty((count, *whole[0].shape[1:]), whole[0].dtype)
-    for rank, part in enumerate(whole):  # ranks without rows are the last
-        together[rank :: fabric.world_size] = part
+    for rank, gathered in enumerate(whole):  # ranks without rows are the last
+        together[rank :: fabric.world_size] = gathered
     return together

@@ -28,7 +28,7 @@ from synth.cli.recognition_options import (
 
 if TYPE_CHECKING:  # not imported for `synth --help`
     from action_recog.experiment.protocol import Comparison, GroupUnit
-    from action_recog.training.loop import Precision
+    from action_recog.training.options import Precision
 
 
 @click.command("eval-ucf101")
@@ -242,7 +242,7 @@ def eval_ucf101(
     from action_recog.experiment.experiment import protocol_of_epochs, run_experiment
     from action_recog.experiment.protocol import ExperimentData
     from action_recog.experiment.text_tables import text_table
-    from action_recog.training.loop import ComputeOptions
+    from action_recog.training.options import ComputeOptions
 
     protocol = protocol_of(preset, **protocol_options)
     for kind, epochs in (("pretrain", epochs_pretrain), ("finetune", epochs_finetune)):

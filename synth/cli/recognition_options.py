@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:  # not imported for `synth --help`
     from action_recog.datasets.films import FilmLabel
     from action_recog.experiment.protocol import ExperimentProtocol
-    from action_recog.training.loop import TrainingOptions
+    from action_recog.training.options import TrainingOptions
 
 COMPARISON_NAMES = ("equal-steps", "head-start", "end-point")
 

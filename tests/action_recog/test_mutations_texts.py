@@ -20,7 +20,7 @@ from action_recog.datasets.ucf101 import read_split
 from action_recog.errors import BadInput
 from action_recog.experiment.trainings import _stored_predictions
 from action_recog.training.checkpoints import load_checkpoint, save_checkpoint
-from action_recog.training.loop import _restore, _truncate_metrics
+from action_recog.training.run_folder import restore_progress, truncate_metrics
 from action_recog.videos.content import ContentDigests
 from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
 from tests.action_recog.video_mutations import mutated
@@ -78,9 +78,9 @@ class Readers:
 
     def _card(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("action_recog.training.loop.announce", lambda line: None)
+            patch.setattr("action_recog.training.run_folder.announce", lambda line: None)
             path = self.folder / "checkpoint.safetensors"
-            progress = _restore(path, self.network, self.optimiser, CONFIG, title="toy")
+            progress = restore_progress(path, self.network, self.optimiser, CONFIG, title="toy")
         assert 0 <= progress.epochs_done <= 3
         assert all(np.isfinite(list(progress.metrics.values())))
         load_checkpoint(self.folder / "checkpoint.safetensors")
@@ -94,8 +94,8 @@ class Readers:
 
     def _metrics(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("action_recog.training.loop.announce", lambda line: None)
-            rows = _truncate_metrics(self.folder / "metrics.jsonl", 3, title="toy")
+            patch.setattr("action_recog.training.run_folder.announce", lambda line: None)
+            rows = truncate_metrics(self.folder / "metrics.jsonl", 3, title="toy")
         assert all(np.isfinite(float(value)) for row in rows for value in row.values())
 
     def read(self, kind: str, line: bytes) -> str:

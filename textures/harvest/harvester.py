@@ -226,9 +226,9 @@ class Harvester:
         """The texture of one person, of these crops."""
         if self.attire is not None:
             pixels = np.round(generated.clip(0, 255)).astype(np.uint8)
-            told = [chances[index] for index in group]
+            labelled = [chances[index] for index in group]
             dressed = self.attire.dressed(
-                fused, pixels, chances=told, fit=crops.fit, chosen=group
+                fused, pixels, chances=labelled, fit=crops.fit, chosen=group
             ).texture
             return fill_gutters(without_seams(dressed, self.seams), self.geometry.covered)
         texture = self.finished(fused, generated, self.geometry)

@@ -51,11 +51,11 @@ def reid_cosines(
             pixels = np.stack([crops.images[index].pixels for _, index in batch])
             images = image_batch(pixels).to(device)
             maps = [texel_map(crops.buffers[index], mesh) for _, index in batch]
-            worn = image_batch(np.stack([textures[number] for number, _ in batch]))
+            dressings = image_batch(np.stack([textures[number] for number, _ in batch]))
             rendered = torch.cat(
                 [
                     render(texture[None].to(device), torch.from_numpy(uv)[None].to(device))
-                    for texture, uv in zip(worn, maps)
+                    for texture, uv in zip(dressings, maps)
                 ]
             )
             covered = np.stack([crops.buffers[index].covered for _, index in batch])

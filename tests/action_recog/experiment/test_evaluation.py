@@ -8,7 +8,7 @@ from torch import nn
 
 from action_recog.datasets.ucf101 import load_split
 from action_recog.experiment.evaluation import predict
-from action_recog.training.loop import ComputeOptions, make_fabric
+from action_recog.training.options import ComputeOptions, make_fabric
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.views import ViewOptions, standardise, test_indices, test_views
 from tests.action_recog.toy_videos import write_toy_ucf

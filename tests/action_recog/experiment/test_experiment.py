@@ -19,7 +19,7 @@ from action_recog.experiment.results import RunResult, Table, compare_arms, conf
 from action_recog.experiment.text_tables import csv_table, json_table, text_table
 from action_recog.networks.resnet3d import network
 from action_recog.training.convergence import Plateau
-from action_recog.training.loop import ComputeOptions, TrainingOptions
+from action_recog.training.options import ComputeOptions, TrainingOptions
 from action_recog.videos.views import ViewOptions
 from tests.action_recog.toy_videos import toy_clip, write_toy, write_toy_films, write_toy_ucf
 
@@ -238,7 +238,7 @@ def test_the_whole_experiment_and_its_continuation(folders, tmp_path, monkeypatc
         raise AssertionError("a finished experiment computes nothing again")
 
     monkeypatch.setattr("action_recog.experiment.trainings.predict", fail)
-    monkeypatch.setattr("action_recog.training.loop.save_checkpoint", fail)
+    monkeypatch.setattr("action_recog.training.run_folder.save_checkpoint", fail)
     again = _run_toy(data, tmp_path)
     assert again.rows == table.rows
     with pytest.raises(BadInput, match="another configuration"):

@@ -12,7 +12,8 @@ import torch
 from action_recog.datasets.ucf101 import load_split
 from action_recog.experiment.evaluation import predict
 from action_recog.networks.resnet3d import resnet3d
-from action_recog.training.loop import ComputeOptions, TrainingOptions, make_fabric, train
+from action_recog.training.loop import train
+from action_recog.training.options import ComputeOptions, TrainingOptions, make_fabric
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.views import ViewOptions
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from action_recog.datasets.ucf101 import load_split
 from action_recog.networks.resnet3d import resnet3d
 from action_recog.training.clip_batches import ClipBatches
-from action_recog.training.loop import ComputeOptions, make_fabric
 from action_recog.training.optimiser_step import take_step
+from action_recog.training.options import ComputeOptions, make_fabric
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.views import ViewOptions, standardise
 from tests.action_recog.toy_videos import write_toy_ucf

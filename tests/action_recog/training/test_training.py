@@ -12,17 +12,16 @@ from action_recog.errors import BadInput
 from action_recog.experiment.evaluation import predict
 from action_recog.networks.resnet3d import network as network_of
 from action_recog.networks.resnet3d import resnet3d
+from action_recog.training.batch_norm import precise_batch_norm
 from action_recog.training.checkpoints import load_checkpoint, save_checkpoint, transfer
 from action_recog.training.convergence import HeldOutCheck, Plateau, best_check, convergence
-from action_recog.training.loop import (
+from action_recog.training.loop import train
+from action_recog.training.optimiser import learning_rate, parameter_groups
+from action_recog.training.options import (
     ComputeOptions,
     TrainingOptions,
-    learning_rate,
     make_fabric,
-    parameter_groups,
-    precise_batch_norm,
     resolve_precision,
-    train,
 )
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.views import ViewOptions, standardise
@@ -136,7 +135,7 @@ class _Interrupted(Exception):
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
 def test_an_interrupted_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch, optimiser):
-    import action_recog.training.loop as training
+    import action_recog.training.run_folder as training
 
     whole, options = tmp_path / "whole", replace(OPTIONS, optimiser=optimiser)
     _run(whole, data[0], options=options)
@@ -160,7 +159,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(data, tmp_path, monkeypatch
 
 
 def test_a_finished_run_is_loaded_and_another_one_refused(data, tmp_path, monkeypatch):
-    import action_recog.training.loop as training
+    import action_recog.training.run_folder as training
 
     first = _run(tmp_path / "run", data[0])
     monkeypatch.setattr(training, "save_checkpoint", None)  # nothing is trained or written again
@@ -310,7 +309,7 @@ def test_the_cap_ends_a_training_that_does_not_converge(data, tmp_path):
 def test_an_interrupted_training_to_convergence_ends_with_the_same_bytes(
     data, tmp_path, monkeypatch
 ):
-    import action_recog.training.loop as training
+    import action_recog.training.run_folder as training
 
     answers = [0.2, 0.5, 0.4, 0.4, 0.3, 0.3]
     options = replace(OPTIONS, steps=300, plateau=PLATEAU)
