@@ -47,7 +47,9 @@ def textures(body, tmp_path_factory) -> tuple[Path, Path]:
 
 def results(folder: Path) -> Path:
     """A results folder of one row."""
-    row = {"init": "from scratch", "top1": 41.0, "top1_std": 1.0, "top5": 80.0, "top5_std": 2.0}
+    row = {"init": "from scratch", "initial_weights": "random", "pretraining_steps": 0.0}
+    row |= {"labelled_steps": 9.0, "epochs": 1.0, "training_accuracy": 50.0, "capped": 0, "runs": 1}
+    row |= {"top1": 41.0, "top1_std": 1.0, "top5": 80.0, "top5_std": 2.0}
     row |= {"top1_by_split": {"1": 41.0}, "gain": None}
     table = {"data": "stand-in data", "stand_in": ["videos"], "rows": [row], "runs": []}
     folder.mkdir()

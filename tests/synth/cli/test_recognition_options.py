@@ -93,7 +93,7 @@ def test_arms_budgets_and_comparisons_are_what_the_options_say(folders, experime
     words = ["--films", films, "--diversity", "1,10", "--label-share", "10,100", "--validate"]
     words += ["--compare", "end-point,equal-steps", "--steps-pretrain", 7, "--steps-finetune", 8]
     words += ["--steps-converge", 9, "--lr-finetune", 0.5, "--workers", 3, "--threads", 2]
-    words += ["--groups", "class"]
+    words += ["--groups", "class", "--frame-store", tmp_path / "frames", "--loader-processes", 2]
     data, protocol, options = experiment(*common, *words)
     assert data.films == {"shapes": films} and data.shuffled == ("shapes",)
     assert (data.diversity, data.diversity_films) == ((1, 10), films)
@@ -102,6 +102,8 @@ def test_arms_budgets_and_comparisons_are_what_the_options_say(folders, experime
     assert (protocol.pretraining.steps, protocol.finetuning.steps) == (7, 8)
     assert (protocol.convergence.steps, protocol.convergence.lr) == (9, 0.5)
     assert (options["workers"], options["compute"].threads) == (3, 2)
+    compute = options["compute"]
+    assert (compute.loaders, compute.frames_folder) == (2, tmp_path / "frames")
     data, _, _ = experiment("--videos", videos, "--weights-2d", "w.pt", "--pretrain-from-2d")
     assert data.films == {} and data.pretrain_from_2d
 
@@ -116,6 +118,8 @@ def test_options_that_contradict_each_other_are_refused(folders, tmp_path):
     told = refusal(*common, "--films", films, "--steps-finetune", 3, "--epochs-finetune", 1)
     assert "--steps-finetune or --epochs-finetune, not both" in told
     assert "--films" in refusal(*common, "--diversity", "1,10")
+    told = refusal(*common, "--films", films, "--loader-processes", 1)
+    assert "--loader-processes needs --frame-store" in told
     assert "--films" in refusal(*common)
 
 

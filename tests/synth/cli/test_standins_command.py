@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from synth.standins.action_videos import ActionVideosSize
 from synth.standins.actions import ACTIONS
+from synth.standins.motions import write_motions
 from tests.synth.cli.running import refusal, succeed
 
 
@@ -73,6 +76,39 @@ def test_action_videos_are_written_by_so_many_processes(monkeypatch, tmp_path):
         (tmp_path / "ucf", {"seed": 2, "size": size, "workers": 3}),
         (tmp_path / "ucf", {"seed": 0, "size": size, "workers": None}),
     ]
+
+
+def test_recorded_motions_are_filmed_in_given_clothes_and_places(monkeypatch, tmp_path):
+    requests = []
+
+    def record(out, library, *, body, **options):
+        requests.append((out, library.folder, options))
+        return 12, ("kick: too little",)
+
+    monkeypatch.setattr("synth.standins.recorded_videos.write_recorded_videos", record)
+    for name in ("motions", "textures", "environments"):
+        (tmp_path / name).mkdir()
+    write_motions(tmp_path / "motions", seed=1, subjects=1, variations=1)
+    words = ["standins", "actions", "--motions", tmp_path / "motions", "--out", tmp_path / "ucf"]
+    sources = ["--textures", tmp_path / "textures", "--environments", tmp_path / "environments"]
+    output = succeed(*words, *sources, "--count-groups", 6, "--count-clips", 1, "--seed", 3).output
+    assert "no class: kick: too little" in output and "12 videos" in output
+    (out, folder, options), surroundings = requests[0], requests[0][2]["surroundings"]
+    assert (out, folder) == (tmp_path / "ucf", tmp_path / "motions")
+    assert (options["size"].groups, options["size"].clips, options["seed"]) == (6, 1, 3)
+    assert surroundings.textures == tmp_path / "textures"
+    assert surroundings.environments == tmp_path / "environments"
+    told = refusal("standins", "actions", "--out", tmp_path / "ucf", *sources[:2])
+    assert "--textures goes with --motions" in told
+
+
+def test_shapes_and_fractals_come_in_class_folders_from_their_seed(tmp_path):
+    for kind in ("shapes", "fractals"):
+        words = ["standins", kind, "--count-classes", 2, "--count-clips", 2, "--frames", 4]
+        for seed, name in ((1, "a"), (1, "b"), (2, "c")):
+            succeed(*words, "--seed", seed, "--out", tmp_path / kind / name)
+        first, again, other = (contents(tmp_path / kind / name) for name in "abc")
+        assert first == again != other and len({Path(path).parts[0] for path in first}) >= 2
 
 
 @pytest.mark.parametrize(

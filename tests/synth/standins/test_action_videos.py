@@ -58,7 +58,7 @@ def test_videos_are_readable_and_what_was_asked_for(written):
         video = open_video(path)
         frames = video.frames()
         assert 10 <= len(frames) <= 12 and frames.shape[1:] == (72, 96, 3)
-        assert video.facts.codec == "mpeg4" and video.frame_rate == 25
+        assert video.survey.codec == "mpeg4" and video.frame_rate == 25
         assert video.salvage is None
         moved = np.abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))
         assert moved.max() > 0.5 and 20 < frames.mean() < 235

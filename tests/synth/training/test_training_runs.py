@@ -223,6 +223,17 @@ def test_generated_pedestrians_are_as_many_as_asked_and_kept(tmp_path, body):
     assert len(load_bank(bank)) == 4
 
 
+def test_the_attire_network_is_trained_by_its_command(folder, tmp_path):
+    bank = tmp_path / "bank.safetensors"
+    small = ["--set", "network.channels=4", "--set", "batch=2", "--recipe", "shipped", "--full"]
+    arguments = ["--pedestrians", bank, "--count-identities", 4, "--count-crops", 1, *small]
+    weights, card = trained("attire", tmp_path / "a", *arguments, "--lr", 1e-3)
+    assert card["config"]["channels"] == 4 and len(load_bank(bank)) == 4
+    again, _ = trained("attire", tmp_path / "b", *arguments, "--lr", 1e-3)
+    other, _ = trained("attire", tmp_path / "c", *arguments, "--lr", 1e-3, "--half")
+    assert weights.read_bytes() == again.read_bytes() != other.read_bytes()
+
+
 def test_a_run_is_taken_up_on_the_same_data_alone(folder, body, tmp_path):
     """Other pedestrians of the same number under the same --out were trained on without a word."""
     bank = tmp_path / "bank.safetensors"
@@ -331,7 +342,7 @@ def test_recipes_are_printed_value_by_value():
     output = run_train("recipes").output
     assert "# synth train generator --method rstg --recipe paper\n" in output
     assert "schedule.lr = 0.0002\n" in output and "network.depth = 50\n" in output
-    for kind in ("generator", "reid", "body-fit"):
+    for kind in ("generator", "reid", "body-fit", "attire"):
         assert run_train(kind, "--help").exit_code == 0
 
 
