@@ -163,12 +163,6 @@ PROTOCOLS: Mapping[str, ScoreProtocol] = MappingProxyType(
 )
 
 
-def protocol_table() -> str:
-    """The protocols and what each of them is, a line per protocol."""
-    width = max(map(len, PROTOCOLS))
-    return "\n".join(f"{name:{width}}  {entry.definition}" for name, entry in PROTOCOLS.items())
-
-
 def score(
     protocol: str, predicted: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None
 ) -> float:

@@ -44,7 +44,7 @@ from synth.standins.ucf101_layout import (
     video_name,
     write_video_folder,
 )
-from textures.library import TextureEntry, read_library, read_texture, sha256_of
+from textures.library import read_library, read_texture, sha256_of
 from textures.wardrobe.body_texels import BodyTexels, prepare_body_texels
 
 EDITION = 1
@@ -149,8 +149,11 @@ def write_recorded_videos(
                 "edition": EDITION,
                 "seed": seed,
                 "body": body.name,
-                "motions": _digest([e.path for e in library.entries]),
-                "textures": _digest([path for path, _ in clothes]),
+                "motions": _digest(
+                    [path for e in library.entries for path in (e.path, e.skeleton) if path]
+                ),
+                "classes": {action.name: _stretches(action) for action in classes},
+                "textures": _digest(clothes),
                 "environments": _digest(backdrops),
                 **asdict(size),
             }
@@ -177,7 +180,7 @@ def write_recorded_videos(
             seed,
             size,
             {action.name: action for action in classes},
-            [path for path, _ in clothes],
+            clothes,
             backdrops,
         ),
         settings={**settings, "separation": separation, "shared": shared},
@@ -196,13 +199,21 @@ def write_recorded_videos(
     return videos, refused
 
 
-def _clothes(folder: Path | None, body: Body) -> list[tuple[Path, TextureEntry]]:
+def _clothes(folder: Path | None, body: Body) -> list[Path]:
     """PNGs of a library's textures; of its test people where it has some."""
     if folder is None:
         return []
     entries = read_library(folder, body)
     tested = [entry for entry in entries if entry.split == "test"]
-    return [(Path(folder) / entry.file, entry) for entry in tested or entries]
+    return [Path(folder) / entry.file for entry in tested or entries]
+
+
+def _stretches(action: RecordedClass) -> list[list[str]]:
+    """What each split of a class shows, wherever its library lies."""
+    return [
+        [f"{stretch.entry.name} {stretch.first:.3f}-{stretch.last:.3f}" for stretch in stretches]
+        for stretches in action.parts
+    ]
 
 
 def _digest(paths: Sequence[Path]) -> str:

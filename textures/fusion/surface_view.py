@@ -51,13 +51,12 @@ class FusedSurface:
     """What all photographs of a person show together, in one light.
 
     colours (S,S,3) float32, sRGB in 0..255. weight (S,S) float32 in 0..1: how sure they are, 0 where
-    nobody saw. labels (S,S,L) float32 or None. cameras: those that took part, in order.
+    nobody saw. labels (S,S,L) float32 or None.
     """
 
     colours: np.ndarray
     weight: np.ndarray
     labels: np.ndarray | None
-    cameras: tuple[str, ...]
 
 
 def surface_view(

@@ -62,7 +62,6 @@ def fuse_views(views: Sequence[SurfaceView]) -> FusedSurface:
         colours=np.where(visible[..., None], colours.clip(0, 255), 0).astype(np.float32),
         weight=np.where(visible, weights.max(0), 0).astype(np.float32),
         labels=labels,
-        cameras=tuple(sorted({view.camera for view in views} - {""})),
     )
 
 

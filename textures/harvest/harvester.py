@@ -31,7 +31,7 @@ from textures.harvest.skin import skin_texels, with_skin
 from textures.reid.pcb import load_pcb
 from textures.texture_method import TextureMethod
 from textures.visibility.buffer import visibility
-from textures.visibility.texel_geometry import TexelGeometry, texel_geometry
+from textures.visibility.texel_geometry import texel_geometry
 from textures.visibility.uv_layout import fill_gutters
 from textures.wardrobe.labels import LABEL_INDEX, LABELS
 
@@ -231,30 +231,28 @@ class Harvester:
                 fused, pixels, chances=labelled, fit=crops.fit, chosen=group
             ).texture
             return fill_gutters(without_seams(dressed, self.seams), self.geometry.covered)
-        texture = self.finished(fused, generated, self.geometry)
+        texture = self.finished(fused, generated)
         if self.anonymous_faces:  # a face that is painted is nobody's
             nobody = anonymous_face(texture.astype(np.float32), self.geometry.head, self.face)
             texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
         return texture
 
-    def finished(
-        self, fused: FusedSurface, generated: np.ndarray, geometry: TexelGeometry
-    ) -> np.ndarray:
+    def finished(self, fused: FusedSurface, generated: np.ndarray) -> np.ndarray:
         """The texture of what was seen and of what the method made of the rest, where nothing dresses.
 
         Args:
             fused: what the photographs show, in one light.
             generated: (S,S,3) float32, the mean of the method's textures.
-            geometry: of the texels.
 
         Returns:
             (S,S,3) uint8 RGB, its gutters filled.
         """
+        covered = self.geometry.covered
         if self.detail:
-            generated = laid_over(fused, generated, geometry.covered, self.skin)
+            generated = laid_over(fused, generated, covered, self.skin)
         result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
-        result = without_seams(fill_gutters(result, geometry.covered), self.seams)
-        return fill_gutters(result, geometry.covered)
+        result = without_seams(fill_gutters(result, covered), self.seams)
+        return fill_gutters(result, covered)
 
     def _scores(
         self, crops: FittedCrops, group: Sequence[int], fused: FusedSurface, cosine: float

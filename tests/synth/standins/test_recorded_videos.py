@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -170,6 +171,14 @@ def test_a_finished_set_is_left_alone_and_other_settings_are_refused(recorded, b
     assert again == count
     with pytest.raises(BadInput, match="already holds something else"):
         write_recorded_videos(out, chosen, body=body, seed=4, size=TINY, progress=False)
+    exchanged = {
+        "walk": "jump",
+        "jump": "walk",
+    }  # the same files under an index that says otherwise
+    others = tuple(replace(e, category=exchanged[e.category]) for e in chosen.entries)
+    with pytest.raises(BadInput, match="already holds something else"):
+        renamed = replace(chosen, entries=others)
+        write_recorded_videos(out, renamed, body=body, seed=3, size=TINY, progress=False)
     with pytest.raises(BadInput, match="3, 6, 9"):
         write_recorded_videos(
             tmp_path / "new",

@@ -64,7 +64,6 @@ def nothing_seen():
         colours=np.repeat(empty[..., None], 3, 2),
         weight=empty,
         labels=np.repeat(empty[..., None], len(LABELS), 2),
-        cameras=(),
     )
 
 

@@ -52,7 +52,6 @@ def seen(surface, outfit, direction, *, seed=0, wrong=0.1, moved=0.015):
         colours=as_map(surface, painting.rgb[source] * 255),
         weight=as_map(surface, weight),
         labels=as_map(surface, chance),
-        cameras=("c1",),
     )
 
 

@@ -26,7 +26,6 @@ def grey_surface(painter):
         colours=np.full((SIZE, SIZE, 3), 128, np.float32),
         weight=covered.astype(np.float32) * 0.5,
         labels=chances,
-        cameras=("c1",),
     )
 
 

@@ -16,7 +16,7 @@ SIDE = 128
 
 def surface(weight, colour):
     colours = np.full((SIDE, SIDE, 3), colour, np.float32)
-    return FusedSurface(colours=colours, weight=weight, labels=None, cameras=("c1",))
+    return FusedSurface(colours=colours, weight=weight, labels=None)
 
 
 def test_what_nobody_saw_never_becomes_a_copy_of_what_was_seen():
