@@ -49,6 +49,22 @@ def parse_name(name: str) -> tuple[str, int, int]:
     return match["action"], int(match["group"]), int(match["clip"])
 
 
+def group_of(name: str, class_name: str) -> str:
+    """The group of a video that stands in no list: that of its name, else the video itself.
+
+    Args:
+        name: Name of the video, as `run/v_Class_g03_c02`.
+        class_name: Name of its class.
+
+    Returns:
+        `Class_g03`, or the name where it is of another form.
+    """
+    try:
+        return f"{class_name}_g{parse_name(name)[1]:02d}"
+    except ValueError:
+        return name
+
+
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Line number and text of every line that is not empty."""
     if not path.is_file():

@@ -238,8 +238,6 @@ class FrameStore:
         )
 
     def _digest(self, path: Path) -> str:
-        if not path.is_file():
-            raise BadInput(f"{path}: no such video file")
         try:
             return self._digests.of_file(path)
         except OSError as error:

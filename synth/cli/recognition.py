@@ -35,8 +35,9 @@ if TYPE_CHECKING:  # not imported for `synth --help`
 @click.option(
     "--films",
     type=FILE,
-    help="Folder to pretrain on, under the name films: films, or videos in a folder per class. With "
-    "--diversity the folder of the films to choose from.",
+    help="Folder to pretrain on, under the name films: films, WebDataset shards of them or of videos "
+    "with a class, or videos in a folder per class. With --diversity the folder of the films to choose "
+    "from.",
 )
 @click.option(
     "--pretrain",

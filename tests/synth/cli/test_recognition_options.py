@@ -178,3 +178,20 @@ def test_weights_to_start_from_must_exist(folders, tmp_path):
     videos, films = folders
     words = ["--films", films, "--videos", videos, "--out", tmp_path / "out", *QUICK]
     assert "resnet.pt" in refusal("eval-ucf101", *words, "--weights-2d", tmp_path / "resnet.pt")
+
+
+def test_pretraining_on_shards_is_pretraining_on_their_films(folders, tmp_path):
+    videos, films = folders
+    rows = [json.loads(line) for line in (films / "clips.jsonl").read_text().splitlines()]
+    for row in rows:
+        (films / f"{row['path']}_info.mat").write_bytes(b"facts")
+    lines = [json.dumps({**row, "texture": "a.png", "identity": "a"}) + "\n" for row in rows]
+    (films / "clips.jsonl").write_text("".join(lines))
+    succeed("pack", films, "--out", tmp_path / "shards", "--count-clips-per-shard", 4)
+    words = ["--pretrain", f"folder={films}", "--pretrain", f"shards={tmp_path / 'shards'}"]
+    succeed("eval-ucf101", *words, "--videos", videos, "--out", tmp_path / "out", *QUICK)
+    weights = [
+        (tmp_path / "out/pretraining" / arm / "seed0/network.safetensors").read_bytes()
+        for arm in ("folder", "shards")
+    ]
+    assert weights[0] == weights[1]
