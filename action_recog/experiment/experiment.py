@@ -32,6 +32,7 @@ from action_recog.experiment.protocol import (
 from action_recog.experiment.results import RunResult, Table, compare_arms
 from action_recog.experiment.trainings import Run, Trainings
 from action_recog.training.options import ComputeOptions, TrainingOptions
+from action_recog.training.processes import process_rank
 
 NAMES_SHOWN = 10  # of videos that cannot be decoded
 
@@ -72,11 +73,17 @@ def run_experiment(
             also when any video cannot be decoded.
     """
     began = time.perf_counter()
+    compute = compute or ComputeOptions()
+    if workers > 1 and compute.devices * compute.nodes > 1:
+        raise BadInput(
+            f"{workers} trainings side by side, each on {compute.devices} devices of {compute.nodes} "
+            "machines: expected one at a time; give --workers 1"
+        )
     chosen = tuple(name for name in COMPARISONS if name in comparisons)
     if not chosen or not seeds:
         raise BadInput("an experiment has at least one comparison and one seed")
     request = with_earlier(Request(data, tuple(seeds), chosen), out)
-    trainings = Trainings(request.data, protocol, out, compute or ComputeOptions())
+    trainings = Trainings(request.data, protocol, out, compute)
     trainings.decode_all()
     if strict and trainings.store.failures:
         _refuse_failures(trainings.store.failures)
@@ -93,7 +100,8 @@ def run_experiment(
     )
     seconds = round(time.perf_counter() - began, 1)
     table = replace(table, facts={**_facts(trainings, request), "seconds": seconds})
-    write_table(table, out)
+    if process_rank() == 0:
+        write_table(table, out)
     return table
 
 
