@@ -31,6 +31,7 @@ from action_recog.experiment.protocol import (
 )
 from action_recog.experiment.results import RunResult, Table, compare_arms
 from action_recog.experiment.trainings import Run, Trainings
+from action_recog.training.messages import announce
 from action_recog.training.options import ComputeOptions, TrainingOptions
 from action_recog.training.processes import process_rank
 
@@ -83,6 +84,8 @@ def run_experiment(
     if not chosen or not seeds:
         raise BadInput("an experiment has at least one comparison and one seed")
     request = with_earlier(Request(data, tuple(seeds), chosen), out)
+    if notice := repeated_decoding(compute, workers=workers):
+        announce(notice)
     trainings = Trainings(request.data, protocol, out, compute)
     trainings.decode_all()
     if strict and trainings.store.failures:
@@ -103,6 +106,30 @@ def run_experiment(
     if process_rank() == 0:
         write_table(table, out)
     return table
+
+
+def repeated_decoding(compute: ComputeOptions, *, workers: int) -> str | None:
+    """Tell who is about to wait for it that several processes decode the same videos.
+
+    Args:
+        compute: Devices, and whether reduced frames are kept on disk.
+        workers: Trainings side by side.
+
+    Returns:
+        A line; None where each video is decoded once.
+    """
+    if compute.frames_folder is not None:
+        return None
+    if workers > 1:
+        count, kind = workers, "trainings side by side"
+    elif compute.devices * compute.nodes > 1:
+        count, kind = compute.devices * compute.nodes, "processes of a training"
+    else:
+        return None
+    return (
+        f"{count} {kind} decode videos anew in each process, and keep frames in the memory of each; with "
+        "--frame-store DIR every video is decoded once for all of them"
+    )
 
 
 def protocol_of_epochs(
