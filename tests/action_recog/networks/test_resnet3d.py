@@ -113,7 +113,7 @@ def test_the_published_cost_of_r101_has_three_temporal_kernels_in_res4():
     Of the 23 blocks of res4 every other one has a 3x1x1 convolution in the non-local authors' code, and
     so here: twelve. 359 is what three cost: PySlowFast gives temporal kernels to the first six blocks of
     res4 alone (NUM_BLOCK_TEMP_KERNEL), as many as ResNet-50 has. A convolution 1024 -> 256 on 16x16x16
-    positions is 1.074 G a temporal tap, two taps fewer in nine blocks are 19.3 G, and 378.4 - 19.3 = 359.1.
+    positions is 1.074 G a temporal tap; two taps fewer in nine blocks are 19.3 G: 378.4 - 19.3 = 359.1.
     ResNet-50, to which nothing of it applies, costs 281.5 for their 282.
     """
     with torch.device("meta"):
