@@ -49,6 +49,22 @@ def parse_name(name: str) -> tuple[str, int, int]:
     return match["action"], int(match["group"]), int(match["clip"])
 
 
+def group_of(name: str, class_name: str) -> str:
+    """The group of a video that stands in no list: that of its name, else the video itself.
+
+    Args:
+        name: Name of the video, as `run/v_Class_g03_c02`.
+        class_name: Name of its class.
+
+    Returns:
+        `Class_g03`, or the name where it is of another form.
+    """
+    try:
+        return f"{class_name}_g{parse_name(name)[1]:02d}"
+    except ValueError:
+        return name
+
+
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Line number and text of every line that is not empty."""
     if not path.is_file():
@@ -166,14 +182,14 @@ def read_split(
     return train, test
 
 
-def index_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
+def index_videos(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
     """Find every video below a folder.
 
     Args:
         folder: Folder that is searched with all its folders; hidden files do not count.
 
     Returns:
-        The path by file name without suffix, in lower case.
+        The paths by file name without suffix, in lower case: one each, where no name stands twice.
 
     Raises:
         BadInput: Where the folder is missing or holds no video.
@@ -181,17 +197,16 @@ def index_videos(folder: str | os.PathLike[str]) -> dict[str, Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder of videos; expected UCF101's class folders there")
-    paths = {
-        path.stem.lower(): path
-        for path in sorted(folder.rglob("*"), reverse=True)
-        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
-    }
+    paths: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
+            paths[path.stem.lower()].append(path)
     if not paths:
         raise BadInput(
             f"{folder}: no {'/'.join(VIDEO_SUFFIXES)} file below it; "
             "expected UCF101's class folders"
         )
-    return paths
+    return dict(paths)
 
 
 def load_split(
@@ -213,8 +228,8 @@ def load_split(
         The training set, the test set, and the listed names that have no file.
 
     Raises:
-        BadInput: When files are missing (with `skip_missing` only when all of a side are), or a
-            list cannot be read.
+        BadInput: When files are missing (with `skip_missing` only when all of a side are), two files
+            have the name of a listed video, or a list cannot be read.
     """
     classes = read_classes(lists)
     files = index_videos(videos)
@@ -265,20 +280,29 @@ def _generated(videos: str | os.PathLike[str], lists: str | os.PathLike[str]) ->
 
 def _files_of(
     listed: Sequence[ListedVideo],
-    files: dict[str, Path],
+    files: dict[str, list[Path]],
     folder: str | os.PathLike[str],
     kind: str,
     skip_missing: bool,
 ) -> tuple[tuple[LabelledVideo, ...], list[str]]:
     """The listed videos that have files, and the names of those that have none."""
-    present, missing = [], []
+    present, missing, ambiguous = [], [], []
     for item in listed:
         name = PurePosixPath(item.relative).stem
-        path = files.get(name.lower())
-        if path is None:
+        paths = files.get(name.lower(), [])
+        if not paths:
             missing.append(item.relative)
-        else:
-            present.append(LabelledVideo(path, name, item.label, item.group))
+            continue
+        if len(paths) > 1:
+            ambiguous.append(paths)
+        present.append(LabelledVideo(paths[0], name, item.label, item.group))
+    if ambiguous:
+        # Which of them was trained on would depend on their order: two encodings are two data sets.
+        twins = " and ".join(str(path.relative_to(folder)) for path in ambiguous[0])
+        raise BadInput(
+            f"{folder}: {len(ambiguous)} of the {len(listed)} {kind} have several files, the first "
+            f"{twins}; expected one each: remove or rename the others"
+        )
     if not present or (missing and not skip_missing):
         raise BadInput(
             f"{folder}: {len(missing)} of the {len(listed)} {kind} are missing, the first is "

@@ -21,6 +21,7 @@ from action_recog.datasets.films import (
     read_films,
 )
 from action_recog.datasets.subsets import choose_by_texture, shuffle_labels
+from action_recog.datasets.webdataset import is_shard_folder, read_class_shards
 from action_recog.errors import BadInput
 from action_recog.experiment.protocol import ExperimentData
 from action_recog.videos.labelled_videos import VideoSet
@@ -72,6 +73,8 @@ class PretrainingVideos:
         for name, folder in data.films.items():
             if is_film_folder(folder):
                 self.sets[name] = read_films(folder, label=label, splits=data.film_splits)
+            elif is_shard_folder(folder):
+                self.sets[name] = read_class_shards(folder)
             else:
                 self.sets[name] = read_class_folders(folder)
         self.films: list[Film] = []

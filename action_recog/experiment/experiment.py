@@ -31,7 +31,9 @@ from action_recog.experiment.protocol import (
 )
 from action_recog.experiment.results import RunResult, Table, compare_arms
 from action_recog.experiment.trainings import Run, Trainings
+from action_recog.training.messages import announce
 from action_recog.training.options import ComputeOptions, TrainingOptions
+from action_recog.training.processes import process_rank
 
 NAMES_SHOWN = 10  # of videos that cannot be decoded
 
@@ -72,11 +74,19 @@ def run_experiment(
             also when any video cannot be decoded.
     """
     began = time.perf_counter()
+    compute = compute or ComputeOptions()
+    if workers > 1 and compute.devices * compute.nodes > 1:
+        raise BadInput(
+            f"{workers} trainings side by side, each on {compute.devices} devices of {compute.nodes} "
+            "machines: expected one at a time; give --workers 1"
+        )
     chosen = tuple(name for name in COMPARISONS if name in comparisons)
     if not chosen or not seeds:
         raise BadInput("an experiment has at least one comparison and one seed")
     request = with_earlier(Request(data, tuple(seeds), chosen), out)
-    trainings = Trainings(request.data, protocol, out, compute or ComputeOptions())
+    if notice := repeated_decoding(compute, workers=workers):
+        announce(notice)
+    trainings = Trainings(request.data, protocol, out, compute)
     trainings.decode_all()
     if strict and trainings.store.failures:
         _refuse_failures(trainings.store.failures)
@@ -93,8 +103,33 @@ def run_experiment(
     )
     seconds = round(time.perf_counter() - began, 1)
     table = replace(table, facts={**_facts(trainings, request), "seconds": seconds})
-    write_table(table, out)
+    if process_rank() == 0:
+        write_table(table, out)
     return table
+
+
+def repeated_decoding(compute: ComputeOptions, *, workers: int) -> str | None:
+    """Tell who is about to wait for it that several processes decode the same videos.
+
+    Args:
+        compute: Devices, and whether reduced frames are kept on disk.
+        workers: Trainings side by side.
+
+    Returns:
+        A line; None where each video is decoded once.
+    """
+    if compute.frames_folder is not None:
+        return None
+    if workers > 1:
+        count, kind = workers, "trainings side by side"
+    elif compute.devices * compute.nodes > 1:
+        count, kind = compute.devices * compute.nodes, "processes of a training"
+    else:
+        return None
+    return (
+        f"{count} {kind} decode videos anew in each process, and keep frames in the memory of each; with "
+        "--frame-store DIR every video is decoded once for all of them"
+    )
 
 
 def protocol_of_epochs(

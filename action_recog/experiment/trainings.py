@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import time
 from dataclasses import asdict, dataclass, replace
@@ -16,11 +14,11 @@ from torch import nn
 
 from action_recog.errors import BadInput
 from action_recog.experiment.arms import Arm, PretrainingVideos, arms_of, folder_name
-from action_recog.experiment.evaluation import predict, require_finite_predictions, score
+from action_recog.experiment.evaluation import predict, score
 from action_recog.experiment.labelled_splits import LabelledSplits
+from action_recog.experiment.predictions import reusable_predictions, write_predictions
 from action_recog.experiment.protocol import ExperimentData, ExperimentProtocol
 from action_recog.experiment.results import RunResult
-from action_recog.json_files import read_json
 from action_recog.networks.resnet3d import ResNet3D, inflate_state, network
 from action_recog.training.checkpoints import (
     load_2d_weights,
@@ -29,8 +27,8 @@ from action_recog.training.checkpoints import (
     write_text_whole,
 )
 from action_recog.training.loop import train
-from action_recog.training.messages import announce
 from action_recog.training.options import ComputeOptions, make_fabric
+from action_recog.training.processes import share_of, wait_for_all_processes
 from action_recog.videos.content import ContentDigests
 from action_recog.videos.frame_store import FrameStore
 from action_recog.videos.labelled_videos import VideoSet
@@ -88,9 +86,11 @@ class Trainings:
         out: Path,
         compute: ComputeOptions,
     ) -> None:
-        self.data, self.protocol, self.out, self.compute = data, protocol, out, compute
+        self.data, self.protocol, self.out = data, protocol, out
         self.arms: dict[str, Arm] = {arm.name: arm for arm in arms_of(data)}
         self.fabric = make_fabric(compute)
+        # One process of several shows bars.
+        self.compute = replace(compute, quiet=compute.quiet or not self.fabric.is_global_zero)
         self.pretraining_videos = PretrainingVideos(data, protocol.film_label)
         self.labelled = LabelledSplits(data, protocol.held_out_groups)
         self.weights_2d = load_2d_weights(data.weights_2d) if data.weights_2d else None
@@ -104,6 +104,11 @@ class Trainings:
     def decode_all(self) -> None:
         """Decode every video once, and leave out those that cannot be. Raises BadInput."""
         paths = [*self.pretraining_videos.paths, *self.labelled.paths]
+        if self.compute.frames_folder is not None and self.fabric.world_size > 1:
+            # Each process decodes some of the videos into the folder, where all then have them.
+            share = share_of(range(len(paths)), self.fabric)
+            self.store.fill([paths[number] for number in share], quiet=self.compute.quiet)
+            wait_for_all_processes()
         self.store.fill(paths, quiet=self.compute.quiet)
         self.leave_out(self.store.failures)
 
@@ -271,15 +276,13 @@ class Trainings:
             "videos": [v.name for v in test_set.videos],
             "content": self.digests.of_videos(test_set),
         }
-        facts, file = folder / "predictions.json", folder / "predictions.npy"
-        if facts.is_file() or file.is_file():
-            try:
-                probabilities = _stored_predictions(facts, key, len(test_set.classes))
-            except BadInput as error:
-                announce(f"{title}: predicts again, because {error}")
-            else:
-                announce(f"{title}: re-uses {file}, of the same network and test videos")
-                return probabilities
+        stored = None
+        if self.fabric.is_global_zero:
+            stored = reusable_predictions(folder, key, len(test_set.classes), title=title)
+        # All processes test, or none: each would wait for the others.
+        stored = self.fabric.broadcast(stored)
+        if stored is not None:
+            return stored
         probabilities = predict(
             net,
             test_set,
@@ -289,46 +292,6 @@ class Trainings:
             compute=self.compute,
             title=title,
         )
-        array = io.BytesIO()
-        np.save(array, probabilities, allow_pickle=False)
-        facts.unlink(missing_ok=True)
-        file.write_bytes(array.getvalue())
-        digest = hashlib.sha256(array.getvalue()).hexdigest()
-        write_text_whole(facts, json.dumps({**key, "sha256": digest}, indent=1) + "\n")
+        if self.fabric.is_global_zero:
+            write_predictions(folder, key, probabilities)
         return probabilities
-
-
-def _stored_predictions(facts_path: Path, key: dict[str, Any], classes: int) -> np.ndarray:
-    """Read predictions back.
-
-    Args:
-        facts_path: predictions.json; predictions.npy lies beside it.
-        key: What the predictions must be of; a mapping with `videos`, a list of names.
-        classes: Number of classes.
-
-    Returns:
-        Probabilities (videos, classes), finite.
-
-    Raises:
-        BadInput: For predictions that are torn or of something else, saying of what.
-    """
-    file = facts_path.with_suffix(".npy")
-    try:
-        facts = read_json(facts_path, dict[str, Any], advice="it is written again")
-        content = file.read_bytes()
-    except (OSError, BadInput) as error:
-        raise BadInput(f"{facts_path} and {file.name} cannot be read ({error})") from None
-    changed = [name for name in key if facts.get(name) != key[name]]
-    if changed:
-        raise BadInput(f"{file} is of other: {', '.join(changed)}")
-    if facts.get("sha256") != hashlib.sha256(content).hexdigest():
-        raise BadInput(f"{file} does not belong to {facts_path.name}")
-    try:
-        probabilities = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise BadInput(f"{file} is no array ({error})") from None
-    shape = (len(key["videos"]), classes)
-    if probabilities.shape != shape:
-        raise BadInput(f"{file} has the shape {probabilities.shape}, expected {shape}")
-    require_finite_predictions(probabilities)
-    return probabilities

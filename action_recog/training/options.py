@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -101,7 +103,8 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
         The Fabric.
 
     Raises:
-        BadInput: For a device that does not exist or is not available.
+        BadInput: For a device that does not exist or is not available, and for several where this process
+            cannot be started again for each.
     """
     from lightning_fabric import Fabric
 
@@ -121,11 +124,18 @@ def make_fabric(compute: ComputeOptions) -> Fabric:
         raise BadInput(f"--device {compute.device} is one device, not {compute.devices}; give cuda")
     if kind == "cuda" and compute.devices > count:
         raise BadInput(f"{compute.devices} devices: found {count} CUDA devices; give at most those")
+    processes = compute.devices * compute.nodes
+    launched = "LOCAL_RANK" in os.environ or "SLURM_PROCID" in os.environ
+    if processes > 1 and not launched and not Path(sys.argv[0]).is_file():
+        raise BadInput(
+            f"{processes} processes: each runs this command again, which is no file ({sys.argv[0]!r}); "
+            "start it as `synth`, or start all with torchrun"
+        )
     fabric = Fabric(
         accelerator=kind,
         devices=[int(index)] if index else compute.devices,
         num_nodes=compute.nodes,
-        strategy="ddp" if compute.devices * compute.nodes > 1 else "auto",
+        strategy="ddp" if processes > 1 else "auto",
         precision=resolve_precision(compute.precision, compute.device),  # type: ignore[arg-type]
     )
     fabric.launch()

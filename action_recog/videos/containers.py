@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import av
 
 from action_recog.errors import BadInput
+from action_recog.videos.byte_ranges import byte_range
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -51,10 +52,9 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         BadInput: For any other file.
     """
-    if not path.is_file():
-        raise BadInput(f"{path}: no such video file")
+    address = byte_range(path).address
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(address, metadata_errors="replace")
     except VIDEO_ERRORS as error:
         raise BadInput(
             f"{path}: not a video that can be opened ({first_line(error)}); "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from action_recog.errors import BadInput
 from action_recog.json_files import Sha256, read_json
+from action_recog.videos.byte_ranges import byte_range
 from action_recog.videos.labelled_videos import VideoSet
 
 _Row = tuple[int, int, int, Sha256]
@@ -33,16 +34,19 @@ class ContentDigests:
                 self._remembered = {}
 
     def of_file(self, path: str | os.PathLike[str]) -> str:
-        """SHA-256 of a file's bytes; read only where its size or one of its times is new."""
+        """SHA-256 of a file's bytes; read only where its size or one of its times is new.
+
+        A member of a shard is read again where the shard's are.
+        """
         path = Path(path).resolve()
-        stat = path.stat()
+        content = byte_range(path)
+        stat = content.file.stat()
         # The time of the last change of the inode betrays content that was replaced under an old
         # modification time (`cp -p`, rsync).
         state = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
         row = self._remembered.get(str(path))
         if row is None or row[:3] != state:
-            with path.open("rb") as stream:
-                row = (*state, hashlib.file_digest(stream, "sha256").hexdigest())
+            row = (*state, content.sha256())
             self._remembered[str(path)] = row
         return row[3]
 

@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from action_recog.errors import BadInput
+from action_recog.videos.byte_ranges import byte_range
 from action_recog.videos.containers import first_line, open_container
 from action_recog.videos.orientation import orientation_of
 from action_recog.videos.survey import VideoSurvey
@@ -152,7 +153,7 @@ class DecordReader:
         self.path = path
         self._errors = (decord.DECORDError, RuntimeError)
         try:
-            self._reader: Any = decord.VideoReader(str(path), num_threads=1)
+            self._reader: Any = decord.VideoReader(byte_range(path).address, num_threads=1)
         except self._errors as error:
             raise BadInput(f"{path}: decord cannot open it ({first_line(error)})") from None
         if len(self._reader) != survey.count:

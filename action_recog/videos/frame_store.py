@@ -238,8 +238,6 @@ class FrameStore:
         )
 
     def _digest(self, path: Path) -> str:
-        if not path.is_file():
-            raise BadInput(f"{path}: no such video file")
         try:
             return self._digests.of_file(path)
         except OSError as error:
@@ -294,13 +292,18 @@ class FrameStore:
             indices: Frame numbers (N,) from 0.
 
         Returns:
-            Frames (N,h,w,3) uint8 RGB, reduced to the store's short side.
+            Frames (N,h,w,3) uint8 RGB, reduced to the store's short side; they may be the store's, and
+            are not to be written to.
         """
         stored = self._stored[path]
         if stored.frames is None and self._claims(stored):
             whole = self._read(stored, np.arange(stored.count))
             stored = self._stored[path] = replace(stored, frames=whole)
-        return self._read(stored, indices) if stored.frames is None else stored.frames[indices]
+        return (
+            self._read(stored, indices)
+            if stored.frames is None
+            else _rows_at(stored.frames, indices)
+        )
 
     def _claims(self, stored: StoredVideo) -> bool:
         """Whether a video of the folder is to be kept in memory from now on."""
@@ -330,6 +333,16 @@ class FrameStore:
     def readable(self, videos: VideoSet) -> VideoSet:
         """The videos of a set that could be decoded."""
         return videos.subset((v for v in videos.videos if v.path in self), name=videos.name)
+
+
+def _rows_at(frames: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Frames by number; those at equal distances are not copied, since views copy what they cut out."""
+    distances = np.diff(indices)
+    if not len(distances) or distances[0] < 1 or np.any(distances != distances[0]):
+        return frames[indices]
+    rows = frames[indices[0] : indices[-1] + 1 : distances[0]]
+    rows.flags.writeable = False
+    return rows
 
 
 def _without_frames(video: StoredVideo) -> StoredVideo:

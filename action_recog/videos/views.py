@@ -147,7 +147,10 @@ def resize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
         return frames
     shrinks = height * width < frames.shape[1] * frames.shape[2]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(f, (width, height), interpolation=method) for f in frames])
+    resized = np.empty((len(frames), height, width, 3), np.uint8)
+    for frame, target in zip(frames, resized):
+        cv2.resize(frame, (width, height), dst=target, interpolation=method)
+    return resized
 
 
 def reduced_size(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -165,19 +168,28 @@ def reduce_short_side(frames: np.ndarray, short_side: int) -> np.ndarray:
 
 
 def _channels_first(frames: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(frames.transpose(3, 0, 1, 2))
+    """Frames (T,H,W,3) uint8 as planes (3,T,H,W); OpenCV does it ten times as fast as NumPy."""
+    count, height, width, channels = frames.shape
+    rows = np.ascontiguousarray(frames).reshape(count * height, width, channels)
+    planes = np.empty((channels, count, height, width), np.uint8)
+    for channel, plane in enumerate(planes):
+        cv2.extractChannel(rows, channel, dst=plane.reshape(-1, width))
+    return planes
 
 
-def _recoloured(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+def _recolour(planes: np.ndarray, strength: float, rng: np.random.Generator) -> None:
+    """Change brightness, contrast and the gain of each channel of planes (3,T,H,W) uint8, in place."""
     gains = rng.uniform(1 - strength, 1 + strength, 5)
-    mean = float(frames.mean())
+    rows = planes.reshape(-1, planes.shape[-1])
+    mean = cv2.sumElems(rows)[0] / planes.size  # of whole numbers, and so exact
     # Of the 256 values of a channel, not of every pixel: the same numbers, eight times as fast.
     values = np.arange(256, dtype=np.float32)[:, None].repeat(3, axis=1)
     values = (values - mean) * gains[0] + mean * gains[1]
     values *= (1 + 0.5 * (gains[2:] - 1)).astype(np.float32)
-    table = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    rows = np.ascontiguousarray(frames).reshape(-1, frames.shape[2], 3)
-    return cv2.LUT(rows, table[None]).reshape(frames.shape)
+    tables = np.clip(np.rint(values), 0, 255).astype(np.uint8).T.copy()
+    for plane, table in zip(planes, tables):
+        flat = plane.reshape(-1, plane.shape[-1])
+        cv2.LUT(flat, table, dst=flat)
 
 
 def training_view(frames: np.ndarray, options: ViewOptions, rng: np.random.Generator) -> np.ndarray:
@@ -198,11 +210,13 @@ def training_view(frames: np.ndarray, options: ViewOptions, rng: np.random.Gener
     left = int(rng.integers(width - side + 1))
     mirrored = options.flip and rng.random() < 0.5
     view = resize(frames[:, top : top + side, left : left + side], options.size, options.size)
-    if mirrored:
-        view = view[:, :, ::-1]
+    planes = _channels_first(view)
     if options.colour:
-        view = _recoloured(view, options.colour, rng)
-    return _channels_first(view)
+        _recolour(planes, options.colour, rng)
+    if mirrored:
+        rows = planes.reshape(-1, options.size)
+        cv2.flip(rows, 1, dst=rows)
+    return planes
 
 
 def test_views(frames: np.ndarray, options: ViewOptions) -> np.ndarray:

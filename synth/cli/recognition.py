@@ -35,8 +35,9 @@ if TYPE_CHECKING:  # not imported for `synth --help`
 @click.option(
     "--films",
     type=FILE,
-    help="Folder to pretrain on, under the name films: films, or videos in a folder per class. With "
-    "--diversity the folder of the films to choose from.",
+    help="Folder to pretrain on, under the name films: films, WebDataset shards of them or of videos "
+    "with a class, or videos in a folder per class. With --diversity the folder of the films to choose "
+    "from.",
 )
 @click.option(
     "--pretrain",
@@ -134,6 +135,14 @@ if TYPE_CHECKING:  # not imported for `synth --help`
     "--epochs-finetune", type=COUNT, help="Instead of steps: epochs of the largest training list."
 )
 @click.option("--batch", type=click.IntRange(2), help="Clips per step, for both trainings.")
+@click.option(
+    "--batch-parts",
+    type=COUNT,
+    help="Parts in which a step's clips go through the network, for less memory; their gradients add up.",
+)
+@click.option(
+    "--gradient-norm", type=POSITIVE, help="Length to which a longer gradient is cut; default none."
+)
 @click.option("--lr-pretrain", type=POSITIVE, help="Learning rate of pretraining on films.")
 @click.option("--lr-finetune", type=POSITIVE, help="Learning rate of training on UCF101.")
 @click.option(
@@ -158,6 +167,22 @@ if TYPE_CHECKING:  # not imported for `synth --help`
     help="person: group k of every class shows person k; auto: so in stand-ins, not in UCF101.",
 )
 @device_option()
+@click.option(
+    "--devices",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="GPUs, or processes with --device cpu, that share every batch and every test, one training at a "
+    "time.",
+)
+@click.option(
+    "--nodes",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Machines with --devices each: the same command on each, started by SLURM, torchrun or with "
+    "MASTER_ADDR, MASTER_PORT and NODE_RANK set; all see --out.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "bf16-mixed", "16-mixed", "32-true"]),
@@ -220,6 +245,8 @@ def eval_ucf101(
     pretrain_from_2d: bool,
     groups: GroupUnit,
     device: str,
+    devices: int,
+    nodes: int,
     precision: Precision,
     loader_workers: int,
     frames_folder: Path | None,
@@ -243,6 +270,7 @@ def eval_ucf101(
     from action_recog.experiment.protocol import ExperimentData
     from action_recog.experiment.text_tables import text_table
     from action_recog.training.options import ComputeOptions
+    from action_recog.training.processes import process_rank
 
     protocol = protocol_of(preset, **protocol_options)
     for kind, epochs in (("pretrain", epochs_pretrain), ("finetune", epochs_finetune)):
@@ -275,7 +303,8 @@ def eval_ucf101(
     if loader_processes and frames_folder is None:
         raise click.UsageError("--loader-processes needs --frame-store, from which they read")
     if workers is None:  # one GPU is shared badly, processors well
-        workers = len(os.sched_getaffinity(0)) if device == "cpu" else 1
+        alone = device == "cpu" and devices * nodes == 1
+        workers = len(os.sched_getaffinity(0)) if alone else 1
     table = run_experiment(
         data,
         protocol,
@@ -284,6 +313,8 @@ def eval_ucf101(
         comparisons=compare,
         compute=ComputeOptions(
             device=device,
+            devices=devices,
+            nodes=nodes,
             precision=precision,
             threads=threads,
             workers=loader_workers,
@@ -294,6 +325,8 @@ def eval_ucf101(
         workers=workers,
         strict=strict,
     )
+    if process_rank() > 0:  # of several processes one prints
+        return
     click.echo("\n" + text_table(table))
     for kind, participle in (("damaged", "salvaged"), ("left_out", "left out")):
         for name, note in table.facts[kind].items():

@@ -93,6 +93,8 @@ def protocol_of(
     batch: int | None,
     lr_pretrain: float | None,
     lr_finetune: float | None,
+    gradient_norm: float | None,
+    batch_parts: int | None,
     film_label: FilmLabel,
 ) -> ExperimentProtocol:
     """A preset with what the options replace; None leaves the preset's value.
@@ -128,6 +130,8 @@ def protocol_of(
             steps=steps or options.steps,
             batch=batch or options.batch,
             lr=lr or options.lr,
+            gradient_norm=gradient_norm or options.gradient_norm,
+            parts=batch_parts or options.parts,
         )
 
     protocol = replace(

@@ -4,7 +4,7 @@ A sample is a clip: the files `<key>.<suffix>` that lie next to each other, with
 (its line of clips.jsonl and `label`), `cls` (the label alone: the category's number),
 `info.mat` and the files of its channels, `depth.npz` or `depth.mat` and so on. The key is the
 clip's path with "__" for "/" and "-" for ".", since readers cut names at the first point. Clips keep
-the order of clips.jsonl, in which categories take turns.
+the order of clips.jsonl, in which categories take turns; across shards, `positions` in the index have it.
 
 The same films give the same bytes: headers hold no time and no owner. A shard appears whole or not
 at all, and packing that was interrupted goes on where it stopped. Format: POSIX tar;
@@ -113,6 +113,7 @@ def pack(
                 f"{folder / 'clips.jsonl'}: no clip in {', '.join(sorted(splits))}; "
                 "choose another --split"
             )
+    positions = {line["path"]: number for number, line in enumerate(lines)}
     samples = _samples(folder, lines, categories, channels, leave_out)
     if twice := _first_repeated(sample.key for sample in samples):
         raise BadInput(f"{folder}: two clips would have the key {twice}; rename one")
@@ -137,7 +138,7 @@ def pack(
             else:
                 bar.update(sum(sample.size() for sample in shard))
             bar.set_postfix_str(f"{number}/{len(shards)} shards")
-    _write_index(out, folder, shards, packed, categories, left_out)
+    _write_index(out, folder, shards, packed, categories, left_out, positions)
     return PackSummary(
         shards=len(shards),
         already=len(shards) - len(waiting),
@@ -383,6 +384,7 @@ def _write_index(
     packed: dict[str, _PackedShard],
     categories: list[str],
     left_out: list[str],
+    positions: Mapping[str, int],
 ) -> None:
     stand_in = is_stand_in(folder) or any(
         sample.line["stand_in"] for shard in shards.values() for sample in shard
@@ -395,6 +397,7 @@ def _write_index(
             "frames": sum(sample.line["frames"] for sample in shard),
             "bytes": packed[name].bytes,
             "sha256": packed[name].sha256,
+            "positions": [positions[sample.line["path"]] for sample in shard],
         }
         for name, shard in shards.items()
     ]

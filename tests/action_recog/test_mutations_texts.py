@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from action_recog.datasets.films import read_films
 from action_recog.datasets.ucf101 import read_split
 from action_recog.errors import BadInput
-from action_recog.experiment.trainings import _stored_predictions
+from action_recog.experiment.predictions import _stored_predictions
 from action_recog.training.checkpoints import load_checkpoint, save_checkpoint
 from action_recog.training.run_folder import restore_progress, truncate_metrics
 from action_recog.videos.content import ContentDigests

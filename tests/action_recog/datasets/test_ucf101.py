@@ -9,6 +9,7 @@ from action_recog.datasets.ucf101 import (
     carve_validation,
     index_videos,
     load_split,
+    load_training_set,
     parse_name,
     read_classes,
     read_split,
@@ -65,7 +66,7 @@ def test_the_real_clips_are_found_in_a_flat_folder(shared_data):
     train, _ = read_split(ucf / "splits", 2)
     classes = read_classes(ucf / "splits")
     listed = {Path(v.relative).stem.lower(): classes[v.label] for v in train}
-    assert {files[name].stem: listed[name] for name in files} == {
+    assert {path.stem: listed[name] for name, (path,) in files.items()} == {
         "v_Diving_g01_c01": "Diving",
         "v_Biking_g05_c02": "Biking",
         "v_BenchPress_g01_c01": "BenchPress",
@@ -271,3 +272,25 @@ def test_film_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "clips.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(BadInput, match="two classes"):
         read_films(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "twin",
+    ["Archery/v_Archery_g02_c01.mp4", "copy/V_Archery_g02_c01.AVI"],
+    ids=["suffix", "folder"],
+)
+def test_two_files_of_a_listed_name_are_refused(tiny, twin):
+    videos, lists = tiny
+    (videos / "Archery" / "v_Other_g01_c01.avi").touch()
+    (videos / "Archery" / "v_Other_g01_c01.mp4").touch()  # stands in no list
+    before = load_split(videos, lists, 1)
+    (videos / twin).parent.mkdir(exist_ok=True)
+    (videos / twin).touch()
+    for load in (load_split, load_training_set):
+        for skip_missing in (False, True):
+            with pytest.raises(BadInput, match="1 of the 8 train videos of split 1 have") as caught:
+                load(videos, lists, 1, skip_missing=skip_missing)
+            assert "Archery/v_Archery_g02_c01.avi" in str(caught.value)
+            assert twin in str(caught.value)
+    (videos / twin).unlink()
+    assert load_split(videos, lists, 1) == before

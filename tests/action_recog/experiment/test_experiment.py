@@ -1,8 +1,11 @@
 import csv
 import hashlib
+import html
 import json
+import re
 import shutil
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from click.testing import CliRunner
 
 from action_recog.errors import BadInput
 from action_recog.experiment.evaluation import score
-from action_recog.experiment.experiment import protocol_of_epochs, run_experiment
+from action_recog.experiment.experiment import protocol_of_epochs, repeated_decoding, run_experiment
 from action_recog.experiment.output import html_page
 from action_recog.experiment.protocol import PRESETS, ExperimentData, ExperimentProtocol
 from action_recog.experiment.results import RunResult, Table, compare_arms, confusion
@@ -136,6 +139,63 @@ def test_every_output_says_what_the_data_are():
     assert "recorded data" in text_table(real) and "stand-in" not in text_table(real)
     for paper in ("82.03", "85.83", "86.89", "not measured here"):
         assert paper in text and paper in html_page(table, {})
+
+
+class _Page(HTMLParser):
+    """What a page holds: the texts of its cells and its addresses; all its elements are closed."""
+
+    VOID = frozenset({"meta", "img", "br", "hr"})
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.cells, self.addresses, self.pictures = [], [], [], 0
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        assert tag != "script"
+        for name, value in attributes:
+            if name in ("src", "href", "action", "data", "srcset", "style"):
+                self.addresses.append(value)
+        if tag == "img":
+            assert dict(attributes)["alt"]
+            self.pictures += 1
+        if tag in ("td", "th"):
+            self.cells.append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        assert self.open or not data.strip()
+        if self.open[-1:] in (["td"], ["th"]):
+            self.cells[-1] += data
+        if self.open[-1:] == ["style"]:
+            self.addresses += re.findall(r"url\((.*?)\)|@import (.*?);", data)
+
+
+def test_the_page_is_whole_needs_no_other_file_and_has_every_arm_and_split():
+    """Also where names of arms and classes look like HTML."""
+    arms = ["from scratch", "films", "<b>grey & co</b>"]
+    runs = _runs_of_two_splits()
+    runs += [replace(run, init=arms[2]) for run in runs if run.init == "films"]
+    part = _comparison(runs, arms)
+    classes = ("<i>walk", "run & jump")
+    for partial in ("", "split 1: <2 of 9> test videos"):
+        table = Table((part,), classes, ("videos",), partial=partial)
+        charts = {"training_equal-steps.png": b"png", 'confusion_"x".png': b"png"}
+        text = html_page(table, charts)
+        page = _Page(text)
+        assert text.startswith("<!doctype html>") and text.endswith("</html>\n")
+        assert page.pictures == 2 and len(page.addresses) == 2
+        assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+        assert "://" not in text and "//" not in re.sub(r"base64,[^\"]*", "", text)
+        for cell in (*arms, *classes, "split 1", "split 2", "films - from scratch", "27.50 ± 3.54"):
+            assert cell in page.cells, cell
+        assert (html.escape(partial) in text) and "<b>" not in text and "<i>" not in text
 
 
 def test_a_table_of_a_part_of_the_videos_says_so_everywhere():
@@ -386,6 +446,18 @@ def test_workers_change_no_byte(folders, tmp_path):
     assert len(files) == 2 * (1 + 2 * 2 * 2)
     for file in [*files, Path("table.csv")]:
         assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes(), file
+
+
+def test_repeated_decoding_is_said_before_it_begins(folders, tmp_path, capsys):
+    videos, lists, _ = folders
+    data = ExperimentData(videos=videos, lists=lists, films={"films": tmp_path / "none"})
+    for workers, said in ((1, False), (3, True)):
+        with pytest.raises(BadInput, match="none"):
+            run_experiment(data, TOY, tmp_path / "out", compute=COMPUTE, workers=workers)
+        assert ("3 trainings side by side decode videos anew" in capsys.readouterr().err) == said
+    shared = replace(COMPUTE, frames_folder=tmp_path)
+    assert repeated_decoding(shared, workers=3) is None
+    assert "4 processes" in repeated_decoding(replace(COMPUTE, devices=2, nodes=2), workers=1)
 
 
 def test_what_a_worker_refuses_is_raised_here(folders, tmp_path):

@@ -205,3 +205,18 @@ def test_a_frame_file_is_read_by_number(videos, tmp_path):
         read_frame_file(frame_file, np.array([FRAMES]))
     with pytest.raises(BadInput, match="remove it"):
         read_frame_file(videos[0], np.array([0]))
+
+
+@pytest.mark.parametrize(
+    "numbers", [[0, 3, 6], [5, 4, 3], [2, 2, 2], [1, 2, 5], [7], [27, 29, 1], []], ids=str
+)
+def test_frames_in_memory_are_those_of_their_numbers_and_stay_as_they_are(videos, numbers):
+    store = FrameStore(short_side=SHORT)
+    store.fill(videos[:1], quiet=True)
+    indices = np.array(numbers, np.int64)
+    whole = store.frames(videos[0], np.arange(FRAMES)).copy()
+    frames = store.frames(videos[0], indices)
+    assert np.array_equal(frames, whole[indices])
+    if frames.flags.writeable:
+        frames[:] = 0
+    assert np.array_equal(store.frames(videos[0], np.arange(FRAMES)), whole)

@@ -138,9 +138,34 @@ def test_options_that_make_no_sense_are_refused():
 @pytest.mark.parametrize("seed", range(5))
 def test_recolouring_is_the_gains_of_every_pixel(seed):
     frames = np.random.default_rng(seed).integers(0, 256, (3, 10, 12, 3), np.uint8)[:, :, ::-1]
-    found = views._recoloured(frames, 0.4, np.random.default_rng([seed, 1]))
+    planes = np.ascontiguousarray(frames.transpose(3, 0, 1, 2))
+    views._recolour(planes, 0.4, np.random.default_rng([seed, 1]))
+    found = planes.transpose(1, 2, 3, 0)
     gains = np.random.default_rng([seed, 1]).uniform(0.6, 1.4, 5)
     mean = float(frames.mean())
     pixels = (frames.astype(np.float32) - mean) * gains[0] + mean * gains[1]
     pixels *= (1 + 0.5 * (gains[2:] - 1)).astype(np.float32)
     assert np.array_equal(found, np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_training_view_is_the_crop_mirrored_and_recoloured_pixel_by_pixel(seed):
+    """In the plain order of operations and in NumPy: the bytes of trainings hang on it."""
+    rng = np.random.default_rng([seed, 7])
+    frames = rng.integers(0, 256, (9, 40 + seed, 52 - seed, 3), np.uint8)[::3]
+    options = ViewOptions(frames=3, size=24, jitter=(24, 36), colour=0.3 * (seed % 2), test_size=24)
+    view = training_view(frames, options, np.random.default_rng(seed))
+    again = np.random.default_rng(seed)
+    height, width = frames.shape[1:3]
+    side = min(round(24 * min(height, width) / again.uniform(24, 36)), height, width)
+    top, left = (int(again.integers(room - side + 1)) for room in (height, width))
+    crop = frames[:, top : top + side, left : left + side]
+    mirrored = again.random() < 0.5
+    expected = views.resize(crop, 24, 24)[:, :, :: -1 if mirrored else 1].astype(np.float32)
+    if options.colour:
+        gains = again.uniform(1 - options.colour, 1 + options.colour, 5)
+        mean = float(expected.astype(np.uint8).mean())
+        expected = (expected - mean) * gains[0] + mean * gains[1]
+        expected *= (1 + 0.5 * (gains[2:] - 1)).astype(np.float32)
+    expected = np.clip(np.rint(expected), 0, 255).astype(np.uint8)
+    assert np.array_equal(view, expected.transpose(3, 0, 1, 2)) and view.flags.c_contiguous

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from action_recog.errors import BadInput
 from action_recog.experiment.protocol import COMPARISONS, PRESETS
@@ -13,6 +18,7 @@ from synth.cli.recognition import eval_ucf101
 from synth.cli.recognition_options import COMPARISON_NAMES
 from tests.action_recog.toy_videos import write_toy_films, write_toy_ucf
 from tests.synth.cli.running import refusal, run, succeed
+from tests.test_house_rules import ROOT
 
 QUICK = ["--size", 32, "--frames", 2, "--stride", 6, "--views", "1x1", "--splits", "1", "--quiet"]
 QUICK += ["--epochs-pretrain", 1, "--epochs-finetune", 1, "--batch", 6, "--device", "cpu"]
@@ -94,6 +100,7 @@ def test_arms_budgets_and_comparisons_are_what_the_options_say(folders, experime
     words += ["--compare", "end-point,equal-steps", "--steps-pretrain", 7, "--steps-finetune", 8]
     words += ["--steps-converge", 9, "--lr-finetune", 0.5, "--workers", 3, "--threads", 2]
     words += ["--groups", "class", "--frame-store", tmp_path / "frames", "--loader-processes", 2]
+    words += ["--devices", 2, "--nodes", 3, "--gradient-norm", 0.75, "--batch-parts", 4]
     data, protocol, options = experiment(*common, *words)
     assert data.films == {"shapes": films} and data.shuffled == ("shapes",)
     assert (data.diversity, data.diversity_films) == ((1, 10), films)
@@ -104,6 +111,9 @@ def test_arms_budgets_and_comparisons_are_what_the_options_say(folders, experime
     assert (options["workers"], options["compute"].threads) == (3, 2)
     compute = options["compute"]
     assert (compute.loaders, compute.frames_folder) == (2, tmp_path / "frames")
+    assert (compute.devices, compute.nodes) == (2, 3)
+    for training in (protocol.pretraining, protocol.finetuning, protocol.convergence):
+        assert (training.gradient_norm, training.parts) == (0.75, 4)
     data, _, _ = experiment("--videos", videos, "--weights-2d", "w.pt", "--pretrain-from-2d")
     assert data.films == {} and data.pretrain_from_2d
 
@@ -159,6 +169,10 @@ def test_missing_and_damaged_videos_are_gone_on_without_or_refused(folders, tmp_
         ("--film-label", "colour"),
         ("--loader-workers", "-1"),
         ("--preset", "large"),
+        ("--devices", "0"),
+        ("--nodes", "0"),
+        ("--gradient-norm", "0"),
+        ("--batch-parts", "0"),
         ("--views", "10x2"),
     ],
 )
@@ -178,3 +192,69 @@ def test_weights_to_start_from_must_exist(folders, tmp_path):
     videos, films = folders
     words = ["--films", films, "--videos", videos, "--out", tmp_path / "out", *QUICK]
     assert "resnet.pt" in refusal("eval-ucf101", *words, "--weights-2d", tmp_path / "resnet.pt")
+
+
+def test_pretraining_on_shards_is_pretraining_on_their_films(folders, tmp_path):
+    videos, films = folders
+    rows = [json.loads(line) for line in (films / "clips.jsonl").read_text().splitlines()]
+    for row in rows:
+        (films / f"{row['path']}_info.mat").write_bytes(b"facts")
+    lines = [json.dumps({**row, "texture": "a.png", "identity": "a"}) + "\n" for row in rows]
+    (films / "clips.jsonl").write_text("".join(lines))
+    succeed("pack", films, "--out", tmp_path / "shards", "--count-clips-per-shard", 4)
+    words = ["--pretrain", f"folder={films}", "--pretrain", f"shards={tmp_path / 'shards'}"]
+    succeed("eval-ucf101", *words, "--videos", videos, "--out", tmp_path / "out", *QUICK)
+    weights = [
+        (tmp_path / "out/pretraining" / arm / "seed0/network.safetensors").read_bytes()
+        for arm in ("folder", "shards")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_two_processes_of_the_command_give_the_weights_of_one(folders, tmp_path):
+    """With the whole batch, the same tests and one set of files; added to later by one process alone."""
+    videos, films = folders
+    command = tmp_path / "synth"
+    command.write_text("from synth.cli import main\nmain()\n")
+    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    def run_command(out, *words):
+        words = [command, "eval-ucf101", "--films", films, "--videos", videos, "--out", out, *words]
+        return subprocess.run(
+            [sys.executable, *map(str, words), *map(str, [*QUICK, "--gradient-norm", 0.5])],
+            capture_output=True,
+            text=True,
+            timeout=900,
+            env=environment,
+        )
+
+    outputs = {}
+    for count in (1, 2):
+        done = run_command(tmp_path / f"{count}", "--devices", count)
+        assert done.returncode == 0, done.stderr
+        outputs[count] = done.stdout
+    assert outputs[2].count("Runs, tables and pictures") == 1
+    names = [
+        sorted(p.relative_to(tmp_path / n).as_posix() for p in (tmp_path / n).rglob("*.*"))
+        for n in "12"
+    ]
+    assert [[n for n in of if "events" not in n] for of in names[1:]] == [
+        [n for n in names[0] if "events" not in n]
+    ]
+    for run_folder in ("pretraining/films/seed0", "split1/films/seed0/steps1"):
+        one, two = (load_file(str(tmp_path / n / run_folder / "network.safetensors")) for n in "12")
+        for name, value in one.items():  # float32, summed in another order
+            torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-4, msg=name)
+    one, two = (np.load(tmp_path / n / "split1/films/seed0/steps1/predictions.npy") for n in "12")
+    np.testing.assert_allclose(two, one, atol=1e-3)
+    again = run_command(tmp_path / "2", "--devices", 2)
+    assert again.returncode == 0 and again.stderr.count("predictions.npy, of the same network") == 2
+
+
+def test_several_devices_train_one_network_at_a_time(folders, tmp_path, monkeypatch):
+    videos, films = folders
+    words = ["eval-ucf101", "--videos", videos, "--films", films, "--out", tmp_path / "out"]
+    told = refusal(*words, *QUICK, "--devices", 2, "--workers", 2)
+    assert "expected one at a time" in told
+    monkeypatch.setattr("sys.argv", ["-c"])
+    assert "start it as `synth`" in refusal(*words, *QUICK, "--devices", 2)
