@@ -82,8 +82,8 @@ def read_answer_files(paths: Sequence[Path], study: Study) -> AnswerFiles:
             earlier = by_rater.get(content.rater)
             if earlier is not None and earlier.sheet != content.sheet:
                 raise BadInput(
-                    f"{path}: rater {content.rater} with sheet {content.sheet}, but sheet {earlier.sheet} "
-                    "in another file; expected one; ask the rater for the right file"
+                    f"{path}: rater {content.rater} has sheet {content.sheet}, but in another file "
+                    f"sheet {earlier.sheet}, expected one; ask the rater for the right file"
                 )
         except BadInput as error:
             result.refused.append(str(error))

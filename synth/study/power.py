@@ -40,8 +40,7 @@ def choice_variance(choices: np.ndarray) -> ChoiceVariance:
     """The parts of the variance of choices, by the analysis of variance of two crossed factors.
 
     Args:
-        choices: (raters,pairs) of 0 and 1, two of each at least. A pair that one person's textures share
-            with others is no other case than one of its own.
+        choices: (raters,pairs) of 0 and 1, two of each at least.
 
     Returns:
         Unbiased parts, negative ones set to 0.

@@ -133,8 +133,8 @@ def prepare_photograph_study(
         rng=np.random.default_rng(options.seed),
         report=report,
     )
-    others = sum(pair.other_camera for pair in pairs)
+    unseen = sum(pair.other_camera for pair in pairs)
     report(
-        f"{others} of {len(pairs)} photographs are of a camera that the texture beside them has not seen"
+        f"{unseen} of {len(pairs)} photographs are of a camera that the texture beside them has not seen"
     )
     return write_photograph_study(folder, pairs, texture_set, options, request=request)

@@ -5,6 +5,7 @@
 const byId = (id) => document.getElementById(id);
 const KEY = `synth-study-${STUDY.study}`;
 const RETRY = 1500; // milliseconds
+const PATIENCE = 20000; // milliseconds to wait for the server's reply before asking again
 const PAUSE = 350; // milliseconds between a choice and the next pair
 const STATIC = STUDY.sheets !== null;
 
@@ -61,7 +62,7 @@ async function request(path, content) {
   };
   for (;;) {
     try {
-      const response = await fetch(path, options);
+      const response = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE) });
       if (response.status < 500) {
         const body = await response.json();
         showTrouble("");

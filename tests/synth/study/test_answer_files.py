@@ -97,7 +97,7 @@ def test_a_bad_file_is_named_and_left_out(folder, study, tmp_path, name):
 def test_one_rater_has_one_sheet(study, tmp_path):
     paths = [write(tmp_path / f"{k}.json", content(study, k)) for k in range(2)]
     read = read_answer_files(paths, study)
-    assert len(read.raters) == 1 and "sheet 1, but sheet 0" in read.refused[0]
+    assert len(read.raters) == 1 and "sheet 1, but in another file sheet 0" in read.refused[0]
 
 
 def test_no_answers_and_no_file_are_bad_requests(folder, study, tmp_path):
