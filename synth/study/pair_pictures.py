@@ -117,6 +117,7 @@ def scrambled(texture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rows, columns = slice(*edges[row : row + 2]), slice(*edges[column : column + 2])
         tile = texture[slice(*edges[top : top + 2]), slice(*edges[left : left + 2])]
         shape = (columns.stop - columns.start, rows.stop - rows.start)
-        tile = cv2.resize(tile, shape, interpolation=cv2.INTER_NEAREST)
-        result[rows, columns] = tile ^ 128 if (row + column) % 2 else tile
+        result[rows, columns] = cv2.resize(tile, shape, interpolation=cv2.INTER_NEAREST)
+        if (row + column) % 2:
+            result[rows, columns] ^= 128
     return result
