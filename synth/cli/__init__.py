@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval-fit": ("synth.cli.body_fits", "eval_fit"),
     "eval-textures": ("synth.cli.texture_scores", "eval_textures"),
     "split-cameras": ("synth.cli.texture_scores", "split_cameras"),
+    "study": ("synth.cli.study", "study"),
     "score": ("synth.cli.textures", "score"),
     "plan": ("synth.cli.films", "plan"),
     "render-videos": ("synth.cli.films", "render_videos"),
