@@ -202,9 +202,35 @@ def test_nothing_seen_gives_the_generators_colours(surface):
     legs = as_map(surface, (surface.texels.position[:, 1] < -0.24).astype(float)) > 0
     weight = np.where(legs, 0, fused.weight)
     generated = np.full((*weight.shape, 3), 90, np.uint8)
-    dressed = dressed_texture(surface, replace(fused, weight=weight), generated)
+    dressed = dressed_texture(surface, replace(fused, weight=weight), lambda: generated)
     assert np.allclose(dressed.decision.outfit.bottom.colour, 90 / 255, atol=1e-6)
     assert dressed.decision.heard["bottom"] < 6
+
+
+def test_a_generator_is_asked_only_for_garments_that_nobody_saw(surface):
+    def never():
+        raise AssertionError("asked though top and bottom were seen")
+
+    fused = seen(surface, plain(), FRONT)
+    dressed = dressed_texture(surface, fused, never)
+    assert min(dressed.decision.heard[name] for name in ("top", "bottom")) > 6
+    np.testing.assert_array_equal(dressed.texture, dressed_texture(surface, fused).texture)
+
+
+def test_distances_to_a_border_are_those_of_space(surface):
+    """Along a surface that is nearly flat, as the nearest texel of another label tells."""
+    label = painted_outfit(surface.texels, plain()).label
+    distance = surface.border_distances(label, 0.03)
+    position = surface.texels.position
+    truth = np.full(len(label), 0.03)
+    for number in np.unique(label):
+        inside = label == number
+        nearest, _ = cKDTree(position[~inside]).query(position[inside])
+        truth[inside] = np.minimum(nearest, 0.03)
+    assert np.abs(distance - truth).mean() < 0.001
+    assert (
+        distance > truth - 1e-6
+    ).all()  # no way along the surface is shorter than the straight one
 
 
 def test_the_same_photographs_give_the_same_bytes(surface):
