@@ -18,18 +18,17 @@ from textures.attire.surface import AttireSurface, LabelEvidence, label_evidence
 from textures.fusion.surface_view import FusedSurface
 from textures.visibility.shading import to_bytes
 from textures.visibility.uv_layout import fill_gutters
-from textures.wardrobe.labels import LABEL_INDEX, LABELS
+from textures.wardrobe.labels import LABEL_INDEX
 from textures.wardrobe.outfit_painting import painted_outfit
 
 HOLD = 0.6  # heard cells that the garment's own colour weighs as much as
 # Of label, weight and a texel's surroundings: from unseen to fully seen.
-AGREED, SURE, SURROUNDINGS = (0.45, 0.75), (0.03, 0.2), (0.15, 0.6)
+AGREED, SURE, SURROUNDINGS = (0.3, 0.55), (0.03, 0.2), (0.05, 0.35)
+FACE_SURE = (0.12, 0.4)  # the same of a face's weight: seen askew, it is better painted
 ODD = 0.35  # of sRGB's 0..1: a colour as far from the garment's must be agreed on the more
-STRICTER = (0.2, 0.1)  # by so much
-EDGE = 0.018  # metres from the border of a garment inwards over which what is seen fades in
-# How much of what is seen is laid on. Faces a few pixels wide are better painted.
-OPACITY = {"skin": 0.5, "hair": 0.75, "top": 1.0, "bottom": 1.0, "shoes": 0.8, "carried": 0.0}
-FACE_OPACITY, FACE_SHADE = 0.0, 0.3
+STRICTER = (0.1, 0.05)  # by so much
+EDGE = 0.01  # metres from the border of a garment inwards over which what is seen fades in
+FACE_SHADE = 0.3  # of what was seen of skin, carried on to where the face was not
 NECK = 0.08  # metres below its joint to which the face's rules hold
 
 
@@ -68,10 +67,7 @@ def dressed_texture(
     painted, label = painting.rgb.astype(np.float64), painting.label.astype(np.int64)
     opacity = seen_opacity(surface, evidence, label, painted)
     base = painted + carried_on(surface, evidence, label, painted, opacity)
-    face = surface.texels.head & (label == LABEL_INDEX["skin"])
-    laid = opacity * np.array([OPACITY[name] for name in LABELS])[label]
-    laid[face] *= FACE_OPACITY
-    colours = base + laid[:, None] * (evidence.colours - base)
+    colours = base + opacity[:, None] * (evidence.colours - base)
     covered = surface.texels.buffer.covered
     image = np.zeros((*covered.shape, 3), np.uint8)
     image[covered] = to_bytes(np.clip(colours, 0, 1).astype(np.float32))
@@ -95,7 +91,9 @@ def seen_opacity(
     agreed = np.take_along_axis(evidence.chance, label[:, None], 1)[:, 0]
     odd = np.clip(np.abs(evidence.colours - painted).max(1) / ODD, 0, 1)
     low, high = (bound + extra * odd for bound, extra in zip(AGREED, STRICTER))
-    sure = _ramp(agreed, low, high) * _ramp(evidence.weight, *SURE)
+    face = surface.texels.head & (label == LABEL_INDEX["skin"])
+    enough = np.where(face, _ramp(evidence.weight, *FACE_SURE), _ramp(evidence.weight, *SURE))
+    sure = _ramp(agreed, low, high) * enough
     sure *= 1 - _ramp(evidence.chance[:, LABEL_INDEX["carried"]], 0.12, 0.35)
     inner = _ramp(surface.border_distances(label, EDGE), 0.1 * EDGE, EDGE)
     opacity = np.zeros(len(label))

@@ -144,6 +144,27 @@ def test_a_print_stays_on_the_side_that_showed_it(surface):
     assert np.abs(np.median(colours[back], 0) - RED).max() < 0.08
 
 
+def test_a_face_that_was_seen_from_before_it_is_the_photographs(surface):
+    """A mark on the cheek stays; of the same face, seen from behind alone, nothing is known."""
+    outfit = plain()
+    texels = surface.texels
+    face = texels.head & region(surface, outfit, "skin") & (texels.normal[:, 2] > 0.7)
+    middle = texels.position[face].mean(0)
+    mark = as_map(surface, (np.linalg.norm(texels.position - middle, axis=1) < 0.04) * face) > 0
+    marks = {}
+    for name, direction in (("before", FRONT), ("behind", BACK)):
+        fused = seen(surface, outfit, direction, wrong=0.0, moved=0.0)
+        colours = fused.colours.copy()
+        colours[mark] *= 0.6
+        dressed, clean = (
+            dressed_texture(surface, replace(fused, colours=shown)).texture.astype(int)
+            for shown in (colours, fused.colours)
+        )
+        marks[name] = (clean - dressed)[mark].mean() / (fused.colours - colours)[mark].mean()
+    assert marks["before"] > 0.6
+    assert abs(marks["behind"]) < 0.02
+
+
 def test_stripes_go_on_around_the_body(surface):
     outfit = plain()
     pattern = Pattern(kind="stripes", colour=WHITE, period=0.12, share=0.5)
