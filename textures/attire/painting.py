@@ -92,8 +92,8 @@ def seen_opacity(
     odd = np.clip(np.abs(evidence.colours - painted).max(1) / ODD, 0, 1)
     low, high = (bound + extra * odd for bound, extra in zip(AGREED, STRICTER))
     face = surface.texels.head & (label == LABEL_INDEX["skin"])
-    enough = np.where(face, _ramp(evidence.weight, *FACE_SURE), _ramp(evidence.weight, *SURE))
-    sure = _ramp(agreed, low, high) * enough
+    clear = np.where(face, _ramp(evidence.weight, *FACE_SURE), _ramp(evidence.weight, *SURE))
+    sure = _ramp(agreed, low, high) * clear
     sure *= 1 - _ramp(evidence.chance[:, LABEL_INDEX["carried"]], 0.12, 0.35)
     inner = _ramp(surface.border_distances(label, EDGE), 0.1 * EDGE, EDGE)
     opacity = np.zeros(len(label))

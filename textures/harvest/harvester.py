@@ -239,8 +239,8 @@ class Harvester:
         fused = fuse_views(views)
 
         def mean_texture() -> np.ndarray:
-            made = generated or self._generated(crops, group)
-            return mean_generated([self._enlarged(made[index]) for index in group], views)
+            textures = generated or self._generated(crops, group)
+            return mean_generated([self._enlarged(textures[index]) for index in group], views)
 
         if self.attire is not None:
             texture = self.attire.dressed(
