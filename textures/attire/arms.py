@@ -23,6 +23,8 @@ NEAR_ARM = 0.07  # metres about the arm's axis in which skin is the arm's
 NEAR_HEAD = 0.15  # metres about the head's middle in which it is the head's
 NECK = 0.22  # of the arm: nearer to the shoulder skin may be the neck's
 TAKEN_BACK = 0.3  # of what skin spreads along the arm: the skin of real arms has gaps
+# Power of a fit's quality in its photograph's vote: arms of poor fits see other things than arms.
+RELIABILITY = 3.0
 HIDDEN, STRAY = 0.6, 0.05  # how often a bare arm shows no skin, and a covered one some
 
 
@@ -54,11 +56,12 @@ def arm_evidence(
         qualities: of the fits, 0..1.
 
     Returns:
-        The mean over the photographs, the better fits counting more.
+        The mean over the photographs, the better fits counting far more.
     """
     covered, bare = np.zeros(SLEEVE_BINS), np.zeros(SLEEVE_BINS)
-    total = max(1e-9, float(np.sum(qualities)))
-    for chance, posed, camera, quality in zip(chances, vertices, cameras, qualities, strict=True):
+    votes = np.power(np.asarray(qualities, np.float64), RELIABILITY)
+    votes /= max(1e-9, float(votes.sum()))
+    for chance, posed, camera, vote in zip(chances, vertices, cameras, votes, strict=True):
         skin, person = chance[..., LABEL_INDEX["skin"]].copy(), 1 - chance[..., -1]
         scale = _pixels_a_metre(posed, camera)
         middle, _ = camera.project(posed[surface.head_vertices].mean(0, keepdims=True))
@@ -77,7 +80,7 @@ def arm_evidence(
                 cv2.remap(layer, x - 0.5, y - 0.5, cv2.INTER_LINEAR)[:, 0].astype(np.float64)
                 for layer in (near_skin, near_person)
             )
-            weight = quality / total * inside * (near > 0.5) * (steps > NECK)
+            weight = vote * inside * (near > 0.5) * (steps > NECK)
             # What spread along the arm is taken back; what spread across it stays.
             window = 2 * round(TAKEN_BACK * NEAR_ARM / _arm_length(axis) / SLEEVE_STEP) + 1
             shown = minimum_filter1d(shown.clip(0, 1), window, mode="nearest")

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import itertools
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from textures.attire.arms import ArmEvidence
 from textures.attire.priors import HEIGHT_STEP, SLEEVE_BINS, SLEEVE_STEP
 from textures.attire.surface import AttireSurface, LabelEvidence, label_evidence, pooled
-from textures.attire.tones import cell_colours, hair_tone, robust_centre, skin_tone
+from textures.attire.tones import (
+    cell_colours,
+    garment_colour,
+    hair_tone,
+    shoe_colour,
+    skin_tone,
+)
 from textures.fusion.surface_view import FusedSurface
 from textures.wardrobe.labels import LABEL_INDEX
 from textures.wardrobe.outfit import Outfit
@@ -25,6 +33,7 @@ from textures.wardrobe.painted_garments import Colour, PaintedGarment, Pattern
 SURFACE_SHARE = 0.3  # of what texels say of sleeves, where photographs say it, too
 TRUST = 0.5  # of a fully heard cell's log-likelihood: neighbours say the same, and fits are off
 LEAST_CELLS = 6.0  # heard cells of a garment from which on its colour is taken
+USUAL_CLOTH = (0.16, 0.16, 0.18)  # where no generator stands in
 SHOE = 0.085  # metres from the sole to a shoe's upper end; what is above it is a sock
 SLEEVELESS = 0.06  # of the arm
 SLEEVE_KINDS = (0.12, 0.7)  # of the arm: from no sleeve to a short one, from a short to a long one
@@ -57,22 +66,25 @@ class AttireDecision:
 def decide_attire(
     surface: AttireSurface,
     fused: FusedSurface,
-    generated: np.ndarray | None = None,
+    generated: Callable[[], np.ndarray] | None = None,
     arms: ArmEvidence | None = None,
+    evidence: LabelEvidence | None = None,
 ) -> AttireDecision:
     """Decide what a person wears.
 
     Args:
         surface: of the body.
         fused: what photographs show of it, with labels.
-        generated: (S,S,3) uint8, a generator's texture, whose colours stand in for garments that no
-            photograph shows.
+        generated: makes (S,S,3) uint8, a generator's texture, whose colours stand in for garments that
+            no photograph shows; it is called only where there is such a garment.
         arms: what the photographs say of sleeves, where bodies are fitted to them.
+        evidence: `label_evidence` of the same, where it is at hand.
 
     Returns:
         The decision; the same photographs give the same.
     """
-    evidence = label_evidence(surface, fused)
+    evidence = evidence or label_evidence(surface, fused)
+    texture = None if generated is None else cache(generated)
     sleeve = _sleeve(surface, evidence, arms)
     waist, hem, shoe = _heights(surface, evidence)
     style, length = _hair_style(surface, evidence)
@@ -89,20 +101,22 @@ def decide_attire(
     }
     for name, region in regions.items():
         label = LABEL_INDEX["shoes" if name == "sock" else name]
-        centre, heard[name] = _garment_colour(surface, evidence, region, label)
-        if heard[name] < (2 if name == "sock" else LEAST_CELLS):
-            centre = _stand_in_colour(surface, generated, region, name, colours)
+        centre, heard[name] = garment_colour(surface, evidence, region, label)
+        if name == "shoes":
+            centre = shoe_colour(centre, heard[name])
+        elif heard[name] < (2 if name == "sock" else LEAST_CELLS):
+            centre = _stand_in_colour(surface, texture, region, name, colours)
         colours[name] = centre
-    skin = skin_tone(*cell_colours(surface, evidence, SKIN))
+    skin_cells = cell_colours(surface, evidence, SKIN)
     hair_cells = cell_colours(surface, evidence, HAIR)
     hair, headwear = hair_tone(*hair_cells)
-    heard["skin"] = float(cell_colours(surface, evidence, SKIN)[1].sum())
+    heard["skin"] = float(skin_cells[1].sum())
     heard["hair"] = float(hair_cells[1].sum())
     if headwear is not None:
         style = "cap"
     outfit = _outfit(
         colours,
-        skin=skin,
+        skin=skin_tone(*skin_cells),
         hair=hair,
         cap=headwear or hair,
         style=style,
@@ -212,17 +226,9 @@ def _hair_style(surface: AttireSurface, evidence: LabelEvidence) -> tuple[str, f
     return best.style, best.length
 
 
-def _garment_colour(
-    surface: AttireSurface, evidence: LabelEvidence, region: np.ndarray, label: int
-) -> tuple[Colour, float]:
-    """The colour of a garment and how many cells showed it."""
-    colours, heard = cell_colours(surface, evidence, label, region)
-    return robust_centre(colours, heard), float(heard.sum())
-
-
 def _stand_in_colour(
     surface: AttireSurface,
-    generated: np.ndarray | None,
+    generated: Callable[[], np.ndarray] | None,
     region: np.ndarray,
     name: str,
     colours: dict[str, Colour],
@@ -231,8 +237,8 @@ def _stand_in_colour(
     if name == "sock":
         return colours["shoes"]
     if generated is None or not region.any():
-        return (0.16, 0.16, 0.18)
-    values = generated[surface.texels.buffer.covered][region] / 255
+        return USUAL_CLOTH
+    values = generated()[surface.texels.buffer.covered][region] / 255
     red, green, blue = np.median(values, axis=0).tolist()
     return red, green, blue
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from textures.checkpoints import weights_tag
 from textures.fusion.surface_view import FusedSurface
 from textures.wardrobe.labels import LABELS
 
-PAINTING_VERSION = 1  # of how garments are decided and painted
+PAINTING_VERSION = 2  # of how garments are decided and painted
 
 
 class AttirePainter:
@@ -51,7 +51,7 @@ class AttirePainter:
     def dressed(
         self,
         fused: FusedSurface,
-        generated: np.ndarray | None = None,
+        generated: Callable[[], np.ndarray] | None = None,
         *,
         chances: Sequence[np.ndarray] = (),
         fit: PosedFit | None = None,
@@ -61,7 +61,8 @@ class AttirePainter:
 
         Args:
             fused: what the photographs show, with labels.
-            generated: (S,S,3) uint8, a generator's texture for garments that no photograph shows.
+            generated: makes (S,S,3) uint8, a generator's texture for garments that no photograph shows;
+                it is called only where there is such a garment.
             chances: of the photographs, as `chances` gives them; with their fits they tell sleeves.
             fit: of crops, those photographs' among them.
             chosen: which crops of the fit the photographs are, one for each of the chances.

@@ -6,10 +6,10 @@ that repeats along it; never a print or a bag from the other side.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from textures.attire.arms import ArmEvidence
 from textures.attire.decision import AttireDecision, decide_attire
@@ -18,20 +18,17 @@ from textures.attire.surface import AttireSurface, LabelEvidence, label_evidence
 from textures.fusion.surface_view import FusedSurface
 from textures.visibility.shading import to_bytes
 from textures.visibility.uv_layout import fill_gutters
-from textures.wardrobe.labels import LABEL_INDEX, LABELS
+from textures.wardrobe.labels import LABEL_INDEX
 from textures.wardrobe.outfit_painting import painted_outfit
 
-REACH = 0.05  # metres over which seen shades are carried on
-NEIGHBOURS = 32  # cells that are looked at for them
 HOLD = 0.6  # heard cells that the garment's own colour weighs as much as
 # Of label, weight and a texel's surroundings: from unseen to fully seen.
-AGREED, SURE, SURROUNDINGS = (0.45, 0.75), (0.03, 0.2), (0.15, 0.6)
+AGREED, SURE, SURROUNDINGS = (0.3, 0.55), (0.03, 0.2), (0.05, 0.35)
+FACE_SURE = (0.12, 0.4)  # the same of a face's weight: seen askew, it is better painted
 ODD = 0.35  # of sRGB's 0..1: a colour as far from the garment's must be agreed on the more
-STRICTER = (0.2, 0.1)  # by so much
-EDGE = 0.018  # metres from the border of a garment inwards over which what is seen fades in
-# How much of what is seen is laid on. Faces a few pixels wide are better painted.
-OPACITY = {"skin": 0.5, "hair": 0.75, "top": 1.0, "bottom": 1.0, "shoes": 0.8, "carried": 0.0}
-FACE_OPACITY, FACE_SHADE = 0.0, 0.3
+STRICTER = (0.1, 0.05)  # by so much
+EDGE = 0.01  # metres from the border of a garment inwards over which what is seen fades in
+FACE_SHADE = 0.3  # of what was seen of skin, carried on to where the face was not
 NECK = 0.08  # metres below its joint to which the face's rules hold
 
 
@@ -46,7 +43,7 @@ class DressedTexture:
 def dressed_texture(
     surface: AttireSurface,
     fused: FusedSurface,
-    generated: np.ndarray | None = None,
+    generated: Callable[[], np.ndarray] | None = None,
     arms: ArmEvidence | None = None,
 ) -> DressedTexture:
     """Dress a body as photographs show it.
@@ -54,7 +51,8 @@ def dressed_texture(
     Args:
         surface: of the body, at the texture's size S.
         fused: what photographs show, with labels.
-        generated: (S,S,3) uint8, a generator's texture for garments that no photograph shows.
+        generated: makes (S,S,3) uint8, a generator's texture for garments that no photograph shows; it
+            is called only where there is such a garment.
         arms: what the photographs say of sleeves, where bodies are fitted to them.
 
     Returns:
@@ -63,16 +61,13 @@ def dressed_texture(
     Raises:
         ValueError: for a surface without labels, or of another size.
     """
-    decision = decide_attire(surface, fused, generated, arms)
     evidence = label_evidence(surface, fused)
+    decision = decide_attire(surface, fused, generated, arms, evidence)
     painting = painted_outfit(surface.texels, decision.outfit)
     painted, label = painting.rgb.astype(np.float64), painting.label.astype(np.int64)
     opacity = seen_opacity(surface, evidence, label, painted)
     base = painted + carried_on(surface, evidence, label, painted, opacity)
-    face = surface.texels.head & (label == LABEL_INDEX["skin"])
-    laid = opacity * np.array([OPACITY[name] for name in LABELS])[label]
-    laid[face] *= FACE_OPACITY
-    colours = base + laid[:, None] * (evidence.colours - base)
+    colours = base + opacity[:, None] * (evidence.colours - base)
     covered = surface.texels.buffer.covered
     image = np.zeros((*covered.shape, 3), np.uint8)
     image[covered] = to_bytes(np.clip(colours, 0, 1).astype(np.float32))
@@ -96,22 +91,19 @@ def seen_opacity(
     agreed = np.take_along_axis(evidence.chance, label[:, None], 1)[:, 0]
     odd = np.clip(np.abs(evidence.colours - painted).max(1) / ODD, 0, 1)
     low, high = (bound + extra * odd for bound, extra in zip(AGREED, STRICTER))
-    sure = _ramp(agreed, low, high) * _ramp(evidence.weight, *SURE)
+    face = surface.texels.head & (label == LABEL_INDEX["skin"])
+    clear = np.where(face, _ramp(evidence.weight, *FACE_SURE), _ramp(evidence.weight, *SURE))
+    sure = _ramp(agreed, low, high) * clear
     sure *= 1 - _ramp(evidence.chance[:, LABEL_INDEX["carried"]], 0.12, 0.35)
-    position = surface.texels.position
+    inner = _ramp(surface.border_distances(label, EDGE), 0.1 * EDGE, EDGE)
     opacity = np.zeros(len(label))
     for number in np.unique(label):
         region = label == number
         number_of = np.bincount(surface.cell, region, surface.count)
         mean = np.bincount(surface.cell, sure * region, surface.count) / np.maximum(number_of, 1)
         surrounding = surface.on_texels(mean[:, None], (number_of > 0).astype(float))[region, 0]
-        inner = np.ones(int(region.sum()))
-        if not region.all():
-            distance, _ = cKDTree(position[~region]).query(
-                position[region], distance_upper_bound=2 * EDGE
-            )
-            inner = _ramp(np.minimum(distance, EDGE), 0.1 * EDGE, EDGE)
-        opacity[region] = np.minimum(sure[region], _ramp(surrounding, *SURROUNDINGS)) * inner
+        opacity[region] = np.minimum(sure[region], _ramp(surrounding, *SURROUNDINGS))
+    opacity *= inner
     return opacity
 
 
@@ -157,20 +149,10 @@ def _spread(
 ) -> np.ndarray:
     """Slow differences carried on to all texels of a part (n,3), fading with the distance."""
     means, heard = pooled(difference, weight, surface.cell, surface.count)
-    sources = np.flatnonzero(heard > 0.05)
-    if not len(sources):
-        return np.zeros((int(piece.sum()), 3))
-    targets = np.unique(surface.cell[piece])
-    count = min(NEIGHBOURS, len(sources))
-    distance, index = cKDTree(surface.centres[sources]).query(surface.centres[targets], k=count)
-    distance, index = distance.reshape(len(targets), count), index.reshape(len(targets), count)
-    kernel = np.exp(-((distance / REACH) ** 2)) * heard[sources][index]
-    slow = np.zeros((surface.count, 3))
-    slow[targets] = (kernel[..., None] * means[sources][index]).sum(1)
-    slow[targets] /= (kernel.sum(1) + HOLD)[:, None]
-    inside = np.zeros(surface.count)
-    inside[targets] = 1
-    return surface.on_texels(slow, inside)[piece]
+    heard = np.where(heard > 0.05, heard, 0)
+    slow = surface.reach @ (means * heard[:, None]) / (surface.reach @ heard + HOLD)[:, None]
+    inside = np.bincount(surface.cell[piece], minlength=surface.count) > 0
+    return surface.on_texels(slow, inside.astype(float))[piece]
 
 
 def _ramp(values: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from mocap.bodies.body import JOINT_NAMES, Body
@@ -28,6 +29,10 @@ CELL = 0.025  # metres
 TURN = 0.06  # metres that a half turn of the surface counts as
 DOUBT = 0.06  # share of a label's probability that says nothing
 FULLY_HEARD = 0.12  # mean weight of a cell's texels from which on it is fully heard
+
+NEAR_TEXELS = 8
+REACH = 0.05  # metres over which what cells show is carried on
+FARTHEST = 2.5  # times REACH: what is farther away adds nothing
 
 ARM_STEP = 0.1
 ARM_SUPPORT = np.arange(ARM_STEP / 2, 1.06, ARM_STEP)
@@ -54,8 +59,9 @@ class AttireSurface:
     and back apart. side (N,) int: 1 on the person's left, 0 on the right; front (N,) int: 1 where the
     surface looks ahead. candidates: of the hair. priors: of the garments. arm_vertices: per arm, right
     and left, the body's vertices about each point of `ARM_SUPPORT`; head_vertices: those of the head.
-    centres (count,6): of the cells, and where they look, as metres; near_cells, near_shares (N,8): which
-    cells are nearest to each texel, and how they share it.
+    shares (N,count), sparse: how the nearest cells share each texel. reach (count,count), sparse: how far
+    what a cell shows is carried on to another. near_texels (N,8) int, near_distances (N,8) metres: the
+    texels about each, itself left out.
     """
 
     texels: BodyTexels
@@ -67,15 +73,26 @@ class AttireSurface:
     priors: GarmentPriors
     arm_vertices: tuple[tuple[np.ndarray, ...], ...]
     head_vertices: np.ndarray
-    centres: np.ndarray
-    near_cells: np.ndarray
-    near_shares: np.ndarray
+    shares: csr_array
+    reach: csr_array
+    near_texels: np.ndarray
+    near_distances: np.ndarray
 
     def on_texels(self, values: np.ndarray, inside: np.ndarray) -> np.ndarray:
         """Values (count,C) of the cells that are inside (count,), smooth over the texels: (N,C)."""
-        share = self.near_shares * inside[self.near_cells]
-        total = np.maximum(share.sum(1, keepdims=True), 1e-12)
-        return np.einsum("nk,nkc->nc", share / total, values[self.near_cells])
+        total = np.maximum(self.shares @ inside, 1e-12)
+        return (self.shares @ (values * inside[:, None])) / total[:, None]
+
+    def border_distances(self, label: np.ndarray, farthest: float) -> np.ndarray:
+        """Metres (N,) along the surface from each texel to one of another label, at most `farthest`."""
+        other = label[self.near_texels] != label[:, None]
+        distance = np.where(other, self.near_distances, farthest).min(1)
+        step = np.where(other, np.inf, self.near_distances)
+        while True:  # each round goes a texel farther from the border
+            nearer = np.minimum(distance, (distance[self.near_texels] + step).min(1))
+            if np.array_equal(nearer, distance):
+                return distance
+            distance = nearer
 
 
 @dataclass(frozen=True)
@@ -105,8 +122,13 @@ def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
     points = np.concatenate([texels.position, texels.normal * (TURN / 2)], 1).astype(np.float64)
     number = np.bincount(cell)
     centres = np.stack([np.bincount(cell, column) / number for column in points.T], 1)
-    distance, near = cKDTree(centres).query(points, k=8)
+    tree = cKDTree(centres)
+    distance, near = tree.query(points, k=8)
     shares = np.exp(-((distance / CELL) ** 2)) + 1e-9 / (distance + 1e-3)
+    starts = np.arange(0, shares.size + 1, shares.shape[1])
+    apart = tree.sparse_distance_matrix(tree, FARTHEST * REACH, output_type="coo_matrix")
+    reach = csr_array((np.exp(-((apart.data / REACH) ** 2)), (apart.row, apart.col)), apart.shape)
+    away, neighbours = cKDTree(texels.position).query(texels.position, k=NEAR_TEXELS + 1)
     return AttireSurface(
         texels=texels,
         cell=cell,
@@ -117,9 +139,12 @@ def prepare_attire_surface(body: Body, size: int) -> AttireSurface:
         priors=garment_priors(texels.sole),
         arm_vertices=tuple(_arm_vertices(body, side) for side in (-1, 1)),
         head_vertices=np.unique(body.faces[body.head_faces]),
-        centres=centres,
-        near_cells=near,
-        near_shares=shares,
+        shares=csr_array(
+            (shares.reshape(-1), near.reshape(-1), starts), (len(points), len(centres))
+        ),
+        reach=reach,
+        near_texels=neighbours[:, 1:],
+        near_distances=away[:, 1:],
     )
 
 

@@ -15,6 +15,7 @@ LIT = 0.75  # share of the skin that was seen which is darker than its tone
 HUE = 0.6  # how far the photographs' hue of skin is followed, away from the curve
 SKIN_CELLS = 6.0  # heard cells that weigh as much as the usual tone
 VIVID = 0.22  # spread of the channels from which on it is a cap and not hair
+USUAL_SHOE, SHOE_CELLS = (0.17, 0.17, 0.17), 3.0  # heard cells that weigh as much as it
 CAP_LIGHT = 0.82  # luma from which on it is a white cap and not grey hair
 
 
@@ -30,6 +31,23 @@ def cell_colours(
     if region is not None:
         weight = weight * region
     return pooled(evidence.colours, weight, surface.cell, surface.count)
+
+
+def garment_colour(
+    surface: AttireSurface, evidence: LabelEvidence, region: np.ndarray, label: int
+) -> tuple[Colour, float]:
+    """The colour of a garment and how many cells showed it."""
+    colours, heard = cell_colours(surface, evidence, label, region)
+    return robust_centre(colours, heard), float(heard.sum())
+
+
+def shoe_colour(centre: Colour, heard: float) -> Colour:
+    """What few cells say of shoes, drawn to a usual colour; a generator knows no better."""
+    share = heard / (heard + SHOE_CELLS)
+    red, green, blue = (
+        usual + share * (value - usual) for value, usual in zip(centre, USUAL_SHOE, strict=True)
+    )
+    return red, green, blue
 
 
 def robust_centre(colours: np.ndarray, heard: np.ndarray) -> Colour:

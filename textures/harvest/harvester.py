@@ -156,16 +156,15 @@ class Harvester:
             chosen_crops(group, crops.fit, crops.qualities, cameras, self.most_crops)
             for group in groups
         ]
-        needed = sorted({index for group in chosen for index in group})
-        generated = self._generated(crops, needed)
-        pictures = [crops.images[index].pixels for index in needed]
-        labels = dict(zip(needed, self.attire.chances(pictures))) if self.attire else {}
+        needed = [index for group in chosen for index in group]
+        generated = {} if self.attire else self._generated(crops, needed)
         textures = []
-        for group in chosen:
-            views = [self._view(crops, index, cameras[index], labels.get(index)) for index in group]
-            mean = mean_generated([self._enlarged(generated[index]) for index in group], views)
-            fused = fuse_views(views)
-            textures.append((self._texture(crops, group, fused, mean, labels), fused))
+        for group, labels in zip(chosen, self._labels(crops, chosen)):
+            views = [
+                self._view(crops, index, cameras[index], chances)
+                for index, chances in zip(group, labels or [None] * len(group))
+            ]
+            textures.append(self._texture(crops, group, views, labels, generated))
         cosines = reid_cosines(
             self.reid,
             self.body.mesh,
@@ -182,6 +181,16 @@ class Harvester:
             )
             for group, (texture, fused), cosine in zip(chosen, textures, cosines)
         ]
+
+    def _labels(
+        self, crops: FittedCrops, groups: Sequence[Sequence[int]]
+    ) -> list[list[np.ndarray]]:
+        """Chances of the labels of each group's crops, of all in one go; none where nothing dresses."""
+        if self.attire is None:
+            return [[] for _ in groups]
+        needed = [index for group in groups for index in group]
+        chances = iter(self.attire.chances([crops.images[index].pixels for index in needed]))
+        return [[next(chances) for _ in group] for group in groups]
 
     def _generated(self, crops: FittedCrops, needed: Sequence[int]) -> dict[int, torch.Tensor]:
         """The method's textures (3,S,S) of the crops with these indices."""
@@ -219,23 +228,35 @@ class Harvester:
         self,
         crops: FittedCrops,
         group: Sequence[int],
-        fused: FusedSurface,
-        generated: np.ndarray,
-        chances: Mapping[int, np.ndarray],
-    ) -> np.ndarray:
-        """The texture of one person, of these crops."""
+        views: Sequence[SurfaceView],
+        labels: Sequence[np.ndarray],
+        generated: Mapping[int, torch.Tensor],
+    ) -> tuple[np.ndarray, FusedSurface]:
+        """The texture of one person, of these crops, and what they show together.
+
+        Where textures are dressed, none is generated beforehand: only where no crop shows a garment.
+        """
+        fused = fuse_views(views)
+
+        def mean_texture() -> np.ndarray:
+            textures = generated or self._generated(crops, group)
+            return mean_generated([self._enlarged(textures[index]) for index in group], views)
+
         if self.attire is not None:
-            pixels = np.round(generated.clip(0, 255)).astype(np.uint8)
-            labelled = [chances[index] for index in group]
-            dressed = self.attire.dressed(
-                fused, pixels, chances=labelled, fit=crops.fit, chosen=group
+            texture = self.attire.dressed(
+                fused,
+                lambda: to_pixels(mean_texture()),
+                chances=labels,
+                fit=crops.fit,
+                chosen=group,
             ).texture
-            return fill_gutters(without_seams(dressed, self.seams), self.geometry.covered)
-        texture = self.finished(fused, generated)
+            texture = fill_gutters(without_seams(texture, self.seams), self.geometry.covered)
+            return texture, fused
+        texture = self.finished(fused, mean_texture())
         if self.anonymous_faces:  # a face that is painted is nobody's
             nobody = anonymous_face(texture.astype(np.float32), self.geometry.head, self.face)
-            texture = fill_gutters(np.round(nobody).astype(np.uint8), self.geometry.covered)
-        return texture
+            texture = fill_gutters(to_pixels(nobody), self.geometry.covered)
+        return texture, fused
 
     def finished(self, fused: FusedSurface, generated: np.ndarray) -> np.ndarray:
         """The texture of what was seen and of what the method made of the rest, where nothing dresses.
@@ -250,7 +271,7 @@ class Harvester:
         covered = self.geometry.covered
         if self.detail:
             generated = laid_over(fused, generated, covered, self.skin)
-        result = with_skin(np.round(generated.clip(0, 255)).astype(np.uint8), self.skin)
+        result = with_skin(to_pixels(generated), self.skin)
         result = without_seams(fill_gutters(result, covered), self.seams)
         return fill_gutters(result, covered)
 
@@ -268,3 +289,8 @@ class Harvester:
             "quality": np.mean([crops.qualities[index] for index in group]),
         }
         return {name: round(float(value), 4) for name, value in scores.items()}
+
+
+def to_pixels(texture: np.ndarray) -> np.ndarray:
+    """A texture of any float type, sRGB in 0..255, as uint8."""
+    return np.round(texture.clip(0, 255)).astype(np.uint8)

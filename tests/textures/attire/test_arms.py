@@ -77,6 +77,20 @@ def test_the_sleeve_is_told_though_the_fit_is_off(body, surface, posed, camera, 
     assert abs(decision.sleeve - sleeve) < 0.15  # about the reach within which skin is the arm's
 
 
+def test_one_good_fit_outvotes_two_poor_ones(body, surface, posed, camera):
+    """Two photographs whose poor fits see a shirt where the arms are do not hide the bare arms of one."""
+    bare, covered = (photograph(body, surface, posed, camera, sleeve) for sleeve in (0.35, 1.0))
+    arms = arm_evidence(
+        surface, [bare, covered, covered], np.stack([posed] * 3), [camera] * 3, [0.9, 0.4, 0.4]
+    )
+    decision = decide_attire(surface, nothing_seen(), arms=arms)
+    assert abs(decision.sleeve - 0.35) < 0.15
+    level = arm_evidence(
+        surface, [bare, covered, covered], np.stack([posed] * 3), [camera] * 3, [0.5, 0.5, 0.5]
+    )
+    assert level.covered.sum() - level.bare.sum() > arms.covered.sum() - arms.bare.sum()
+
+
 def test_a_photograph_of_nobody_says_nothing(surface, posed, camera):
     """Where there is only background there is no evidence."""
     chance = np.zeros((128, 64, len(LABELS) + 1), np.float32)

@@ -144,6 +144,27 @@ def test_a_print_stays_on_the_side_that_showed_it(surface):
     assert np.abs(np.median(colours[back], 0) - RED).max() < 0.08
 
 
+def test_a_face_that_was_seen_from_before_it_is_the_photographs(surface):
+    """A mark on the cheek stays; of the same face, seen from behind alone, nothing is known."""
+    outfit = plain()
+    texels = surface.texels
+    face = texels.head & region(surface, outfit, "skin") & (texels.normal[:, 2] > 0.7)
+    middle = texels.position[face].mean(0)
+    mark = as_map(surface, (np.linalg.norm(texels.position - middle, axis=1) < 0.04) * face) > 0
+    marks = {}
+    for name, direction in (("before", FRONT), ("behind", BACK)):
+        fused = seen(surface, outfit, direction, wrong=0.0, moved=0.0)
+        colours = fused.colours.copy()
+        colours[mark] *= 0.6
+        dressed, clean = (
+            dressed_texture(surface, replace(fused, colours=shown)).texture.astype(int)
+            for shown in (colours, fused.colours)
+        )
+        marks[name] = (clean - dressed)[mark].mean() / (fused.colours - colours)[mark].mean()
+    assert marks["before"] > 0.6
+    assert abs(marks["behind"]) < 0.02
+
+
 def test_stripes_go_on_around_the_body(surface):
     outfit = plain()
     pattern = Pattern(kind="stripes", colour=WHITE, period=0.12, share=0.5)
@@ -202,9 +223,35 @@ def test_nothing_seen_gives_the_generators_colours(surface):
     legs = as_map(surface, (surface.texels.position[:, 1] < -0.24).astype(float)) > 0
     weight = np.where(legs, 0, fused.weight)
     generated = np.full((*weight.shape, 3), 90, np.uint8)
-    dressed = dressed_texture(surface, replace(fused, weight=weight), generated)
+    dressed = dressed_texture(surface, replace(fused, weight=weight), lambda: generated)
     assert np.allclose(dressed.decision.outfit.bottom.colour, 90 / 255, atol=1e-6)
     assert dressed.decision.heard["bottom"] < 6
+
+
+def test_a_generator_is_asked_only_for_garments_that_nobody_saw(surface):
+    def never():
+        raise AssertionError("asked though top and bottom were seen")
+
+    fused = seen(surface, plain(), FRONT)
+    dressed = dressed_texture(surface, fused, never)
+    assert min(dressed.decision.heard[name] for name in ("top", "bottom")) > 6
+    np.testing.assert_array_equal(dressed.texture, dressed_texture(surface, fused).texture)
+
+
+def test_distances_to_a_border_are_those_of_space(surface):
+    """Along a surface that is nearly flat, as the nearest texel of another label tells."""
+    label = painted_outfit(surface.texels, plain()).label
+    distance = surface.border_distances(label, 0.03)
+    position = surface.texels.position
+    truth = np.full(len(label), 0.03)
+    for number in np.unique(label):
+        inside = label == number
+        nearest, _ = cKDTree(position[~inside]).query(position[inside])
+        truth[inside] = np.minimum(nearest, 0.03)
+    assert np.abs(distance - truth).mean() < 0.001
+    assert (
+        distance > truth - 1e-6
+    ).all()  # no way along the surface is shorter than the straight one
 
 
 def test_the_same_photographs_give_the_same_bytes(surface):
