@@ -20,7 +20,7 @@ photographs, out = map(Path, sys.argv[1:])
 body = load_body()
 fitter = BodyFitter(body, Skinning(body), open_sources(["network"], SourceOptions()))
 method = load_method(METHODS["rstg"], body)
-harvester = Harvester(body, method, fitter, attire=AttirePainter(body))
+harvester = Harvester(body, method, fitter, attire=AttirePainter(body, size=256))
 library = harvest(photographs, out, harvester, licence="CC0-1.0")
 for entry in library.entries:
     print(entry.file, entry.identity, read_texture(out / entry.file).shape, entry.scores)

@@ -363,14 +363,14 @@ def _native_output_hidden() -> Iterator[None]:
     """Hide what a library's machine code prints, for which it has no switch."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
+    originals = [os.dup(1), os.dup(2)]
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
         yield
     finally:
-        for number, descriptor in zip((1, 2), kept, strict=True):
+        for number, descriptor in zip((1, 2), originals, strict=True):
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.close(nowhere)

@@ -43,11 +43,11 @@ class LineStream(io.TextIOBase):
         *redrawn, last = (self._pending + text).replace("\r\n", "\n").split("\r")
         for state in redrawn:
             self._redraw(state)
-        line, newline, rest = last.partition("\n")
+        line, newline, following = last.partition("\n")
         if newline:  # the bar is closed: its last state stays
             self._stream.write(line.rstrip() + "\n" if line.strip() else "")
             self._pending, self._said = "", -float("inf")
-            self._stream.write(rest)
+            self._stream.write(following)
         else:
             self._pending = "\r" + line
             if self._due():

@@ -87,14 +87,14 @@ def _usage(rows: Sequence[PlanRow]) -> str:
 def _variety(rows: Sequence[PlanRow]) -> str:
     """With how many categories people and places are filmed: with all where they tell nothing of any."""
     people: dict[str, set[str]] = {}
-    places: dict[str, set[str]] = {}
+    backgrounds: dict[str, set[str]] = {}
     for row in rows:
         people.setdefault(row.identity, set()).add(row.category)
-        places.setdefault(json.dumps(row.background), set()).add(row.category)
+        backgrounds.setdefault(json.dumps(row.background), set()).add(row.category)
     counts = [
         f"{len(groups):,} {name}, each with {min(map(len, groups.values())):,} to "
         f"{max(map(len, groups.values())):,}"
-        for name, groups in (("people", people), ("places", places))
+        for name, groups in (("people", people), ("places", backgrounds))
     ]
     return ", ".join(counts) + f" of {len({row.category for row in rows}):,} categories"
 

@@ -33,7 +33,7 @@ _MAX_DRAWS = 1000  # of a light; at a `light.least` of 0.65 one in four is too d
 
 
 @dataclass(frozen=True)
-class Place:
+class Scenery:
     """A row's `background` and `light`."""
 
     background: dict[str, Any]
@@ -79,7 +79,7 @@ class SceneSampler:
         self._minimum_lit = lights.minimum_lit
         shares = np.array([lights.kinds[kind] for kind in self._kinds])
         self._shares = shares / shares.sum()
-        self._places: list[Place] = []
+        self._sceneries: list[Scenery] = []
         self._filmed: defaultdict[str, set[int]] = defaultdict(set)
 
     def next_scene(self, category: str, view: View, rng: np.random.Generator) -> ClipScene:
@@ -88,27 +88,27 @@ class SceneSampler:
         Raises BadInput where `light.least` is more than its kind of light ever gives.
         """
         if self._shared:
-            place = self._next_place(category)
+            scenery = self._next_scenery(category)
         else:
-            place = self._draw(camera_sides(view), rng)
+            scenery = self._draw(camera_sides(view), rng)
         # Last: paired plans share all that comes before.
         texture = self._textures.next_texture(category, rng)
-        return ClipScene(texture, place.background, place.light)
+        return ClipScene(texture, scenery.background, scenery.light)
 
-    def _next_place(self, category: str) -> Place:
+    def _next_scenery(self, category: str) -> Scenery:
         """The first place that the category was not filmed in, drawn where there is none."""
-        count, filmed = len(self._places), self._filmed[category]
+        count, filmed = len(self._sceneries), self._filmed[category]
         if count < _FIRST_PLACES:
             number = count
         else:
             number = next(n for n in range(count + 1) if n not in filmed)
         if number == count:
             digest = hashlib.sha256(f"{self._seed} scene {number}".encode()).digest()
-            self._places.append(self._draw(_ALL_SIDES, np.random.default_rng(list(digest))))
+            self._sceneries.append(self._draw(_ALL_SIDES, np.random.default_rng(list(digest))))
         filmed.add(number)
-        return self._places[number]
+        return self._sceneries[number]
 
-    def _draw(self, sides: Sequence[float], rng: np.random.Generator) -> Place:
+    def _draw(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:
         if self._photographs:
             chosen = self._photographs[int(rng.integers(len(self._photographs)))]
             background: dict[str, Any] = {"photograph": chosen}
@@ -116,7 +116,7 @@ class SceneSampler:
             background = {"painted": int(rng.integers(2**62))}
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = self._draw_light(kind, sides, rng).to_fields()
-        return Place(background, light)
+        return Scenery(background, light)
 
     def _draw_light(self, kind: str, sides: Sequence[float], rng: np.random.Generator) -> Light:
         """The first of a row of lights that is bright enough on all `sides`; from `rng` one is drawn."""
