@@ -10,15 +10,18 @@ minute each, then cached.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from tqdm import tqdm
 
 from mocap.bodies.body import JOINT_NAMES, PARENTS, Body, head_and_hands, parts_of_faces
 from mocap.bodies.mesh import HAND, HEAD, Mesh
@@ -131,6 +134,11 @@ def load_free_body(cache: Path | None = None, *, gender: str = "neutral") -> Bod
     path = (cache or cache_folder()) / f"free_body-{_gender_prefix(gender)}{BUILD}.npz"
     stored = _cached_arrays(path)
     if stored is None:
+        print(
+            f"building the {gender} free body, once; it takes about a minute and is kept in {path}",
+            file=sys.stderr,
+            flush=True,
+        )
         body = build_free_body(gender)
         content = io.BytesIO()  # numpy's own writer complains at length about a full disk
         np.savez(content, **{name: getattr(body, name) for name in _CACHED})
@@ -350,6 +358,24 @@ def _rest_shapes(
     return _smpl_axes(vertices), joints, np.stack(palms, axis=1)
 
 
+@contextmanager
+def _native_output_hidden() -> Iterator[None]:
+    """Hide what a library's machine code prints, for which it has no switch."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    originals = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for number, descriptor in zip((1, 2), originals, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(nowhere)
+
+
 def anny_model() -> AnnyModel:
     """The installed Anny model that the free body is made of (its first use takes about a minute)."""
     with warnings.catch_warnings():
@@ -357,6 +383,8 @@ def anny_model() -> AnnyModel:
         import warp
 
         warp.config.log_level = warp.LOG_ERROR  # else it prints a page about CUDA
+        with _native_output_hidden():
+            warp.init()  # prints that there is no CUDA driver, past Python's streams
         from anny import Anny
 
         return Anny(rig="makehuman", topology="anny-notongue", phenotype_blendshapes="original")
@@ -409,21 +437,29 @@ def stable_diagonals(
 
 def build_free_body(gender: str = "neutral") -> Body:
     """Build the free body of a gender from the installed Anny package (about a minute)."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tqdm(total=4, desc="free body", unit="step") as bar:
         warnings.simplefilter("ignore")
         model = anny_model()
+        bar.update()
         vertices, heads, palms = _rest_shapes(
             model, sample_adults(model, _POPULATION, gender=gender)
         )
-    weights = merged_weights(model)
-    rotations = _t_pose_rotations(heads, palms)
-    posed, joints = _t_posed(vertices, heads, rotations, weights)
-    shift = np.array(_SMPL_PELVIS) - joints.mean(0)[0]
-    posed, joints = posed + shift, joints + shift
-    # People differ in size, not in where they happen to stand: pelvises coincide before the analysis.
-    posed, joints = posed - joints[:, :1] + _SMPL_PELVIS, joints - joints[:, :1] + _SMPL_PELVIS
-    regressor = _joint_regressor(posed, joints, weights)
-    template, directions = _principal_shapes(posed)
+        bar.update()
+        weights = merged_weights(model)
+        rotations = _t_pose_rotations(heads, palms)
+        posed, joints = _t_posed(vertices, heads, rotations, weights)
+        shift = np.array(_SMPL_PELVIS) - joints.mean(0)[0]
+        posed, joints = posed + shift, joints + shift
+        # People differ in size, not in where they happen to stand: pelvises coincide before the
+        # analysis.
+        posed, joints = (
+            posed - joints[:, :1] + _SMPL_PELVIS,
+            joints - joints[:, :1] + _SMPL_PELVIS,
+        )
+        bar.update()
+        regressor = _joint_regressor(posed, joints, weights)
+        template, directions = _principal_shapes(posed)
+        bar.update()
     faces, uv_faces = stable_diagonals(
         model.template_vertices.numpy(),
         model.faces.numpy().astype(np.int32),

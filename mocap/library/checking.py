@@ -118,7 +118,7 @@ def _find_all(
         return findings
     workers = min(workers or os.cpu_count() or 1, len(waiting))
     total = sum(entry.frames for entry in waiting)
-    with tqdm(total=total, desc="judging", unit="frame", unit_scale=True, disable=None) as bar:
+    with tqdm(total=total, desc="judging", unit="frame", unit_scale=True, delay=1) as bar:
         for entry, finding in _findings(waiting, body, workers):
             cache.add(entry, finding)
             findings[entry.name] = finding

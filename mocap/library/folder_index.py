@@ -105,7 +105,7 @@ def list_folder(folder: Path, index_names: tuple[str, ...] = ()) -> list[ListedF
     out: list[ListedFile] = []
     fresh = False
     started = saved = time.monotonic()
-    with tqdm(total=len(files), desc="indexing", unit="file", delay=1, disable=None) as bar:
+    with tqdm(total=len(files), desc="indexing", unit="file", delay=1) as bar:
         for file in files:
             key = file.path.relative_to(folder).as_posix()
             record = remembered.get(key)

@@ -4,40 +4,123 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import dataclass
 
 import click
 
 from synth import __version__
+from synth.cli.whole_help import WholeHelpGroup
 
-# Command name -> (module that holds it, name of the click command there). Modules are imported only
-# when their command runs, so that `synth --help` is instant and training never imports Blender.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "harvest-textures": ("synth.cli.textures", "harvest_textures"),
-    "eval-fit": ("synth.cli.body_fits", "eval_fit"),
-    "eval-textures": ("synth.cli.texture_scores", "eval_textures"),
-    "split-cameras": ("synth.cli.texture_scores", "split_cameras"),
-    "study": ("synth.cli.study", "study"),
-    "score": ("synth.cli.textures", "score"),
-    "plan": ("synth.cli.films", "plan"),
-    "render-videos": ("synth.cli.films", "render_videos"),
-    "check": ("synth.cli.check", "check"),
-    "ground-truth": ("synth.cli.ground_truth", "ground_truth"),
-    "eval-ucf101": ("synth.cli.recognition", "eval_ucf101"),
-    "body": ("synth.cli.body", "body"),
-    "motions": ("synth.cli.motions", "motions"),
-    "preview": ("synth.cli.preview", "preview"),
-    "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
-    "fetch-networks": ("synth.cli.fetch_networks", "fetch_networks"),
-    "convert-weights": ("synth.cli.convert_weights", "convert_weights"),
-    "train": ("synth.cli.train", "train"),
-    "standins": ("synth.cli.standins", "standins"),
-    "pack": ("synth.cli.pack", "pack"),
-    "report": ("synth.cli.report", "report"),
-    "doctor": ("synth.cli.doctor", "doctor"),
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """Where a command is, and how it is shown: the click command's module and name, and an example."""
+
+    module: str
+    attribute: str
+    example: str
+
+
+# Modules are imported only when their command runs, so that `synth --help` is instant and training
+# never imports Blender.
+SECTIONS: dict[str, dict[str, CommandEntry]] = {
+    "The pipeline": {
+        "harvest-textures": CommandEntry(
+            "synth.cli.textures",
+            "harvest_textures",
+            "synth harvest-textures --images photos --licence CC-BY-4.0 --out textures",
+        ),
+        "render-videos": CommandEntry(
+            "synth.cli.films",
+            "render_videos",
+            "synth render-videos --motions cmu --textures textures --out films --count-clips 100",
+        ),
+        "eval-ucf101": CommandEntry(
+            "synth.cli.recognition",
+            "eval_ucf101",
+            "synth eval-ucf101 --films films --videos UCF-101 --lists ucfTrainTestlist --out results",
+        ),
+        "report": CommandEntry(
+            "synth.cli.report",
+            "report",
+            "synth report --textures textures --films films --out report.html",
+        ),
+    },
+    "Bodies and motions": {
+        "preview": CommandEntry(
+            "synth.cli.preview",
+            "preview",
+            "synth preview cmu 02_01 --texture textures/0001.png --out walk.mp4",
+        ),
+        "motions": CommandEntry("synth.cli.motions", "motions", "synth motions cmu"),
+        "body": CommandEntry("synth.cli.body", "body", "synth body"),
+    },
+    "Textures": {
+        "eval-fit": CommandEntry(
+            "synth.cli.body_fits",
+            "eval_fit",
+            "synth eval-fit --images Market-1501 --joints joints.csv",
+        ),
+        "eval-textures": CommandEntry(
+            "synth.cli.texture_scores",
+            "eval_textures",
+            "synth eval-textures ours theirs --images Market-1501 --references --out scores",
+        ),
+        "split-cameras": CommandEntry(
+            "synth.cli.texture_scores",
+            "split_cameras",
+            "synth split-cameras --images Market-1501 --out halves",
+        ),
+        "score": CommandEntry(
+            "synth.cli.textures", "score", "synth score rendered.png photograph.png"
+        ),
+    },
+    "Films": {
+        "plan": CommandEntry(
+            "synth.cli.films",
+            "plan",
+            "synth plan --motions cmu --textures textures --out plan.jsonl",
+        ),
+        "check": CommandEntry("synth.cli.check", "check", "synth check films"),
+        "ground-truth": CommandEntry(
+            "synth.cli.ground_truth",
+            "ground_truth",
+            "synth ground-truth films --channels depth,uv --out labels",
+        ),
+        "pack": CommandEntry("synth.cli.pack", "pack", "synth pack films --out shards"),
+    },
+    "The user study": {
+        "study": CommandEntry(
+            "synth.cli.study",
+            "study",
+            "synth study make --textures ours --against theirs --out study",
+        ),
+    },
+    "Training and stand-ins": {
+        "train": CommandEntry("synth.cli.train", "train", "synth train recipes"),
+        "standins": CommandEntry(
+            "synth.cli.standins", "standins", "synth standins motions --out motions"
+        ),
+    },
+    "This machine and downloads": {
+        "doctor": CommandEntry("synth.cli.doctor", "doctor", "synth doctor --prepare"),
+        "fetch-cmu": CommandEntry(
+            "synth.cli.fetch_cmu", "fetch_cmu", "synth fetch-cmu --out cmu --subjects 2,7"
+        ),
+        "fetch-networks": CommandEntry(
+            "synth.cli.fetch_networks", "fetch_networks", "synth fetch-networks --list"
+        ),
+        "convert-weights": CommandEntry(
+            "synth.cli.convert_weights",
+            "convert_weights",
+            "synth convert-weights model.pkl model.safetensors",
+        ),
+    },
 }
+COMMANDS = {name: entry for entries in SECTIONS.values() for name, entry in entries.items()}
 
 
-class _Commands(click.Group):
+class _Commands(WholeHelpGroup):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -46,8 +129,16 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name]
-        return getattr(importlib.import_module(module), attribute)
+        entry = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(entry.module), entry.attribute)
+        command.epilog = f"Example: {entry.example}"
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands in their sections, each with its whole first sentence."""
+        for section, entries in SECTIONS.items():
+            with formatter.section(section):
+                self.write_commands(ctx, formatter, list(entries))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,7 +151,9 @@ def main() -> None:
     """Run the command; bad input is one line on stderr and exit status 1."""
     from action_recog.errors import BadInput as BadRecognitionInput
     from mocap.errors import BadInput
+    from synth.cli.line_output import plain_progress
 
+    plain_progress()
     try:
         # Without standalone mode click returns the status of a command that ended by Exit.
         status = cli.main(standalone_mode=False)

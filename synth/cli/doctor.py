@@ -8,9 +8,20 @@ import click
 
 
 @click.command()
-def doctor() -> None:
+@click.option(
+    "--prepare",
+    is_flag=True,
+    help="First do the one-time work that the first command would wait for: build the free bodies.",
+)
+def doctor(prepare: bool) -> None:
     """Say what this machine has and lacks; exit with 1 where something will not run."""
     from synth.doctor.diagnosis import YOURS_TO_BRING, diagnose
+
+    if prepare:
+        from mocap.bodies.free_body import GENDERS, load_free_body
+
+        for gender in GENDERS:
+            load_free_body(gender=gender)
 
     findings = diagnose()
     for finding in findings:

@@ -8,12 +8,13 @@ import click
 from click.decorators import FC
 
 from synth.cli.options import COUNT, FOLDER, out_option, seed_option, workers_option
+from synth.cli.whole_help import WholeHelpGroup
 
 _IDENTITIES = click.IntRange(2)  # fewer make no data set
 _DISTURBING = click.IntRange(0)
 
 
-@click.group()
+@click.group(cls=WholeHelpGroup)
 def standins() -> None:
     """Generate data in the layouts of CMU, Market-1501 and UCF101, and videos without people."""
 

@@ -21,11 +21,12 @@ from synth.cli.options import (
     strict_option,
     uv_option,
 )
+from synth.cli.whole_help import WholeHelpGroup
 
 _NONE_OR_MORE = click.IntRange(0)
 
 
-@click.group()
+@click.group(cls=WholeHelpGroup)
 def study() -> None:
     """Ask people which of two textures is better: pairs, a page for raters, and their score."""
 

@@ -21,9 +21,10 @@ from synth.cli.options import (
     seed_option,
     workers_option,
 )
+from synth.cli.whole_help import WholeHelpGroup
 
 
-@click.group("train")
+@click.group("train", cls=WholeHelpGroup)
 def train() -> None:
     """Train the networks: body-fit, attire, reid, generator. Runs can be stopped and started again."""
 

@@ -131,7 +131,11 @@ def _free_body() -> Finding:
     path = cache_folder() / f"free_body-{BUILD}.npz"
     if path.exists():
         return Finding("free body", True, f"cached at {path}")
-    return Finding("free body", True, "not built yet; the first command builds it (a minute)")
+    return Finding(
+        "free body",
+        True,
+        "not built yet; the first command builds it (a minute), or `synth doctor --prepare`",
+    )
 
 
 def _disk() -> Finding:

@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.free_body import load_free_body
@@ -213,7 +214,9 @@ def write_preview(
     pictures = []
     try:
         with atomic_write(path) as temporary, _VideoWriter(temporary, look, motion.fps) as film:
-            for index, frame in enumerate(frames):
+            for index, frame in enumerate(
+                tqdm(frames, total=len(motion), desc="preview", unit="frame", delay=1)
+            ):
                 film.add(frame)
                 if strip is not None and index in shown:
                     pictures.append(frame)

@@ -25,7 +25,7 @@ def coverage(rows: Sequence[PlanRow]) -> str:
         members = [row for row in rows if row.split == split]
         if members:
             lines += [_totals(split, members), f"       textures worn {_usage(members)}"]
-            lines.append(f"       {_scene_categories(members)}")
+            lines.append(f"       {_variety(members)}")
     runs = Counter((row.stem.split("/")[1], row.stride) for row in rows)
     lines.append(
         "runs: " + ", ".join(f"{run} (stride {s} %) {n:,}" for (run, s), n in sorted(runs.items()))
@@ -84,16 +84,19 @@ def _usage(rows: Sequence[PlanRow]) -> str:
     )
 
 
-def _scene_categories(rows: Sequence[PlanRow]) -> str:
-    """How many categories a scene is filmed with: all of them where it tells nothing of any."""
-    categories: dict[str, set[str]] = {}
+def _variety(rows: Sequence[PlanRow]) -> str:
+    """With how many categories people and places are filmed: with all where they tell nothing of any."""
+    people: dict[str, set[str]] = {}
+    backgrounds: dict[str, set[str]] = {}
     for row in rows:
-        categories.setdefault(json.dumps([row.identity, row.background]), set()).add(row.category)
-    counts = [len(names) for names in categories.values()]
-    return (
-        f"{len(counts):,} scenes, each with {min(counts):,} to {max(counts):,} of "
-        f"{len({row.category for row in rows}):,} categories"
-    )
+        people.setdefault(row.identity, set()).add(row.category)
+        backgrounds.setdefault(json.dumps(row.background), set()).add(row.category)
+    counts = [
+        f"{len(groups):,} {name}, each with {min(map(len, groups.values())):,} to "
+        f"{max(map(len, groups.values())):,}"
+        for name, groups in (("people", people), ("places", backgrounds))
+    ]
+    return ", ".join(counts) + f" of {len({row.category for row in rows}):,} categories"
 
 
 def _counts(values: Iterable[str]) -> str:

@@ -164,8 +164,9 @@ class Lights:
 class Scenes:
     """Whether scenes are `shared` among categories.
 
-    Shared, each person, background and light is seen in one clip of every category, so that they do not
-    tell what is done. Else every clip draws its own, as SURREAL's.
+    Shared, each background and light is seen in one clip of every category, so that they do not tell
+    what is done; a handful of clips is filmed in as many places. Else every clip draws its own, as
+    SURREAL's.
     """
 
     shared: bool = True
@@ -187,8 +188,9 @@ class TextureSampling:
     """Which textures are used, and how often.
 
     The `limit` best (0: all) whose scores reach `minimum_scores` (in files: `least`); `score` ranks
-    them. `balance` "identity": people take turns, scene by scene, and each person's textures;
-    "texture": textures take turns; "random": each scene draws a person, then one of their textures.
+    them. `balance` "identity": people take turns, clip by clip, and each person's textures;
+    "texture": textures take turns; "random": each clip draws a person, then one of their textures.
+    Whose turn it is goes first to the category that has had them least.
     `quality` weighs a draw among one person's textures by score to that power.
     """
 

@@ -1,14 +1,17 @@
-"""The scene of a clip: texture, background and light, which should not tell what is done in it.
+"""The scene of a clip, person, background and light, which should not tell what is done in it.
 
-Where every clip has a scene of its own, a network that is to learn actions from some hundred films
-learns their backgrounds by heart instead. Shared, a scene serves one clip of every category, so that
-neither person nor place nor light tells the one from the other, as in a counterbalanced experiment.
+Where every clip has a place of its own, a network that is to learn actions from some hundred films
+learns their backgrounds by heart instead. Shared, a place and its light serve one clip of every
+category, and people take turns such that each is seen in as many categories as can be: neither tells
+the one category from the other, as in a counterbalanced experiment. The first few clips of a plan each
+have a place that no other of them has, so that a handful of films does not show one place only; the
+next clips are then filmed in those places.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +28,16 @@ from synth.scene.lights.registry import draw_light
 from textures.library import TextureEntry
 
 _ALL_SIDES = tuple(np.arange(16) * (2 * np.pi / 16))
+_FIRST_PLACES = 24  # clips of a plan that do not share their place with each other
 _MAX_DRAWS = 1000  # of a light; at a `light.least` of 0.65 one in four is too dark on some side
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """A row's `background` and `light`."""
+
+    background: dict[str, Any]
+    light: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,9 +53,10 @@ class SceneSampler:
     """Draws the scenes of one split, clip after clip.
 
     `photographs` (none: backgrounds are painted) and `environments` are the split's. With
-    `shared` the n-th clip of each category gets the n-th scene, which depends on n and the
-    `seed` alone; else every clip draws one for itself. Either way a longer plan
-    begins with a shorter one.
+    `shared` a clip gets the first place that its category has not been filmed in, and a new one where
+    there is none or where there are not yet `_FIRST_PLACES`; the n-th place depends on n and the
+    `seed` alone. Else every clip draws one for itself. Either way a longer plan
+    begins with a shorter one, and places do not depend on the textures.
 
     A light must be bright enough (`light.least`) on the side that its clip is filmed from; a shared one
     on every side, for its other clips are not known yet. Where it is not, the next are drawn from a
@@ -66,24 +79,36 @@ class SceneSampler:
         self._minimum_lit = lights.minimum_lit
         shares = np.array([lights.kinds[kind] for kind in self._kinds])
         self._shares = shares / shares.sum()
-        self._scenes: list[ClipScene] = []
-        self._clips: Counter[str] = Counter()
+        self._sceneries: list[Scenery] = []
+        self._filmed: defaultdict[str, set[int]] = defaultdict(set)
 
     def next_scene(self, category: str, view: View, rng: np.random.Generator) -> ClipScene:
         """The scene of the next clip, one of `category` seen in `view`; `rng` is that clip's.
 
         Raises BadInput where `light.least` is more than its kind of light ever gives.
         """
-        if not self._shared:
-            return self._draw(camera_sides(view), rng)
-        number = self._clips[category]
-        self._clips[category] += 1
-        if number == len(self._scenes):
-            digest = hashlib.sha256(f"{self._seed} scene {number}".encode()).digest()
-            self._scenes.append(self._draw(_ALL_SIDES, np.random.default_rng(list(digest))))
-        return self._scenes[number]
+        if self._shared:
+            scenery = self._next_scenery(category)
+        else:
+            scenery = self._draw(camera_sides(view), rng)
+        # Last: paired plans share all that comes before.
+        texture = self._textures.next_texture(category, rng)
+        return ClipScene(texture, scenery.background, scenery.light)
 
-    def _draw(self, sides: Sequence[float], rng: np.random.Generator) -> ClipScene:
+    def _next_scenery(self, category: str) -> Scenery:
+        """The first place that the category was not filmed in, drawn where there is none."""
+        count, filmed = len(self._sceneries), self._filmed[category]
+        if count < _FIRST_PLACES:
+            number = count
+        else:
+            number = next(n for n in range(count + 1) if n not in filmed)
+        if number == count:
+            digest = hashlib.sha256(f"{self._seed} scene {number}".encode()).digest()
+            self._sceneries.append(self._draw(_ALL_SIDES, np.random.default_rng(list(digest))))
+        filmed.add(number)
+        return self._sceneries[number]
+
+    def _draw(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:
         if self._photographs:
             chosen = self._photographs[int(rng.integers(len(self._photographs)))]
             background: dict[str, Any] = {"photograph": chosen}
@@ -91,8 +116,7 @@ class SceneSampler:
             background = {"painted": int(rng.integers(2**62))}
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = self._draw_light(kind, sides, rng).to_fields()
-        texture = self._textures.next_texture(rng)  # last: paired plans share all that comes before
-        return ClipScene(texture, background, light)
+        return Scenery(background, light)
 
     def _draw_light(self, kind: str, sides: Sequence[float], rng: np.random.Generator) -> Light:
         """The first of a row of lights that is bright enough on all `sides`; from `rng` one is drawn."""

@@ -1,4 +1,4 @@
-"""Drawing the texture of a scene: by quality, in turns, so that nobody is seen more than others."""
+"""Dealing textures to clips: by quality, in turns, so that nobody is seen more than others."""
 
 from __future__ import annotations
 
@@ -44,29 +44,32 @@ def _score(texture: TextureEntry, name: str) -> float:
 
 
 class TextureSampler:
-    """Draws the textures of one split, scene after scene.
+    """Deals the textures of one split to its clips, one after another.
 
-    What the k-th scene gets depends on k and the seed alone, so that a longer plan begins with a
-    shorter one. Balanced, the turns of any two people (or textures) differ by one at most.
+    What the k-th clip gets depends on the seed and on the categories up to k alone, so that a longer plan
+    begins with a shorter one. Balanced, nobody is dealt twice before everybody was dealt once, the turns
+    of any two people (or textures) differ by one at most, and of those whose turn it is the one comes
+    first whom the clip's category has had least, so that a person does not tell what is done.
     """
 
     def __init__(self, textures: Sequence[TextureEntry], sampling: TextureSampling, seed: int):
-        self._sampling, self._seed, self._turns = sampling, seed, 0
+        self._sampling, self._seed = sampling, seed
         groups: dict[str, list[TextureEntry]] = {}
         for texture in sorted(textures, key=lambda texture: texture.file):
             key = texture.file if sampling.balance == "texture" else texture.identity
             groups.setdefault(key, []).append(texture)
         self._groups = [groups[key] for key in sorted(groups)]
-        self._uses = [0] * len(self._groups)
-        self._order: list[int] = []
+        self._turns = np.zeros(len(groups), np.int64)
+        self._category_turns: dict[str, np.ndarray] = {}
+        self._order = np.zeros(len(groups), np.int64)
 
-    def next_texture(self, rng: np.random.Generator) -> TextureEntry:
-        """The next scene's texture; `rng` is that scene's."""
+    def next_texture(self, category: str, rng: np.random.Generator) -> TextureEntry:
+        """The texture of the next clip, one of `category`; `rng` is that clip's."""
         sampling = self._sampling
         if sampling.balance == "random":
             group = int(rng.integers(len(self._groups)))
         else:
-            group = self._next_group()
+            group = self._next_group(category)
         textures = self._groups[group]
         if sampling.quality > 0:
             weights = np.array([max(_score(t, sampling.score), 1e-6) for t in textures])
@@ -74,14 +77,16 @@ class TextureSampler:
             return textures[int(rng.choice(len(textures), p=weights / weights.sum()))]
         if sampling.balance == "random":
             return textures[int(rng.integers(len(textures)))]
-        self._uses[group] += 1
-        return textures[(self._uses[group] - 1) % len(textures)]
+        return textures[(int(self._turns[group]) - 1) % len(textures)]
 
-    def _next_group(self) -> int:
-        index = self._turns % len(self._groups)
-        if index == 0:  # a new round, in an order of its own
-            digest = hashlib.sha256(f"{self._seed} round {self._turns}".encode()).digest()
-            shuffled = np.random.default_rng(list(digest)).permutation(len(self._groups))
-            self._order = shuffled.tolist()
-        self._turns += 1
-        return self._order[index]
+    def _next_group(self, category: str) -> int:
+        fewest = self._turns.min()
+        if fewest == self._turns.max():  # a new round, in an order of its own
+            digest = hashlib.sha256(f"{self._seed} round {fewest}".encode()).digest()
+            self._order = np.random.default_rng(list(digest)).permutation(len(self._groups))
+        of_category = self._category_turns.setdefault(category, np.zeros_like(self._turns))
+        due = np.flatnonzero(self._turns == fewest)
+        group = int(min(due, key=lambda g: (of_category[g], self._order[g])))
+        self._turns[group] += 1
+        of_category[group] += 1
+        return group

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
+from mocap.bodies import free_body
 from mocap.bodies.body import JOINT_NAMES, PARENTS
 from mocap.bodies.free_body import (
     anny_model,
@@ -296,3 +299,23 @@ def test_quads_as_good_as_square_are_split_alike_whatever_the_last_bit():
     expected = np.concatenate([along_bd, along_bd + 4, along_ac + 8])
     np.testing.assert_array_equal(stable, expected)
     np.testing.assert_array_equal(uv, expected + 100)
+
+
+def test_building_says_so_first(monkeypatch, capfd, tmp_path):
+    def build(gender: str):
+        assert "building the female free body, once" in capfd.readouterr().err
+        raise InterruptedError
+
+    monkeypatch.setattr(free_body, "build_free_body", build)
+    with pytest.raises(InterruptedError):
+        free_body.load_free_body(tmp_path, gender="female")
+    assert not list(tmp_path.iterdir())
+
+
+def test_machine_code_is_silent_meanwhile_and_heard_again_after(capfd):
+    with free_body._native_output_hidden():
+        os.write(2, b"Warp CUDA warning")
+        os.write(1, b"banner")
+    os.write(2, b"heard")
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "heard")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from synth.cli import COMMANDS, cli
+from synth.cli import COMMANDS, SECTIONS, cli
 from synth.cli.options import ChannelNames, DeviceName, Number, listed
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -86,6 +87,37 @@ def test_every_command_and_option_says_what_it_is(path, command):
     assert first.endswith(".") and first[0].isupper()
     texts = {p.opts[0]: p.help for p in command.params if isinstance(p, click.Option)}
     assert [name for name, text in texts.items() if not (text or "").endswith(".")] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_a_command_is_one_that_it_takes(name):
+    program, first, *words = COMMANDS[name].example.split()
+    command, path = cli.get_command(click.Context(cli), first), [first]
+    assert program == "synth" and path == [name] and command.epilog.endswith(COMMANDS[name].example)
+    while isinstance(command, click.Group):
+        path.append(words.pop(0))
+        command = command.get_command(click.Context(command), path[-1])
+    values, rest, _ = command.make_parser(click.Context(command)).parse_args(list(words))
+    assert rest == []
+    for parameter in command.params:
+        given = values.get(parameter.name)
+        missing = given is None or given == () or "UNSET" in repr(given)
+        assert not (parameter.required and missing), f"{name}: {parameter.name} is not given"
+
+
+def test_help_shows_every_command_whole_within_80_columns():
+    text = subprocess.run(
+        [sys.executable, "-c", "from synth.cli import main; main()", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80"},
+        check=True,
+    ).stdout
+    assert "..." not in text.partition("\n\n")[2] and max(map(len, text.splitlines())) <= 80
+    for section, entries in SECTIONS.items():
+        assert f"\n{section}:\n" in text
+        assert all(f"\n  {name} " in text for name in entries)
 
 
 def parameters(name: str) -> dict[str, click.Option]:

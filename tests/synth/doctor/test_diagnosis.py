@@ -7,6 +7,7 @@ import importlib.util
 import pytest
 
 from synth.doctor import diagnosis
+from tests.synth.cli.running import run
 from textures.evidence import blazepose
 
 
@@ -52,3 +53,12 @@ def test_without_the_runtime_it_comes_first(said):
     for installed in ((), ("mediapipe",)):
         finding = said(*installed)
         assert not finding.good and "pip install ai-edge-litert, and pip install" in finding.text
+
+
+def test_bodies_are_built_beforehand(monkeypatch):
+    from mocap.bodies import free_body
+
+    built = []
+    monkeypatch.setattr(free_body, "load_free_body", lambda *, gender: built.append(gender))
+    done = run("doctor", "--prepare")
+    assert built == ["neutral", "female", "male"] and "free body" in done.output

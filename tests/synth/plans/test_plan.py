@@ -121,29 +121,62 @@ def test_one_person_in_two_splits_is_refused():
 ALONE = "scenes.shared=false"
 
 
-def test_a_scene_does_not_tell_what_is_done_in_it():
-    """Person, place and light are seen with every category once, but for those of the last round."""
+def test_a_place_does_not_tell_what_is_done_in_it():
+    """Place and light are seen with every category once, but for those of the last round."""
     for photographs in ((), [f"{i}.jpg" for i in range(20)]):
         rows = [r for r in plan(clips=200, photographs=photographs) if r.split == "train"]
-        scenes: dict[str, list[str]] = {}
+        places: dict[str, list[str]] = {}
         for row in rows:
-            scene = json.dumps([row.texture, row.background, row.light])
-            scenes.setdefault(scene, []).append(row.category)
+            place = json.dumps([row.background, row.light])
+            places.setdefault(place, []).append(row.category)
         everything = Counter(row.category for row in rows)
         assert set(everything) == {"walk", "run", "jump"}
-        assert all(len(set(seen)) == len(seen) for seen in scenes.values())
-        whole = [seen for seen in scenes.values() if len(seen) == 3]
-        assert len(whole) == min(everything.values()) and len(scenes) == max(everything.values())
+        assert all(len(set(seen)) == len(seen) for seen in places.values())
+        whole = [seen for seen in places.values() if len(seen) == 3]
+        assert len(whole) == min(everything.values()) and len(places) == max(everything.values())
         assert len({row.view for row in rows}) == len({row.betas for row in rows}) == len(rows)
     rows = plan(clips=45, overrides=[ALONE])
     assert len({row.background["painted"] for row in rows}) == 45
     assert plan(clips=9, overrides=[ALONE]) == rows[:9]
 
 
+def test_a_handful_of_films_shows_a_handful_of_people_in_as_many_places():
+    crowd = [texture(i, "train", score=0.5) for i in range(34)]
+    rows = plan(libraries={"": crowd}, clips=6)
+    assert len({row.identity for row in rows}) == len({json.dumps(row.background) for row in rows})
+    assert len({row.identity for row in rows}) == 6
+    longer = plan(libraries={"": crowd}, clips=40)
+    assert longer[:6] == rows and len({row.identity for row in longer[:34]}) == 34
+
+
+def test_places_do_not_depend_on_how_many_textures_there_are():
+    crowd = [texture(i, "train", score=i / 50) for i in range(34)]
+    plans = [
+        plan(libraries={"": crowd}, clips=80, overrides=[f"textures.limit={limit}"])
+        for limit in (1, 5, 34)
+    ]
+    assert [len({row.texture for row in rows}) for rows in plans] == [1, 5, 34]
+    alike = [
+        [dataclasses.replace(r, texture="", identity="", stand_in=False) for r in rows]
+        for rows in plans
+    ]
+    assert alike[0] == alike[1] == alike[2]
+
+
+def test_a_person_does_not_tell_what_is_done():
+    """Everyone is seen with every category as often as with any other, give or take two clips."""
+    rows = [row for row in plan(clips=600) if row.split == "train"]
+    seen: dict[str, Counter[str]] = {}
+    for row in rows:
+        seen.setdefault(row.category, Counter())[row.identity] += 1
+    assert set(seen) == {"walk", "run", "jump"}
+    for people in seen.values():
+        assert len(people) == 6 and max(people.values()) - min(people.values()) <= 2
+
+
 def test_people_and_their_textures_take_turns():
     rows = [row for row in plan(clips=600) if row.split == "train"]
-    of_scene = {json.dumps(row.background): row.identity for row in rows}
-    people = Counter(of_scene.values())
+    people = Counter(row.identity for row in rows)
     assert len(people) == 6 and max(people.values()) - min(people.values()) <= 1
     rows = [row for row in plan(clips=200, overrides=[ALONE]) if row.split == "train"]
     people = Counter(row.identity for row in rows)
@@ -214,8 +247,8 @@ def test_damaged_plans_and_those_of_another_version_are_refused(tmp_path):
         read_plan(path)
     old = json.dumps({**json.loads(row.to_json()), "version": 1})
     for line, message in (
-        ("{}", "a plan of version 1, expected 4; plan again"),
-        (old, "a plan of version 1, expected 4"),
+        ("{}", "a plan of version 1, expected 5; plan again"),
+        (old, "a plan of version 1, expected 5"),
         ("[1]", "not a clip's row"),
         ("{", "not a clip's row"),
         (row.to_json().replace('"clip"', '"clap"'), "not a clip's row: .*clap"),

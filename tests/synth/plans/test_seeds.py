@@ -14,7 +14,7 @@ from textures.library import SPLITS
 def test_textures_take_their_turns_in_an_order_of_the_seed():
     def order(seed: int) -> list[str]:
         sampler = TextureSampler(TEXTURES, TextureSampling(), seed)
-        return [sampler.next_texture(None).identity for _ in range(20)]
+        return [sampler.next_texture("walk", None).identity for _ in range(20)]
 
     orders = [order(seed) for seed in range(6)]
     assert len({tuple(names) for names in orders}) == 6 and order(0) == orders[0]

@@ -1,0 +1,82 @@
+"""Progress bars as plain lines, where nobody's terminal listens.
+
+A bar redraws its line by a carriage return. In a log file or a pipe these pile up into one line of many
+thousand characters, so there a bar becomes a line every few seconds, and its last state is always said.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+SECONDS = 10.0  # between two lines of a bar
+
+
+class LineStream(io.TextIOBase):
+    """A text stream that passes everything on but the redrawing of bars, which it thins out.
+
+    Args:
+        stream: where the text goes.
+        seconds: between two lines of a bar.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream, self._seconds, self._clock = stream, seconds, clock
+        self._pending = ""
+        self._said = -float("inf")
+
+    def write(self, text: str) -> int:
+        """Pass `text` on; of what follows carriage returns only a line now and then."""
+        if "\r" not in text and not self._pending:
+            self._stream.write(text)
+            return len(text)
+        *redrawn, last = (self._pending + text).replace("\r\n", "\n").split("\r")
+        for state in redrawn:
+            self._redraw(state)
+        line, newline, following = last.partition("\n")
+        if newline:  # the bar is closed: its last state stays
+            self._stream.write(line.rstrip() + "\n" if line.strip() else "")
+            self._pending, self._said = "", -float("inf")
+            self._stream.write(following)
+        else:
+            self._pending = "\r" + line
+            if self._due():
+                self._redraw(line)
+        return len(text)
+
+    def _due(self) -> bool:
+        return self._clock() - self._said >= self._seconds
+
+    def _redraw(self, state: str) -> None:
+        if state.strip() and self._due():
+            self._stream.write(state.rstrip() + "\n")
+            self._said = self._clock()
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+
+def plain_progress() -> None:
+    """Make bars lines from here on, unless standard error is a terminal."""
+    if not sys.stderr.isatty() and not isinstance(sys.stderr, LineStream):
+        sys.stderr = LineStream(sys.stderr)
