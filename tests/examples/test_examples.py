@@ -77,11 +77,11 @@ def test_hello_texture_makes_a_texture_of_a_persons_photographs(body, tmp_path):
     for path in (tmp_path / "market" / "bounding_box_train").glob("*.jpg"):
         person = photographs / f"person{path.name[:4]}"
         person.mkdir(parents=True, exist_ok=True)
-        path.rename(person / path.name)
+        path.rename(person / f"IMG_{path.name[5:]}")
         people.add(person.name)
     out = tmp_path / "textures"
     said = run("hello_texture.py", photographs, out)
-    assert len(people) == 2 and all(name in said for name in people)
+    assert len(people) == 2 and all(name in said for name in people), said
     textures = [cv2.imread(str(out / entry.file)) for entry in read_library(out)]
     assert len(textures) == 2
     for texture in textures:
