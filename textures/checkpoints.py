@@ -88,6 +88,18 @@ def save_networks(
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
+def card_kind(path: Path) -> str:
+    """The kind of network that a weights file's card names. Raises BadInput without a readable card."""
+    card_path = Path(path).with_suffix(".json")
+    if not card_path.is_file():
+        raise BadInput(
+            f"{path}: weights need both {Path(path).name} and {card_path.name}; train them or give "
+            "another path"
+        )
+    advice = "not a weights card; train the weights again"
+    return read_json(card_path, _Card, advice=advice, extra_fields=True).kind
+
+
 def read_card(path: Path, kind: str) -> dict[str, Any]:
     """The card beside a weights file.
 

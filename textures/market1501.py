@@ -92,11 +92,15 @@ def read_split(folder: Path, split: str) -> list[Crop]:
             f"{split_folder}: no such folder; Market-1501 has {', '.join(SPLIT_FOLDERS.values())} in one "
             "folder"
         )
-    return _named_crops(split_folder, split)
+    return named_crops(split_folder, split)
 
 
-def _named_crops(folder: Path, split: str) -> list[Crop]:
-    """The crops of one folder in name order, as `read_split` gives them. Raises BadInput as it does."""
+def named_crops(folder: Path, split: str) -> list[Crop]:
+    """The crops of any one folder in name order, as `read_split` gives those of a split's folder.
+
+    Raises:
+        BadInput: when it holds no image, or an image without a Market-1501 name.
+    """
     crops = []
     for path in image_files(folder):
         try:
@@ -161,7 +165,7 @@ def training_crops(folder: Path) -> list[Crop]:
     folder = Path(folder)
     if is_market1501(folder) or not folder.is_dir():
         return read_split(folder, "train")
-    return _named_crops(folder, "train")
+    return named_crops(folder, "train")
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -87,7 +87,7 @@ class PCB(nn.Module):
         self.register_buffer("std", torch.tensor(kind.std).view(1, 3, 1, 1), persistent=False)
 
     def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """The four stage outputs (a ResNet's layer1 to layer4), which the re-ID loss compares (RSTG 3.3)."""
+        """The outputs of four stages, a ResNet's layer1 to layer4: what the re-ID loss compares."""
         size = (self.config.height, self.config.width)
         if images.shape[-2:] != size:
             images = functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
