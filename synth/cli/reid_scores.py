@@ -33,6 +33,11 @@ DESCRIPTORS = {"mirrored": True, "plain": False}
     help="Mean of a crop's and its mirror image's vectors, or the crop's alone; may be repeated.",
 )
 @click.option(
+    "--bodies",
+    metavar="METHOD",
+    help="Further rows of PN-GAN's weights: people in its poses by this texture method's bodies.",
+)
+@click.option(
     "--networks", "judges", type=FOLDER, help="Folder that `synth fetch-networks` filled."
 )
 @seed_option
@@ -44,6 +49,7 @@ def eval_reid(
     images: Path,
     people: Path | None,
     descriptors: tuple[str, ...],
+    bodies: str | None,
     judges: Path | None,
     seed: int,
     device: str,
@@ -66,12 +72,20 @@ def eval_reid(
     from textures.evaluation.reid_protocols import reid_protocol
     from textures.market1501 import read_image
 
+    shown_by = None
+    if bodies is not None:
+        from synth.training.pn_gan_runs import body_normaliser
+        from textures.evidence.sources import SourceOptions
+        from textures.methods import method_named
+
+        shown_by = body_normaliser(method_named(bodies), SourceOptions(networks=judges))
     protocol = reid_protocol(images, people)
     describers = open_describers(
         networks or ("shipped",),
         mirrored=[DESCRIPTORS[name] for name in dict.fromkeys(descriptors)],
         networks=judges,
         device=device,
+        bodies=shown_by,
     )
     pictures, unreadable = [], []
     for index, crop in enumerate(protocol.crops):
@@ -82,7 +96,7 @@ def eval_reid(
             click.echo(f"left out: {error}", err=True)
     if unreadable:
         click.echo(f"left out: {len(unreadable):,} crops that cannot be read", err=True)
-        protocol = protocol.without(unreadable)
+        protocol = protocol.excluding(unreadable)
     comparison = compare_describers(describers, protocol, pictures, seed=seed)
     if not comparison.rows:
         raise BadInput(

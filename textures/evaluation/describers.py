@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -13,6 +14,9 @@ import numpy as np
 from mocap.errors import BadInput
 from textures.checkpoints import card_kind
 from textures.evaluation.networks import NETWORKS
+from textures.evaluation.pose_features import PnGanDescriber, PoseFeatureDescriber
+from textures.pn_gan.normalisers import GeneratorNormaliser, PoseNormaliser
+from textures.pn_gan.weights import KIND, load_pn_gan
 from textures.reid.evaluation import describe
 from textures.reid.pcb import PCB, load_pcb
 
@@ -122,15 +126,55 @@ def training_in_words(card: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _open_pcb(name: str, path: Path | None, mirrored: bool, device: str) -> Describer:
-    network, card = load_pcb(path, device=device)
-    return PcbDescriber(name, network, card, mirrored=mirrored, device=device)
+@dataclass(frozen=True, kw_only=True)
+class DescriberOptions:
+    """How weights are opened.
+
+    mirrored: whether mirror images count. device: where networks go. bodies: what renders people in given
+    canonical poses, beside PN-GAN's generator.
+    """
+
+    mirrored: bool = True
+    device: str = "cpu"
+    bodies: Callable[[np.ndarray], PoseNormaliser] | None = None
 
 
-OPENERS: Mapping[str, Callable[[str, Path | None, bool, str], Describer]] = MappingProxyType(
-    {"reid": _open_pcb}
-)
-"""By the kind on a card: name, weights, whether mirror images count, device."""
+Opener = Callable[[str, Path | None, DescriberOptions], Sequence[Describer]]
+
+
+def _open_pcb(name: str, path: Path | None, options: DescriberOptions) -> Sequence[Describer]:
+    network, card = load_pcb(path, device=options.device)
+    return [PcbDescriber(name, network, card, mirrored=options.mirrored, device=options.device)]
+
+
+def _open_pn_gan(name: str, path: Path | None, options: DescriberOptions) -> Sequence[Describer]:
+    assert path is not None, "PN-GAN ships no weights"
+    networks, card = load_pn_gan(path, device=options.device)
+    poses = networks.poses.arrays()
+    generator = GeneratorNormaliser(networks.generator, poses, device=options.device)
+    normalisers: list[tuple[str, PoseNormaliser]] = [(name, generator)]
+    if options.bodies is not None:
+        normalisers.append((f"{name}, bodies:", options.bodies(poses)))
+    training = training_in_words(card)
+    describers = []
+    for label, normaliser in normalisers:
+        features = PoseFeatureDescriber(
+            *(networks.original, networks.normalised, normaliser),
+            mirrored=options.mirrored,
+            device=options.device,
+        )
+        for ablation, words in features.ablations().items():
+            if normaliser is not generator and not features.uses_poses(ablation):
+                continue  # the same row again
+            words = f"{words}, {descriptor_kind(options.mirrored)}"
+            describers.append(
+                PnGanDescriber(f"{label} {ablation}", words, training, features, ablation)
+            )
+    return describers
+
+
+OPENERS: Mapping[str, Opener] = MappingProxyType({"reid": _open_pcb, KIND: _open_pn_gan})
+"""By the kind on a card: what opens weights, of a name and a path."""
 
 
 def open_describers(
@@ -139,6 +183,7 @@ def open_describers(
     mirrored: Sequence[bool] = (True,),
     networks: Path | None = None,
     device: str = "cpu",
+    bodies: Callable[[np.ndarray], PoseNormaliser] | None = None,
 ) -> list[Describer]:
     """The networks that are compared.
 
@@ -147,18 +192,22 @@ def open_describers(
         mirrored: with and without mirror images, one describer for each.
         networks: folder with downloaded networks.
         device: where ours go.
+        bodies: what renders people in given canonical poses, for further rows of PN-GAN's weights.
 
     Raises:
-        BadInput: for weights that are missing, damaged or of a kind that describes no crops.
+        BadInput: for weights that are missing, damaged or of a kind that describes no crops, and for
+            bodies where no PN-GAN is among the weights.
     """
+    kinds = [_kind(name) for name in names]
+    if bodies is not None and KIND not in kinds:
+        raise BadInput("bodies in canonical poses: no weights of `synth train pn-gan` among these")
     labels = _labels(names)
     describers: list[Describer] = []
-    for name, label in zip(names, labels):
+    for name, label, kind in zip(names, labels, kinds):
         if name in JUDGES:
             describers.append(JudgeDescriber(name, networks))
             continue
         path = None if name == SHIPPED else Path(name)
-        kind = "reid" if path is None else card_kind(path)
         if kind not in OPENERS:
             raise BadInput(
                 f"{name}: weights of kind {kind}, which describe no crops; expected "
@@ -166,8 +215,15 @@ def open_describers(
             )
         for flag in mirrored:
             suffix = "" if len(mirrored) == 1 else f" ({'with' if flag else 'no'} mirror image)"
-            describers.append(OPENERS[kind](label + suffix, path, flag, device))
+            options = DescriberOptions(mirrored=flag, device=device, bodies=bodies)
+            describers += OPENERS[kind](label + suffix, path, options)
     return describers
+
+
+def _kind(name: str) -> str:
+    if name in JUDGES:
+        return "judge"
+    return "reid" if name == SHIPPED else card_kind(Path(name))
 
 
 def _labels(names: Sequence[str]) -> list[str]:

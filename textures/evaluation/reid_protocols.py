@@ -54,7 +54,7 @@ class ReidProtocol:
         """By which camera each crop is (N,)."""
         return np.array([market_name(crop).camera for crop in self.crops])
 
-    def without(self, unreadable: Sequence[int]) -> ReidProtocol:
+    def excluding(self, unreadable: Sequence[int]) -> ReidProtocol:
         """The protocol without some crops. Raises BadInput where no query or no gallery is left."""
         left = np.setdiff1d(np.arange(len(self.crops)), np.asarray(unreadable, int))
         number = np.full(len(self.crops), -1)
@@ -118,12 +118,12 @@ def _crops_of_list(crops: Sequence[Crop], people: Path) -> list[Crop]:
 
 def _market_protocol(folder: Path) -> ReidProtocol:
     queries, gallery = read_split(folder, "query"), read_split(folder, "gallery")
-    drawn: list[Crop] = []
+    boxes: list[Crop] = []
     source = "query and gallery, without gt_bbox"
     if (folder / MULTI_QUERY_FOLDER).is_dir():
-        drawn, source = named_crops(folder / MULTI_QUERY_FOLDER, "query"), MULTI_QUERY_FOLDER
-    crops = (*queries, *gallery, *drawn)
-    first = len(queries) + len(gallery) if drawn else 0
+        boxes, source = named_crops(folder / MULTI_QUERY_FOLDER, "query"), MULTI_QUERY_FOLDER
+    crops = (*queries, *gallery, *boxes)
+    first = len(queries) + len(gallery) if boxes else 0
     return ReidProtocol(
         name="market1501",
         crops=crops,

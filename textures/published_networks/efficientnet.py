@@ -100,16 +100,26 @@ class EfficientNetLite0(StagedNetwork):
             ends.append((len(layers), after))
         layers += [nn.Conv2d(before, 1280, 1, bias=False), _norm(1280), nn.ReLU6()]
         self.layers = nn.Sequential(*layers)
-        borders = [ends[count - 1] for count in LITE0_STAGES] + [(len(layers), 1280)]
-        self._ends = [end for end, _ in borders]
+        ends.append((len(layers), 1280))
+        borders = [ends[count - 1] for count in LITE0_STAGES] + ends[-1:]
+        self._stage_ends = [end for end, _ in borders]
         self.stage_channels = [channels for _, channels in borders]
+        self._part_ends = [end for end, _ in ends[LAST_STRIDE:]]
+        self.last_channels = [channels for _, channels in ends[LAST_STRIDE:]]
 
     def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The outputs of four stages, of RGB images (B,3,H,W), (value - 127) / 128."""
+        return self._outputs(x, self._stage_ends)
+
+    def last_parts(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs of the last two groups of blocks and of the last convolution, of like images."""
+        return self._outputs(x, self._part_ends)
+
+    def _outputs(self, x: torch.Tensor, ends: list[int]) -> list[torch.Tensor]:
         outputs = []
         for number, layer in enumerate(self.layers):
             x = layer(x)
-            if number + 1 in self._ends:
+            if number + 1 in ends:
                 outputs.append(x)
         return outputs
 

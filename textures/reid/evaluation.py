@@ -113,9 +113,9 @@ def evaluate(
             "no query has a right answer in the gallery from another camera: nothing can be scored"
         )
     first = scores.first[scores.scored].astype(int)
-    found = np.bincount(first, minlength=len(np.asarray(gallery_identities)))
+    hits = np.bincount(first, minlength=len(np.asarray(gallery_identities)))
     return Retrieval(
-        np.cumsum(found) / len(first),
+        np.cumsum(hits) / len(first),
         float(scores.precisions[average_precision][scores.scored].mean()),
         average_precision,
         len(first),

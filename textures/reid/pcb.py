@@ -67,7 +67,7 @@ class PCB(nn.Module):
         super().__init__()
         self.config = config
         kind = TRUNKS[config.trunk]
-        self.trunk = kind.build(config.depth, config.channels)
+        self.trunk = kind.build(config.depth, config.channels, 1)
         channels = self.trunk.stage_channels[-1]
         self.dropout = nn.Dropout(config.dropout)
         self.embed = nn.Sequential()

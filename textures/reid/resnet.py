@@ -94,19 +94,31 @@ class ResNet(StagedNetwork):
                 inputs = planes * block.expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
             self.stage_channels.append(inputs)
+        self.last_channels = [inputs] * BLOCKS[depth][-1]
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The outputs of layer1 to layer4, of normalised images (B,3,H,W)."""
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = functional.max_pool2d(x, 3, 2, 1)
+        x = self._stem(x)
         outputs = []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
             outputs.append(x)
         return outputs
+
+    def last_parts(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs of layer4's blocks, of normalised images (B,3,H,W)."""
+        x = self.layer3(self.layer2(self.layer1(self._stem(x))))
+        outputs = []
+        for block in self.layer4:
+            x = block(x)
+            outputs.append(x)
+        return outputs
+
+    def _stem(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.max_pool2d(functional.relu(self.bn1(self.conv1(x))), 3, 2, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The output of layer4, of normalised images (B,3,H,W)."""

@@ -1,4 +1,4 @@
-"""The networks that a re-ID network can stand on; their last stage keeps its resolution, as in PCB."""
+"""The networks that a re-ID network can stand on."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ RESNET, LITE0 = "resnet", "efficientnet-lite0"
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkKind:
-    """A trunk: how it is built of a depth and a width, and what its input's [0,1] is normalised by."""
+    """A trunk: how it is built, and what its input's [0,1] is normalised by.
 
-    build: Callable[[int, int], StagedNetwork]
+    build: of a depth, a width and the stride of the last stage.
+    """
+
+    build: Callable[[int, int, int], StagedNetwork]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -37,12 +40,14 @@ class TrunkKind:
 TRUNKS: Mapping[str, TrunkKind] = MappingProxyType(
     {
         RESNET: TrunkKind(
-            build=lambda depth, channels: ResNet(depth=depth, channels=channels, last_stride=1),
+            build=lambda depth, channels, stride: ResNet(
+                depth=depth, channels=channels, last_stride=stride
+            ),
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
         ),
         LITE0: TrunkKind(
-            build=lambda depth, channels: EfficientNetLite0(last_stride=1),
+            build=lambda depth, channels, stride: EfficientNetLite0(last_stride=stride),
             mean=(LITE0_MEAN,) * 3,
             std=(LITE0_STD,) * 3,
         ),

@@ -183,7 +183,7 @@ def test_people_of_the_training_folder_have_one_query_a_camera_in_either_layout(
 def test_crops_that_cannot_be_read_leave_the_protocol(market):
     protocol = reid_protocol(market)
     gone = [int(protocol.queries[2]), int(protocol.gallery[3]), int(protocol.companions[0][0])]
-    left = protocol.without(gone)
+    left = protocol.excluding(gone)
     assert len(left.crops) == len(protocol.crops) - 3
     assert len(left.queries) == 8 and len(left.gallery) == len(protocol.gallery) - 1
     kept = [protocol.crops[i].path for i in protocol.queries if i != gone[0]]
@@ -192,7 +192,7 @@ def test_crops_that_cannot_be_read_leave_the_protocol(market):
         assert (left.identities[group] == left.identities[query]).all()
         assert (left.cameras[group] == left.cameras[query]).all()
     with pytest.raises(BadInput, match="no readable query"):
-        protocol.without(list(protocol.queries))
+        protocol.excluding(list(protocol.queries))
 
 
 @pytest.fixture
