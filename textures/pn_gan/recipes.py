@@ -50,8 +50,13 @@ class PnGanRecipe:
 def _adam(steps: int, rate: float) -> Schedule:
     """Adam at a constant rate, without decay or clipping: the paper's optimiser."""
     return Schedule(
-        **{"steps": steps, "lr": rate, "warm_up": 0, "cosine": False, "optimiser": "adam"},
-        **{"weight_decay": 0.0, "clip": 0.0},
+        steps=steps,
+        lr=rate,
+        warm_up=0,
+        cosine=False,
+        optimiser="adam",
+        weight_decay=0.0,
+        clip=0.0,
     )
 
 
