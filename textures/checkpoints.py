@@ -34,6 +34,7 @@ _CARD_DIGEST = "card_sha256"  # in the metadata of weights
 
 Config = TypeVar("Config")
 Network = TypeVar("Network", bound=nn.Module)
+Networks = TypeVar("Networks")
 
 
 def shipped_weights(kind: str) -> Path:
@@ -86,6 +87,18 @@ def save_networks(
     content = {"kind": kind, "config": fields, _WEIGHTS_DIGEST: digest, **card}
     with atomic_write(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def card_kind(path: Path) -> str:
+    """The kind of network that a weights file's card names. Raises BadInput without a readable card."""
+    card_path = Path(path).with_suffix(".json")
+    if not card_path.is_file():
+        raise BadInput(
+            f"{path}: weights need both {Path(path).name} and {card_path.name}; train them or give "
+            "another path"
+        )
+    advice = "not a weights card; train the weights again"
+    return read_json(card_path, _Card, advice=advice, extra_fields=True).kind
 
 
 def read_card(path: Path, kind: str) -> dict[str, Any]:
@@ -159,17 +172,45 @@ def load_network(
     Raises:
         BadInput: for weights that are missing, damaged, or of another kind or shape.
     """
+    return load_networks(
+        path, kind, config_type, network_type, lambda network: {kind: network}, device=device
+    )
+
+
+def load_networks(
+    path: Path | None,
+    kind: str,
+    config_type: Callable[..., Config],
+    build: Callable[[Config], Networks],
+    by_name: Callable[[Networks], Mapping[str, nn.Module]],
+    *,
+    device: str = "cpu",
+) -> tuple[Networks, dict[str, Any]]:
+    """All networks of a kind and their card, in evaluation mode.
+
+    Args:
+        path: of the weights; the shipped ones when None.
+        kind: what they must be of.
+        config_type: builds the configuration from the card's fields.
+        build: builds the networks from the configuration.
+        by_name: the built ones, by the names under which they are stored.
+        device: where the networks go.
+
+    Raises:
+        BadInput: for weights that are missing, damaged, or of another kind or shape.
+    """
     path = Path(path) if path else shipped_weights(kind)
     card = read_card(path, kind)
     try:
-        network = network_type(config_type(**card["config"]))
-        fill_networks({kind: network}, load_file(path))
+        networks = build(config_type(**card["config"]))
+        fill_networks(by_name(networks), load_file(path))
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
     except Exception as error:  # a damaged file fails in the reader, a foreign one in the shapes
         raise BadInput(f"{path}: cannot be loaded as {kind} ({error}); train it again") from None
-    network.eval()
-    return network.to(device), card
+    for network in by_name(networks).values():
+        network.eval().to(device)
+    return networks, card
 
 
 def fill_networks(networks: Mapping[str, nn.Module], tensors: Mapping[str, torch.Tensor]) -> None:

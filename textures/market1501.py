@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,18 +92,27 @@ def read_split(folder: Path, split: str) -> list[Crop]:
             f"{split_folder}: no such folder; Market-1501 has {', '.join(SPLIT_FOLDERS.values())} in one "
             "folder"
         )
+    return named_crops(split_folder, split)
+
+
+def named_crops(folder: Path, split: str) -> list[Crop]:
+    """The crops of any one folder in name order, as `read_split` gives those of a split's folder.
+
+    Raises:
+        BadInput: when it holds no image, or an image without a Market-1501 name.
+    """
     crops = []
-    for path in image_files(split_folder):
+    for path in image_files(folder):
         try:
             name = parse_name(path.name)
         except BadInput as error:
-            raise BadInput(f"{split_folder}: {error}") from None
+            raise BadInput(f"{folder}: {error}") from None
         if name.identity == JUNK or (name.identity == DISTRACTOR and split != "gallery"):
             continue
         crops.append(Crop(path, name, split))
     if not crops:
         raise BadInput(
-            f"{split_folder}: no usable image found; expected files such as 0002_c1s1_000451_03.jpg"
+            f"{folder}: no usable image found; expected files such as 0002_c1s1_000451_03.jpg"
         )
     return crops
 
@@ -124,6 +134,38 @@ def read_people(path: Path) -> set[str]:
         content = repr(strange[0][:40]) if strange else "nothing"
         raise BadInput(f"{path}: found {content}, expected identities such as 0002, one a line")
     return set(names)
+
+
+def held_out_crops(crops: Sequence[Crop], path: Path) -> np.ndarray:
+    """Which crops (N,) show people of a list, who are measured on and not learnt from.
+
+    Raises:
+        BadInput: for a list that cannot be read, names strangers, or holds out everybody.
+    """
+    listed = read_people(path)
+    people = [crop.path.name.split("_")[0] for crop in crops]
+    if strangers := listed - set(people):
+        raise BadInput(
+            f"{path}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
+        )
+    held = np.isin(people, sorted(listed))
+    if held.all():
+        raise BadInput(f"{path}: holds out everybody; nobody is left to learn from")
+    return held
+
+
+def training_crops(folder: Path) -> list[Crop]:
+    """The crops that people are learnt from: Market-1501's training folder, or all of a flat folder.
+
+    Junk and distractors are nobody, and left out.
+
+    Raises:
+        BadInput: when the folder is missing, holds no image, or an image without a Market-1501 name.
+    """
+    folder = Path(folder)
+    if is_market1501(folder) or not folder.is_dir():
+        return read_split(folder, "train")
+    return named_crops(folder, "train")
 
 
 def image_files(folder: Path) -> list[Path]:

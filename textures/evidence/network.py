@@ -94,7 +94,7 @@ class LandmarkNetwork(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Drawing:
         size = (self.config.height, self.config.width)
-        stages = self.trunk(images * 2)
+        stages = self.trunk.stages(images * 2)
         x = self.lateral[3](stages[3])
         for lateral, stage in zip(list(self.lateral)[2::-1], stages[2::-1]):
             if x.shape[-2:] != stage.shape[-2:]:

@@ -8,6 +8,7 @@ fast-reid, scikit-learn) and `trapezoid` (the benchmark's own script).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,49 @@ class Retrieval:
         return float(self.cmc[min(k, len(self.cmc)) - 1])
 
 
+@dataclass(frozen=True)
+class QueryScores:
+    """What each of Q queries comes to.
+
+    scored (Q,): whether it has a right answer in the gallery; the others have NaN. first (Q,): how many
+    wrong answers come before the first right one. precisions: average precision (Q,) by definition.
+    """
+
+    scored: np.ndarray
+    first: np.ndarray
+    precisions: dict[str, np.ndarray]
+
+    def hits(self, k: int) -> np.ndarray:
+        """(Q,) 1 where a right answer is among the first `k`, 0 where none is, NaN where not scored."""
+        return np.where(self.scored, self.first < k, np.nan)
+
+
+def query_scores(
+    distances: np.ndarray,
+    *,
+    query_identities: ArrayLike,
+    query_cameras: ArrayLike,
+    gallery_identities: ArrayLike,
+    gallery_cameras: ArrayLike,
+) -> QueryScores:
+    """Score each query of a (Q,G) matrix of distances; ties keep the gallery's order."""
+    identities, cameras = np.asarray(gallery_identities), np.asarray(gallery_cameras)
+    queries = zip(distances, np.asarray(query_identities), np.asarray(query_cameras), strict=True)
+    scored, first = np.zeros(len(distances), bool), np.full(len(distances), np.nan)
+    precisions = {name: first.copy() for name in AVERAGE_PRECISIONS}
+    for number, (row, identity, camera) in enumerate(queries):
+        order = np.argsort(row, kind="stable")
+        matches = identities[order] == identity
+        ignored = (matches & (cameras[order] == camera)) | (identities[order] == JUNK)
+        positions = np.flatnonzero(matches[~ignored])
+        if not len(positions):
+            continue
+        scored[number], first[number] = True, positions[0]
+        for name, values in precisions.items():
+            values[number] = AVERAGE_PRECISION_OF[name](positions)
+    return QueryScores(scored, first, precisions)
+
+
 def evaluate(
     distances: np.ndarray,
     *,
@@ -57,26 +101,24 @@ def evaluate(
         raise BadInput(
             f"{average_precision}: unknown average precision; expected {AVERAGE_PRECISIONS}"
         )
-    identities, cameras = np.asarray(gallery_identities), np.asarray(gallery_cameras)
-    queries = zip(distances, np.asarray(query_identities), np.asarray(query_cameras))
-    cmc = np.zeros(len(identities))
-    precisions = []
-    for row, identity, camera in queries:
-        order = np.argsort(row, kind="stable")
-        matches = identities[order] == identity
-        ignored = (matches & (cameras[order] == camera)) | (identities[order] == JUNK)
-        hits = matches[~ignored]
-        if not hits.any():
-            continue
-        positions = np.flatnonzero(hits)
-        cmc[positions[0] :] += 1
-        precisions.append(AVERAGE_PRECISION_OF[average_precision](positions))
-    if not precisions:
+    scores = query_scores(
+        distances,
+        query_identities=query_identities,
+        query_cameras=query_cameras,
+        gallery_identities=gallery_identities,
+        gallery_cameras=gallery_cameras,
+    )
+    if not scores.scored.any():
         raise BadInput(
             "no query has a right answer in the gallery from another camera: nothing can be scored"
         )
+    first = scores.first[scores.scored].astype(int)
+    hits = np.bincount(first, minlength=len(np.asarray(gallery_identities)))
     return Retrieval(
-        cmc / len(precisions), float(np.mean(precisions)), average_precision, len(precisions)
+        np.cumsum(hits) / len(first),
+        float(scores.precisions[average_precision][scores.scored].mean()),
+        average_precision,
+        len(first),
     )
 
 
@@ -101,20 +143,37 @@ AVERAGE_PRECISION_OF = dict(zip(AVERAGE_PRECISIONS, (precision_at_hits, trapezoi
 
 @torch.no_grad()
 def describe(
-    network: PCB, images: np.ndarray, *, device: str = "cpu", batch: int = 64
+    network: PCB, images: np.ndarray, *, device: str = "cpu", batch: int = 64, mirrored: bool = True
 ) -> np.ndarray:
     """Unit descriptors (N,D) of (N,H,W,3) uint8 RGB images.
 
-    Each is the mean over the image and its mirror image.
+    Each is the mean over the image and its mirror image, or of the image alone.
     """
     network.eval()
     rows = []
     for start in range(0, len(images), batch):
         x = torch.from_numpy(np.ascontiguousarray(images[start : start + batch])).to(device)
         x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
-        total = network.descriptor(x) + network.descriptor(x.flip(3))
+        total = network.descriptor(x)
+        if mirrored:
+            total = total + network.descriptor(x.flip(3))
         rows.append(torch.nn.functional.normalize(total, dim=1).cpu().numpy())
     return np.concatenate(rows)
+
+
+def pooled_queries(
+    descriptors: np.ndarray, groups: Sequence[np.ndarray], pooling: str
+) -> np.ndarray:
+    """Multi-query descriptors (Q,D), as Market-1501's script makes them: pooled, then of unit length.
+
+    Args:
+        descriptors: (N,D) of unit length.
+        groups: of each query, the rows of its person's pictures by its camera.
+        pooling: "mean" or "max" (the largest value of each number).
+    """
+    rows = [getattr(descriptors[group], pooling)(axis=0) for group in groups]
+    stacked = np.stack(rows)
+    return stacked / np.linalg.norm(stacked, axis=1, keepdims=True).clip(1e-12)
 
 
 def cosine_distances(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:

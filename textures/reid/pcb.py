@@ -1,8 +1,9 @@
-"""The Part-based Convolutional Baseline (PCB) on a ResNet: the network that supervises textures.
+"""The Part-based Convolutional Baseline (PCB): the network that supervises textures.
 
 PCB (Sun et al., 2018): the last stage keeps its resolution, its output is cut into horizontal
 stripes, each stripe is averaged, goes through one shared 1x1 convolution with batch norm and ReLU,
-and has its own identity classifier.
+and has its own identity classifier. With one stripe and no such convolution it is the plain baseline
+that RSTG (4.4) calls No-PCB: one average over the whole picture, and one classifier on it.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mocap.errors import BadInput
 from textures.checkpoints import load_network
-from textures.reid.resnet import ResNet
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from textures.reid.trunks import TRUNKS, trunk_label
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReidConfig:
     """The shape of a re-ID network. The defaults are the paper's teacher.
 
-    That is PCB on ResNet-50 with images of 384x128 pixels. `channels` are those of the trunk's first
-    convolution, `height` and `width` those of its input.
+    That is PCB on ResNet-50 with images of 384x128 pixels. `trunk` is "resnet", of this `depth` and with
+    so many `channels` in its first convolution, or "efficientnet-lite0", which has neither choice.
+    `embedding` is what the shared convolution leaves of a stripe's channels; 0 is without one. `height`
+    and `width` are those of the input.
     """
 
+    trunk: str = "resnet"
     depth: int = 50
     channels: int = 64
     classes: int = 751
@@ -38,6 +40,21 @@ class ReidConfig:
     dropout: float = 0.5
     height: int = 384
     width: int = 128
+
+    def __post_init__(self) -> None:
+        if self.trunk not in TRUNKS:
+            raise BadInput(f"trunk {self.trunk}: expected {' or '.join(TRUNKS)}")
+        if min(self.stripes, self.classes, self.height, self.width) < 1 or self.embedding < 0:
+            raise BadInput(
+                f"{self.stripes} stripes, {self.classes} classes, an embedding of {self.embedding}, "
+                f"{self.height}x{self.width} pixels: expected at least 1 of each, and 0 or more channels"
+            )
+
+    @property
+    def label(self) -> str:
+        """The network in words, as "PCB on ResNet-50"."""
+        name = "PCB" if self.stripes > 1 else "No-PCB"
+        return f"{name} on {trunk_label(self.trunk, self.depth)}"
 
 
 class PCB(nn.Module):
@@ -49,30 +66,35 @@ class PCB(nn.Module):
     def __init__(self, config: ReidConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = ResNet(depth=config.depth, channels=config.channels, last_stride=1)
+        kind = TRUNKS[config.trunk]
+        self.trunk = kind.build(config.depth, config.channels, 1)
+        channels = self.trunk.stage_channels[-1]
         self.dropout = nn.Dropout(config.dropout)
-        self.embed = nn.Sequential(
-            nn.Conv2d(self.trunk.stage_channels[-1], config.embedding, 1, bias=False),
-            nn.BatchNorm2d(config.embedding),
-            nn.ReLU(inplace=True),
-        )
-        classifiers = [nn.Linear(config.embedding, config.classes) for _ in range(config.stripes)]
+        self.embed = nn.Sequential()
+        if config.embedding:
+            self.embed = nn.Sequential(
+                nn.Conv2d(channels, config.embedding, 1, bias=False),
+                nn.BatchNorm2d(config.embedding),
+                nn.ReLU(inplace=True),
+            )
+        width = config.embedding or channels
+        classifiers = [nn.Linear(width, config.classes) for _ in range(config.stripes)]
         self.classifiers = nn.ModuleList(classifiers)
         for classifier in classifiers:
             nn.init.normal_(classifier.weight, std=0.001)
             nn.init.zeros_(classifier.bias)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(kind.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(kind.std).view(1, 3, 1, 1), persistent=False)
 
     def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """The four stage outputs (layer1 to layer4), which the re-ID loss compares (RSTG 3.3)."""
+        """The outputs of four stages, a ResNet's layer1 to layer4: what the re-ID loss compares."""
         size = (self.config.height, self.config.width)
         if images.shape[-2:] != size:
             images = functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
-        return self.trunk((images / 2 + 0.5 - self.mean) / self.std)
+        return self.trunk.stages((images / 2 + 0.5 - self.mean) / self.std)
 
     def stripes(self, images: torch.Tensor) -> torch.Tensor:
-        """(B,C,stripes): the averaged stripes of layer4, top stripe first."""
+        """(B,C,stripes): the averaged stripes of the last stage, top stripe first."""
         return functional.adaptive_avg_pool2d(
             self.stages(images)[-1], (self.config.stripes, 1)
         ).squeeze(3)

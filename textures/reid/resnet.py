@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from mocap.errors import BadInput
+from textures.published_networks.staged import StagedNetwork
 
 BLOCKS = {
     10: (1, 1, 1, 1),
@@ -63,10 +64,10 @@ class Bottleneck(nn.Module):
         return functional.relu(self.bn3(self.conv3(x)) + shortcut)
 
 
-class ResNet(nn.Module):
+class ResNet(StagedNetwork):
     """A ResNet without its classifier; parameter names are torchvision's.
 
-    `forward` gives the four stages' outputs. `channels` are those of the first convolution, and
+    `stages` gives the four stages' outputs. `channels` are those of the first convolution, and
     `stage_channels` those of the four outputs.
     """
 
@@ -93,19 +94,35 @@ class ResNet(nn.Module):
                 inputs = planes * block.expansion
             setattr(self, f"layer{stage + 1}", nn.Sequential(*layers))
             self.stage_channels.append(inputs)
+        self.last_channels = [inputs] * BLOCKS[depth][-1]
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(B,3,H,W) normalised images to the outputs of layer1 to layer4."""
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = functional.max_pool2d(x, 3, 2, 1)
+    def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs of layer1 to layer4, of normalised images (B,3,H,W)."""
+        x = self._stem(x)
         outputs = []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
             outputs.append(x)
         return outputs
+
+    def last_parts(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs of layer4's blocks, of normalised images (B,3,H,W)."""
+        x = self.layer3(self.layer2(self.layer1(self._stem(x))))
+        outputs = []
+        for block in self.layer4:
+            x = block(x)
+            outputs.append(x)
+        return outputs
+
+    def _stem(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.max_pool2d(functional.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The output of layer4, of normalised images (B,3,H,W)."""
+        return self.stages(x)[-1]
 
 
 def load_resnet_weights(trunk: ResNet, path: Path) -> None:

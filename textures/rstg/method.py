@@ -16,6 +16,7 @@ from mocap.errors import BadInput
 from textures.body_fit.fitting import PosedFit
 from textures.checkpoints import read_card, shipped_weights
 from textures.reid.pcb import load_pcb
+from textures.reid.trunks import RESNET, trunk_label
 from textures.rstg.projection import Projection, SourcePixels, bank_sources
 from textures.rstg.recipes import RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
@@ -73,12 +74,16 @@ class RstgMethod(TextureMethod):
         if data.identities < 4:
             raise BadInput(f"{data.name}: {data.identities} people, expected 4 or more")
         path = Path(reid_weights) if reid_weights else shipped_weights("reid")
-        depth = read_card(path, "reid")["config"].get("depth")
-        if depth != recipe.supervisor.depth:
+        config = read_card(path, "reid")["config"]
+        trunk, depth = config.get("trunk", RESNET), config.get("depth")
+        supervisor = recipe.supervisor
+        if trunk != supervisor.trunk or (trunk == RESNET and depth != supervisor.depth):
             raise BadInput(
-                f"recipe {recipe.name}: is supervised by PCB on ResNet-{recipe.supervisor.depth}, but "
-                f"{path} is PCB on ResNet-{depth}; give other weights with --reid (`synth train reid "
-                f"--recipe paper` trains the paper's), or --set supervisor.depth={depth}"
+                f"recipe {recipe.name}: is supervised by PCB on "
+                f"{trunk_label(supervisor.trunk, supervisor.depth)}, but "
+                f"{path} is PCB on {trunk_label(trunk, depth)}; give other weights with --reid (`synth "
+                f"train reid --recipe paper` trains the paper's), or --set supervisor.trunk={trunk} "
+                f"--set supervisor.depth={depth}"
             )
 
     @classmethod

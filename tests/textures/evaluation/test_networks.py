@@ -12,15 +12,14 @@ import torch
 from mocap.errors import BadInput
 from textures.evaluation.openvino_networks import REID_FILES, OpenVinoNetwork, openvino_file
 from textures.evaluation.perceptual_networks import (
-    LITE0_FILE,
     ST_LPIPS_FILE,
     VGG_SLICES,
-    EfficientNetLite0,
     ShiftTolerantVgg,
-    installed_file,
     load_efficientnet_lite0,
     load_st_lpips,
 )
+from textures.published_networks.efficientnet import LITE0_FILE, EfficientNetLite0
+from textures.published_networks.weight_files import installed_file
 
 
 def blurred_noise():

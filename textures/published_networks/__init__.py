@@ -1,0 +1,1 @@
+"""Networks that others published, built here, and the reading of their weights."""
