@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from mocap.errors import BadInput
 from textures.rstg.method import RstgMethod
+from textures.sampler_refiner.method import SamplerRefinerMethod
 from textures.texture_method import TextureMethod
 
 METHODS: dict[str, type[TextureMethod]] = {
     "rstg": RstgMethod,
+    "sampler-refiner": SamplerRefinerMethod,
 }
 DEFAULT_METHOD = "rstg"
 

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
     "eval-fit": ("synth.cli.body_fits", "eval_fit"),
     "eval-textures": ("synth.cli.texture_scores", "eval_textures"),
+    "eval-generator": ("synth.cli.generator_tables", "eval_generator"),
     "split-cameras": ("synth.cli.texture_scores", "split_cameras"),
     "score": ("synth.cli.textures", "score"),
     "plan": ("synth.cli.films", "plan"),

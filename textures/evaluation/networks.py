@@ -14,13 +14,9 @@ from textures.evaluation.openvino_networks import (
     OpenVinoNetwork,
     openvino_file,
 )
-from textures.evaluation.perceptual_networks import (
-    LITE0_FILE,
-    ST_LPIPS_FILE,
-    installed_file,
-    load_efficientnet_lite0,
-    load_st_lpips,
-)
+from textures.evaluation.perceptual_networks import LITE0_FILE, load_efficientnet_lite0
+from textures.perceptual.foreign_weights import installed_file
+from textures.perceptual.vgg import ST_LPIPS_FILE, load_st_lpips
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,14 @@ from mocap.errors import BadInput
 from textures.evaluation.openvino_networks import REID_FILES, OpenVinoNetwork, openvino_file
 from textures.evaluation.perceptual_networks import (
     LITE0_FILE,
+    EfficientNetLite0,
+    load_efficientnet_lite0,
+)
+from textures.perceptual.foreign_weights import installed_file
+from textures.perceptual.vgg import (
     ST_LPIPS_FILE,
     VGG_SLICES,
-    EfficientNetLite0,
     ShiftTolerantVgg,
-    installed_file,
-    load_efficientnet_lite0,
     load_st_lpips,
 )
 
@@ -84,7 +86,7 @@ def test_st_lpips_reads_its_layers_in_their_order(tmp_path):
     state.pop("net.slice5.30.bias", None)
     state = {name: tensor for name, tensor in state.items() if not name.startswith("lin4")}
     torch.save(state, path)
-    with pytest.raises(BadInput, match="install the wheel again"):
+    with pytest.raises(BadInput, match="get the file again"):
         load_st_lpips(path)
 
 
