@@ -97,15 +97,20 @@ def table_lines(table: PublishedTable, summaries: Iterable[MeasureSummary]) -> l
         if summary.not_computed is not None:
             lines.append(f"  {summary.not_computed}")
         width = max(map(len, [*summary.figures, *table.rows]), default=0)
-        for row in [*summary.figures, *(r for r in table.rows if r not in summary.figures)]:
+        unmeasured = [r for r in table.rows if not any(x.endswith(r) for x in summary.figures)]
+        for row in [*summary.figures, *unmeasured]:
             parts = [f"  {row:{width}}"]
             if row in summary.figures:
                 measured = summary.figures[row]
                 parts.append(f"{measured.mean}  {measured.items} items of {measured.people} people")
-            published = table.rows.get(row, {}).get(column)
-            if published is not None:
-                parts.append(f"published {column} {published:g}")
-            lines.append("  ".join(parts))
+            name = next((r for r in table.rows if row.endswith(r)), "")
+            parts += [
+                f"published {key} {value:g}"
+                for key, value in table.rows.get(name, {}).items()
+                if key.split()[0] == column
+            ]
+            if len(parts) > 1:
+                lines.append("  ".join(parts))
         for item in summary.differences:
             lines.append(
                 f"  {item.first} {ORDER_SIGNS[item.order]} {item.second}: better by {item.difference}"

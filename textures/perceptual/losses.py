@@ -8,9 +8,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mocap.errors import BadInput
 from textures.perceptual.vgg import ShiftTolerantVgg, Vgg
 
 STAGE_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)  # pix2pixHD's, first stage first
+SMALLEST = 32  # pixels of a picture's smaller side: less than that, and the last stage is empty
 
 
 def shrunk(images: torch.Tensor, size: int) -> torch.Tensor:
@@ -25,6 +27,26 @@ def shrunk(images: torch.Tensor, size: int) -> torch.Tensor:
         align_corners=False,
         antialias=True,
     )
+
+
+def check_perceptual_size(height: int, width: int, size: int) -> None:
+    """Refuse pictures that a VGG's five stages would leave nothing of.
+
+    Args:
+        height: of the pictures.
+        width: of the pictures.
+        size: to which their height is shrunk, 0 for none.
+
+    Raises:
+        BadInput: where the smaller side would be under 32 pixels.
+    """
+    share = min(1.0, size / height) if size else 1.0
+    smaller = round(min(height, width) * share)
+    if smaller < SMALLEST:
+        raise BadInput(
+            f"losses.vgg_size {size}: leaves {smaller} pixels of pictures of {height}x{width}, expected "
+            f"{SMALLEST} or more; --set losses.vgg_size=0, or weights of 0 for the perceptual losses"
+        )
 
 
 class PerceptualLosses(nn.Module):

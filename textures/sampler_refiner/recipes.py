@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mocap.errors import BadInput
+from textures.perceptual.losses import check_perceptual_size
 from textures.sampler_refiner.networks import SamplerRefinerConfig
 from textures.training.loop import Schedule
 
@@ -78,6 +79,9 @@ class SamplerRefinerRecipe:
             raise BadInput(f"fits {self.fits}: expected {' or '.join(FITS)}")
         if self.batch < 1:
             raise BadInput(f"batch {self.batch}: expected 1 or more")
+        if self.losses.perceptual:
+            size = self.networks.texture_size
+            check_perceptual_size(size, size, self.losses.vgg_size)
         if not 0 < self.held_out < 1:
             raise BadInput(f"held_out {self.held_out}: expected a share between 0 and 1")
         if not 0 < self.sampler_steps < self.schedule.steps:

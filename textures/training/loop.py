@@ -224,9 +224,9 @@ def train_networks(
                 losses = phase.losses(wrapped, batch, rng)
                 total = torch.stack([term.float() for term in losses.values()]).sum()
                 if not torch.isfinite(total):
-                    batch_text = f", {step.batch_name(batch)}" if step.batch_name else ""
+                    crops = f", {step.batch_name(batch)}" if step.batch_name else ""
                     raise FloatingPointError(
-                        f"{name}: loss {total.item()} of {key} at step {index}{batch_text}; lower the rate"
+                        f"{name}: loss {total.item()} of {key} at step {index}{crops}; lower the rate"
                     )
                 steppers[key].zero_grad(set_to_none=True)
                 fabric.backward(total)

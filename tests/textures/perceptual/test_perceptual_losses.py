@@ -9,7 +9,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mocap.errors import BadInput
-from textures.perceptual.losses import PerceptualLosses, gram_matrices, shrunk
+from textures.perceptual.losses import (
+    PerceptualLosses,
+    check_perceptual_size,
+    gram_matrices,
+    shrunk,
+)
 from textures.perceptual.vgg import (
     VGG_GROUPS,
     ShiftTolerantVgg,
@@ -148,6 +153,17 @@ def test_gradients_of_the_losses_are_those_of_finite_differences(vgg19):
             float(apart) / (2 * step), rel=1e-3, abs=1e-9
         )
     vgg19.float()
+
+
+def test_pictures_of_which_nothing_would_be_left_are_refused():
+    torch.manual_seed(0)
+    for height, width, size in ((64, 32, 0), (64, 64, 32), (128, 64, 64)):
+        check_perceptual_size(height, width, size)
+        images = torch.rand(1, 3, height, width)
+        stages = ShiftTolerantVgg().stages(shrunk(images, size))
+        assert min(stages[-1].shape[-2:]) >= 2
+    with pytest.raises(BadInput, match="leaves 24 pixels of pictures of 128x64, expected 32"):
+        check_perceptual_size(128, 64, 48)
 
 
 def test_pictures_are_shrunk_to_a_height_or_left_alone():
