@@ -71,7 +71,7 @@ class LocalAttention(nn.Module):
             nn.LeakyReLU(0.1),
             nn.Conv2d(HIDDEN, pixels, 1),
         )
-        self.match = nn.Identity()
+        self.match: nn.Module = nn.Identity()
         if key_channels != channels:
             self.match = nn.Conv2d(key_channels, channels, 1)
 

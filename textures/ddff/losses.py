@@ -49,7 +49,7 @@ def coordinate_loss(
     Returns:
         The mean distance over visible texels, in halves of the picture's sides.
     """
-    size = positions.shape[1:3]
+    size = (positions.shape[1], positions.shape[2])
     shown = functional.adaptive_avg_pool2d(visible, size)
     summed = functional.adaptive_avg_pool2d(coordinates.permute(0, 3, 1, 2) * visible, size)
     expected = (summed / shown.clamp(min=1e-6)).permute(0, 2, 3, 1)
@@ -72,7 +72,7 @@ def consistency_loss(
         mask: (B,1,H,W), 1 on the person in the target.
     """
     path = warped(to_source.permute(0, 3, 1, 2), to_texture).permute(0, 2, 3, 1)
-    shown = functional.adaptive_avg_pool2d(mask, direct.shape[1:3])[:, 0]
+    shown = functional.adaptive_avg_pool2d(mask, (direct.shape[1], direct.shape[2]))[:, 0]
     return _masked_distance(direct, path, (shown > 0.5).to(direct.dtype))
 
 

@@ -163,7 +163,8 @@ class FlowDecoder(nn.Module):
         for level in attended:
             head = nn.Conv2d(widths[level], outputs, 3, padding=1)
             nn.init.normal_(head.weight, 0, 1e-3)
-            nn.init.zeros_(head.bias)
+            if head.bias is not None:
+                nn.init.zeros_(head.bias)
             self.heads[str(level)] = head
 
     def begin(self, encoded: list[torch.Tensor], level: int) -> torch.Tensor:
@@ -182,7 +183,7 @@ class FlowDecoder(nn.Module):
         """What a level's head says, in single precision."""
         head = self.heads[str(level)]
         with torch.autocast(x.device.type, enabled=False):
-            return head(x.to(head.weight.dtype))
+            return head(x.to(next(head.parameters()).dtype))
 
 
 class DualDomainNetwork(nn.Module):
@@ -386,7 +387,7 @@ class _ImageSteps:
     def look_at_source(self, level: int) -> None:
         """Attend to the source picture's features where the source's flow points to."""
         raw = self.network.source_flow_decoder.raw(self.source_state, level)
-        identity = identity_positions(*raw.shape[2:], raw.device)
+        identity = identity_positions(raw.shape[2], raw.shape[3], raw.device)
         flow = LevelFlow(
             identity.to(raw.dtype) + raw[:, :2].permute(0, 2, 3, 1), torch.sigmoid(raw[:, 2:])
         )
