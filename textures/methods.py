@@ -6,11 +6,15 @@ A further method is a folder of its own, with a class that is a `TextureMethod`,
 from __future__ import annotations
 
 from mocap.errors import BadInput
+from textures.ddff.method import DdffMethod
 from textures.rstg.method import RstgMethod
+from textures.sampler_refiner.method import SamplerRefinerMethod
 from textures.texture_method import TextureMethod
 
 METHODS: dict[str, type[TextureMethod]] = {
     "rstg": RstgMethod,
+    "sampler-refiner": SamplerRefinerMethod,
+    "ddff": DdffMethod,
 }
 DEFAULT_METHOD = "rstg"
 

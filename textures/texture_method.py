@@ -8,7 +8,7 @@ and the evaluation know only what stands here. `textures.methods` lists the meth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -30,6 +30,8 @@ from textures.checkpoints import (
 )
 from textures.training.loop import Schedule, TrainingStep
 from textures.training.pedestrian_bank import PedestrianBank
+
+HELD_OUT = 0.05
 
 
 class MethodRecipe(Protocol):
@@ -82,18 +84,48 @@ class TrainingData:
     reid_weights: Path | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PublishedTable:
+    """A paper's table of figures.
+
+    columns: what the paper calls a figure, and our measures that are nearest to it. rows: figures by what
+    the paper calls a row. data: what they were measured on, and how that differs from what we measure on.
+    """
+
+    title: str
+    columns: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, Mapping[str, float]]
+    data: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedImages:
+    """One item of a table: what a method makes, by row, and what it should be.
+
+    person: number of the identity. images: (H,W,3) uint8 RGB by row, target the same. mask: (H,W) bool,
+    where they are compared.
+    """
+
+    person: int
+    images: Mapping[str, np.ndarray]
+    target: np.ndarray
+    mask: np.ndarray
+
+
 class TextureMethod(ABC):
     """One way from photographs of pedestrians to body textures.
 
     name: in the registry and on the command line. kind: of its weights, on their cards. recipes: whole
     configurations by name. config: the shape of the networks, a dataclass. networks: by name, all that
     is trained and stored. texture_size: texels along a texture's side. card: of the weights, empty for
-    untrained ones. tag: names the weights in `textures.jsonl`.
+    untrained ones. tag: names the weights in `textures.jsonl`. published: the paper's table that
+    `compared_images` is measured for, None where there is none.
     """
 
     name: ClassVar[str]
     kind: ClassVar[str]
     recipes: ClassVar[Mapping[str, Any]]
+    published: ClassVar[PublishedTable | None] = None
     config: Any
     networks: Mapping[str, nn.Module]
     texture_size: int
@@ -111,6 +143,16 @@ class TextureMethod(ABC):
     @abstractmethod
     def uses_fits(cls, recipe: Any) -> bool:
         """Whether training by this recipe looks at fitted bodies."""
+
+    @classmethod
+    def foreign_weights(cls, recipe: Any) -> Mapping[str, Path]:
+        """Files that a training by this recipe depends on besides its data, by what they are."""
+        return {}
+
+    @classmethod
+    def held_out_share(cls, recipe: Any) -> float:
+        """The share of the people that a training by this recipe does not see."""
+        return HELD_OUT
 
     @classmethod
     @abstractmethod
@@ -151,6 +193,15 @@ class TextureMethod(ABC):
         Returns:
             (N,3,S,S) float32 RGB in [-1,1], row 0 the top of the texture image, gutters filled.
         """
+
+    def compared_images(self, bank: PedestrianBank, fits: PosedFit) -> Iterator[ComparedImages]:
+        """The items of the published table.
+
+        Args:
+            bank: pedestrians that were not trained on, as photographs show them.
+            fits: their fitted and posed bodies.
+        """
+        raise NotImplementedError(f"{self.name} has no published table")
 
     @abstractmethod
     def training_step(self, recipe: Any, data: TrainingData, device: torch.device) -> TrainingStep:

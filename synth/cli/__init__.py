@@ -66,6 +66,16 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
             "eval_textures",
             "synth eval-textures ours theirs --images Market-1501 --references --out scores",
         ),
+        "eval-reid": CommandEntry(
+            "synth.cli.reid_scores",
+            "eval_reid",
+            "synth eval-reid reid.safetensors --images Market-1501",
+        ),
+        "eval-generator": CommandEntry(
+            "synth.cli.generator_tables",
+            "eval_generator",
+            "synth eval-generator generator.safetensors --method sampler-refiner --pedestrians bank.safetensors",
+        ),
         "split-cameras": CommandEntry(
             "synth.cli.texture_scores",
             "split_cameras",

@@ -36,7 +36,8 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--recipe",
             help="Whole configuration, by name; `synth train recipes` prints them. Left out it is "
-            "`shipped`, or `photographs` where the body fit learns from photographs.",
+            "`shipped`, or `photographs` where the body fit learns from photographs; of a method that "
+            "has no such recipe, `small`.",
         ),
         click.option(
             "--set",
@@ -335,7 +336,7 @@ def _recipe(recipes: Any, options: dict[str, Any], default: str = "shipped") -> 
     from mocap.errors import BadInput
     from mocap.parsing.settings import with_overrides
 
-    name = options["recipe"] or default
+    name = options["recipe"] or (default if default in recipes else next(iter(recipes)))
     if name not in recipes:
         raise BadInput(f"--recipe {name}: expected one of {', '.join(recipes)}")
     overrides = [f"schedule.seed={options['seed']}", *options["overrides"]]

@@ -49,13 +49,12 @@ from textures.market1501 import (
 )
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
 from textures.reid.trunks import imagenet_file
-from textures.texture_method import DataSummary, TextureMethod, TrainingData
+from textures.texture_method import HELD_OUT, DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import photographed
 from textures.training.loop import make_fabric, train_networks
 from textures.training.pedestrian_bank import PedestrianBank, load_bank
 from textures.training.run_data import RunData, bank_digest, photographs_digest, require_same_data
 
-HELD_OUT = 0.05
 LEAST_IDENTITIES = 4
 TAUGHT = "photograph_labels.safetensors"  # in a run's folder: what another source said of its photographs
 TrainedWeights = tuple[Path, dict[str, float]]
@@ -498,6 +497,7 @@ def train_method_run(
         "pedestrians": bank_digest(bank),
         "re-ID weights": sha256_of(reid or shipped_weights("reid")),
     }
+    digests |= {name: sha256_of(path) for name, path in method.foreign_weights(recipe).items()}
     if crops:
         digests["photographs"] = photographs_digest(crop.path for crop in crops)
     if fitter:
@@ -507,7 +507,8 @@ def train_method_run(
     _checked_data(options, digests)
     if crops and fitter:
         bank = bank_of_photographs(crops, fitter, body, bank.textures, bank.scenes)
-    training, held_out = bank.split_identities(HELD_OUT)
+    share = method.held_out_share(recipe)
+    training, held_out = bank.split_identities(share)
     rng = np.random.default_rng(options.seed)
     held_out = photographed(held_out, rng)
     fits: list[BodyFit | None] = [None, None]
@@ -538,7 +539,9 @@ def train_method_run(
         name=method.kind,
         measure_every=1000,
     )
-    return _save(options, method.kind, model.networks, model.config, figures, bank, recipe)
+    return _save(
+        *(options, method.kind, model.networks, model.config, figures, bank, recipe), held_out=share
+    )
 
 
 def _set_threads(options: TrainingOptions) -> None:
@@ -554,6 +557,8 @@ def _save(
     figures: dict[str, float],
     bank: PedestrianBank | None,
     recipe: Any,
+    *,
+    held_out: float = HELD_OUT,
     data: dict[str, object] | None = None,
 ) -> TrainedWeights:
     data = data or {"set": "Market-1501 (not shipped)"}
@@ -562,7 +567,8 @@ def _save(
             "set": "generated pedestrians (procedural wardrobe on the free body); no photograph",
             "identities": len(np.unique(bank.identities)),
             "crops": len(bank),
-            "held out": f"the last {HELD_OUT:.0%} of the identities",
+            "held out": f"the last {held_out:.0%} of the identities",
+            "sha256": bank_digest(bank),
         }
     path = options.out / f"{kind.replace('-', '_')}.safetensors"
     save_networks(

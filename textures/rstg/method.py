@@ -14,10 +14,11 @@ from mocap.bodies.body import Body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from textures.body_fit.fitting import PosedFit
+from textures.body_fit.source_pixels import SourcePixels, bank_sources
 from textures.checkpoints import read_card, shipped_weights
 from textures.reid.pcb import load_pcb
 from textures.reid.trunks import RESNET, trunk_label
-from textures.rstg.projection import Projection, SourcePixels, bank_sources
+from textures.rstg.projection import Projection
 from textures.rstg.recipes import RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
 from textures.rstg.unet import GeneratorConfig, TextureGenerator

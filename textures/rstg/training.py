@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from textures.body_fit.source_pixels import SourcePixels
 from textures.reid.pcb import PCB
 from textures.reid.similarity import reid_similarity
 from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
-from textures.rstg.projection import Projection, SourcePixels
+from textures.rstg.projection import Projection
 from textures.rstg.recipes import Augmentation, LossWeights
 from textures.training.augmentation import (
     degraded,

@@ -7,7 +7,8 @@ step k comes from (seed, rank, k): a run that was stopped and taken up again dra
 would have drawn.
 
 A step has one or more phases, each with its own optimiser: a network that is trained alone has one, an
-adversarial method has one for the generator and one for the discriminator.
+adversarial method has one for the generator and one for the discriminator. Networks that are trained one
+after the other have phases of which each takes part in some of the run's steps alone.
 """
 
 from __future__ import annotations
@@ -93,12 +94,26 @@ class Phase:
         losses: gives the named terms of a batch, whose sum is minimised.
         lr_factor: times the schedule's learning rate.
         betas: Adam's.
+        begin: the run's step, counted from 0, that is the phase's first.
+        end: the step that is not the phase's any more; the run's end when None.
     """
 
     networks: tuple[str, ...]
     losses: Callable[[Networks, Batch, np.random.Generator], Losses]
     lr_factor: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
+    begin: int = 0
+    end: int | None = None
+
+    def takes_part(self, step: int) -> bool:
+        """Whether the phase is taken in a step of the run."""
+        return self.begin <= step and (self.end is None or step < self.end)
+
+    def lr_of_step(self, schedule: Schedule, step: int) -> float:
+        """The learning rate of a step: the schedule's, stretched over the steps that are the phase's."""
+        steps = (schedule.steps if self.end is None else self.end) - self.begin
+        stretched = dataclasses.replace(schedule, steps=steps)
+        return stretched.lr_of_step(step - self.begin) * self.lr_factor
 
 
 @dataclass(frozen=True)
@@ -109,11 +124,13 @@ class TrainingStep:
         phases: by name, taken in this order, all on the same batch.
         draw_batch: draws a batch; all its randomness comes from the generator it is given.
         measure: held-out figures of the networks.
+        batch_name: what messages call a batch besides its step.
     """
 
     phases: Mapping[str, Phase]
     draw_batch: Callable[[np.random.Generator], Batch]
     measure: Callable[[Networks], dict[str, float]] | None = None
+    batch_name: Callable[[Batch], str] | None = None
 
 
 def make_fabric(
@@ -199,14 +216,17 @@ def train_networks(
         batch = step.draw_batch(rng)
         terms: Losses = {}
         for key, phase in step.phases.items():
+            if not phase.takes_part(index):
+                continue
             for group in optimisers[key].param_groups:
-                group["lr"] = schedule.lr_of_step(index) * phase.lr_factor
+                group["lr"] = phase.lr_of_step(schedule, index)
             with _others_frozen(networks, phase.networks):
                 losses = phase.losses(wrapped, batch, rng)
                 total = torch.stack([term.float() for term in losses.values()]).sum()
                 if not torch.isfinite(total):
+                    crops = f", {step.batch_name(batch)}" if step.batch_name else ""
                     raise FloatingPointError(
-                        f"{name}: loss {total.item()} of {key} at step {index}; lower the rate"
+                        f"{name}: loss {total.item()} of {key} at step {index}{crops}; lower the rate"
                     )
                 steppers[key].zero_grad(set_to_none=True)
                 fabric.backward(total)

@@ -11,11 +11,11 @@ import torch
 
 from mocap.errors import BadInput
 from textures.evaluation.openvino_networks import REID_FILES, OpenVinoNetwork, openvino_file
-from textures.evaluation.perceptual_networks import (
+from textures.evaluation.perceptual_networks import load_efficientnet_lite0
+from textures.perceptual.vgg import (
     ST_LPIPS_FILE,
     VGG_SLICES,
     ShiftTolerantVgg,
-    load_efficientnet_lite0,
     load_st_lpips,
 )
 from textures.published_networks.efficientnet import LITE0_FILE, EfficientNetLite0
@@ -83,7 +83,7 @@ def test_st_lpips_reads_its_layers_in_their_order(tmp_path):
     state.pop("net.slice5.30.bias", None)
     state = {name: tensor for name, tensor in state.items() if not name.startswith("lin4")}
     torch.save(state, path)
-    with pytest.raises(BadInput, match="install the wheel again"):
+    with pytest.raises(BadInput, match="get the file again"):
         load_st_lpips(path)
 
 

@@ -263,7 +263,7 @@ def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harve
     """
     from textures.body_fit.bank_fits import network_fits
     from textures.body_fit.photograph_bank import bank_of_photographs
-    from textures.rstg.projection import bank_sources
+    from textures.body_fit.source_pixels import bank_sources
     from textures.rstg.recipes import PAPER
     from textures.rstg.training import GeneratorLosses, draw_crops
     from textures.visibility.texel_geometry import texel_geometry

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mocap.errors import BadInput
+from textures.body_fit.source_pixels import SourcePixels
 from textures.rstg.method import RstgMethod
-from textures.rstg.projection import SourcePixels
 from textures.rstg.recipes import LOSS_TERMS, PAPER, RECIPES, SHIPPED, Augmentation, LossWeights
 from textures.rstg.training import CropBatch, GeneratorLosses
 from textures.rstg.unet import GeneratorConfig, TextureGenerator, parameter_count

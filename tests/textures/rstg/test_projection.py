@@ -10,8 +10,9 @@ import torch
 
 from mocap.bodies.skinning import Skinning, skin
 from textures.body_fit.camera_frame import crop_camera
+from textures.body_fit.source_pixels import SourcePixels
 from textures.harvest.contact_sheet import standing_pose
-from textures.rstg.projection import Projection, SourcePixels
+from textures.rstg.projection import Projection
 from textures.visibility.buffer import visibility
 from textures.visibility.rendering_tensor import texel_map
 from textures.visibility.texel_geometry import (

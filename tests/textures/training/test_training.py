@@ -242,3 +242,49 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_phase(tmp_path):
             configuration={},
             name="toy",
         )
+
+
+def test_phases_one_after_the_other_take_their_steps_alone_at_the_whole_schedule_s_rates(tmp_path):
+    """The second phase's rate begins and ends as the first's, and a stop in either is made good."""
+
+    def staged(folder, stop_at=None):
+        torch.manual_seed(5)
+        networks = {"first": nn.Linear(2, 1), "second": nn.Linear(2, 1)}
+        taken = []
+
+        def phase(name, **bounds):
+            def losses(networks, x, rng):
+                taken.append((name, len(taken)))
+                return {"size": networks[name](x).square().mean()}
+
+            return Phase((name,), losses, **bounds)
+
+        def draw_batch(rng):
+            if stop_at is not None and len(taken) == stop_at:
+                raise KeyboardInterrupt
+            return torch.from_numpy(rng.normal(size=(4, 2))).float()
+
+        phases = {"first": phase("first", end=3), "second": phase("second", begin=3)}
+        train_networks(
+            networks,
+            TrainingStep(phases, draw_batch),
+            folder=folder,
+            schedule=SCHEDULE,
+            fabric=make_fabric("cpu"),
+            configuration={},
+            name="staged",
+        )
+        return networks, taken, phases
+
+    whole, taken, phases = staged(tmp_path / "whole")
+    assert [name for name, _ in taken] == ["first"] * 3 + ["second"] * 5
+    for name, begin, steps in (("first", 0, 3), ("second", 3, 5)):
+        alone = Schedule(steps=steps, lr=1e-2, warm_up=2)
+        rates = [phases[name].lr_of_step(SCHEDULE, begin + k) for k in range(steps)]
+        assert rates == [alone.lr_of_step(k) for k in range(steps)]
+    for stop in (2, 5):
+        with pytest.raises(KeyboardInterrupt):
+            staged(tmp_path / f"broken{stop}", stop_at=stop)
+        resumed, _, _ = staged(tmp_path / f"broken{stop}")
+        for name, network in whole.items():
+            assert torch.equal(network.weight, resumed[name].weight)

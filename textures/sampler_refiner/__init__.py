@@ -1,0 +1,1 @@
+"""SamplerNet and RefinerNet (Cha et al., SIGGRAPH 2022 posters)."""
