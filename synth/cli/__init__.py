@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "body": ("synth.cli.body", "body"),
     "motions": ("synth.cli.motions", "motions"),
     "preview": ("synth.cli.preview", "preview"),
+    "export": ("synth.cli.export", "export"),
     "fetch-cmu": ("synth.cli.fetch_cmu", "fetch_cmu"),
     "fetch-networks": ("synth.cli.fetch_networks", "fetch_networks"),
     "convert-weights": ("synth.cli.convert_weights", "convert_weights"),

@@ -39,7 +39,7 @@ from synth.pictures.preview_figures import (
     sticks,
 )
 from synth.pictures.preview_scene import VIEWS, camera_path, flesh_of, floor_picture
-from textures.library import MANIFEST, read_library
+from textures.library import listed_texture
 from textures.market1501 import read_image
 from textures.visibility.uv_layout import check_layout
 
@@ -136,10 +136,9 @@ def read_texture(path: Path | str, body: Body) -> np.ndarray:
     if image.shape[0] != image.shape[1]:
         size = f"{image.shape[1]}x{image.shape[0]}"
         raise BadInput(f"{path}: {size} pixels, expected a square texture of a body; give another")
-    if (path.parent / MANIFEST).is_file():
-        for entry in read_library(path.parent, skip_missing=True):
-            if entry.file == path.name:
-                check_layout(entry.uv_layout, body.mesh, str(path))
+    entry = listed_texture(path)
+    if entry is not None:
+        check_layout(entry.uv_layout, body.mesh, str(path))
     return image
 
 
