@@ -37,11 +37,11 @@ class _Buffer:
         self.views: list[dict[str, Any]] = []
         self.accessors: list[dict[str, Any]] = []
 
-    def view(self, content: bytes, **more: Any) -> int:
+    def view(self, content: bytes, **fields: Any) -> int:
         """Append bytes and number their view."""
         self.bytes += b"\0" * (-len(self.bytes) % 4)
         self.views.append(
-            {"buffer": 0, "byteOffset": len(self.bytes), "byteLength": len(content), **more}
+            {"buffer": 0, "byteOffset": len(self.bytes), "byteLength": len(content), **fields}
         )
         self.bytes += content
         return len(self.views) - 1
@@ -49,9 +49,9 @@ class _Buffer:
     def accessor(self, array: np.ndarray, *, bounded: bool = False, target: int = 0) -> int:
         """Append an array (N, ...) and number its accessor; `bounded` ones say their range."""
         array = np.ascontiguousarray(array)
-        more = {"target": target} if target else {}
+        fields = {"target": target} if target else {}
         entry: dict[str, Any] = {
-            "bufferView": self.view(array.tobytes(), **more),
+            "bufferView": self.view(array.tobytes(), **fields),
             "componentType": _COMPONENTS[array.dtype],
             "count": len(array),
             "type": _TYPES[array.shape[1:]],
@@ -98,7 +98,7 @@ def _joint_nodes(model: SkinnedModel) -> list[dict[str, Any]]:
     for joint, (name, parent) in enumerate(zip(JOINT_NAMES, PARENTS)):
         offset = model.rest_joints[joint] - (model.rest_joints[parent] if parent >= 0 else 0)
         node: dict[str, Any] = {"name": name, "translation": [float(x) for x in offset]}
-        children = [child for child, above in enumerate(PARENTS) if above == joint]
+        children = [child for child, ancestor in enumerate(PARENTS) if ancestor == joint]
         nodes.append(node | ({"children": children} if children else {}))
     return nodes
 

@@ -32,11 +32,11 @@ def scene_of_glb(content: bytes, *, fps: float = 30.0) -> Any:
         render = bpy.context.scene.render
         render.fps, render.fps_base = _frame_rate(fps)
         try:
-            done = bpy.ops.import_scene.gltf(filepath=str(path), disable_bone_shape=True)
+            status = bpy.ops.import_scene.gltf(filepath=str(path), disable_bone_shape=True)
         except (RuntimeError, AttributeError) as error:
             raise BlenderError(f"Blender did not open the glTF: {error}") from error
-        if "FINISHED" not in done:
-            raise BlenderError(f"Blender did not open the glTF: {done}")
+        if "FINISHED" not in status:
+            raise BlenderError(f"Blender did not open the glTF: {status}")
     return bpy
 
 
@@ -67,11 +67,11 @@ def write_usd(path: Path, content: bytes, *, frames: int, fps: float) -> list[Pa
     scene.frame_start, scene.frame_end = 0, max(frames - 1, 0)
     with tempfile.TemporaryDirectory() as folder:
         # The name within the file's folder is what the file will point to.
-        made = Path(folder) / path.name
+        draft = Path(folder) / path.name
         pictures = Path(folder) / "textures"
         with quiet():
-            done = bpy.ops.wm.usd_export(
-                filepath=str(made),
+            status = bpy.ops.wm.usd_export(
+                filepath=str(draft),
                 export_animation=frames > 1,
                 export_armatures=True,
                 export_materials=True,
@@ -84,8 +84,8 @@ def write_usd(path: Path, content: bytes, *, frames: int, fps: float) -> list[Pa
                 convert_world_material=False,
                 relative_paths=True,
             )
-        if "FINISHED" not in done or not made.is_file():
-            raise BlenderError(f"{path}: Blender did not write it ({done})")
+        if "FINISHED" not in status or not draft.is_file():
+            raise BlenderError(f"{path}: Blender did not write it ({status})")
         written = [path]
         if path.suffix != PACKED and pictures.is_dir():
             final = path.parent / pictures.name
@@ -94,5 +94,5 @@ def write_usd(path: Path, content: bytes, *, frames: int, fps: float) -> list[Pa
                     shutil.copyfile(picture, temporary)
                 written.append(final / picture.name)
         with atomic_write(path) as temporary:
-            shutil.copyfile(made, temporary)
+            shutil.copyfile(draft, temporary)
     return written

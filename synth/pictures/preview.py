@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from mocap.bodies.body import JOINT_NAMES, Body
-from mocap.bodies.free_body import load_free_body
+from mocap.bodies.loading import BodySource
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from mocap.library.motion_library import (
@@ -280,8 +280,10 @@ def film_motion(
     source_fps: float | None = None,
     texture: Path | str | None = None,
     strip: bool = False,
+    bodies: BodySource | None = None,
+    gender: str = "neutral",
 ) -> WrittenPreview:
-    """Film a motion of the free body; what `synth preview` does.
+    """Film a motion of a body; what `synth preview` and `synth dress` do.
 
     Args:
         motion: a file of motion, or a folder of them (see `find_motion`).
@@ -294,6 +296,8 @@ def film_motion(
         source_fps: the frame rate of a motion that neither its file nor an index knows.
         texture: a picture for the body, in its UV layout.
         strip: whether eight frames are written into a picture, too: the film's name with .png.
+        bodies: the free body when None, or the user's file.
+        gender: of the free body.
 
     Returns:
         What was written.
@@ -305,7 +309,7 @@ def film_motion(
     path = Path(out) if out is not None else Path(f"{entry.name}.mp4")
     if path.suffix.lower() != ".mp4":
         raise BadInput(f"{path}: found the ending '{path.suffix}', expected --out FILE.mp4")
-    body = load_free_body()
+    body = (bodies or BodySource()).load(gender)
     painted = None if texture is None else read_texture(texture, body)
     look = Look(view=view, width=size[0], height=size[1], stick=stick, texture=painted)
     moving = load_motion(entry, body, fps)
