@@ -118,6 +118,19 @@ def read_manifest(folder: Path) -> dict[str, TextureEntry]:
     return {label: _parse(line, folder, label) for label, line in lines}
 
 
+def listed_texture(path: Path) -> TextureEntry | None:
+    """The line of a texture's file in the library around it; None where no library lists it.
+
+    Raises:
+        BadInput: the library's manifest is damaged.
+    """
+    path = Path(path)
+    if not (path.parent / MANIFEST).is_file():
+        return None
+    entries = read_library(path.parent, skip_missing=True)
+    return next((entry for entry in entries if entry.file == path.name), None)
+
+
 def write_manifest(folder: Path, entries: Iterable[TextureEntry]) -> Path:
     """Write the folder's manifest whole, in the order given."""
     path = Path(folder) / MANIFEST

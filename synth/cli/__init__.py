@@ -74,7 +74,7 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
         "eval-generator": CommandEntry(
             "synth.cli.generator_tables",
             "eval_generator",
-            "synth eval-generator generator.safetensors --method sampler-refiner --pedestrians bank.safetensors",
+            "synth eval-generator ddff.safetensors --method ddff --pedestrians bank.safetensors",
         ),
         "split-cameras": CommandEntry(
             "synth.cli.texture_scores",
@@ -98,6 +98,27 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
             "synth ground-truth films --channels depth,uv --out labels",
         ),
         "pack": CommandEntry("synth.cli.pack", "pack", "synth pack films --out shards"),
+    },
+    "Doors to other tools": {
+        "export": CommandEntry(
+            "synth.cli.export",
+            "export",
+            "synth export textures/0001.png --motion cmu/02/02_01.amc --out walk.glb",
+        ),
+        "turntable": CommandEntry(
+            "synth.cli.turntable", "turntable", "synth turntable textures/0001.png --out turn.gif"
+        ),
+        "dress": CommandEntry(
+            "synth.cli.preview",
+            "dress",
+            "synth dress textures/0001.png cmu 02_01 --out walk.mp4",
+        ),
+        "view": CommandEntry(
+            "synth.cli.view", "view", "synth view films/train/run0/02_01/02_01_c0001 --out all.mp4"
+        ),
+        "export-coco": CommandEntry(
+            "synth.cli.export_coco", "export_coco", "synth export-coco films --out labels.json"
+        ),
     },
     "The user study": {
         "study": CommandEntry(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from mocap.bodies.body import PARENTS
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.clips.clip import Clip, find_clips, read_clip
@@ -52,6 +54,18 @@ def tracks_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> 
     return picture
 
 
+def bones_picture(picture: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """The picture with lines between the joints (24, 2) pixels that are connected, drawn into it."""
+    shift = 4
+    drawable = np.isfinite(joints).all(axis=1) & (np.abs(np.nan_to_num(joints)) < 1e4).all(axis=1)
+    points = np.round((np.nan_to_num(joints).clip(-1e4, 1e4) - 0.5) * 2**shift).astype(int)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0 and drawable[joint] and drawable[parent]:
+            ends = tuple(points[joint].tolist()), tuple(points[parent].tolist())
+            cv2.line(picture, *ends, (255, 255, 255), 1, cv2.LINE_AA, shift)
+    return picture
+
+
 def joints_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """The frame with its joints (24,2): filled and green where visible, red rings where hidden."""
     picture = rgb.copy()
@@ -69,27 +83,64 @@ def joints_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> 
     return picture
 
 
-def clip_tiles(clip: Clip, frame: int) -> dict[str, np.ndarray | None]:
-    """A picture (H,W,3) of each channel of a frame; None where it is not stored."""
+@dataclass(frozen=True)
+class ChannelRanges:
+    """What of depth and flow is shown brightest and darkest.
+
+    Attributes:
+        near: metres.
+        far: metres.
+        longest_flow: pixels.
+    """
+
+    near: float
+    far: float
+    longest_flow: float
+
+    @staticmethod
+    def of_clip(clip: Clip, frame: int | None = None) -> ChannelRanges:
+        """The ranges of a clip, or of one of its frames; of a channel that is not stored any."""
+        frames = slice(None) if frame is None else slice(frame, frame + 1)
+        truth, near, far, longest = clip.truth, 0.0, 1.0, 0.0
+        if truth.depth is not None:
+            finite = truth.depth[frames][np.isfinite(truth.depth[frames])]
+            if len(finite):
+                near, far = float(finite.min()), float(finite.max())
+        for flow in (truth.flow_forward, truth.flow_backward):
+            if flow is not None:
+                longest = max(longest, float(np.linalg.norm(flow[frames], axis=-1).max()))
+        return ChannelRanges(near, far, longest)
+
+
+def clip_tiles(
+    clip: Clip, frame: int, *, ranges: ChannelRanges | None = None, bones: bool = False
+) -> dict[str, np.ndarray | None]:
+    """A picture (H,W,3) of each channel of a frame; None where it is not stored.
+
+    Args:
+        clip: the clip.
+        frame: its number in the clip.
+        ranges: of depth and flow; the frame's own when None.
+        bones: whether joints are joined by lines.
+    """
     truth, rgb = clip.truth, clip.frames[frame]
+    ranges = ranges or ChannelRanges.of_clip(clip, frame)
     tiles: dict[str, np.ndarray | None] = dict.fromkeys(
         ("parts", "depth", "normals", "flow to next", "flow to last", "uv", "occlusion", "tracks")
     )
-    joints = joints_picture(rgb, truth.joints2d[frame], truth.require("joints_visible")[frame])
+    under = bones_picture(rgb.copy(), truth.joints2d[frame]) if bones else rgb
+    joints = joints_picture(under, truth.joints2d[frame], truth.require("joints_visible")[frame])
     tiles = {"film": rgb, "joints": joints, **tiles}
     if truth.parts is not None:
         tiles["parts"] = parts_picture(truth.parts[frame])
     if truth.depth is not None:
-        finite = truth.depth[frame][np.isfinite(truth.depth[frame])]
-        limits = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        tiles["depth"] = depth_picture(truth.depth[frame], *limits)
+        tiles["depth"] = depth_picture(truth.depth[frame], ranges.near, ranges.far)
     if truth.normals is not None:
         tiles["normals"] = normals_picture(truth.normals[frame])
     if truth.flow_forward is not None and truth.flow_backward is not None:
-        flows = np.stack([truth.flow_forward[frame], truth.flow_backward[frame]])
-        longest = float(np.linalg.norm(flows, axis=-1).max())
-        tiles["flow to next"] = flow_picture(flows[0], longest)
-        tiles["flow to last"] = flow_picture(flows[1], longest)
+        longest = ranges.longest_flow
+        tiles["flow to next"] = flow_picture(truth.flow_forward[frame], longest)
+        tiles["flow to last"] = flow_picture(truth.flow_backward[frame], longest)
     if truth.uv is not None and truth.face is not None:
         tiles["uv"] = uv_picture(truth.uv[frame], truth.face[frame])
     if truth.occlusion_forward is not None and truth.occlusion_backward is not None:
@@ -122,7 +173,8 @@ def clip_row(clip: Clip) -> dict[str, np.ndarray | None]:
     return shown
 
 
-def _labelled(name: str, tile: np.ndarray | None) -> np.ndarray:
+def labelled_tile(name: str, tile: np.ndarray | None) -> np.ndarray:
+    """A tile with its name written into it, a grey one where there is none."""
     tile = np.full((*TILE[::-1], 3), _EMPTY, np.uint8) if tile is None else tile
     for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(tile, name, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, width, cv2.LINE_AA)
@@ -141,6 +193,8 @@ def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
         raise BadInput(f"{path}: expected a picture's name, .jpg or .png")
     rows = [clip_row(read_clip(Path(folder) / stem)) for stem in find_clips(folder, clips)]
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    sheet = np.vstack([np.hstack([_labelled(name, row[name]) for name in names]) for row in rows])
+    sheet = np.vstack(
+        [np.hstack([labelled_tile(name, row[name]) for name in names]) for row in rows]
+    )
     with atomic_write(path) as temporary:
         write_image(temporary, sheet)

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mocap.bodies.body import JOINT_NAMES, Body
-from mocap.bodies.free_body import load_free_body
+from mocap.bodies.loading import BodySource
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from mocap.library.motion_library import (
@@ -40,7 +40,7 @@ from synth.pictures.preview_figures import (
     sticks,
 )
 from synth.pictures.preview_scene import VIEWS, camera_path, flesh_of, floor_picture
-from textures.library import MANIFEST, read_library
+from textures.library import listed_texture
 from textures.market1501 import read_image
 from textures.visibility.uv_layout import check_layout
 
@@ -137,10 +137,9 @@ def read_texture(path: Path | str, body: Body) -> np.ndarray:
     if image.shape[0] != image.shape[1]:
         size = f"{image.shape[1]}x{image.shape[0]}"
         raise BadInput(f"{path}: {size} pixels, expected a square texture of a body; give another")
-    if (path.parent / MANIFEST).is_file():
-        for entry in read_library(path.parent, skip_missing=True):
-            if entry.file == path.name:
-                check_layout(entry.uv_layout, body.mesh, str(path))
+    entry = listed_texture(path)
+    if entry is not None:
+        check_layout(entry.uv_layout, body.mesh, str(path))
     return image
 
 
@@ -284,8 +283,10 @@ def film_motion(
     source_fps: float | None = None,
     texture: Path | str | None = None,
     strip: bool = False,
+    bodies: BodySource | None = None,
+    gender: str = "neutral",
 ) -> WrittenPreview:
-    """Film a motion of the free body; what `synth preview` does.
+    """Film a motion of a body; what `synth preview` and `synth dress` do.
 
     Args:
         motion: a file of motion, or a folder of them (see `find_motion`).
@@ -298,6 +299,8 @@ def film_motion(
         source_fps: the frame rate of a motion that neither its file nor an index knows.
         texture: a picture for the body, in its UV layout.
         strip: whether eight frames are written into a picture, too: the film's name with .png.
+        bodies: the free body when None, or the user's file.
+        gender: of the free body.
 
     Returns:
         What was written.
@@ -309,7 +312,7 @@ def film_motion(
     path = Path(out) if out is not None else Path(f"{entry.name}.mp4")
     if path.suffix.lower() != ".mp4":
         raise BadInput(f"{path}: found the ending '{path.suffix}', expected --out FILE.mp4")
-    body = load_free_body()
+    body = (bodies or BodySource()).load(gender)
     painted = None if texture is None else read_texture(texture, body)
     look = Look(view=view, width=size[0], height=size[1], stick=stick, texture=painted)
     moving = load_motion(entry, body, fps)
