@@ -83,7 +83,8 @@ def _animation(buffer: _Buffer, model: SkinnedModel, motion: Motion) -> dict[str
     tracks = [("rotation", joint, rotations[:, joint]) for joint in range(len(JOINT_NAMES))]
     path = (motion.translation + model.rest_joints[0]).astype(np.float32)
     tracks.append(("translation", 0, path))
-    samplers, channels = [], []
+    samplers: list[dict[str, Any]] = []
+    channels: list[dict[str, Any]] = []
     for name, joint, values in tracks:
         channels.append({"sampler": len(samplers), "target": {"node": joint, "path": name}})
         samplers.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,9 +161,10 @@ class Harvester:
         generated = {} if self.attire else self._generated(crops, needed)
         textures = []
         for group, labels in zip(chosen, self._labels(crops, chosen)):
+            chances = labels or itertools.repeat(None)
             views = [
-                self._view(crops, index, cameras[index], chances)
-                for index, chances in zip(group, labels or [None] * len(group))
+                self._view(crops, index, cameras[index], of_crop)
+                for index, of_crop in zip(group, chances)
             ]
             textures.append(self._texture(crops, group, views, labels, generated))
         cosines = reid_cosines(
