@@ -155,10 +155,14 @@ class Table:
         return tuple(by_folder.values())
 
     @property
-    def learning_curve(self) -> tuple[ComparisonTable, ...]:
-        """The leading comparison at every share of the labels, in ascending order."""
-        tables = [t for t in self.comparisons if t.comparison == self.leading.comparison]
-        return tuple(sorted(tables, key=lambda table: table.share))
+    def learning_curves(self) -> tuple[tuple[ComparisonTable, ...], ...]:
+        """Each comparison made at several shares of the labels: its tables by ascending share."""
+        curves = []
+        for comparison in dict.fromkeys(table.comparison for table in self.comparisons):
+            tables = [table for table in self.comparisons if table.comparison == comparison]
+            if len(tables) > 1:
+                curves.append(tuple(sorted(tables, key=lambda table: table.share)))
+        return tuple(curves)
 
     @property
     def data(self) -> str:

@@ -139,17 +139,21 @@ def trend_text(table: ComparisonTable) -> str:
     )
 
 
-def learning_cells(table: Table) -> list[list[str]]:
-    """Heading and rows of top-1 by share of the labels."""
-    tables = table.learning_curve
+def learning_cells(tables: Sequence[ComparisonTable]) -> list[list[str]]:
+    """Heading and rows of a learning curve: top-1 of every arm by share of the labels."""
     cells = [["top-1 by share of the labels", *(f"{t.share} %" for t in tables)]]
-    for row in table.rows:
-        texts = []
-        for at_share in tables:
-            of_arm = at_share.row(row.init)
-            gain = f" ({of_arm.gain.difference:+.1f})" if of_arm.gain else ""
-            texts.append(f"{of_arm.top1:.2f}{gain}")
-        cells.append([row.init, *texts])
+    for row in tables[-1].rows:
+        cells.append([row.init, *(f"{table.row(row.init).top1:.2f}" for table in tables)])
+    return cells
+
+
+def learning_pair_cells(tables: Sequence[ComparisonTable]) -> list[list[str]]:
+    """Heading and rows of a learning curve: the differences of all pairs by share of the labels."""
+    cells = [
+        ["difference by share of the labels, points [95 %]", *(f"{t.share} %" for t in tables)]
+    ]
+    for pairs in zip(*(table.pairs for table in tables), strict=True):
+        cells.append([f"{pairs[0].a} - {pairs[0].b}", *(difference_text(pair) for pair in pairs)])
     return cells
 
 
@@ -185,8 +189,11 @@ def text_table(table: Table) -> str:
             lines += [*aligned(pair_cells(comparison)), ""]
         notes = (trend_text(comparison), detectable_text(comparison))
         lines += [*(note for note in notes if note), ""]
-    if len(table.learning_curve) > 1:
-        lines += [*aligned(learning_cells(table)), ""]
+    for tables in table.learning_curves:
+        lines += [f"Learning curve. {HEADINGS[tables[0].comparison][0]}.", ""]
+        lines += [*aligned(learning_cells(tables)), ""]
+        if tables[0].pairs:
+            lines += [*aligned(learning_pair_cells(tables)), ""]
     if len(table.classes) <= 20:
         lines += [*aligned(class_cells(table)), ""]
     lines += [*aligned(paper_cells()), ""]

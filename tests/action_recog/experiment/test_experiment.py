@@ -361,15 +361,34 @@ def test_shares_of_the_labels_are_the_same_for_all_arms(folders, tmp_path):
     data = ExperimentData(
         videos=videos, lists=lists, films={"films": films}, splits=(2,), label_shares=(50, 100)
     )
-    table = _run_toy(data, tmp_path)
-    half, whole = table.learning_curve
-    assert (half.share, whole.share) == (50, 100)
+    table = _run_toy(data, tmp_path, comparisons=("equal-steps", "head-start", "end-point"))
+    curves = table.learning_curves
+    assert [[(t.comparison, t.share) for t in curve] for curve in curves] == [
+        [(comparison, share) for share in (50, 100)] for comparison in ("equal-steps", "head-start")
+    ]
+    half, whole = curves[0]
     configs = [json.loads((tmp_path / run.folder / "config.json").read_text()) for run in half.runs]
     assert [config["videos"] for config in configs] == [3, 3]
     assert configs[0]["content"] == configs[1]["content"]
     assert [run.labelled_steps for run in half.runs] == [run.labelled_steps for run in whole.runs]
-    assert "top-1 by share of the labels" in text_table(table)
-    assert (tmp_path / "pictures/learning_curve.png").is_file()
+    text, page = text_table(table), (tmp_path / "table.html").read_text()
+    for part, curve in zip((text.split("Learning curve. ")[1:]), curves, strict=True):
+        cells = [
+            f"{pair.contrast.difference:+.2f} [{pair.contrast.low:+.2f}, {pair.contrast.high:+.2f}]"
+            for pair in (curve[0].pairs[0], curve[1].pairs[0])
+        ]
+        row = next(line for line in part.splitlines() if line.startswith("films - from scratch"))
+        assert row.split("scratch")[1].split() == " ".join(cells).split()
+        assert page.count(f"learning_{curve[0].comparison}.png") == 1
+        assert (tmp_path / f"pictures/learning_{curve[0].comparison}.png").is_file()
+
+
+def test_shares_of_the_labels_without_a_comparison_by_steps_are_refused(folders, tmp_path):
+    data = ExperimentData(
+        videos=folders[0], lists=folders[1], films={}, splits=(2,), label_shares=(50, 100)
+    )
+    with pytest.raises(BadInput, match="add equal-steps or head-start to --compare"):
+        _run_toy(data, tmp_path, comparisons=("end-point",))
 
 
 def test_workers_change_no_byte(folders, tmp_path):
