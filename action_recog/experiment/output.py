@@ -87,7 +87,7 @@ def _step_charts(
 ) -> dict[str, bytes]:
     charts = {}
     for key, label, file in (
-        ("accuracy", "training accuracy, clips", "training"),
+        ("training_accuracy", "training accuracy, clips", "training"),
         ("held_out_accuracy", "accuracy of the held-out videos", "held_out"),
     ):
         curves = []
@@ -113,7 +113,7 @@ def _learning_chart(tables: Sequence[ComparisonTable], *, note: str) -> bytes:
     curves, bands = [], []
     for row in tables[-1].rows:
         top1 = np.array([table_part.row(row.init).top1 for table_part in tables])
-        spread = np.array([table_part.row(row.init).top1_std for table_part in tables])
+        spread = np.array([table_part.row(row.init).top1_std or 0.0 for table_part in tables])
         curves.append(Curve(row.init, shares, top1))
         bands.append((top1 - spread, top1 + spread) if spread.any() else None)
     return line_chart(

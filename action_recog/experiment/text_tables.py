@@ -38,6 +38,11 @@ def p_text(p: float) -> str:
     return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
+def mean_text(mean: float, deviation: float | None) -> str:
+    """A mean over splits with its standard deviation; that of one split is not known."""
+    return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
+
+
 def steps_text(row: Row) -> str:
     """Steps on films, on labelled videos, and in all."""
     before, after = row.pretraining_steps, row.labelled_steps
@@ -103,8 +108,8 @@ def row_cells(table: ComparisonTable) -> list[list[str]]:
                 steps_text(row) + capped,
                 f"{row.epochs:.0f}",
                 f"{row.training_accuracy:.1f}",
-                f"{row.top1:.2f} ± {row.top1_std:.2f}",
-                f"{row.top5:.2f} ± {row.top5_std:.2f}",
+                mean_text(row.top1, row.top1_std),
+                mean_text(row.top5, row.top5_std),
                 *(f"{row.top1_by_split[s]:.2f}" for s in table.splits),
             ]
         )
@@ -234,7 +239,10 @@ def csv_table(table: Table) -> str:
             )
             writer.writerow(
                 [*start, "mean"]
-                + [f"{v:.4f}" for v in (row.top1, row.top5, row.top1_std, row.top5_std)]
+                + [
+                    "" if v is None else f"{v:.4f}"
+                    for v in (row.top1, row.top5, row.top1_std, row.top5_std)
+                ]
                 + [f"{v:.1f}" for v in (row.pretraining_steps, row.labelled_steps, row.epochs)]
                 + [f"{row.training_accuracy:.4f}"]
                 + ([f"{v:.4f}" for v in numbers] or [""] * 5)

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from action_recog.errors import BadInput
+from action_recog.experiment import output as experiment_output
 from action_recog.experiment.evaluation import score
 from action_recog.experiment.experiment import protocol_of_epochs, run_experiment
 from action_recog.experiment.output import html_page
@@ -117,6 +118,34 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
     assert (films.pretraining_steps, films.labelled_steps, films.training_accuracy) == (30, 20, 50)
     # even videos are of class 0: of the 2 + 5 of films' splits 1 + 3 are right, or 1 + 4
     assert films.class_top1[0] == pytest.approx(100 * (1 + 3 + 1 + 4) / 14)
+
+
+def test_one_split_has_no_deviation_over_splits():
+    runs = [_result("from scratch", 1, [1, 0, 0, 0]), _result("films", 1, [1, 1, 1, 0])]
+    table = Table((_comparison(runs, ["from scratch", "films"]),), ("walk", "run"), ("videos",))
+    assert "±" not in text_table(table).split("± is the standard")[0]
+    mean = next(
+        csv.DictReader(csv_table(table).splitlines()[:1] + csv_table(table).splitlines()[2:])
+    )
+    assert (mean["split"], mean["top1"], mean["top1_std"]) == ("mean", "25.0000", "")
+    assert json_table(table)["rows"][1]["top1_std"] is None
+
+
+def test_training_curves_end_at_the_accuracy_of_the_table(tmp_path):
+    """The last epoch may be cut after a few clips, whose share says little."""
+    part = _comparison([_result("from scratch", 1, [1, 0, 0, 0])], ["from scratch"])
+    folder = tmp_path / part.runs[0].folder
+    folder.mkdir(parents=True)
+    row = {"step": 9, "clips": 90, "loss": 1.0, "accuracy": 0.5, "training_accuracy": 0.5}
+    cut = {"step": 10, "clips": 2, "loss": 1.0, "accuracy": 0.0, "training_accuracy": 45 / 92}
+    (folder / "metrics.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps(cut)}\n")
+    curves = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            experiment_output, "line_chart", lambda drawn, **_: curves.extend(drawn) or b""
+        )
+        experiment_output.charts_of(Table((part,), ("walk", "run"), ()), tmp_path)
+    assert [curve.y[-1] for curve in curves] == [pytest.approx(45 / 92)]
 
 
 def test_every_output_says_what_the_data_are():
