@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -120,6 +120,8 @@ def choose_by_texture(
         count: _spread(films, set(ranked[:count]), quota, windows, seed=seed) for count in counts
     }
     for count, selection in chosen.items():
+        _show_missing(selection, [film for film in films if film.texture in ranked[:count]])
+    for count, selection in chosen.items():
         shown = len({film.texture for film in selection})
         if shown != count:
             raise BadInput(
@@ -170,3 +172,58 @@ def _spread(
             uses[best.texture] += 1
             selection.append(best)
     return selection
+
+
+def _show_missing(selection: list[Film], candidates: Sequence[Film]) -> None:
+    """Exchange films, in place, until as many textures are shown as exchanges can show.
+
+    A film gives way to another of its window, or else of its motion, so that what is done stays the same.
+    Films that were spread one after the other leave textures out where there are hardly more films than
+    textures: a texture with a single film may find its place taken by one that had others.
+    """
+    for place in (_window, lambda film: (film.sequence, "")):
+        for texture in sorted({film.texture for film in candidates}):
+            if texture not in {film.texture for film in selection}:
+                for slot, film in _exchanges(selection, candidates, texture, place):
+                    selection[slot] = film
+
+
+def _exchanges(
+    selection: Sequence[Film],
+    candidates: Sequence[Film],
+    texture: str,
+    place: Callable[[Film], tuple[str, str]],
+) -> list[tuple[int, Film]]:
+    """The fewest exchanges that show one more texture and leave none out; none where there are no such.
+
+    Args:
+        selection: Films that are shown.
+        candidates: All films.
+        texture: One that is not shown.
+        place: Films of one place can be exchanged.
+
+    Returns:
+        Numbers in the selection, and the films that come there.
+    """
+    uses = Counter(film.texture for film in selection)
+    shown = {(_window(film), film.texture) for film in selection}
+    slots: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for slot, film in enumerate(selection):
+        slots[place(film)].append(slot)
+    reserves: dict[str, list[Film]] = defaultdict(list)
+    for film in candidates:
+        if (_window(film), film.texture) not in shown:
+            reserves[film.texture].append(film)
+    paths: dict[str, list[tuple[int, Film]]] = {texture: []}
+    waiting = deque([texture])
+    while waiting:
+        displaced = waiting.popleft()
+        for film in reserves[displaced]:
+            for slot in slots[place(film)]:
+                path, other = [*paths[displaced], (slot, film)], selection[slot].texture
+                if uses[other] > 1:
+                    return path
+                if other not in paths:
+                    paths[other] = path
+                    waiting.append(other)
+    return []

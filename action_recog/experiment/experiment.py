@@ -69,9 +69,10 @@ def run_experiment(
         The table, with what was run in its `facts`.
 
     Raises:
-        BadInput: For data that cannot be used, a test video that is missing or cannot be decoded (without
-            `data.skip_missing`), a run folder of another configuration or of other data; with `strict`
-            also when any video cannot be decoded.
+        BadInput: For data that cannot be used, shares of the labels with training to convergence alone,
+            a test video that is missing or cannot be decoded (without `data.skip_missing`), a run folder
+            of another configuration or of other data; with `strict` also when any video cannot be
+            decoded.
     """
     began = time.perf_counter()
     compute = compute or ComputeOptions()
@@ -84,6 +85,11 @@ def run_experiment(
     if not chosen or not seeds:
         raise BadInput("an experiment has at least one comparison and one seed")
     request = with_earlier(Request(data, tuple(seeds), chosen), out)
+    if set(request.data.label_shares) != {100} and request.comparisons == ("end-point",):
+        raise BadInput(
+            "--label-share: learning curves are trained by steps, not to convergence; add equal-steps or "
+            "head-start to --compare"
+        )
     if notice := repeated_decoding(compute, workers=workers):
         announce(notice)
     trainings = Trainings(request.data, protocol, out, compute)
@@ -178,8 +184,8 @@ def protocol_of_epochs(
 def planned_runs(trainings: Trainings, request: Request) -> dict[tuple[Comparison, int], list[Run]]:
     """The runs of every comparison and share of the labels; comparisons may share runs.
 
-    Learning curves are those of the leading comparison; training to convergence needs groups to hold
-    out, which a tenth of the labels has not got.
+    Comparisons by steps have learning curves; training to convergence needs groups to hold out, which a
+    tenth of the labels has not got.
 
     Args:
         trainings: Arms and protocol.
@@ -190,9 +196,10 @@ def planned_runs(trainings: Trainings, request: Request) -> dict[tuple[Compariso
     """
     tables = [(comparison, 100) for comparison in request.comparisons]
     tables += [
-        (request.comparisons[0], share)
+        (comparison, share)
+        for comparison in request.comparisons
         for share in sorted(request.data.label_shares)
-        if share != 100 and request.comparisons[0] != "end-point"
+        if share != 100 and comparison != "end-point"
     ]
     return {
         (comparison, share): [

@@ -23,6 +23,7 @@ from action_recog.experiment.text_tables import (
     detectable_text,
     json_table,
     learning_cells,
+    learning_pair_cells,
     pair_cells,
     paper_cells,
     row_cells,
@@ -58,7 +59,7 @@ def charts_of(table: Table, out: Path) -> dict[str, bytes]:
         out: Folder with the run folders, whose metrics are read.
 
     Returns:
-        PNG files by name: training curves and held-out curves by comparison, the learning curve over
+        PNG files by name: training curves and held-out curves by comparison, its learning curve over
         shares of the labels, and a confusion matrix for every arm of the leading comparison.
     """
     charts: dict[str, bytes] = {}
@@ -67,8 +68,9 @@ def charts_of(table: Table, out: Path) -> dict[str, bytes]:
             continue
         title = HEADINGS[table_part.comparison][0]
         charts |= _step_charts(table_part, out, title=title, note=table.data)
-    if len(table.learning_curve) > 1:
-        charts["learning_curve.png"] = _learning_chart(table)
+    for tables in table.learning_curves:
+        name = f"learning_{tables[0].comparison}.png"
+        charts[name] = _learning_chart(tables, note=table.data)
     for row in table.rows:
         matrix = confusion(table.leading.runs, row.init, len(table.classes))
         charts[f"confusion_{folder_name(row.init)}.png"] = matrix_chart(
@@ -85,7 +87,7 @@ def _step_charts(
 ) -> dict[str, bytes]:
     charts = {}
     for key, label, file in (
-        ("accuracy", "training accuracy, clips", "training"),
+        ("training_accuracy", "training accuracy, clips", "training"),
         ("held_out_accuracy", "accuracy of the held-out videos", "held_out"),
     ):
         curves = []
@@ -106,23 +108,22 @@ def _step_charts(
     return charts
 
 
-def _learning_chart(table: Table) -> bytes:
-    tables = table.learning_curve
+def _learning_chart(tables: Sequence[ComparisonTable], *, note: str) -> bytes:
     shares = np.array([table_part.share for table_part in tables], float)
     curves, bands = [], []
-    for row in table.rows:
+    for row in tables[-1].rows:
         top1 = np.array([table_part.row(row.init).top1 for table_part in tables])
-        spread = np.array([table_part.row(row.init).top1_std for table_part in tables])
+        spread = np.array([table_part.row(row.init).top1_std or 0.0 for table_part in tables])
         curves.append(Curve(row.init, shares, top1))
         bands.append((top1 - spread, top1 + spread) if spread.any() else None)
     return line_chart(
         curves,
-        title=f"{HEADINGS[table.leading.comparison][0]}: top-1 by share of the labelled videos",
+        title=f"{HEADINGS[tables[0].comparison][0]}: top-1 by share of the labelled videos",
         x_label="labelled videos, % of the training list",
         y_label="top-1, %; bars: standard deviation over splits",
         markers=True,
         bands=bands,
-        note=table.data,
+        note=note,
     )
 
 
@@ -167,9 +168,16 @@ def html_page(table: Table, charts: dict[str, bytes]) -> str:
         ]
         names = [f"{kind}_{table_part.comparison}.png" for kind in ("training", "held_out")]
         parts += [_picture(name, charts[name]) for name in names if name in charts]
-    if "learning_curve.png" in charts:
-        parts += ["<h2>Learning curves</h2>", _html_table(learning_cells(table))]
-        parts.append(_picture("learning_curve.png", charts["learning_curve.png"]))
+    for tables in table.learning_curves:
+        name = f"learning_{tables[0].comparison}.png"
+        title = HEADINGS[tables[0].comparison][0]
+        parts += [
+            f"<h2>Learning curve: {html.escape(title)}</h2>",
+            _html_table(learning_cells(tables)),
+        ]
+        if tables[0].pairs:
+            parts.append(_html_table(learning_pair_cells(tables)))
+        parts.append(_picture(name, charts[name]))
     parts += ["<h2>By class</h2>", _html_table(class_cells(table))]
     parts += [
         _picture(name, content) for name, content in charts.items() if name.startswith("confusion_")

@@ -67,8 +67,8 @@ class Row:
     """One arm: accuracy in per cent, what it took, and the gain over the first row.
 
     Values by split are means over seeds, `top1` and `top5` their means over splits, `top1_std` and
-    `top5_std` the standard deviations over splits. Steps, epochs and `training_accuracy` (per cent) are
-    means over runs. `class_top1` is the accuracy by class.
+    `top5_std` the standard deviations over splits, None for one split. Steps, epochs and
+    `training_accuracy` (per cent) are means over runs. `class_top1` is the accuracy by class.
     """
 
     init: str
@@ -78,9 +78,9 @@ class Row:
     epochs: float
     training_accuracy: float
     top1: float
-    top1_std: float
+    top1_std: float | None
     top5: float
-    top5_std: float
+    top5_std: float | None
     top1_by_split: dict[int, float]
     top5_by_split: dict[int, float]
     class_top1: tuple[float | None, ...]
@@ -155,10 +155,14 @@ class Table:
         return tuple(by_folder.values())
 
     @property
-    def learning_curve(self) -> tuple[ComparisonTable, ...]:
-        """The leading comparison at every share of the labels, in ascending order."""
-        tables = [t for t in self.comparisons if t.comparison == self.leading.comparison]
-        return tuple(sorted(tables, key=lambda table: table.share))
+    def learning_curves(self) -> tuple[tuple[ComparisonTable, ...], ...]:
+        """Each comparison made at several shares of the labels: its tables by ascending share."""
+        curves = []
+        for comparison in dict.fromkeys(table.comparison for table in self.comparisons):
+            tables = [table for table in self.comparisons if table.comparison == comparison]
+            if len(tables) > 1:
+                curves.append(tuple(sorted(tables, key=lambda table: table.share)))
+        return tuple(curves)
 
     @property
     def data(self) -> str:
@@ -217,8 +221,8 @@ def _percentages(runs: Sequence[RunResult], attribute: str) -> dict[int, float]:
     return {split: float(np.mean(v)) for split, v in sorted(by_split.items())}
 
 
-def _spread(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+def _spread(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 def _class_accuracies(runs: Sequence[RunResult], classes: int) -> tuple[float | None, ...]:

@@ -38,6 +38,11 @@ def p_text(p: float) -> str:
     return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
+def mean_text(mean: float, deviation: float | None) -> str:
+    """A mean over splits with its standard deviation; that of one split is not known."""
+    return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
+
+
 def steps_text(row: Row) -> str:
     """Steps on films, on labelled videos, and in all."""
     before, after = row.pretraining_steps, row.labelled_steps
@@ -103,8 +108,8 @@ def row_cells(table: ComparisonTable) -> list[list[str]]:
                 steps_text(row) + capped,
                 f"{row.epochs:.0f}",
                 f"{row.training_accuracy:.1f}",
-                f"{row.top1:.2f} ± {row.top1_std:.2f}",
-                f"{row.top5:.2f} ± {row.top5_std:.2f}",
+                mean_text(row.top1, row.top1_std),
+                mean_text(row.top5, row.top5_std),
                 *(f"{row.top1_by_split[s]:.2f}" for s in table.splits),
             ]
         )
@@ -139,17 +144,21 @@ def trend_text(table: ComparisonTable) -> str:
     )
 
 
-def learning_cells(table: Table) -> list[list[str]]:
-    """Heading and rows of top-1 by share of the labels."""
-    tables = table.learning_curve
+def learning_cells(tables: Sequence[ComparisonTable]) -> list[list[str]]:
+    """Heading and rows of a learning curve: top-1 of every arm by share of the labels."""
     cells = [["top-1 by share of the labels", *(f"{t.share} %" for t in tables)]]
-    for row in table.rows:
-        texts = []
-        for at_share in tables:
-            of_arm = at_share.row(row.init)
-            gain = f" ({of_arm.gain.difference:+.1f})" if of_arm.gain else ""
-            texts.append(f"{of_arm.top1:.2f}{gain}")
-        cells.append([row.init, *texts])
+    for row in tables[-1].rows:
+        cells.append([row.init, *(f"{table.row(row.init).top1:.2f}" for table in tables)])
+    return cells
+
+
+def learning_pair_cells(tables: Sequence[ComparisonTable]) -> list[list[str]]:
+    """Heading and rows of a learning curve: the differences of all pairs by share of the labels."""
+    cells = [
+        ["difference by share of the labels, points [95 %]", *(f"{t.share} %" for t in tables)]
+    ]
+    for pairs in zip(*(table.pairs for table in tables), strict=True):
+        cells.append([f"{pairs[0].a} - {pairs[0].b}", *(difference_text(pair) for pair in pairs)])
     return cells
 
 
@@ -185,8 +194,11 @@ def text_table(table: Table) -> str:
             lines += [*aligned(pair_cells(comparison)), ""]
         notes = (trend_text(comparison), detectable_text(comparison))
         lines += [*(note for note in notes if note), ""]
-    if len(table.learning_curve) > 1:
-        lines += [*aligned(learning_cells(table)), ""]
+    for tables in table.learning_curves:
+        lines += [f"Learning curve. {HEADINGS[tables[0].comparison][0]}.", ""]
+        lines += [*aligned(learning_cells(tables)), ""]
+        if tables[0].pairs:
+            lines += [*aligned(learning_pair_cells(tables)), ""]
     if len(table.classes) <= 20:
         lines += [*aligned(class_cells(table)), ""]
     lines += [*aligned(paper_cells()), ""]
@@ -227,7 +239,10 @@ def csv_table(table: Table) -> str:
             )
             writer.writerow(
                 [*start, "mean"]
-                + [f"{v:.4f}" for v in (row.top1, row.top5, row.top1_std, row.top5_std)]
+                + [
+                    "" if v is None else f"{v:.4f}"
+                    for v in (row.top1, row.top5, row.top1_std, row.top5_std)
+                ]
                 + [f"{v:.1f}" for v in (row.pretraining_steps, row.labelled_steps, row.epochs)]
                 + [f"{row.training_accuracy:.4f}"]
                 + ([f"{v:.4f}" for v in numbers] or [""] * 5)

@@ -166,6 +166,18 @@ def actions(
     click.echo(f"{out}: {written} videos (what they share with films: {out / 'README.md'})")
 
 
+@standins.command()
+@out_option("the textures")
+def grey(out: Path) -> None:
+    """Write a library of grey textures, for films of bodies without clothes or skin."""
+    from mocap.bodies.free_body import load_free_body
+    from synth.standins.grey_textures import write_grey_textures
+
+    click.echo(
+        f"{out}: {write_grey_textures(out, body=load_free_body())} textures, one for each split"
+    )
+
+
 def _class_videos_options(command: FC) -> FC:
     for option in (
         click.option(

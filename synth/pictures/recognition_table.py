@@ -32,9 +32,9 @@ class TableRow:
 
     init: Label
     top1: Percent
-    top1_std: Percent
+    top1_std: Percent | None
     top5: Percent
-    top5_std: Percent
+    top5_std: Percent | None
     top1_by_split: Annotated[
         dict[Annotated[str, Meta(pattern=r"^[0-9]{1,4}$")], Percent], Meta(min_length=1)
     ]

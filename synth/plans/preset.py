@@ -37,6 +37,7 @@ from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
 from synth.scene.lights.registry import LIGHT_KINDS
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
+from textures.library import SPLITS as TEXTURE_SPLITS
 
 FOLDER = Path(__file__).with_name("presets")
 DEFAULT = "standard"
@@ -188,13 +189,16 @@ class TextureSampling:
     """Which textures are used, and how often.
 
     The `limit` best (0: all) whose scores reach `minimum_scores` (in files: `least`); `score` ranks
-    them. `balance` "identity": people take turns, clip by clip, and each person's textures;
-    "texture": textures take turns; "random": each clip draws a person, then one of their textures.
-    Whose turn it is goes first to the category that has had them least.
-    `quality` weighs a draw among one person's textures by score to that power.
+    them. `splits` are those of the library that are used (none: all of them): plans with other limits
+    show equal motions only in equal splits, and a few textures may lack one. `balance` "identity":
+    people take turns, clip by clip, and each person's textures; "texture": textures take turns;
+    "random": each clip draws a person, then one of their textures. Whose turn it is goes first to the
+    category that has had them least. `quality` weighs a draw among one person's textures by score to
+    that power.
     """
 
     limit: Annotated[int, Meta(ge=0)] = 0
+    splits: tuple[str, ...] = ()
     score: Label = "reid_cosine"
     minimum_scores: Mapping[str, float] = field(default_factory=dict, metadata={"key": "least"})
     balance: str = "identity"
@@ -349,6 +353,7 @@ def _check(preset: Preset) -> None:
     one_of("bodies.genders", preset.bodies.genders, GENDERS)
     one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
     one_of("textures.balance", [preset.textures.balance], BALANCES)
+    one_of("textures.splits", preset.textures.splits, TEXTURE_SPLITS)
     for name, shares in (("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)):
         good = all(v >= 0 for v in shares.values()) and sum(shares.values()) > 0
         demand(name, dict(shares), good, "shares that are not negative and not all 0")

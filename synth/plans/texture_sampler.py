@@ -17,19 +17,27 @@ def choose_textures(
 ) -> list[TextureEntry]:
     """The textures that may be used, in the order of their files.
 
-    Those whose scores reach `sampling.minimum_scores`, of them the `limit` best by `sampling.score`.
+    Those of `sampling.splits` whose scores reach `sampling.minimum_scores`, of them the `limit` best by
+    `sampling.score`.
 
     Raises:
         BadInput: a score that is asked for is missing, or nothing is left.
     """
     chosen = []
-    for texture in textures:
+    of_splits = [t for t in textures if not sampling.splits or t.split in sampling.splits]
+    if textures and not of_splits:
+        there = ", ".join(sorted({texture.split for texture in textures}))
+        raise BadInput(
+            f"none of {len(textures)} textures is of textures.splits {', '.join(sampling.splits)}; "
+            f"they are of {there}"
+        )
+    for texture in of_splits:
         minimum_scores = sampling.minimum_scores.items()
         if all(_score(texture, name) >= minimum for name, minimum in minimum_scores):
             chosen.append(texture)
-    if textures and not chosen:
+    if of_splits and not chosen:
         bar = ", ".join(f"{name} {value:g}" for name, value in sampling.minimum_scores.items())
-        raise BadInput(f"none of {len(textures)} textures reaches {bar}; lower textures.least")
+        raise BadInput(f"none of {len(of_splits)} textures reaches {bar}; lower textures.least")
     if 0 < sampling.limit < len(chosen):
         chosen.sort(key=lambda texture: (-_score(texture, sampling.score), texture.file))
         chosen = chosen[: sampling.limit]

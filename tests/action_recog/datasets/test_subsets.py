@@ -135,6 +135,28 @@ def test_textures_are_many_or_few_at_equal_clips_windows_and_motions():
     assert choose_by_texture(films, (1, 4, 10), seed=0) == chosen
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_films_made_for_each_number_serve_it_up_to_a_texture_for_every_film(seed):
+    """Each choice could be what was filmed for its number; nothing poorer may be handed out."""
+    films = _paired((1, 4, 19, 20))
+    for count, selection in choose_by_texture(films, (1, 4, 19, 20), seed=seed).items():
+        assert len({film.texture for film in selection}) == count
+        assert len({(film.sequence, film.name[-5:]) for film in selection}) == 20
+
+
+def test_a_texture_is_shown_by_moving_others_along_where_no_single_exchange_does():
+    # t2 is filmed in window 0 alone, t1 in 0 and 1, t0 in all: there is one way to show all three.
+    shown = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0))
+    films = [_film("s0", window, f"t{texture}", f"D{texture}") for texture, window in shown]
+    for seed in range(8):
+        selection = choose_by_texture(films, (1, 3), seed=seed)[3]
+        assert {film.texture: film.name[-1] for film in selection} == {
+            "t0": "2",
+            "t1": "1",
+            "t2": "0",
+        }
+
+
 def test_one_folder_gives_as_many_clips_as_its_most_filmed_texture():
     films = [_film(f"s{n % 3}", n, f"t{n % 4}") for n in range(24)] + [_film("s0", 99, "t2")]
     chosen = choose_by_texture(films, (1, 3), seed=0)

@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner
 
 from action_recog.errors import BadInput
+from action_recog.experiment import output as experiment_output
 from action_recog.experiment.evaluation import score
 from action_recog.experiment.experiment import protocol_of_epochs, repeated_decoding, run_experiment
 from action_recog.experiment.output import html_page
@@ -120,6 +121,34 @@ def test_the_table_is_the_mean_over_splits_not_over_videos():
     assert (films.pretraining_steps, films.labelled_steps, films.training_accuracy) == (30, 20, 50)
     # even videos are of class 0: of the 2 + 5 of films' splits 1 + 3 are right, or 1 + 4
     assert films.class_top1[0] == pytest.approx(100 * (1 + 3 + 1 + 4) / 14)
+
+
+def test_one_split_has_no_deviation_over_splits():
+    runs = [_result("from scratch", 1, [1, 0, 0, 0]), _result("films", 1, [1, 1, 1, 0])]
+    table = Table((_comparison(runs, ["from scratch", "films"]),), ("walk", "run"), ("videos",))
+    assert "±" not in text_table(table).split("± is the standard")[0]
+    mean = next(
+        csv.DictReader(csv_table(table).splitlines()[:1] + csv_table(table).splitlines()[2:])
+    )
+    assert (mean["split"], mean["top1"], mean["top1_std"]) == ("mean", "25.0000", "")
+    assert json_table(table)["rows"][1]["top1_std"] is None
+
+
+def test_training_curves_end_at_the_accuracy_of_the_table(tmp_path):
+    """The last epoch may be cut after a few clips, whose share says little."""
+    part = _comparison([_result("from scratch", 1, [1, 0, 0, 0])], ["from scratch"])
+    folder = tmp_path / part.runs[0].folder
+    folder.mkdir(parents=True)
+    row = {"step": 9, "clips": 90, "loss": 1.0, "accuracy": 0.5, "training_accuracy": 0.5}
+    cut = {"step": 10, "clips": 2, "loss": 1.0, "accuracy": 0.0, "training_accuracy": 45 / 92}
+    (folder / "metrics.jsonl").write_text(f"{json.dumps(row)}\n{json.dumps(cut)}\n")
+    curves = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            experiment_output, "line_chart", lambda drawn, **_: curves.extend(drawn) or b""
+        )
+        experiment_output.charts_of(Table((part,), ("walk", "run"), ()), tmp_path)
+    assert [curve.y[-1] for curve in curves] == [pytest.approx(45 / 92)]
 
 
 def test_every_output_says_what_the_data_are():
@@ -421,15 +450,34 @@ def test_shares_of_the_labels_are_the_same_for_all_arms(folders, tmp_path):
     data = ExperimentData(
         videos=videos, lists=lists, films={"films": films}, splits=(2,), label_shares=(50, 100)
     )
-    table = _run_toy(data, tmp_path)
-    half, whole = table.learning_curve
-    assert (half.share, whole.share) == (50, 100)
+    table = _run_toy(data, tmp_path, comparisons=("equal-steps", "head-start", "end-point"))
+    curves = table.learning_curves
+    assert [[(t.comparison, t.share) for t in curve] for curve in curves] == [
+        [(comparison, share) for share in (50, 100)] for comparison in ("equal-steps", "head-start")
+    ]
+    half, whole = curves[0]
     configs = [json.loads((tmp_path / run.folder / "config.json").read_text()) for run in half.runs]
     assert [config["videos"] for config in configs] == [3, 3]
     assert configs[0]["content"] == configs[1]["content"]
     assert [run.labelled_steps for run in half.runs] == [run.labelled_steps for run in whole.runs]
-    assert "top-1 by share of the labels" in text_table(table)
-    assert (tmp_path / "pictures/learning_curve.png").is_file()
+    text, page = text_table(table), (tmp_path / "table.html").read_text()
+    for part, curve in zip((text.split("Learning curve. ")[1:]), curves, strict=True):
+        cells = [
+            f"{pair.contrast.difference:+.2f} [{pair.contrast.low:+.2f}, {pair.contrast.high:+.2f}]"
+            for pair in (curve[0].pairs[0], curve[1].pairs[0])
+        ]
+        row = next(line for line in part.splitlines() if line.startswith("films - from scratch"))
+        assert row.split("scratch")[1].split() == " ".join(cells).split()
+        assert page.count(f"learning_{curve[0].comparison}.png") == 1
+        assert (tmp_path / f"pictures/learning_{curve[0].comparison}.png").is_file()
+
+
+def test_shares_of_the_labels_without_a_comparison_by_steps_are_refused(folders, tmp_path):
+    data = ExperimentData(
+        videos=folders[0], lists=folders[1], films={}, splits=(2,), label_shares=(50, 100)
+    )
+    with pytest.raises(BadInput, match="add equal-steps or head-start to --compare"):
+        _run_toy(data, tmp_path, comparisons=("end-point",))
 
 
 def test_workers_change_no_byte(folders, tmp_path):

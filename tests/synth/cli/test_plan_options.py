@@ -73,6 +73,17 @@ def test_a_plan_against_other_textures_differs_in_the_texture_alone(sources, tmp
     assert "a folder of the same name" in refusal("plan", *words)
 
 
+def test_films_in_grey_differ_from_others_in_the_texture_alone(sources, tmp_path):
+    succeed("standins", "grey", "--out", tmp_path / "grey")
+    words = [*sources, "--against", tmp_path / "grey", "--count-clips", 4]
+    succeed("plan", *words, "--out", tmp_path / "plans")
+    first, second = (read_plan(tmp_path / "plans" / f"{n}.jsonl") for n in ("textures", "grey"))
+    assert len(first) == len(second) == 4
+    for a, b in zip(first, second, strict=True):
+        assert (a.sequence, a.start, a.view, a.light) == (b.sequence, b.start, b.view, b.light)
+        assert b.texture == f"grey_{b.split}.png"
+
+
 def test_a_plan_and_its_films_are_of_the_body_given(inputs, model, tmp_path):
     textures = texture_folder(tmp_path / "textures", model.body.uv_layout)
     common = ["--motions", inputs / "motions", "--textures", textures, "--workers", 1]

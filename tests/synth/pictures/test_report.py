@@ -62,6 +62,16 @@ def test_table_is_labelled_and_escaped(recognition, body):
     assert not re.search(r'(src|href)="(?!data:)', html)
 
 
+def test_a_table_of_one_split_has_no_deviation_over_splits(recognition, body):
+    path, out = recognition / "table.json", recognition / "report.html"
+    table = json.loads(path.read_text())
+    for row in table["rows"]:
+        row |= {"top1_std": None, "top5_std": None, "top1_by_split": {"1": row["top1"]}}
+    path.write_text(json.dumps(table))
+    write_report(out, body=body, recognition=recognition)
+    assert "<td>43.50</td>" in out.read_text() and "43.50 ±" not in out.read_text()
+
+
 def test_a_table_of_a_part_of_the_test_videos_says_so(recognition, body):
     path, out = recognition / "table.json", recognition / "report.html"
     change = {"partial": "split 1: 2 of 9 test videos", "validation": True}

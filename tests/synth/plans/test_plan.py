@@ -98,6 +98,27 @@ def test_the_papers_set_takes_so_many_motions_and_the_best_textures():
     assert {row.texture for row in rows} <= best
 
 
+def test_plans_with_other_limits_differ_in_the_texture_alone_within_a_split():
+    """The best texture is of one split, the best six of two: then the motions of a split differ, too."""
+
+    def planned(limit, *overrides):
+        return plan(clips=40, overrides=[f"textures.limit={limit}", ALONE, *overrides])
+
+    rows = {limit: planned(limit, "textures.splits=train") for limit in (1, 6)}
+    assert [len({row.texture for row in rows[limit]}) for limit in (1, 6)] == [1, 6]
+    for few, many in zip(rows[1], rows[6], strict=True):
+        few, many = (dataclasses.replace(row, texture="", identity="") for row in (few, many))
+        assert few == many
+    assert len({row.split for row in planned(0)}) == 3  # without it, all are used
+    with pytest.raises(
+        BadInput, match=r"none of .* textures is of textures\.splits val; they are of train"
+    ):
+        plan(
+            libraries={"": [t for t in TEXTURES if t.split == "train"]},
+            overrides=["textures.splits=val"],
+        )
+
+
 def test_only_splits_that_have_textures_are_used():
     trained = [t for t in TEXTURES if t.split == "train"]
     rows = plan(libraries={"": trained}, clips=9)

@@ -95,6 +95,10 @@ def test_any_number_can_be_overridden(override, field, value):
         ("bodies.shape_limit=1e9", "bodies.shape_limit is 1000000000.0, expected a number <= 10"),
         ("motions.limit=-1", "motions.limit is -1, expected"),
         ("textures.limit=-1", "textures.limit is -1, expected"),
+        (
+            "textures.splits=training",
+            "textures.splits is 'training', expected one of train, val, test",
+        ),
         ("textures.quality=1e9", "textures.quality is 1000000000.0, expected"),
         ("film.width=100000000", "film.width is 100000000, expected even, from 16 to 8192"),
         ("windows.shortest=999999999", "windows.shortest is 999999999, expected"),
