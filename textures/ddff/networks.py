@@ -95,7 +95,7 @@ class DdffConfig:
         return [min(self.most_channels, channels * 2**level) for level in range(levels + 1)]
 
 
-@dataclass(frozen=True)
+@dataclass
 class PoseMaps:
     """N poses of bodies, in pictures and carried onto the texture.
 

@@ -354,7 +354,7 @@ def test_what_cannot_be_trained_on_is_refused(monkeypatch):
 
 
 def test_the_command_trains_and_prints_the_paper_s_tables(body, tmp_path):
-    arguments = ["generator", "--method", "ddff", "--out", tmp_path / "run", "--full"]
+    arguments = ["generator", "--method", "ddff", "--out", tmp_path / "run", "--half"]
     arguments += ["--steps", 2, "--device", "cpu", "--threads", 1, "--workers", 1, "--seed", 3]
     arguments += ["--pedestrians", tmp_path / "bank.safetensors", "--count-identities", 4]
     arguments += ["--count-crops", 2]
