@@ -13,6 +13,8 @@ from synth import __version__
 # when their command runs, so that `synth --help` is instant and training never imports Blender.
 COMMANDS: dict[str, tuple[str, str]] = {
     "harvest-textures": ("synth.cli.textures", "harvest_textures"),
+    "convert-textures": ("synth.cli.layouts", "convert_textures"),
+    "import-textures": ("synth.cli.layouts", "import_textures"),
     "eval-fit": ("synth.cli.body_fits", "eval_fit"),
     "eval-textures": ("synth.cli.texture_scores", "eval_textures"),
     "split-cameras": ("synth.cli.texture_scores", "split_cameras"),
