@@ -81,6 +81,16 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
             "split_cameras",
             "synth split-cameras --images Market-1501 --out halves",
         ),
+        "convert-textures": CommandEntry(
+            "synth.cli.layouts",
+            "convert_textures",
+            "synth convert-textures textures --to smpl --uv smpl_uv.obj --out smpl-textures",
+        ),
+        "import-textures": CommandEntry(
+            "synth.cli.layouts",
+            "import_textures",
+            "synth import-textures pngs --uv-layout smpl --licence CC-BY-4.0 --out library",
+        ),
         "score": CommandEntry(
             "synth.cli.textures", "score", "synth score rendered.png photograph.png"
         ),

@@ -18,7 +18,12 @@ from synth.cli.options import COUNT, FILE, out_option, strict_option
     help="Also write the frames as .jpg into this folder, under the names in the labels.",
 )
 @click.option(
-    "--every", type=COUNT, default=1, show_default=True, help="Of so many frames of a clip, one."
+    "--every",
+    "step",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Of so many frames of a clip, one.",
 )
 @click.option("--split", type=click.Choice(["train", "val", "test"]), help="Only this split.")
 @click.option("--count-clips", type=COUNT, help="Only so many clips, evenly spread; default all.")
@@ -34,7 +39,7 @@ def export_coco(
     films: Path,
     out: Path,
     images: Path | None,
-    every: int,
+    step: int,
     split: str | None,
     count_clips: int | None,
     masks: str,
@@ -55,7 +60,7 @@ def export_coco(
         films,
         out,
         images=images,
-        every=every,
+        step=step,
         split=split,
         clips=count_clips,
         compressed=masks == "compressed",

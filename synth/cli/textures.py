@@ -8,14 +8,17 @@ from pathlib import Path
 
 import click
 
+from synth.cli.layouts import LAYOUT_NAMES, echo_conversion
 from synth.cli.options import (
     COUNT,
     FILE,
+    body_option,
     device_option,
     evidence_options,
     out_option,
     parsed_by,
     strict_option,
+    uv_option,
 )
 
 
@@ -105,6 +108,15 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 @click.option(
     "--keep-all", is_flag=True, help="Make textures of crops without a whole person, too."
 )
+@click.option(
+    "--uv-layout",
+    "layout",
+    type=click.Choice(LAYOUT_NAMES),
+    help="UV layout of the textures; another than anny-1 is that of --uv or --body, and OUT/anny-1 has "
+    "what is converted. Default anny-1, or smpl with --uv or --body.",
+)
+@body_option
+@uv_option
 @device_option()
 @strict_option
 def harvest_textures(
@@ -131,6 +143,9 @@ def harvest_textures(
     smpl: Path | None,
     reid: Path | None,
     keep_all: bool,
+    layout: str | None,
+    body: Path | None,
+    uv: Path | None,
     device: str,
     strict: bool,
 ) -> None:
@@ -140,6 +155,7 @@ def harvest_textures(
     who is who, a crop makes one.
     """
     from mocap.bodies.free_body import load_free_body
+    from mocap.bodies.layout_mesh import layout_mesh
     from mocap.bodies.skinning import Skinning
     from textures.attire.painter import AttirePainter
     from textures.body_fit.fitting import BodyFitter
@@ -152,19 +168,29 @@ def harvest_textures(
 
     if pattern is not None and identity_csv is not None:
         raise click.UsageError("--identity and --identity-csv both say who is who; give one")
-    body = load_free_body()
+    layout = layout or ("anny-1" if body is None and uv is None else "smpl")
+    if layout == "anny-1" and (body is not None or uv is not None):
+        raise click.UsageError("--uv-layout anny-1: is the free body's; leave --body and --uv out")
+    library = out
+    if layout != "anny-1":  # refused now, not when the harvest is over
+        from textures.conversion.library_conversion import converted_files
+
+        layout_mesh(layout, model=body, uv=uv)
+        converted_files(out, layout, "anny-1")
+        library = out / "anny-1"
+    free_body = load_free_body()
     options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
-    skinning = Skinning(body).to(device)
-    fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
+    skinning = Skinning(free_body).to(device)
+    fitter = BodyFitter(free_body, skinning, open_sources(evidence, options), device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
     painter = None
     if finish == "dressed":
-        painter = AttirePainter(body, size=size, weights=attire, device=device)
+        painter = AttirePainter(free_body, size=size, weights=attire, device=device)
     elif attire is not None:
         raise click.UsageError("--attire goes with --finish dressed")
     harvester = Harvester(
-        body,
-        load_method(method_named(method), body, weights, device=device),
+        free_body,
+        load_method(method_named(method), free_body, weights, device=device),
         fitter,
         reid=reid,
         device=device,
@@ -177,7 +203,7 @@ def harvest_textures(
     )
     result = harvest(
         images,
-        out,
+        library,
         harvester,
         splits=splits or None,
         identities=IdentityRule(pattern=pattern, table=identity_csv),
@@ -189,11 +215,13 @@ def harvest_textures(
         report=lambda line: click.echo(line, err=True),
     )
     click.echo(
-        f"{len(result.entries)} textures in {out} ({result.new} new), "
+        f"{len(result.entries)} textures in {library} ({result.new} new), "
         f"{len(result.left_out)} files left out (left_out.csv)"
     )
     if result.contact_sheet:
         click.echo(f"look at {result.contact_sheet}")
+    if library != out:
+        echo_conversion(library, out, layout, body=body, uv=uv, size=None)
     if strict and not all(item.foreseen for item in result.left_out):
         raise click.exceptions.Exit(1)
 

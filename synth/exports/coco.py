@@ -130,7 +130,7 @@ def export_coco(
     out: Path,
     *,
     images: Path | None = None,
-    every: int = 1,
+    step: int = 1,
     split: str | None = None,
     clips: int | None = None,
     compressed: bool = True,
@@ -143,7 +143,7 @@ def export_coco(
         folder: of films, or one split of it.
         out: the .json.
         images: a folder for the frames as pictures; None where they stay in the films.
-        every: of so many frames one, the first of each clip among them.
+        step: of so many frames one, the first of each clip among them.
         split: "train", "val" or "test"; None for all.
         clips: only so many, evenly spread.
         compressed: masks as pycocotools' text, else as lists of run lengths.
@@ -178,7 +178,7 @@ def export_coco(
                 report(f"left out: {error}")
                 continue
             stand_ins += row.stand_in
-            for frame in range(0, len(clip.frames), every):
+            for frame in range(0, len(clip.frames), step):
                 number = len(pictures) + 1
                 picture = _picture_line(stem, row, clip, frame)
                 pictures.append(json.dumps({"id": number, **picture}))

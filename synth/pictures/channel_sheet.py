@@ -128,8 +128,8 @@ def clip_tiles(
     tiles: dict[str, np.ndarray | None] = dict.fromkeys(
         ("parts", "depth", "normals", "flow to next", "flow to last", "uv", "occlusion", "tracks")
     )
-    under = bones_picture(rgb.copy(), truth.joints2d[frame]) if bones else rgb
-    joints = joints_picture(under, truth.joints2d[frame], truth.require("joints_visible")[frame])
+    ground = bones_picture(rgb.copy(), truth.joints2d[frame]) if bones else rgb
+    joints = joints_picture(ground, truth.joints2d[frame], truth.require("joints_visible")[frame])
     tiles = {"film": rgb, "joints": joints, **tiles}
     if truth.parts is not None:
         tiles["parts"] = parts_picture(truth.parts[frame])

@@ -130,7 +130,7 @@ def test_labels_of_every_frame_are_those_of_the_clip(films, tmp_path):
 
 def test_a_part_of_the_films_is_chosen(films, tmp_path):
     out = tmp_path / "labels.json"
-    export_coco(films, out, every=3, split="val", compressed=False)
+    export_coco(films, out, step=3, split="val", compressed=False)
     document = json.loads(out.read_text())
     assert [image["file_name"] for image in document["images"]] == [
         "val/b/000000.jpg",
