@@ -95,7 +95,9 @@ def convert_library(
     registration = register(body, mesh)
     conversions = layout_conversions(body, mesh, registration, size)
     forward, backward = conversions if source_layout == UV_LAYOUT else conversions[::-1]
-    converted, left_out, losses = [], [], []
+    converted: list[TextureEntry] = []
+    left_out: list[str] = []
+    losses: list[float] = []
     for entry in tqdm(entries, desc="textures", unit="texture"):
         try:
             texture = read_texture(library / entry.file)

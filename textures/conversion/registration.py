@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -163,7 +164,7 @@ def _registered_vertices(body: Body, outer_mask: np.ndarray, mesh: Mesh) -> np.n
 
 
 def _posed_vertices(
-    body: Body, target: np.ndarray, normals: np.ndarray, pairs: np.ndarray, bar: tqdm[None]
+    body: Body, target: np.ndarray, normals: np.ndarray, pairs: np.ndarray, bar: tqdm[Any]
 ) -> np.ndarray:
     """The body in the pose and shape that bring it nearest to a target's vertices (N, 3).
 
@@ -213,7 +214,7 @@ def _pulled_vertices(
     target: np.ndarray,
     normals: np.ndarray,
     pairs: np.ndarray,
-    bar: tqdm[None],
+    bar: tqdm[Any],
 ) -> np.ndarray:
     """Vertices (V, 3), the `outer` (V,) pulled onto a target, neighbours alike, ever less stiffly."""
     numbers_outside = np.flatnonzero(outer)
