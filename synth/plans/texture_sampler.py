@@ -26,10 +26,10 @@ def choose_textures(
     chosen = []
     of_splits = [t for t in textures if not sampling.splits or t.split in sampling.splits]
     if textures and not of_splits:
-        there = ", ".join(sorted({texture.split for texture in textures}))
+        splits = ", ".join(sorted({texture.split for texture in textures}))
         raise BadInput(
             f"none of {len(textures)} textures is of textures.splits {', '.join(sampling.splits)}; "
-            f"they are of {there}"
+            f"they are of {splits}"
         )
     for texture in of_splits:
         minimum_scores = sampling.minimum_scores.items()

@@ -46,7 +46,7 @@ class PersonPictures:
 
 
 @dataclass(frozen=True)
-class PosePairs:
+class CropPairs:
     """A batch: B source pictures, the poses to hallucinate, and m pictures more of each person."""
 
     chosen: np.ndarray
@@ -117,12 +117,12 @@ def dual_domain_step(
         perceptual = perceptual.to(device)
     latest: dict[str, torch.Tensor] = {}
 
-    def draw_batch(rng: np.random.Generator) -> PosePairs:
+    def draw_batch(rng: np.random.Generator) -> CropPairs:
         sources, targets, lent = draw_pairs(rng, bank, recipe)
         size = (config.height, config.width, device)
         source_maps = annotations.maps(sources, *size)
         views = [source_maps, *(annotations.maps(column, *size) for column in lent.T)]
-        return PosePairs(
+        return CropPairs(
             np.concatenate([sources, targets.ravel()]),
             resized(on_scenes(rng, bank, sources), config).to(device),
             source_maps,
@@ -131,14 +131,14 @@ def dual_domain_step(
             person_pictures(bank, targets.ravel(), config, device),
         )
 
-    def losses(networks: Networks, batch: PosePairs, rng: np.random.Generator) -> Losses:
+    def losses(networks: Networks, batch: CropPairs, rng: np.random.Generator) -> Losses:
         outputs = networks["generator"](
             batch.sources, batch.source_poses, batch.hallucinated, batch.target_heat
         )
         terms = picture_terms(outputs, batch, recipe, perceptual, networks["critic"], latest)
         return terms | flow_terms(outputs, batch, recipe, perceptual)
 
-    def critic_losses(networks: Networks, batch: PosePairs, rng: np.random.Generator) -> Losses:
+    def critic_losses(networks: Networks, batch: CropPairs, rng: np.random.Generator) -> Losses:
         true = networks["critic"](batch.targets.pictures)[-1].float()
         generated = networks["critic"](latest["pictures"])[-1].float()
         return {"hinge": hinge_critic_loss(true, generated)}
@@ -155,7 +155,7 @@ def dual_domain_step(
 
 def picture_terms(
     outputs: DualOutputs,
-    batch: PosePairs,
+    batch: CropPairs,
     recipe: DdffRecipe,
     perceptual: PerceptualLosses | None,
     critic: torch.nn.Module,
@@ -183,7 +183,7 @@ def picture_terms(
 
 def flow_terms(
     outputs: DualOutputs,
-    batch: PosePairs,
+    batch: CropPairs,
     recipe: DdffRecipe,
     perceptual: PerceptualLosses | None,
 ) -> Losses:

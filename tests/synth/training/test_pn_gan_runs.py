@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -97,12 +98,53 @@ def test_generated_pedestrians_have_true_poses(body, tmp_path):
     assert "no photograph" in card["data"]["set"] and card["data"]["identities"] == 4
 
 
+def test_pedestrians_are_generated_as_asked_and_the_rate_is_the_recipes(tmp_path):
+    size = [
+        "--count-identities",
+        "5",
+        "--count-crops",
+        "3",
+        "--seed",
+        "6",
+        "--lr",
+        "0.0005",
+        "--half",
+    ]
+    result = run_train(tmp_path / "run", *size)
+    assert result.exit_code == 0, (result.output, result.exception)
+    card = json.loads((tmp_path / "run" / "pn_gan.json").read_text())
+    assert (card["data"]["identities"], card["data"]["crops"]) == (4, 12)
+    assert card["recipe"]["schedule"]["lr"] == 0.0005 and card["recipe"]["schedule"]["seed"] == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--evidence", "blazepose", "--networks", "."], "pose_landmark|blazepose"),
+        (["--evidence", "network", "--body-fit", "held_out.txt"], "held_out.txt"),
+        (["--evidence", "fits", "--smpl", "held_out.txt"], "fits|held_out.txt"),
+    ],
+)
+def test_sources_of_joints_that_cannot_be_opened_are_refused(
+    arguments, message, market, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("textures.evidence.sources.installed_blazepose", lambda: None)
+    monkeypatch.chdir(market)
+    people = ["--images", market, "--without", market / "held_out.txt"]
+    result = run_train(tmp_path / "run", *people, *arguments)
+    assert isinstance(result.exception, BadInput), (result.output, result.exception)
+    assert re.search(message, str(result.exception))
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--without", "list.txt"], "give their --images, too"),
         (["--evidence", "a.csv", "--evidence", "b.csv"], "2 sources of joints: expected one"),
         (["--set", "imagenet=true"], "give it with --resnet"),
+        (["--resnet", "nowhere.pth"], "nowhere.pth"),
+        (["--bodies", "nobody's"], "method nobody's: expected one of"),
         (["--set", "gan.height=130"], "multiples of 4"),
         (["--recipe", "mine"], "--recipe mine: expected one of small, paper"),
         (["--set", "adversarial=hinge"], "expected log or least-squares"),

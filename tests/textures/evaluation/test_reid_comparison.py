@@ -241,6 +241,8 @@ def test_the_command_prints_one_table_and_counts_what_it_cannot_read(market, wei
     assert "mAP (trapezoid)" in result.output and "better by" in result.output
     content = json.loads(run(*both, "--json").stdout)
     assert len(content["rows"]) == 6 and content["answerable"] == 9
+    drawn = [json.loads(run(*both, "--json", "--seed", 4).stdout)["rows"] for _ in range(2)]
+    assert drawn[0] == drawn[1]
     broken = next((market / "bounding_box_test").glob("0003*"))
     broken.write_bytes(b"no picture")
     result = run(weights, "--images", market)
@@ -255,6 +257,8 @@ def test_the_command_prints_one_table_and_counts_what_it_cannot_read(market, wei
         (["nowhere.safetensors"], "weights need both"),
         (["shipped", "shipped"], "given twice"),
         (["shipped", "--people", "nowhere.txt"], "cannot be opened"),
+        (["shipped", "--bodies", "nobody's"], "method nobody's: expected one of"),
+        (["shipped", "--bodies", "rstg", "--networks", "."], "no weights of `synth train pn-gan`"),
     ],
 )
 def test_bad_requests_fail_at_once(arguments, message, market):
