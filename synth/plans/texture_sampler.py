@@ -24,20 +24,20 @@ def choose_textures(
         BadInput: a score that is asked for is missing, or nothing is left.
     """
     chosen = []
-    of_splits = [t for t in textures if not sampling.splits or t.split in sampling.splits]
-    if textures and not of_splits:
-        there = ", ".join(sorted({texture.split for texture in textures}))
+    candidates = [t for t in textures if not sampling.splits or t.split in sampling.splits]
+    if textures and not candidates:
+        split_names = ", ".join(sorted({texture.split for texture in textures}))
         raise BadInput(
             f"none of {len(textures)} textures is of textures.splits {', '.join(sampling.splits)}; "
-            f"they are of {there}"
+            f"they are of {split_names}"
         )
-    for texture in of_splits:
+    for texture in candidates:
         minimum_scores = sampling.minimum_scores.items()
         if all(_score(texture, name) >= minimum for name, minimum in minimum_scores):
             chosen.append(texture)
-    if of_splits and not chosen:
+    if candidates and not chosen:
         bar = ", ".join(f"{name} {value:g}" for name, value in sampling.minimum_scores.items())
-        raise BadInput(f"none of {len(of_splits)} textures reaches {bar}; lower textures.least")
+        raise BadInput(f"none of {len(candidates)} textures reaches {bar}; lower textures.least")
     if 0 < sampling.limit < len(chosen):
         chosen.sort(key=lambda texture: (-_score(texture, sampling.score), texture.file))
         chosen = chosen[: sampling.limit]
