@@ -181,10 +181,10 @@ def _show_missing(selection: list[Film], candidates: Sequence[Film]) -> None:
     Films that were spread one after the other leave textures out where there are hardly more films than
     textures: a texture with a single film may find its place taken by one that had others.
     """
-    for kinship in (_window, lambda film: (film.sequence, "")):
+    for scope in (_window, lambda film: (film.sequence, "")):
         for texture in sorted({film.texture for film in candidates}):
             if texture not in {film.texture for film in selection}:
-                for slot, film in _exchanges(selection, candidates, texture, kinship):
+                for slot, film in _exchanges(selection, candidates, texture, scope):
                     selection[slot] = film
 
 
@@ -192,7 +192,7 @@ def _exchanges(
     selection: Sequence[Film],
     candidates: Sequence[Film],
     texture: str,
-    kinship: Callable[[Film], tuple[str, str]],
+    scope: Callable[[Film], tuple[str, str]],
 ) -> list[tuple[int, Film]]:
     """The fewest exchanges that show one more texture and leave none out; none where there are no such.
 
@@ -200,7 +200,7 @@ def _exchanges(
         selection: Films that are shown.
         candidates: All films.
         texture: One that is not shown.
-        kinship: Films of which it gives the same can be exchanged.
+        scope: Films of one scope can be exchanged.
 
     Returns:
         Numbers in the selection, and the films that come there.
@@ -209,7 +209,7 @@ def _exchanges(
     shown = {(_window(film), film.texture) for film in selection}
     slots: dict[tuple[str, str], list[int]] = defaultdict(list)
     for slot, film in enumerate(selection):
-        slots[kinship(film)].append(slot)
+        slots[scope(film)].append(slot)
     reserves: dict[str, list[Film]] = defaultdict(list)
     for film in candidates:
         if (_window(film), film.texture) not in shown:
@@ -219,7 +219,7 @@ def _exchanges(
     while waiting:
         displaced = waiting.popleft()
         for film in reserves[displaced]:
-            for slot in slots[kinship(film)]:
+            for slot in slots[scope(film)]:
                 path, other = [*paths[displaced], (slot, film)], selection[slot].texture
                 if uses[other] > 1:
                     return path

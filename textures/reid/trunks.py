@@ -76,6 +76,8 @@ def imagenet_file(trunk: str, path: Path | None) -> Path:
                 "a ResNet starts from ImageNet's weights in a file; give it with --resnet, or "
                 "--set imagenet=false"
             )
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file; expected a ResNet's weights")
         return path
     if path is not None:
         raise BadInput(f"{path}: weights of a ResNet, but the recipe's trunk is {trunk}")

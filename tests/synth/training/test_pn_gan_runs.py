@@ -120,7 +120,7 @@ def test_pedestrians_are_generated_as_asked_and_the_rate_is_the_recipes(tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--evidence", "blazepose", "--networks", "."], "pose_landmark|blazepose"),
+        (["--evidence", "blazepose", "--networks", "."], "BlazePose is not installed"),
         (["--evidence", "network", "--body-fit", "held_out.txt"], "held_out.txt"),
         (["--evidence", "fits", "--smpl", "held_out.txt"], "fits|held_out.txt"),
     ],
@@ -143,7 +143,10 @@ def test_sources_of_joints_that_cannot_be_opened_are_refused(
         (["--without", "list.txt"], "give their --images, too"),
         (["--evidence", "a.csv", "--evidence", "b.csv"], "2 sources of joints: expected one"),
         (["--set", "imagenet=true"], "give it with --resnet"),
-        (["--resnet", "nowhere.pth"], "nowhere.pth"),
+        (
+            ["--set", "features.trunk=resnet", "--resnet", "nowhere.pth"],
+            "nowhere.pth: no such file",
+        ),
         (["--bodies", "nobody's"], "method nobody's: expected one of"),
         (["--set", "gan.height=130"], "multiples of 4"),
         (["--recipe", "mine"], "--recipe mine: expected one of small, paper"),
