@@ -27,6 +27,11 @@ SHEET_STEM = "contact_sheet"  # the picture's name, which no texture gets
 LONGEST_NAME = 200  # of a texture, in bytes; file systems allow 255
 PEOPLE_SHOWN, FILES_SHOWN = 20, 5
 
+UNREAD_PHOTOGRAPHS = frozenset(
+    {".heic", ".heif", ".avif", ".dng", ".cr2", ".nef", ".arw", ".tif", ".tiff"}
+)
+"""Endings of photographs, of telephones above all, that need a decoder which is not installed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceCrop:
@@ -201,6 +206,8 @@ def _unsuitable(path: Path, source: str) -> str | None:
         return "links to folders"
     if any(name.startswith(".") for name in PurePosixPath(source).parts):
         return "hidden files"
+    if path.suffix.lower() in UNREAD_PHOTOGRAPHS:
+        return f"photographs in a format that is not read, {path.suffix.lower()}: save them as JPEG"
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         return f"not an image by its ending {path.suffix.lower() or '(none)'}"
     return None if path.is_file() else "links to nothing"

@@ -197,6 +197,15 @@ def test_long_paths_get_names_that_file_systems_take():
     assert texture_name(os.fsdecode(b"\xff" * 220)) != texture_name(os.fsdecode(b"\xfe" * 220))
 
 
+def test_a_telephones_photographs_are_named_with_what_to_do(tmp_path):
+    put(tmp_path, "a/x.jpg")
+    (tmp_path / "a" / "IMG_0001.HEIC").write_bytes(b"ftypheic")
+    folder = read_crop_folder(tmp_path)
+    (item,) = folder.left_out
+    assert item.source == "a/IMG_0001.HEIC" and not item.foreseen
+    assert ".heic" in item.reason and "save them as JPEG" in item.reason
+
+
 def test_suffixes_in_upper_case_are_crops(tmp_path, market):
     folder = tmp_path / "people"
     put(folder, "anna/1.JPG", "anna/2.jpg", "bert/1.PNG", "bert/2.Jpeg")
