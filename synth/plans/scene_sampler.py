@@ -81,6 +81,7 @@ class SceneSampler:
         self._shares = shares / shares.sum()
         self._sceneries: list[Scenery] = []
         self._filmed: defaultdict[str, set[int]] = defaultdict(set)
+        self._unfilmed: defaultdict[str, int] = defaultdict(int)
 
     def next_scene(self, category: str, view: View, rng: np.random.Generator) -> ClipScene:
         """The scene of the next clip, one of `category` seen in `view`; `rng` is that clip's.
@@ -98,10 +99,12 @@ class SceneSampler:
     def _next_scenery(self, category: str) -> Scenery:
         """The first place that the category was not filmed in, drawn where there is none."""
         count, filmed = len(self._sceneries), self._filmed[category]
-        if count < _FIRST_PLACES:
-            number = count
-        else:
-            number = next(n for n in range(count + 1) if n not in filmed)
+        number = count
+        if count >= _FIRST_PLACES:
+            number = self._unfilmed[category]  # before it, the category has been filmed everywhere
+            while number in filmed:
+                number += 1
+            self._unfilmed[category] = number
         if number == count:
             digest = hashlib.sha256(f"{self._seed} scene {number}".encode()).digest()
             self._sceneries.append(self._draw(_ALL_SIDES, np.random.default_rng(list(digest))))

@@ -94,7 +94,8 @@ class TextureSampler:
             self._order = np.random.default_rng(list(digest)).permutation(len(self._groups))
         of_category = self._category_turns.setdefault(category, np.zeros_like(self._turns))
         due = np.flatnonzero(self._turns == fewest)
-        group = int(min(due, key=lambda g: (of_category[g], self._order[g])))
+        rank = of_category[due] * len(self._groups) + self._order[due]
+        group = int(due[rank.argmin()])
         self._turns[group] += 1
         of_category[group] += 1
         return group
