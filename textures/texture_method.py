@@ -116,8 +116,8 @@ class TextureMethod(ABC):
     """One way from photographs of pedestrians to body textures.
 
     name: in the registry and on the command line. kind: of its weights, on their cards. recipes: whole
-    configurations by name. config: the shape of the networks, a dataclass. networks: by name, all that
-    is trained and stored. texture_size: texels along a texture's side. card: of the weights, empty for
+    configurations by name. config_type: class of `config`. config: the shape of the networks, a
+    dataclass. networks: by name, all that is trained and stored. texture_size: texels along a texture's side. card: of the weights, empty for
     untrained ones. tag: names the weights in `textures.jsonl`. published: the paper's table that
     `compared_images` is measured for, None where there is none.
     """
@@ -125,12 +125,17 @@ class TextureMethod(ABC):
     name: ClassVar[str]
     kind: ClassVar[str]
     recipes: ClassVar[Mapping[str, Any]]
+    config_type: ClassVar[type]
     published: ClassVar[PublishedTable | None] = None
     config: Any
     networks: Mapping[str, nn.Module]
     texture_size: int
     card: Mapping[str, Any]
     tag: str
+
+    @abstractmethod
+    def __init__(self, config: Any, body: Body) -> None:
+        """The method with networks of a configuration, not yet trained, for a body's textures."""
 
     @classmethod
     @abstractmethod
@@ -155,14 +160,20 @@ class TextureMethod(ABC):
         return HELD_OUT
 
     @classmethod
-    @abstractmethod
-    def initialise(cls, recipe: Any, body: Body) -> Self:
-        """The method with untrained networks, drawn from the schedule's seed."""
+    def recipe_config(cls, recipe: Any) -> Any:
+        """The shape of the networks that a recipe trains."""
+        return recipe.networks
 
     @classmethod
-    @abstractmethod
+    def initialise(cls, recipe: Any, body: Body) -> Self:
+        """The method with untrained networks, drawn from the schedule's seed."""
+        torch.manual_seed(recipe.schedule.seed)
+        return cls(cls.recipe_config(recipe), body)
+
+    @classmethod
     def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
         """The method with networks of a card's configuration, to be filled with weights."""
+        return cls(cls.config_type(**card["config"]), body)
 
     def start_from(self, weights: Path, body: Body) -> None:
         """Begin a training with weights of the same networks, perhaps of another texture size.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class DdffMethod(TextureMethod):
     name = "ddff"
     kind = "ddff"
     recipes = RECIPES
+    config_type = DdffConfig
     published = TABLE
 
     def __init__(self, config: DdffConfig, body: Body) -> None:
@@ -88,17 +89,6 @@ class DdffMethod(TextureMethod):
     def uses_fits(cls, recipe: DdffRecipe) -> bool:
         """Always: poses and coordinates are the fitted body's."""
         return True
-
-    @classmethod
-    def initialise(cls, recipe: DdffRecipe, body: Body) -> Self:
-        """The networks as they are drawn from the schedule's seed."""
-        torch.manual_seed(recipe.schedule.seed)
-        return cls(recipe.networks, body)
-
-    @classmethod
-    def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
-        """The networks of a card's configuration."""
-        return cls(DdffConfig(**card["config"]), body)
 
     def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
         """Textures (N,3,S,S) in [-1,1] of crops, gutters filled.

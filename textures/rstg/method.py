@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class RstgMethod(TextureMethod):
     name = "rstg"
     kind = "generator"
     recipes = RECIPES
+    config_type = GeneratorConfig
 
     def __init__(self, config: GeneratorConfig, body: Body) -> None:
         self.config = config
@@ -93,15 +94,9 @@ class RstgMethod(TextureMethod):
         return recipe.generator.projection
 
     @classmethod
-    def initialise(cls, recipe: RstgRecipe, body: Body) -> Self:
-        """The generator as it is drawn from the schedule's seed."""
-        torch.manual_seed(recipe.schedule.seed)
-        return cls(recipe.generator, body)
-
-    @classmethod
-    def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
-        """The generator of a card's configuration."""
-        return cls(GeneratorConfig(**card["config"]), body)
+    def recipe_config(cls, recipe: RstgRecipe) -> GeneratorConfig:
+        """The generator's."""
+        return recipe.generator
 
     def start_from(self, weights: Path, body: Body) -> None:
         """Also with those of a narrower generator, where this one is a whole number of times as wide."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +49,7 @@ class SamplerRefinerMethod(TextureMethod):
     name = "sampler-refiner"
     kind = "sampler-refiner"
     recipes = RECIPES
+    config_type = SamplerRefinerConfig
     published = TABLE
 
     def __init__(self, config: SamplerRefinerConfig, body: Body) -> None:
@@ -101,17 +102,6 @@ class SamplerRefinerMethod(TextureMethod):
     def uses_fits(cls, recipe: SamplerRefinerRecipe) -> bool:
         """Always: partial textures are projected through them."""
         return True
-
-    @classmethod
-    def initialise(cls, recipe: SamplerRefinerRecipe, body: Body) -> Self:
-        """The networks as they are drawn from the schedule's seed."""
-        torch.manual_seed(recipe.schedule.seed)
-        return cls(recipe.networks, body)
-
-    @classmethod
-    def from_card(cls, card: Mapping[str, Any], body: Body) -> Self:
-        """The networks of a card's configuration."""
-        return cls(SamplerRefinerConfig(**card["config"]), body)
 
     def textures(self, crops: Sequence[np.ndarray], fits: PosedFit) -> torch.Tensor:
         """Full textures (N,3,S,S) in [-1,1] of crops, at the networks' own size, gutters filled."""
