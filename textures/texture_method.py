@@ -117,9 +117,9 @@ class TextureMethod(ABC):
 
     name: in the registry and on the command line. kind: of its weights, on their cards. recipes: whole
     configurations by name. config_type: class of `config`. config: the shape of the networks, a
-    dataclass. networks: by name, all that is trained and stored. texture_size: texels along a texture's side. card: of the weights, empty for
-    untrained ones. tag: names the weights in `textures.jsonl`. published: the paper's table that
-    `compared_images` is measured for, None where there is none.
+    dataclass. networks: by name, all that is trained and stored. texture_size: texels along a texture's
+    side. card: of the weights, empty for untrained ones. tag: names the weights in `textures.jsonl`.
+    published: the paper's table that `compared_images` is measured for, None where there is none.
     """
 
     name: ClassVar[str]
