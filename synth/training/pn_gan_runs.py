@@ -105,10 +105,12 @@ def train_pn_gan_run(
             "set": "generated pedestrians (procedural wardrobe on the free body); no photograph",
             "held out": f"the last {HELD_OUT:.0%} of the identities",
         }
+    # The generator and the features of crops are the same whoever shows people in the canonical poses.
+    of_run = {name: dict(data) for name in PARTS}
     if body_kind:
-        data["texture weights"] = sha256_of(shipped_weights(body_kind.kind))
+        of_run["normalised"]["texture weights"] = sha256_of(shipped_weights(body_kind.kind))
     for name in PARTS:
-        require_same_data(options.out / name, data)
+        require_same_data(options.out / name, of_run[name])
     poses = cluster_poses(training.poses, count=recipe.clusters, seed=recipe.schedule.seed)
     fabric = make_fabric(options.device, half_precision=options.half_precision)
     generator, figures = train_gan(
@@ -116,7 +118,7 @@ def train_pn_gan_run(
         folder=options.out / "generator",
         fabric=fabric,
         measure_every=1000,
-        data=data,
+        data=of_run["generator"],
     )
     normaliser: PoseNormaliser
     normaliser = GeneratorNormaliser(generator, poses, device=str(fabric.device))
@@ -130,7 +132,7 @@ def train_pn_gan_run(
             fabric=fabric,
             normaliser=way,
             trunk_weights=trunk,
-            data=data,
+            data=of_run[name],
         )
         for name, way in (("original", None), ("normalised", normaliser))
     )

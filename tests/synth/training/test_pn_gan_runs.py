@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -96,6 +97,24 @@ def test_generated_pedestrians_have_true_poses(body, tmp_path):
     assert result.exit_code == 0, (result.output, result.exception)
     card = json.loads((tmp_path / "run" / "pn_gan.json").read_text())
     assert "no photograph" in card["data"]["set"] and card["data"]["identities"] == 4
+
+
+def test_generator_and_features_of_crops_serve_bodies_too_but_features_of_poses_do_not(
+    body, tmp_path
+):
+    bank = tmp_path / "bank.safetensors"
+    make_bank(body, identities=5, images=3, seed=6).save(bank)
+    arguments = ["--pedestrians", bank]
+    assert run_train(tmp_path / "run", *arguments).exit_code == 0
+    for name in ("generator", "original"):
+        shutil.copytree(tmp_path / "run" / name, tmp_path / "bodies" / name)
+    result = run_train(tmp_path / "bodies", *arguments, "--bodies", "rstg")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert result.output.count("goes on after step 2 of 2") == 2
+    card = json.loads((tmp_path / "bodies" / "pn_gan.json").read_text())
+    assert card["data"]["canonical poses by"] == "bodies of rstg"
+    refused = run_train(tmp_path / "run", *arguments, "--bodies", "rstg")
+    assert "this run was on other texture weights" in str(refused.exception)
 
 
 def test_pedestrians_are_generated_as_asked_and_the_rate_is_the_recipes(tmp_path):
