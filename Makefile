@@ -3,12 +3,15 @@
 # Both create .venv from requirements.lock first; the second run installs nothing. The lock's mediapipe
 # comes without what it requires (only its BlazePose file is read); torch brings its CUDA libraries, which
 # no lock of a machine without a GPU could list.
-# On a machine without a CUDA GPU, PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
-# spares the download of the CUDA builds of torch.
+# Where Linux shows no NVIDIA GPU, torch is taken from its index of CPU builds, which spares gigabytes of
+# CUDA; TORCH_INDEX= (empty) takes pip's own index instead, as is done where that one cannot be reached.
 
 PYTHON ?= python3.11
 VENV ?= .venv
 PIP_ARGS ?=
+ifeq ($(shell uname -s)$(shell command -v nvidia-smi 2>/dev/null),Linux)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+endif
 BIN := $(VENV)/bin
 SYNTH := $(BIN)/synth
 DEMO ?= demo
@@ -19,6 +22,9 @@ WORKERS ?= 2
 $(VENV)/.installed: requirements.lock setup.cfg
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: Blender 4.5 needs Python 3.11 (Debian: apt-get install python3.11 python3.11-venv), or give PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --no-deps --retries 0 --timeout 20 \
+		--index-url $(TORCH_INDEX) $(PIP_ARGS) $$(grep '^torch==' requirements.lock) \
+		|| echo "$(TORCH_INDEX): torch cannot be had there; pip's own index is asked",:)
 	grep -v '^mediapipe==' requirements.lock > $(VENV)/lock-without-mediapipe.txt
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r $(VENV)/lock-without-mediapipe.txt
 	$(BIN)/python -m pip install --quiet --no-deps $(PIP_ARGS) -r requirements.lock

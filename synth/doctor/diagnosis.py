@@ -14,9 +14,21 @@ from pathlib import Path
 from synth.scene.system_libraries import missing_system_libraries
 
 PACKAGES = (
-    *("torch", "bpy", "smplx", "numpy", "opencv-python-headless", "decord", "anny", "av", "numba"),
-    *("lightning-fabric", "torchmetrics", "safetensors", "scipy", "tqdm", "click"),
+    *("torch", "numpy", "opencv-python-headless", "pillow", "anny", "av", "numba"),
+    *("lightning-fabric", "safetensors", "scipy", "tensorboard", "jinja2", "msgspec"),
+    *("tqdm", "click"),
 )
+
+OPTIONAL_PACKAGES = {
+    "decord": "a second decoder of videos; PyAV reads everything",
+    "smplx": "synth body --compare (non-commercial licence)",
+    "ray": "render-videos --ray",
+    "fsspec": "render-videos --out URL",
+}
+"""What some commands use where it is there, and for what."""
+
+PYTHONS = ((3, 11), (3, 14))  # the first that is supported, and the first that is not
+BLENDER_PYTHON = (3, 11)
 
 BLAZEPOSE_WHEEL = "mediapipe==0.10.21"
 """Carries BlazePose full; what it requires cannot be had beside the rest, and is not needed."""
@@ -47,24 +59,32 @@ class Finding:
 
 def _python() -> Finding:
     version = platform.python_version()
-    good = sys.version_info[:2] == (3, 11)
-    advice = (
-        "" if good else "; Blender 4.5 has wheels for 3.11 only: create the environment with it"
-    )
+    good = PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]
+    advice = "" if good else "; expected 3.11 to 3.13: create the environment with one of them"
     return Finding("Python", good, version + advice)
 
 
 def _packages() -> Finding:
-    missing = []
-    for package in PACKAGES:
-        try:
-            importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(package)
+    missing = [package for package in PACKAGES if not _installed(package)]
     if missing:
         advice = "run: pip install --no-deps -r requirements.lock"
         return Finding("packages", False, f"missing {', '.join(missing)}; {advice}")
     return Finding("packages", True, f"{len(PACKAGES)} of {len(PACKAGES)} installed")
+
+
+def _optional_packages() -> Finding:
+    missing = [f"{name} ({use})" for name, use in OPTIONAL_PACKAGES.items() if not _installed(name)]
+    if missing:
+        return Finding("optional packages", False, f"without {', '.join(missing)}", required=False)
+    return Finding("optional packages", True, f"{', '.join(OPTIONAL_PACKAGES)} installed")
+
+
+def _installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _torchvision() -> Finding:
@@ -80,12 +100,19 @@ def _torchvision() -> Finding:
     )
 
 
-def _system_libraries() -> Finding:
+def _blender() -> Finding:
+    if importlib.util.find_spec("bpy") is None:
+        text = "not installed: films are made by --engine raster, and .usd is not written; "
+        if sys.version_info[:2] == BLENDER_PYTHON:
+            text += "to have it: pip install 'surrealpp[blender]'"
+        else:
+            text += "it has wheels for Python 3.11 alone"
+        return Finding("Blender", False, text, required=False)
     missing = missing_system_libraries()
     if missing:
         advice = f"run: apt-get install {' '.join(missing.values())}"
-        return Finding("Blender's libraries", False, f"missing {', '.join(missing)}; {advice}")
-    return Finding("Blender's libraries", True, "all found")
+        return Finding("Blender", False, f"lacks libraries: {', '.join(missing)}; {advice}")
+    return Finding("Blender", True, f"bpy {importlib.metadata.version('bpy')}")
 
 
 def _device() -> Finding:
@@ -146,7 +173,7 @@ def _disk() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    *(_python, _packages, _torchvision, _system_libraries),
+    *(_python, _packages, _optional_packages, _torchvision, _blender),
     *(_device, _weights, _photographs, _free_body, _disk),
 )
 

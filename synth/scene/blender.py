@@ -72,7 +72,8 @@ def import_blender() -> Any:
     except ImportError as error:
         require_system_libraries()
         raise BadInput(
-            f"Blender (bpy) cannot be imported: {error}; in Python 3.11: pip install 'bpy==4.5.*'"
+            f"Blender (bpy) cannot be imported: {error}; in Python 3.11: pip install 'bpy==4.5.*' "
+            "(films need none with --engine raster)"
         ) from error
     return bpy
 

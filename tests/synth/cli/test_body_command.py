@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import av
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from mocap.bodies.smpl_body import load_smpl_body
+from mocap.bodies.smplx_comparison import compare_with_smplx
 from mocap.errors import BadInput
 from synth.cli import cli
 from synth.pictures.channel_mosaic import parts_picture
@@ -56,10 +61,38 @@ def test_an_official_smplx_like_file_is_described_with_what_is_left_out(body, tm
     assert cv2.imread(str(tmp_path / "t.png")).shape == (960, 1440, 3)
 
 
+@pytest.mark.parametrize("kind", ["SMPL", "SMPL-X"])
+def test_a_file_is_compared_with_the_reference_implementation(kind, body, tmp_path, monkeypatch):
+    path = tmp_path / "model.npz"
+    np.savez(path, **smpl_arrays(body, kind))
+    monkeypatch.setitem(sys.modules, "smplx.lbs", None)
+    lacking = run(path, "--compare")
+    assert isinstance(lacking.exception, BadInput) and "pip install smplx" in str(lacking.exception)
+    monkeypatch.undo()
+    pytest.importorskip("smplx", reason="the reference implementation is not installed")
+    result = run(path, "--compare")
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("against smplx"))
+    mean, largest, joint = (float(number) for number in re.findall(r"(\S+) mm", line))
+    assert mean <= largest < 0.01 and joint < 0.01
+    assert ("jaw and eyes at rest" in line) == (kind == "SMPL-X")
+
+
+def test_the_comparison_sees_a_body_that_is_not_the_files(body, tmp_path):
+    pytest.importorskip("smplx", reason="the reference implementation is not installed")
+    arrays = smpl_arrays(body)
+    np.savez(tmp_path / "model.npz", **arrays)
+    arrays["weights"] = np.roll(arrays["weights"], 1, axis=1)
+    np.savez(tmp_path / "other.npz", **arrays)
+    other = load_smpl_body(tmp_path / "other.npz")
+    assert compare_with_smplx(tmp_path / "model.npz", other).largest > 0.1
+
+
 def test_bad_wishes_are_refused(tmp_path):
     for arguments, reason in (
         ((tmp_path / "none.npz",), "no such body model"),
         (("--out", tmp_path / "t.gif"), "turntable is a .mp4 or a .png"),
+        (("--compare",), "--compare needs FILE"),
         (("--uv", tmp_path / "uv.obj"), "free body has its own UVs"),
         ((tmp_path / "none.npz", "--gender", "male"), "one gender"),
     ):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib.metadata
 import importlib.util
+import re
+from pathlib import Path
 
 import pytest
 
 from synth.doctor import diagnosis
 from tests.synth.cli.running import run
 from textures.evidence import blazepose
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -62,3 +68,42 @@ def test_bodies_are_built_beforehand(monkeypatch):
     monkeypatch.setattr(free_body, "load_free_body", lambda *, gender: built.append(gender))
     done = run("doctor", "--prepare")
     assert built == ["neutral", "female", "male"] and "free body" in done.output
+
+
+def test_what_only_some_commands_need_is_named_with_them_and_asked_of_nobody(monkeypatch):
+    real = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package in ("decord", "smplx", "torch"):
+            raise importlib.metadata.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    optional = diagnosis._optional_packages()
+    assert not optional.required and not optional.good
+    assert "decord (a second decoder of videos; PyAV reads everything)" in optional.text
+    assert "smplx (synth body --compare" in optional.text
+    required = diagnosis._packages()
+    assert required.required and not required.good and "missing torch;" in required.text
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [((3, 11, 7), "pip install 'surrealpp[blender]'"), ((3, 13, 0), "Python 3.11 alone")],
+)
+def test_without_blender_films_are_made_by_the_other_engine(python, words, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "bpy" else real(name)
+    )
+    monkeypatch.setattr("sys.version_info", python)
+    finding = diagnosis._blender()
+    assert not finding.required and words in finding.text and "--engine raster" in finding.text
+    assert diagnosis._python().good
+
+
+def test_packages_that_are_asked_for_are_those_of_setup_cfg():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    lines = settings["options"]["install_requires"].split()
+    assert {re.split("[<>=]", line)[0] for line in lines} == set(diagnosis.PACKAGES)
