@@ -145,6 +145,7 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
     },
     "This machine and downloads": {
         "doctor": CommandEntry("synth.cli.doctor", "doctor", "synth doctor --prepare"),
+        "schemas": CommandEntry("synth.cli.schemas", "schemas", "synth schemas --out schemas"),
         "fetch-cmu": CommandEntry(
             "synth.cli.fetch_cmu", "fetch_cmu", "synth fetch-cmu --out cmu --subjects 2,7"
         ),
