@@ -1,4 +1,4 @@
-"""JSON Schemas of our files, made of the dataclasses that read them, for whoever reads them without us."""
+"""JSON Schemas of our files, made of the dataclasses that read them, for readers that are not ours."""
 
 from __future__ import annotations
 
