@@ -198,14 +198,17 @@ def main() -> None:
     plain_progress()
     try:
         # Without standalone mode click returns the status of a command that ended by Exit.
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="synth", standalone_mode=False)
         if isinstance(status, int) and status:
             sys.exit(status)
     except click.exceptions.Abort:
         click.echo("Interrupted; run the same command again to go on.", err=True)
         sys.exit(130)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"Error: {_one_line(error)}", err=True)
         sys.exit(error.exit_code)
     except (BadInput, BadRecognitionInput) as error:
         click.echo(f"Error: {error}", err=True)
@@ -216,6 +219,13 @@ def main() -> None:
             raise
         click.echo(f"Error: {line}", err=True)
         sys.exit(1)
+
+
+def _one_line(error: click.ClickException) -> str:
+    """What click has against a call, and whose help says more."""
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    return message if context is None else f"{message} See `{context.command_path} --help`."
 
 
 def _system_trouble(error: Exception) -> str | None:

@@ -11,6 +11,7 @@ import click
 from synth.cli.options import (
     COUNT,
     FILE,
+    FOLDER,
     POSITIVE,
     device_option,
     out_option,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:  # not imported for `synth --help`
 @click.command("eval-ucf101")
 @click.option(
     "--films",
-    type=FILE,
+    type=FOLDER,
     help="Folder to pretrain on, under the name films: films, WebDataset shards of them or of videos "
     "with a class, or videos in a folder per class. With --diversity the folder of the films to choose "
     "from.",
@@ -84,10 +85,10 @@ if TYPE_CHECKING:  # not imported for `synth --help`
     is_flag=True,
     help="Test on groups held out of the training lists and open no test list: to choose values by.",
 )
-@click.option("--videos", required=True, type=FILE, help="Folder of UCF101's class folders.")
+@click.option("--videos", required=True, type=FOLDER, help="Folder of UCF101's class folders.")
 @click.option(
     "--lists",
-    type=FILE,
+    type=FOLDER,
     help="Folder of UCF101's split lists; default ucfTrainTestlist in --videos.",
 )
 @out_option("the runs and the table")

@@ -12,6 +12,7 @@ from synth.cli.layouts import LAYOUT_NAMES, echo_conversion
 from synth.cli.options import (
     COUNT,
     FILE,
+    FOLDER,
     body_option,
     device_option,
     evidence_options,
@@ -31,7 +32,7 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 
 @click.command("harvest-textures")
 @click.option(
-    "--images", required=True, type=FILE, help="Market-1501, or any folder of pedestrian crops."
+    "--images", required=True, type=FOLDER, help="Market-1501, or any folder of pedestrian crops."
 )
 @out_option("the textures")
 @click.option("--size", type=COUNT, default=256, show_default=True, help="Texels along a side.")

@@ -183,7 +183,7 @@ def test_values_that_cannot_be_are_refused_with_the_options_name(option, value, 
 
 def test_a_gpu_that_is_not_there_is_refused_before_anything_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    words = ["--videos", tmp_path / "none", "--films", tmp_path / "none", "--out", tmp_path / "out"]
+    words = ["--videos", tmp_path, "--films", tmp_path, "--out", tmp_path / "out"]
     assert "--device cuda:" in refusal("eval-ucf101", *words, "--device", "cuda")
     assert not (tmp_path / "out").exists()
 
