@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -32,6 +33,11 @@ from synth.cli.options import (
 @click.option(
     "--picture", type=FILE, help="Also write a .jpg or .png here: all channels of ten clips."
 )
+@click.option(
+    "--checksums",
+    is_flag=True,
+    help="Only compare the files with checksums.jsonl, which filming wrote.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
 @strict_option
 def check(
@@ -42,6 +48,7 @@ def check(
     uv: Path | None,
     backgrounds: Path | None,
     picture: Path | None,
+    checksums: bool,
     as_json: bool,
     strict: bool,
 ) -> None:
@@ -51,6 +58,13 @@ def check(
     one. A clip with a damaged file is bad. Files that are missing, as channels that were taken away to
     be computed again, are named.
     """
+    if checksums:
+        if picture is not None:
+            raise click.UsageError(
+                "--picture: shows what --checksums does not look at; give one of them"
+            )
+        _compare_checksums(folder, count_clips, workers, as_json=as_json, strict=strict)
+        return
     from synth.checks.inspection import inspect
     from synth.checks.summary import summary_fields, summary_table
 
@@ -80,4 +94,30 @@ def check(
             f"{len(inspections)} clips checked, {len(bad)} bad, {len(missing)} files missing"
         )
     if bad or (strict and missing):
+        raise click.exceptions.Exit(1)
+
+
+def _compare_checksums(
+    folder: Path, clips: int | None, workers: int | None, *, as_json: bool, strict: bool
+) -> None:
+    """Compare and print; exits with 1 where a file is not as it was filmed."""
+    from synth.films.checksums import verify_checksums
+
+    result = verify_checksums(folder, clips=clips, workers=workers)
+    if as_json:
+        click.echo(json.dumps(asdict(result), indent=1))
+    else:
+        for name in result.changed:
+            click.echo(f"changed: {folder / name}")
+        for name in result.missing:
+            click.echo(f"missing: {folder / name}")
+        for stem in result.unlisted:
+            click.echo(f"without checksums: {folder / stem}")
+        for reason in result.damaged:
+            click.echo(f"damaged: {reason}")
+        click.echo(
+            f"{result.files:,} files of {result.clips:,} clips compared, {len(result.changed)} changed, "
+            f"{len(result.missing)} missing; {len(result.unlisted)} clips without checksums"
+        )
+    if result.changed or result.missing or (strict and (result.unlisted or result.damaged)):
         raise click.exceptions.Exit(1)

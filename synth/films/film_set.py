@@ -1,7 +1,8 @@
 """The folder of a film set: its plan, its conventions and its index.
 
 Several runs (shards, machines) may write into it at once. The clips in the folder are the truth.
-plan.jsonl and clips.jsonl are written whole, by every run, at its beginning and at its end.
+plan.jsonl is written whole by every run at its beginning and, as clips.jsonl and checksums.jsonl are, at
+its end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from pathlib import Path, PurePosixPath
 
 from mocap.errors import BadInput
 from mocap.parsing.json_files import path_inside
-from synth.clips.clip import is_published, published_row, write_conventions, write_index
+from synth.clips.clip import (
+    is_published,
+    published_row,
+    published_stems,
+    write_conventions,
+    write_index,
+)
+from synth.films.checksums import write_checksums
 from synth.films.clip_claims import FOLDER
 from synth.plans.plan_row import PlanRow, read_plan, write_plan
 from synth.workers.scratch import sweep
@@ -58,7 +66,7 @@ def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
 
 
 def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
-    """Write clips.jsonl, and plan.jsonl again where another run has written its own since.
+    """Write clips.jsonl and checksums.jsonl, and plan.jsonl again where another run wrote its own.
 
     Whichever of several runs ends last, the index ends complete: each looks again after it has
     written, so none leaves behind an index that is older than a clip another had published by then.
@@ -75,8 +83,10 @@ def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     if {row.stem for row in joined} != set(current):
         write_plan(out / "plan.jsonl", joined)
     published = -1
-    while published != (now := sum(is_published(out, row) for row in joined)):
-        published = max(now, write_index(out, joined))
+    while published != len(stems := published_stems(out, joined)):
+        published = len(stems)
+        write_checksums(out, [row for row in joined if row.stem in stems])
+        published = max(published, write_index(out, joined))
     sweep(out, PARTIAL)
     if published == len(joined) and not (out / FOLDER).exists():
         _remove_what_was_left(out)

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from mocap.parsing.json_files import RelativePath, choice, read_json_records
 from synth.plans.plan_row import MAX_FRAMES
 
 FOLDER = "ledger"
+Suffix = Annotated[str, Meta(pattern=r"(?#the suffix of a file)\A[._][A-Za-z0-9._]{1,50}\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"(?#a SHA-256 in hexadecimal)\A[0-9a-f]{64}\Z")]
 _FILE_NAME = re.compile(r"(?P<host>.*?)(?:-(?P<first>\d+)of(?P<second>\d+))?\.jsonl")
 
 
@@ -33,7 +35,8 @@ class LedgerLine:
 
     `state` is "done" or "failed", at the `attempt`-th try (from 1) of its run; `reason` is why it
     failed. `seconds` it took (a failed one: from its submission), `render_seconds` of them in the
-    renderer, `bytes` on disk. `worker` is "host:pid", `time` the end in UTC.
+    renderer, `bytes` on disk. `worker` is "host:pid", `time` the end in UTC. `checksums` are the
+    SHA-256 of the clip's files by their suffixes, in hexadecimal; versions before this one wrote none.
     """
 
     stem: RelativePath
@@ -46,6 +49,7 @@ class LedgerLine:
     bytes: Annotated[int, Meta(ge=0)]
     worker: str
     time: str
+    checksums: Mapping[Suffix, Sha256] | None = None
 
     def __post_init__(self) -> None:
         try:

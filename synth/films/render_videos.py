@@ -331,4 +331,5 @@ def _ledger_line(attempt: Attempt) -> LedgerLine:
         bytes=rendered.bytes if rendered else 0,
         worker=attempt.worker,
         time=now(),
+        checksums=rendered.checksums if rendered else None,
     )
