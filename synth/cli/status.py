@@ -12,7 +12,8 @@ import click
 from synth.cli.options import FILE, parsed_by, strict_option
 
 if TYPE_CHECKING:
-    from synth.films.progress import FilmProgress, FilmRate
+    from synth.films.film_rate import FilmRate
+    from synth.films.progress import FilmProgress
 
 _SHOWN = 10  # kinds of failures, damaged lines
 

@@ -178,23 +178,24 @@ def find_clips(folder: Path, count: int | None = None) -> list[str]:
     return [stems[index * len(stems) // count] for index in range(count)]
 
 
+def clip_line(row: PlanRow) -> ClipLine:
+    """The line of a clip in clips.jsonl."""
+    return ClipLine(
+        path=row.stem,
+        sequence=row.sequence,
+        category=row.category,
+        split=row.split,
+        frames=row.frames,
+        fps=row.fps,
+        texture=row.texture,
+        identity=row.identity,
+        stand_in=row.stand_in,
+    )
+
+
 def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
     """Write clips.jsonl: one line per clip of `rows` that is published. Returns how many."""
-    lines = [
-        ClipLine(
-            path=row.stem,
-            sequence=row.sequence,
-            category=row.category,
-            split=row.split,
-            frames=row.frames,
-            fps=row.fps,
-            texture=row.texture,
-            identity=row.identity,
-            stand_in=row.stand_in,
-        )
-        for row in rows
-        if is_published(out, row)
-    ]
+    lines = [clip_line(row) for row in rows if is_published(out, row)]
     write_clip_lines(out, lines)
     return len(lines)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from synth.clips.clip import is_published
 from synth.plans.plan_row import PlanRow
-from synth.workers.pool import Claim
+from synth.workers.pool import Attempt, Claim
 
 FOLDER = ".claims"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -125,9 +125,7 @@ class ClipClaims:
                 return Claim.BUSY
             self._handles[row.stem] = handle
             if not is_published(self._out, row):  # another run may just have ended
-                with contextlib.suppress(OSError):  # a full disk: the lock is what counts
-                    os.truncate(handle, 0)
-                    os.pwrite(handle, f"{socket.gethostname()}:{os.getpid()}\n".encode(), 0)
+                self._sign(handle)
                 return Claim.OURS
             self._give_up(row.stem)
         self._on_published(row)
@@ -136,6 +134,15 @@ class ClipClaims:
     def release(self, row: PlanRow) -> None:
         """Let others have a clip."""
         self._give_up(row.stem)
+
+    def end_attempt(self, attempt: Attempt) -> None:
+        """Nothing: a clip was published, or not, by itself."""
+
+    def _sign(self, handle: int) -> None:
+        """Write who has a claim into its file."""
+        with contextlib.suppress(OSError):  # a full disk: the lock is what counts
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{socket.gethostname()}:{os.getpid()}\n".encode(), 0)
 
     def _path(self, stem: str) -> Path:
         return self._folder / claim_name(stem)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -23,8 +23,8 @@ from synth.clips.clip import (
     write_index,
 )
 from synth.films.checksums import write_checksums
-from synth.films.clip_claims import FOLDER
-from synth.plans.plan_row import PlanRow, read_plan, write_plan
+from synth.films.clip_claims import FOLDER, ClipClaims
+from synth.plans.plan_row import PlanRow, read_plan, rows_of_shard, write_plan
 from synth.workers.scratch import sweep
 
 PARTIAL = ".partial-"
@@ -36,6 +36,44 @@ RECOMPUTED = f"{PARTIAL}truth-"
 _ABANDONED = 3600.0  # seconds since a file that appears whole was begun
 
 _SURREAL_RUNS = 3
+
+
+class FilmFolder:
+    """The films of a plan that stay in the film folder, clip by clip.
+
+    Args:
+        out: the film folder.
+        rows: the plan.
+    """
+
+    def __init__(self, out: Path, rows: Sequence[PlanRow]):
+        self.out, self.rows = out, list(rows)
+
+    def begin(self) -> None:
+        """Write the plan and the conventions (see `begin_film_set`)."""
+        begin_film_set(self.out, self.rows)
+
+    def rows_of(self, shard: tuple[int, int] | None) -> list[PlanRow]:
+        """Every N-th row from the K-th on."""
+        return rows_of_shard(self.rows, shard)
+
+    def completed_stems(self) -> set[str]:
+        """The clips that are published."""
+        return published_stems(self.out, self.rows)
+
+    def claims(
+        self,
+        rows: Sequence[PlanRow],
+        *,
+        report: Callable[[str], None],
+        on_published: Callable[[PlanRow], object],
+    ) -> ClipClaims:
+        """The claims of a run that makes `rows`."""
+        return ClipClaims(self.out, report=report, on_published=on_published)
+
+    def end(self) -> None:
+        """Write the index and the checksums (see `end_film_set`)."""
+        end_film_set(self.out, self.rows)
 
 
 def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
@@ -89,10 +127,10 @@ def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
         published = max(published, write_index(out, joined))
     sweep(out, PARTIAL)
     if published == len(joined) and not (out / FOLDER).exists():
-        _remove_what_was_left(out)
+        remove_abandoned_files(out)
 
 
-def _remove_what_was_left(out: Path) -> None:
+def remove_abandoned_files(out: Path) -> None:
     """Remove what runs of any machine left when they were killed; there is no clip left to make."""
     for folder in out.glob(f"{PARTIAL}*"):
         if not folder.name.startswith(RECOMPUTED):

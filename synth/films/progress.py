@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from mocap.errors import BadInput
 from synth.clips.clip import published_bytes, published_stems
 from synth.films.clip_claims import claim_name, read_claims
 from synth.films.disk import free_bytes
+from synth.films.film_rate import FilmRate, overall_rate, recent_rate
 from synth.films.ledger import LedgerFile, LedgerLine, read_ledger_files
+from synth.films.packed_films import PackedFilms, read_store_settings
+from synth.films.shard_plan import planned_shards
 from synth.plans.plan_row import PlanRow, parse_shard, read_plan, rows_of_shard
 
 WINDOW = 900.0  # seconds
@@ -43,15 +46,6 @@ class ActiveHost:
     clips: int
     oldest: float
     latest: float
-
-
-@dataclass(frozen=True)
-class FilmRate:
-    """How quickly clips were made: clips and frames per second, over `seconds` of filming."""
-
-    clips: float
-    frames: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -125,36 +119,40 @@ def film_progress(out: Path, *, window: float = WINDOW) -> FilmProgress:
     claims = read_claims(
         out
     )  # before the clips: one that ends meanwhile is published then, not lost
-    published = published_stems(out, rows)
+    packed = _packed(out, rows)
+    published = published_stems(out, rows) | packed.keys()
     files = tuple(read_ledger_files(out))
     now = time.time()
 
-    names = {claim_name(row.stem): row.stem for row in rows if row.stem not in published}
-    claims = [claim for claim in claims if claim.name in names]
-    live = {names[claim.name] for claim in claims if claim.is_live}
+    claimed = _claimed_stems(out, rows, published)
+    claims = [claim for claim in claims if claim.name in claimed]
+    live = {stem for claim in claims if claim.is_live for stem in claimed[claim.name]}
     last_failures = _last_failures(files, published | live)
     tries = [line for file in files for line in file.lines]
     ledgered = {
         line.stem: line for line in tries if line.state == "done" and line.stem in published
     }
-    recent, overall = _recent_rate(tries, now, window), _overall_rate(tries)
+    recent, overall = recent_rate(tries, now, window), overall_rate(tries)
     remaining = [row for row in rows if row.stem not in published and row.stem not in last_failures]
     remaining_frames = sum(row.frames for row in remaining)
     completed_frames = sum(row.frames for row in rows if row.stem in published)
-    size = sum(line.bytes for line in ledgered.values())
-    size += sum(
-        _bytes(out, row) for row in rows if row.stem in published and row.stem not in ledgered
-    )
+    size = sum(packed.values())
+    for row in rows:
+        if row.stem in published and row.stem not in packed:
+            line = ledgered.get(row.stem)
+            size += line.bytes if line is not None else _bytes(out, row)
     rate = recent or overall
     return FilmProgress(
         clips=len(rows),
         frames=sum(row.frames for row in rows),
         completed=len(published),
         completed_frames=completed_frames,
-        bytes=size,
+        bytes=round(size),
         failed=len(last_failures),
         failures=_failure_kinds(last_failures.values()),
-        active=_active_hosts((c.holder, c.age) for c in claims if c.is_live),
+        active=_active_hosts(
+            (claim.holder, claim.age, len(claimed[claim.name])) for claim in claims if claim.is_live
+        ),
         stale=tuple(sorted({c.holder or "a run" for c in claims if c.is_live is False})),
         unknown=sum(claim.is_live is None for claim in claims),
         waiting=sum(row.stem not in live for row in remaining),
@@ -199,42 +197,47 @@ def _failure_kinds(lines: Iterable[LedgerLine]) -> tuple[FailureKind, ...]:
     return tuple(FailureKind(k[0].reason or "", len(k), k[0].stem) for k in ordered)
 
 
-def _active_hosts(claims: Iterable[tuple[str, float]]) -> tuple[ActiveHost, ...]:
+def _active_hosts(claims: Iterable[tuple[str, float, int]]) -> tuple[ActiveHost, ...]:
+    """The hosts of holders, from ages and numbers of clips of their claims."""
     ages: dict[str, list[float]] = defaultdict(list)
-    for holder, age in claims:
-        ages[holder.rpartition(":")[0]].append(age)
+    clips: Counter[str] = Counter()
+    for holder, age, count in claims:
+        host = holder.rpartition(":")[0]
+        ages[host].append(age)
+        clips[host] += count
     return tuple(
-        ActiveHost(host, len(of_host), max(of_host), min(of_host))
+        ActiveHost(host, clips[host], max(of_host), min(of_host))
         for host, of_host in sorted(ages.items())
     )
 
 
-def _recent_rate(lines: Iterable[LedgerLine], now: float, window: float) -> FilmRate | None:
-    """The rate since `window` seconds ago, or since the first clip was begun where that is less."""
-    finished = [line for line in lines if line.state == "done"]
-    recent = [line for line in finished if line.end >= now - window]
-    if not recent:
-        return None
-    first = min(line.end - line.seconds for line in finished)
-    seconds = max(1.0, now - max(first, now - window))
-    return FilmRate(len(recent) / seconds, sum(line.frames for line in recent) / seconds, seconds)
+def _packed(out: Path, rows: Sequence[PlanRow]) -> dict[str, float]:
+    """The clips that are up as shards, where the folder's go to a store, with their shares of bytes."""
+    settings = read_store_settings(out)
+    if settings is None:
+        return {}
+    return {
+        stem: record.bytes / len(record.clips)
+        for record in PackedFilms(out, rows, settings).packed().values()
+        for stem in record.clips
+    }
 
 
-def _overall_rate(lines: Iterable[LedgerLine]) -> FilmRate | None:
-    """The rate over all time in which a clip was in the making: pauses between runs do not count."""
-    finished = sorted(
-        (line.end - line.seconds, line.end, line.frames) for line in lines if line.state == "done"
-    )
-    if not finished:
-        return None
-    seconds, latest_end = 0.0, finished[0][0]
-    for begin, end, _ in finished:
-        seconds += max(0.0, end - max(begin, latest_end))
-        latest_end = max(latest_end, end)
-    seconds = max(1.0, seconds)  # lines tell times to the second
-    return FilmRate(
-        len(finished) / seconds, sum(frames for *_, frames in finished) / seconds, seconds
-    )
+def _claimed_stems(
+    out: Path, rows: Sequence[PlanRow], published: Collection[str]
+) -> dict[str, list[str]]:
+    """The clips to be made that a claim of each name is of: of one, or of a shard's."""
+    settings = read_store_settings(out)
+    if settings is None:
+        groups = [(row.stem, [row.stem]) for row in rows]
+    else:
+        shards = planned_shards(rows, settings.clips_per_shard)
+        groups = [(shard.file, [row.stem for row in shard.rows]) for shard in shards]
+    waiting = {
+        claim_name(name): [stem for stem in stems if stem not in published]
+        for name, stems in groups
+    }
+    return {name: stems for name, stems in waiting.items() if stems}
 
 
 def _shard_progress(
