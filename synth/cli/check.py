@@ -11,6 +11,7 @@ import click
 from synth.cli.options import (
     COUNT,
     FILE,
+    FilmDestination,
     body_option,
     body_source,
     strict_option,
@@ -20,7 +21,7 @@ from synth.cli.options import (
 
 
 @click.command("check")
-@click.argument("folder", type=FILE)
+@click.argument("folder", type=FilmDestination())
 @click.option("--count-clips", type=COUNT, help="Only so many clips, evenly spread; default all.")
 @workers_option
 @body_option
@@ -36,12 +37,13 @@ from synth.cli.options import (
 @click.option(
     "--checksums",
     is_flag=True,
-    help="Only compare the files with checksums.jsonl, which filming wrote.",
+    help="Only compare the files with the checksums that filming wrote: those of checksums.jsonl or, for "
+    "a folder or address of shards, of shards.json.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
 @strict_option
 def check(
-    folder: Path,
+    folder: Path | str,
     count_clips: int | None,
     workers: int | None,
     body: Path | None,
@@ -65,6 +67,8 @@ def check(
             )
         _compare_checksums(folder, count_clips, workers, as_json=as_json, strict=strict)
         return
+    if isinstance(folder, str):
+        raise click.UsageError(f"{folder}: an address; only --checksums looks at one")
     from synth.checks.inspection import inspect
     from synth.checks.summary import summary_fields, summary_table
 
@@ -98,21 +102,27 @@ def check(
 
 
 def _compare_checksums(
-    folder: Path, clips: int | None, workers: int | None, *, as_json: bool, strict: bool
+    folder: Path | str, clips: int | None, workers: int | None, *, as_json: bool, strict: bool
 ) -> None:
     """Compare and print; exits with 1 where a file is not as it was filmed."""
     from synth.films.checksums import verify_checksums
+    from synth.films.shard_checksums import has_shards, verify_shards
 
-    result = verify_checksums(folder, clips=clips, workers=workers)
+    if has_shards(str(folder)):
+        if clips is not None:
+            raise click.UsageError("--count-clips: shards are compared whole; leave it out")
+        result = verify_shards(str(folder))
+    else:
+        result = verify_checksums(Path(folder), clips=clips, workers=workers)
     if as_json:
         click.echo(json.dumps(asdict(result), indent=1))
     else:
         for name in result.changed:
-            click.echo(f"changed: {folder / name}")
+            click.echo(f"changed: {folder}/{name}")
         for name in result.missing:
-            click.echo(f"missing: {folder / name}")
+            click.echo(f"missing: {folder}/{name}")
         for stem in result.unlisted:
-            click.echo(f"without checksums: {folder / stem}")
+            click.echo(f"without checksums: {folder}/{stem}")
         for reason in result.damaged:
             click.echo(f"damaged: {reason}")
         click.echo(

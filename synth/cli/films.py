@@ -14,6 +14,7 @@ from synth.cli.options import (
     FILE,
     POSITIVE,
     ChannelNames,
+    FilmDestination,
     Number,
     body_option,
     body_source,
@@ -37,20 +38,6 @@ _PRESET_FIELDS = {
     "channels": "film.channels",
 }
 _PLANNING = ("preset", "overrides", "count_clips", *_PRESET_FIELDS, "seed")
-
-
-class FilmDestination(click.ParamType):
-    """A path, or an address of fsspec's as a text."""
-
-    name = "path"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path | str:
-        """A text for what begins as `s3://` does, a path for all else."""
-        from synth.films.shard_store import is_url
-
-        return str(value) if is_url(str(value)) else Path(value)
 
 
 def _source_options(command: Callable) -> Callable:
