@@ -1,4 +1,4 @@
-"""A set of films, the shards that `synth pack` makes of them, and runs whose films are copies of these."""
+"""A set of films, the shards that `synth pack` makes of them, and runs that copy these films."""
 
 from __future__ import annotations
 

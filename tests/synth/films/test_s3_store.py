@@ -1,4 +1,4 @@
-"""Films as shards in an object store that speaks S3: moto's server on this machine, where it is installed."""
+"""Films as shards in an object store that speaks S3: moto's server on this machine."""
 
 from __future__ import annotations
 
@@ -81,5 +81,5 @@ def test_a_bucket_that_is_not_there_is_one_line(
     tmp_path, bucket, inputs, rows, copies, monkeypatch
 ):
     monkeypatch.setattr("synth.films.shard_store._PAUSES", ())
-    with pytest.raises(BadInput, match="s3://nowhere/x: conventions.json: .*bucket"):
+    with pytest.raises(BadInput, match=r"s3://nowhere/x: conventions\.json: .*bucket"):
         render_videos(rows, inputs, tmp_path / "out", packing("s3://nowhere/x"))
