@@ -101,6 +101,7 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
             "plan",
             "synth plan --motions cmu --textures textures --out plan.jsonl",
         ),
+        "status": CommandEntry("synth.cli.status", "status", "synth status films"),
         "check": CommandEntry("synth.cli.check", "check", "synth check films"),
         "ground-truth": CommandEntry(
             "synth.cli.ground_truth",

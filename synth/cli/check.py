@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from synth.cli.options import (
     COUNT,
     FILE,
+    FilmDestination,
     body_option,
     body_source,
     strict_option,
@@ -19,7 +21,7 @@ from synth.cli.options import (
 
 
 @click.command("check")
-@click.argument("folder", type=FILE)
+@click.argument("folder", type=FilmDestination())
 @click.option("--count-clips", type=COUNT, help="Only so many clips, evenly spread; default all.")
 @workers_option
 @body_option
@@ -32,16 +34,23 @@ from synth.cli.options import (
 @click.option(
     "--picture", type=FILE, help="Also write a .jpg or .png here: all channels of ten clips."
 )
+@click.option(
+    "--checksums",
+    is_flag=True,
+    help="Only compare the files with the checksums that filming wrote: those of checksums.jsonl or, for "
+    "a folder or address of shards, of shards.json.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
 @strict_option
 def check(
-    folder: Path,
+    folder: Path | str,
     count_clips: int | None,
     workers: int | None,
     body: Path | None,
     uv: Path | None,
     backgrounds: Path | None,
     picture: Path | None,
+    checksums: bool,
     as_json: bool,
     strict: bool,
 ) -> None:
@@ -51,6 +60,15 @@ def check(
     one. A clip with a damaged file is bad. Files that are missing, as channels that were taken away to
     be computed again, are named.
     """
+    if checksums:
+        if picture is not None:
+            raise click.UsageError(
+                "--picture: shows what --checksums does not look at; give one of them"
+            )
+        _compare_checksums(folder, count_clips, workers, as_json=as_json, strict=strict)
+        return
+    if isinstance(folder, str):
+        raise click.UsageError(f"{folder}: an address; only --checksums looks at one")
     from synth.checks.inspection import inspect
     from synth.checks.summary import summary_fields, summary_table
 
@@ -80,4 +98,36 @@ def check(
             f"{len(inspections)} clips checked, {len(bad)} bad, {len(missing)} files missing"
         )
     if bad or (strict and missing):
+        raise click.exceptions.Exit(1)
+
+
+def _compare_checksums(
+    folder: Path | str, clips: int | None, workers: int | None, *, as_json: bool, strict: bool
+) -> None:
+    """Compare and print; exits with 1 where a file is not as it was filmed."""
+    from synth.films.checksums import verify_checksums
+    from synth.films.shard_checksums import has_shards, verify_shards
+
+    if has_shards(str(folder)):
+        if clips is not None:
+            raise click.UsageError("--count-clips: shards are compared whole; leave it out")
+        result = verify_shards(str(folder))
+    else:
+        result = verify_checksums(Path(folder), clips=clips, workers=workers)
+    if as_json:
+        click.echo(json.dumps(asdict(result), indent=1))
+    else:
+        for name in result.changed:
+            click.echo(f"changed: {folder}/{name}")
+        for name in result.missing:
+            click.echo(f"missing: {folder}/{name}")
+        for stem in result.unlisted:
+            click.echo(f"without checksums: {folder}/{stem}")
+        for reason in result.damaged:
+            click.echo(f"damaged: {reason}")
+        click.echo(
+            f"{result.files:,} files of {result.clips:,} clips compared, {len(result.changed)} changed, "
+            f"{len(result.missing)} missing; {len(result.unlisted)} clips without checksums"
+        )
+    if result.changed or result.missing or (strict and (result.unlisted or result.damaged)):
         raise click.exceptions.Exit(1)

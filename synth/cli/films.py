@@ -14,6 +14,7 @@ from synth.cli.options import (
     FILE,
     POSITIVE,
     ChannelNames,
+    FilmDestination,
     Number,
     body_option,
     body_source,
@@ -212,13 +213,32 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
 @click.command("render-videos")
 @_source_options
 @click.option("--plan", "plan_file", type=FILE, help="A plan that `synth plan` wrote.")
-@out_option("the films")
+@click.option(
+    "--out",
+    type=FilmDestination(),
+    required=True,
+    help="Where to write the films: a folder, or an address as s3://bucket/path (see --pack).",
+)
+@click.option(
+    "--pack",
+    "packed",
+    is_flag=True,
+    help="Write WebDataset shards while filming, as is always done at an address; clips leave the disk "
+    "when their shard is whole.",
+)
+@click.option("--count-clips-per-shard", type=COUNT, help="Clips per shard of --pack; default 100.")
+@click.option(
+    "--scratch",
+    type=FILE,
+    help="Folder of clips until their shard is whole, of the ledger and of claims, which runs share; "
+    "default --out.",
+)
 @device_option("cpu", "cuda", "optix", "hip", "oneapi", "metal")
 @click.option(
     "--shard",
     metavar="K/N",
     callback=parsed_by(_parse_shard),
-    help="Film every N-th clip from the K-th on (job arrays).",
+    help="Film every N-th clip from the K-th on (job arrays); with --pack, every N-th shard.",
 )
 @click.option(
     "--ray",
@@ -250,7 +270,10 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
 def render_videos(
     context: click.Context,
     plan_file: Path | None,
-    out: Path,
+    out: Path | str,
+    packed: bool,
+    count_clips_per_shard: int | None,
+    scratch: Path | None,
     device: str,
     shard: tuple[int, int] | None,
     ray: str | None,
@@ -269,10 +292,14 @@ def render_videos(
     from synth.films.inputs import open_inputs
     from synth.films.prediction import require_room
     from synth.films.run_options import RunOptions, require_resources
+    from synth.films.shard_plan import CLIPS_PER_SHARD
     from synth.plans.coverage import coverage
     from synth.plans.plan_row import read_plan
 
+    folder, store = _folder_and_store(out, packed, count_clips_per_shard, scratch)
     run_options = RunOptions(
+        store=store,
+        clips_per_shard=count_clips_per_shard or CLIPS_PER_SHARD,
         workers=options["workers"],
         device=device,
         shard=shard,
@@ -282,7 +309,7 @@ def render_videos(
         began=time.monotonic(),
         clip_limit=clip_limit,
     )
-    require_resources(out, run_options)
+    require_resources(folder, run_options)
     if plan_file is None:
         inputs, plans = _plans(options, {"": options["textures"]})
         (rows,) = plans.values()
@@ -299,21 +326,40 @@ def render_videos(
         )
     if dry_run:
         click.echo(coverage(rows))
-        prediction = films.predict_videos(rows, inputs, out, run_options)
+        prediction = films.predict_videos(rows, inputs, folder, run_options)
         if prediction is None:
             click.echo(f"every clip is there already: {out}")
         else:
             click.echo(str(prediction))
-            require_room(prediction.bytes, out)
+            if isinstance(out, Path):
+                require_room(prediction.bytes, out)
         return
-    summary = films.render_videos(rows, inputs, out, run_options, report=_say)
+    summary = films.render_videos(rows, inputs, folder, run_options, report=_say)
     left = f", {summary.left} left" if summary.left else ""
     click.echo(
         f"{summary.rendered} clips made, {summary.already} already there, "
-        f"{len(summary.failures)} failed{left}: {summary.out} (ledger: {summary.ledger})"
+        f"{len(summary.failures)} failed{left}: {out} (ledger: {summary.ledger})"
     )
     if options["strict"] and summary.failures:
         raise click.exceptions.Exit(1)
+
+
+def _folder_and_store(
+    out: Path | str, packed: bool, clips_per_shard: int | None, scratch: Path | None
+) -> tuple[Path, str | None]:
+    """The film folder, and where its clips go as shards, if they do. Raises UsageError."""
+    if isinstance(out, str):
+        if scratch is None:
+            raise click.UsageError(
+                f"--out {out}: give --scratch, a folder for clips until their shard is whole"
+            )
+        return scratch, out
+    if packed:
+        return scratch or out, str(out)
+    for name, value in (("--count-clips-per-shard", clips_per_shard), ("--scratch", scratch)):
+        if value is not None:
+            raise click.UsageError(f"{name}: films stay in --out as they are; give --pack, too")
+    return out, None
 
 
 def _refuse_planning(context: click.Context) -> None:

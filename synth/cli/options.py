@@ -37,6 +37,20 @@ class Number(click.FloatRange):
 POSITIVE = Number(min=0, min_open=True)
 
 
+class FilmDestination(click.ParamType):
+    """A path, or an address of fsspec's as a text."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """A text for what begins as `s3://` does, a path for all else."""
+        from synth.films.shard_store import is_url
+
+        return str(value) if is_url(str(value)) else Path(value)
+
+
 class ChannelNames(click.ParamType):
     """Channels of the ground truth with commas between, as a tuple of their names.
 

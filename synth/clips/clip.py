@@ -106,6 +106,26 @@ def is_published(out: Path, row: PlanRow) -> bool:
     return all(Path(f"{stem}{end}").is_file() for end in clip_files(row.channels, row.layout))
 
 
+def published_stems(out: Path, rows: Iterable[PlanRow]) -> set[str]:
+    """The stems of the rows whose clips are published, by one look at each folder."""
+    names: dict[str, frozenset[str]] = {}
+    ends: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    published: set[str] = set()
+    for row in rows:
+        parent, _, name = row.stem.rpartition("/")
+        if parent not in names:
+            try:
+                names[parent] = frozenset(os.listdir(out / parent))
+            except FileNotFoundError:
+                names[parent] = frozenset()
+        key = (row.channels, row.layout)
+        if key not in ends:
+            ends[key] = clip_files(*key)
+        if all(name + end in names[parent] for end in ends[key]):
+            published.add(row.stem)
+    return published
+
+
 def published_bytes(out: Path, row: PlanRow) -> int:
     """Bytes of a published clip's files."""
     ends = clip_files(row.channels, row.layout)
@@ -158,23 +178,24 @@ def find_clips(folder: Path, count: int | None = None) -> list[str]:
     return [stems[index * len(stems) // count] for index in range(count)]
 
 
+def clip_line(row: PlanRow) -> ClipLine:
+    """The line of a clip in clips.jsonl."""
+    return ClipLine(
+        path=row.stem,
+        sequence=row.sequence,
+        category=row.category,
+        split=row.split,
+        frames=row.frames,
+        fps=row.fps,
+        texture=row.texture,
+        identity=row.identity,
+        stand_in=row.stand_in,
+    )
+
+
 def write_index(out: Path, rows: Iterable[PlanRow]) -> int:
     """Write clips.jsonl: one line per clip of `rows` that is published. Returns how many."""
-    lines = [
-        ClipLine(
-            path=row.stem,
-            sequence=row.sequence,
-            category=row.category,
-            split=row.split,
-            frames=row.frames,
-            fps=row.fps,
-            texture=row.texture,
-            identity=row.identity,
-            stand_in=row.stand_in,
-        )
-        for row in rows
-        if is_published(out, row)
-    ]
+    lines = [clip_line(row) for row in rows if is_published(out, row)]
     write_clip_lines(out, lines)
     return len(lines)
 

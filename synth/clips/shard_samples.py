@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,10 @@ class Sample:
         fields = json.dumps({**self.line, "label": self.label}, sort_keys=True)
         return [("json", fields.encode()), ("cls", str(self.label).encode())]
 
+    def suffixes(self) -> list[str]:
+        """Of all that is packed."""
+        return [suffix for suffix, _ in (*self.files, *self.texts())]
+
     def members(self) -> list[tuple[str, bytes | Path]]:
         """Names and contents, the film first."""
         film, *channels = [(f"{self.key}.{suffix}", path) for suffix, path in self.files]
@@ -38,7 +42,35 @@ class Sample:
         """Bytes that the sample takes of a tar file."""
         sizes = [path.stat().st_size for _, path in self.files]
         sizes += [len(text) for _, text in self.texts()]
-        return sum(BLOCK + -(-size // BLOCK) * BLOCK for size in sizes)
+        return _size_in_tar(sizes)
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """A sample that was in a shard: names and files of its members, in their order."""
+
+    files: tuple[tuple[str, Path], ...]
+
+    def members(self) -> list[tuple[str, bytes | Path]]:
+        """Names and contents, the film first."""
+        return [*self.files]
+
+    def suffixes(self) -> list[str]:
+        """Of all that is packed."""
+        return [name.partition(".")[2] for name, _ in self.files]
+
+    def size(self) -> int:
+        """Bytes that the sample takes of a tar file."""
+        return _size_in_tar(path.stat().st_size for _, path in self.files)
+
+
+def _size_in_tar(sizes: Iterable[int]) -> int:
+    return sum(BLOCK + -(-size // BLOCK) * BLOCK for size in sizes)
+
+
+def sample_key(stem: str) -> str:
+    """The key of a clip's sample: readers cut names at the first point, and have no folders."""
+    return stem.replace("/", "__").replace(".", "-")
 
 
 def clip_sample(
@@ -68,5 +100,4 @@ def clip_sample(
         if not path.stat().st_size:
             raise BadInput(f"{path}: found an empty file, expected a clip's; render it again")
         files.append((end[1:], path))
-    key = str(line["path"]).replace("/", "__").replace(".", "-")
-    return Sample(key, line, label, tuple(files))
+    return Sample(sample_key(str(line["path"])), line, label, tuple(files))

@@ -14,14 +14,12 @@ https://github.com/webdataset/webdataset
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
-import tarfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from msgspec import Meta
 from tqdm import tqdm
@@ -35,14 +33,12 @@ from mocap.parsing.json_files import (
     read_json_records,
 )
 from synth.clips.clip_lines import read_clip_lines
+from synth.clips.shard_files import RECORD, write_shard
 from synth.clips.shard_samples import Sample, clip_sample
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
 INDEX = "shards.json"
+STAND_IN_TEXT = "Films with generated data, not only recorded.\n"
 _LEDGER = ".packed.jsonl"
-_RECORD = 10240
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ def pack(
     with tqdm(total=total, unit="B", unit_scale=True, desc="packing") as bar:
         for number, (name, shard) in enumerate(shards.items(), 1):
             if name in waiting:
-                size, digest = _write_shard(out / name, shard, bar)
+                size, digest = write_shard(out / name, shard, bar.update)
                 _record(out, packed, name, size, digest, fingerprints[name])
             else:
                 bar.update(sum(sample.size() for sample in shard))
@@ -198,7 +194,7 @@ def _shared_out(
                 full = not groups or size > room
             if full:
                 groups.append([])
-                room = shard_bytes - _RECORD  # the file ends on a whole record
+                room = shard_bytes - RECORD  # the file ends on a whole record
             groups[-1].append(sample)
             room -= size
         shards |= {f"{split}-{number:06d}.tar": group for number, group in enumerate(groups)}
@@ -325,58 +321,6 @@ class _PackedShard:
     times: tuple[int, int] = (0, 0)
 
 
-class _HashedFile(io.RawIOBase):
-    """A file that is written from front to end, with its length and SHA-256."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__()
-        self._file, self._sum, self.size = file, hashlib.sha256(), 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        self._sum.update(data)
-        self.size += memoryview(data).nbytes
-        return self._file.write(data)
-
-    def hexdigest(self) -> str:
-        return self._sum.hexdigest()
-
-
-def _write_shard(path: Path, shard: Sequence[Sample], bar: tqdm) -> tuple[int, str]:
-    """Size and SHA-256 of the shard at `path`."""
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        hashed = _HashedFile(file)
-        with tarfile.open(
-            fileobj=hashed, mode="w|", bufsize=_RECORD, format=tarfile.PAX_FORMAT
-        ) as tar:
-            for sample in shard:
-                for name, content in sample.members():
-                    _add(tar, name, content)
-                bar.update(sample.size())
-    return hashed.size, hashed.hexdigest()
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes | Path) -> None:
-    entry = tarfile.TarInfo(name)  # mtime, uid and gid are 0, there are no names
-    entry.mode = 0o644
-    if isinstance(content, bytes):
-        entry.size = len(content)
-        tar.addfile(entry, io.BytesIO(content))
-        return
-    with content.open("rb") as file:
-        entry.size = content.stat().st_size
-        try:
-            tar.addfile(entry, file)
-        except OSError as error:
-            if "unexpected end of data" not in str(error):
-                raise
-            raise BadInput(
-                f"{content}: became shorter while it was packed; pack when no films are made"
-            ) from error
-
-
 def _write_index(
     out: Path,
     folder: Path,
@@ -390,34 +334,60 @@ def _write_index(
         sample.line["stand_in"] for shard in shards.values() for sample in shard
     )
     entries = [
-        {
-            "file": name,
-            "split": shard[0].line["split"],
-            "clips": len(shard),
-            "frames": sum(sample.line["frames"] for sample in shard),
-            "bytes": packed[name].bytes,
-            "sha256": packed[name].sha256,
-            "positions": [positions[sample.line["path"]] for sample in shard],
-        }
+        ShardEntry(
+            file=name,
+            split=shard[0].line["split"],
+            clips=len(shard),
+            frames=sum(sample.line["frames"] for sample in shard),
+            bytes=packed[name].bytes,
+            sha256=packed[name].sha256,
+            positions=[positions[sample.line["path"]] for sample in shard],
+        )
         for name, shard in shards.items()
     ]
-    index = {
-        "version": 1,
-        "clips": sum(entry["clips"] for entry in entries),
-        "frames": sum(entry["frames"] for entry in entries),
-        "categories": categories,
-        "members": sorted(
-            {w for s in shards.values() for m in s for w, _ in (*m.files, *m.texts())}
-        ),
-        "stand_in": stand_in,
-        "left_out": left_out,
-        "shards": entries,
-    }
+    members = {w for s in shards.values() for m in s for w in m.suffixes()}
     conventions = folder / "conventions.json"
     if conventions.is_file():
         with atomic_write(out / conventions.name) as path:
             path.write_bytes(conventions.read_bytes())
     if stand_in:
-        (out / STAND_IN).write_text("Films with generated data, not only recorded.\n")
+        (out / STAND_IN).write_text(STAND_IN_TEXT)
     with atomic_write(out / INDEX) as path:
-        path.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+        path.write_text(
+            index_text(entries, categories, members, left_out, stand_in=stand_in), encoding="utf-8"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardEntry:
+    """A shard in the index; `positions` are those of its clips among all that are packed or to be."""
+
+    file: str
+    split: str
+    clips: int
+    frames: int
+    bytes: int
+    sha256: str
+    positions: list[int]
+
+
+def index_text(
+    entries: Sequence[ShardEntry],
+    categories: Sequence[str],
+    members: Collection[str],
+    left_out: Sequence[str],
+    *,
+    stand_in: bool,
+) -> str:
+    """What shards.json says of shards, whose samples have `members` as their files' suffixes."""
+    index = {
+        "version": 1,
+        "clips": sum(entry.clips for entry in entries),
+        "frames": sum(entry.frames for entry in entries),
+        "categories": list(categories),
+        "members": sorted(members),
+        "stand_in": stand_in,
+        "left_out": list(left_out),
+        "shards": [asdict(entry) for entry in entries],
+    }
+    return json.dumps(index, indent=2) + "\n"

@@ -32,6 +32,7 @@ from synth.checks.clip_results import SUFFIX, ClipResults, write_clip_results
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
 from synth.clips.clip_info import info_fields, planned_clip, write_info
+from synth.films.checksums import clip_checksums
 from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import PlanRow
 from synth.scene.engines import ENGINES
@@ -68,12 +69,14 @@ class RenderSettings:
 class RenderedClip:
     """What making a clip took, and what its checks measured.
 
-    Seconds in all and, of these, in the renderer; bytes written.
+    Seconds in all and, of these, in the renderer; bytes written; the SHA-256 of each file by its
+    suffix.
     """
 
     seconds: float
     render_seconds: float
     bytes: int
+    checksums: dict[str, str]
     figures: dict[str, float]
 
 
@@ -194,11 +197,14 @@ class ClipRenderer:
             else:
                 write_clip_results(Path(f"{stem}{SUFFIX}"), clip_results)
             size = sum(path.stat().st_size for path in folder.iterdir())
+            checksums = clip_checksums(stem, row)
             with uninterrupted():
                 publish(folder, settings.out, row)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return RenderedClip(time.perf_counter() - began, render_seconds, size, clip_results.figures)
+        return RenderedClip(
+            time.perf_counter() - began, render_seconds, size, checksums, clip_results.figures
+        )
 
     def _body(self, gender: str) -> tuple[Body, Skinning]:
         if gender not in self._bodies:

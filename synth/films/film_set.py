@@ -1,22 +1,30 @@
 """The folder of a film set: its plan, its conventions and its index.
 
 Several runs (shards, machines) may write into it at once. The clips in the folder are the truth.
-plan.jsonl and clips.jsonl are written whole, by every run, at its beginning and at its end.
+plan.jsonl is written whole by every run at its beginning and, as clips.jsonl and checksums.jsonl are, at
+its end.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from mocap.errors import BadInput
 from mocap.parsing.json_files import path_inside
-from synth.clips.clip import is_published, published_row, write_conventions, write_index
-from synth.films.clip_claims import FOLDER
-from synth.plans.plan_row import PlanRow, read_plan, write_plan
+from synth.clips.clip import (
+    is_published,
+    published_row,
+    published_stems,
+    write_conventions,
+    write_index,
+)
+from synth.films.checksums import write_checksums
+from synth.films.clip_claims import FOLDER, ClipClaims
+from synth.plans.plan_row import PlanRow, read_plan, rows_of_shard, write_plan
 from synth.workers.scratch import sweep
 
 PARTIAL = ".partial-"
@@ -28,6 +36,44 @@ RECOMPUTED = f"{PARTIAL}truth-"
 _ABANDONED = 3600.0  # seconds since a file that appears whole was begun
 
 _SURREAL_RUNS = 3
+
+
+class FilmFolder:
+    """The films of a plan that stay in the film folder, clip by clip.
+
+    Args:
+        out: the film folder.
+        rows: the plan.
+    """
+
+    def __init__(self, out: Path, rows: Sequence[PlanRow]):
+        self.out, self.rows = out, list(rows)
+
+    def begin(self) -> None:
+        """Write the plan and the conventions (see `begin_film_set`)."""
+        begin_film_set(self.out, self.rows)
+
+    def rows_of(self, shard: tuple[int, int] | None) -> list[PlanRow]:
+        """Every N-th row from the K-th on."""
+        return rows_of_shard(self.rows, shard)
+
+    def completed_stems(self) -> set[str]:
+        """The clips that are published."""
+        return published_stems(self.out, self.rows)
+
+    def claims(
+        self,
+        rows: Sequence[PlanRow],
+        *,
+        report: Callable[[str], None],
+        on_published: Callable[[PlanRow], object],
+    ) -> ClipClaims:
+        """The claims of a run that makes `rows`."""
+        return ClipClaims(self.out, report=report, on_published=on_published)
+
+    def end(self) -> None:
+        """Write the index and the checksums (see `end_film_set`)."""
+        end_film_set(self.out, self.rows)
 
 
 def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
@@ -58,7 +104,7 @@ def begin_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
 
 
 def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
-    """Write clips.jsonl, and plan.jsonl again where another run has written its own since.
+    """Write clips.jsonl and checksums.jsonl, and plan.jsonl again where another run wrote its own.
 
     Whichever of several runs ends last, the index ends complete: each looks again after it has
     written, so none leaves behind an index that is older than a clip another had published by then.
@@ -75,14 +121,16 @@ def end_film_set(out: Path, rows: Sequence[PlanRow]) -> None:
     if {row.stem for row in joined} != set(current):
         write_plan(out / "plan.jsonl", joined)
     published = -1
-    while published != (now := sum(is_published(out, row) for row in joined)):
-        published = max(now, write_index(out, joined))
+    while published != len(stems := published_stems(out, joined)):
+        published = len(stems)
+        write_checksums(out, [row for row in joined if row.stem in stems])
+        published = max(published, write_index(out, joined))
     sweep(out, PARTIAL)
     if published == len(joined) and not (out / FOLDER).exists():
-        _remove_what_was_left(out)
+        remove_abandoned_files(out)
 
 
-def _remove_what_was_left(out: Path) -> None:
+def remove_abandoned_files(out: Path) -> None:
     """Remove what runs of any machine left when they were killed; there is no clip left to make."""
     for folder in out.glob(f"{PARTIAL}*"):
         if not folder.name.startswith(RECOMPUTED):

@@ -12,11 +12,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mocap.errors import BadInput
-from synth.clips.clip import is_published, published_bytes
-from synth.films.clip_claims import ClipClaims
+from synth.clips.clip import published_bytes, published_stems
 from synth.films.cost import duration_text, ledger_bytes, rows_that_fit, stratified
 from synth.films.disk import disk_trouble_in_one_line, gigabytes, require_writable
-from synth.films.film_set import PARTIAL, begin_film_set, end_film_set
+from synth.films.film_set import PARTIAL
 from synth.films.film_workers import (
     CLIPS_PER_PROCESS,
     NOT_RETRIED,
@@ -26,13 +25,14 @@ from synth.films.film_workers import (
 from synth.films.inputs import FilmInputs, check_rows
 from synth.films.ledger import Ledger, LedgerLine, now, read_ledger
 from synth.films.prediction import Prediction, predict, require_room
-from synth.films.run_options import Machines, RunOptions
+from synth.films.run_options import FilmOutput, Machines, RunOptions
 from synth.plans.plan import make_plan
-from synth.plans.plan_row import PlanRow, rows_of_shard
+from synth.plans.plan_row import PlanRow
 from synth.plans.preset import Preset
 from synth.workers.pool import Attempt, Failure, PoolResult, work_through
 from synth.workers.scratch import memory_folder, process_folder
 
+_OPEN_SHARDS = 4  # shards whose clips lie in the folder, at the most that is usual
 LOG_EVERY = 30.0  # seconds between two states of the progress bar where no terminal shows it
 
 
@@ -114,13 +114,16 @@ def predict_videos(
         BadInput: the plan does not fit the inputs, or none of the few clips can be made.
     """
     options = options or RunOptions()
-    shard_rows = _rows_to_film(rows, inputs, options)
-    waiting = [row for row in shard_rows if not is_published(out, row)]
+    out = Path(out)
+    _check_request(rows, inputs, options)
+    output = options.output(out, rows)
+    completed = output.completed_stems()
+    waiting = [row for row in output.rows_of(options.shard) if row.stem not in completed]
     if not waiting:
         return None
     with options.machines() as machines:
         workers = min(options.workers or machines.size, len(waiting))
-        return predict(waiting, inputs, Path(out), options, machines, workers)
+        return predict(waiting, inputs, out, options, machines, workers)
 
 
 def render_videos(
@@ -154,11 +157,14 @@ def render_videos(
     began = time.monotonic() if options.began is None else options.began
     deadline = None if options.budget is None else began + options.budget
     out = Path(out)
-    shard_rows = _rows_to_film(rows, inputs, options)
+    _check_request(rows, inputs, options)
     require_writable(out)
+    output = options.output(out, rows)
+    shard_rows = output.rows_of(options.shard)
     with disk_trouble_in_one_line(out), options.machines() as machines:
-        begin_film_set(out, rows)
-        waiting = [row for row in shard_rows if not is_published(out, row)]
+        output.begin()
+        completed = output.completed_stems()
+        waiting = [row for row in shard_rows if row.stem not in completed]
         workers = max(1, min(options.workers or machines.size, len(waiting)))
         chosen = waiting
         if waiting and (options.budget is not None or options.room is not None):
@@ -169,17 +175,17 @@ def render_videos(
             )
             require_room(prediction.cost.bytes(chosen), out)
         elif waiting:
-            _require_room_by_first_clips(waiting, shard_rows, out)
+            _require_room_by_first_clips(waiting, shard_rows, out, options)
         ledger = Ledger(out, shard=options.shard)
         try:
             result = _film(
-                chosen, inputs, out, options, machines, workers, ledger, deadline, report
+                chosen, inputs, output, options, machines, workers, ledger, deadline, report
             )
         except BaseException:
             with suppress(OSError):  # a full disk has no room for an index either
-                end_film_set(out, rows)
+                output.end()
             raise
-        end_film_set(out, rows)
+        output.end()
     failures = result.failures
     for failure in failures:
         report(f"failed: {failure.task.stem}: {failure.reason}")
@@ -194,17 +200,14 @@ def render_videos(
     return FilmSummary(len(shard_rows), already, rendered, failures, left, out, ledger.path)
 
 
-def _rows_to_film(
-    rows: Sequence[PlanRow], inputs: FilmInputs, options: RunOptions
-) -> list[PlanRow]:
-    """The rows of the shard; all rows fit the inputs and the device."""
+def _check_request(rows: Sequence[PlanRow], inputs: FilmInputs, options: RunOptions) -> None:
+    """Raises BadInput unless all rows fit the inputs and the device."""
     check_rows(rows, inputs)
     if options.device != "cpu" and any(row.engine == "raster" for row in rows):
         raise BadInput(
             f"--device {options.device}: the raster engine works on the cpu; leave --device out, or plan "
             "with --engine cycles"
         )
-    return rows_of_shard(list(rows), options.shard)
 
 
 def _rows_within_limits(
@@ -241,7 +244,7 @@ def _limits(options: RunOptions) -> str:
 
 
 def _require_room_by_first_clips(
-    waiting: Sequence[PlanRow], shard_rows: Sequence[PlanRow], out: Path
+    waiting: Sequence[PlanRow], shard_rows: Sequence[PlanRow], out: Path, options: RunOptions
 ) -> None:
     """Refuse where what the plan's first clips took says that the rest will not fit.
 
@@ -249,11 +252,15 @@ def _require_room_by_first_clips(
     ledger, leaves clips without a line. Before a plan's first clips nothing is known without --dry-run; a
     disk that fills up then stops the run, with every clip whole.
     """
+    if options.store is not None:  # of the folder, only those that wait for their shard's others
+        waiting = waiting[: _OPEN_SHARDS * options.clips_per_shard]
     stems = {row.stem for row in shard_rows}
     needed = ledger_bytes((line for line in read_ledger(out) if line.stem in stems), waiting)
     if needed is None and len(waiting) < len(shard_rows):
-        left = {row.stem for row in waiting}
-        published = [row for row in shard_rows if row.stem not in left]
+        stems = published_stems(out, shard_rows)
+        published = [row for row in shard_rows if row.stem in stems]
+        if not published:
+            return
         published_frames = sum(row.frames for row in published)
         frame_bytes = sum(published_bytes(out, row) for row in published) / published_frames
         needed = frame_bytes * sum(row.frames for row in waiting)
@@ -264,7 +271,7 @@ def _require_room_by_first_clips(
 def _film(
     rows: Sequence[PlanRow],
     inputs: FilmInputs,
-    out: Path,
+    output: FilmOutput,
     options: RunOptions,
     machines: Machines,
     workers: int,
@@ -272,7 +279,10 @@ def _film(
     deadline: float | None,
     report: Callable[[str], None],
 ) -> PoolResult:
+    out = output.out
     if not rows:
+        with output.claims(rows, report=report, on_published=lambda row: None):
+            pass  # what a killed run had made but not put up
         return PoolResult(failures=(), unstarted=0)
     shown = sys.stderr.isatty()
     with (
@@ -284,7 +294,9 @@ def _film(
             desc="filming",
             mininterval=0.1 if shown else LOG_EVERY,
         ) as bar,
-        ClipClaims(out, report=report, on_published=lambda row: bar.update(row.frames)) as claims,
+        output.claims(
+            rows, report=report, on_published=lambda row: bar.update(row.frames)
+        ) as claims,
     ):
         settings = render_settings(
             inputs,
@@ -298,6 +310,7 @@ def _film(
         def on_attempt(attempt: Attempt) -> None:
             nonlocal rendered, failed
             ledger.append(_ledger_line(attempt))
+            claims.end_attempt(attempt)
             rendered += attempt.reason is None
             failed += attempt.reason is not None
             state = f"{rendered}/{len(rows)} clips" + (
@@ -331,4 +344,5 @@ def _ledger_line(attempt: Attempt) -> LedgerLine:
         bytes=rendered.bytes if rendered else 0,
         worker=attempt.worker,
         time=now(),
+        checksums=rendered.checksums if rendered else None,
     )

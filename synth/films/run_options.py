@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mocap.errors import BadInput
 from synth.films.disk import require_writable
+from synth.films.film_set import FilmFolder
 from synth.films.film_workers import NOT_RETRIED, open_device_probe
+from synth.films.packed_films import PackedFilms, StoreSettings, read_store_settings
+from synth.films.shard_plan import CLIPS_PER_SHARD
 from synth.plans.plan_row import PlanRow
 from synth.scene.blender import DEVICES
 from synth.workers.pool import TimeLimit, work_through
@@ -15,6 +19,7 @@ from synth.workers.processes import LocalMachine
 from synth.workers.ray_cluster import RayCluster
 
 Machines = LocalMachine | RayCluster
+FilmOutput = FilmFolder | PackedFilms
 
 CLIP_SECONDS = 3600.0  # the most for a clip where no limit is given, unless its frames get longer:
 FRAME_SECONDS = 60.0
@@ -31,6 +36,9 @@ class RunOptions:
     budget: seconds, from `began` on: the part of the plan that is predicted to fit is filmed.
     room: bytes: likewise.
     began: on the clock of `time.monotonic`; None: when filming is asked for.
+    store: where finished clips go as shards, a folder or an URL of fsspec's; None: they stay in the film
+        folder.
+    clips_per_shard: of those; `shard` then shares out whole ones.
     clip_limit: seconds that a clip may take, from its start in a worker; None: `CLIP_SECONDS`, or
         `FRAME_SECONDS` for each of its frames where that is more.
     """
@@ -43,12 +51,35 @@ class RunOptions:
     room: float | None = None
     began: float | None = None
     clip_limit: float | None = None
+    store: str | None = None
+    clips_per_shard: int = CLIPS_PER_SHARD
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise BadInput(f"--workers {self.workers}: expected at least 1")
         if self.device not in DEVICES:
             raise BadInput(f"--device {self.device}: expected one of {', '.join(DEVICES)}")
+        if self.clips_per_shard < 1:
+            raise BadInput(f"--count-clips-per-shard {self.clips_per_shard}: expected at least 1")
+        if self.store is not None and (self.budget is not None or self.room is not None):
+            raise BadInput(
+                "--budget and --max-gb take their part from all over the plan, and so from every shard; "
+                "expected neither with --pack: take a part by --shard K/N, or plan fewer clips"
+            )
+
+    def output(self, out: Path, rows: Sequence[PlanRow]) -> FilmOutput:
+        """Where the films of a plan go, by way of the folder `out`.
+
+        Raises BadInput for a store that cannot be opened, and without one where the folder has one.
+        """
+        if self.store is not None:
+            return PackedFilms(out, rows, StoreSettings(self.store, self.clips_per_shard))
+        if (settings := read_store_settings(out)) is not None:
+            raise BadInput(
+                f"{out}: its clips go to {settings.store} as shards; give --pack (or that as --out, and "
+                "this folder as --scratch), or choose another --out"
+            )
+        return FilmFolder(out, rows)
 
     def time_limit(self) -> TimeLimit:
         """How long a clip may take."""

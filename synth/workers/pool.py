@@ -126,7 +126,8 @@ TASK_LIMIT = TimeLimit(lambda task: 6 * 3600.0, "look at its files")
 class Attempt:
     """One try at a task: the `number`-th (from 1), by `worker`, in `seconds` from its submission.
 
-    `result` is what the work returned; `reason` says in one line why there is none.
+    `result` is what the work returned; `reason` says in one line why there is none. `is_last`: the task
+    is done, or will not be tried again.
     """
 
     task: Any
@@ -135,6 +136,7 @@ class Attempt:
     seconds: float
     result: Any = None
     reason: str | None = None
+    is_last: bool = True
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,7 @@ def work_through(
         task, assignment.task = assignment.task, None
         number = attempts[id(task)] = attempts.get(id(task), 0) + 1
         seconds = time.monotonic() - assignment.began
+        is_retried = False
         if reason is None:
             assignment.completed += 1
             failed.pop(id(task), None)
@@ -246,11 +249,13 @@ def work_through(
             progress(-assignment.reported)
             assignment.completed = tasks_per_process  # whatever it was, go on in a fresh process
             failed[id(task)] = Failure(task, reason)
-            if retry and number < MAX_ATTEMPTS:
-                waiting.append(task)
+            is_retried = retry and number < MAX_ATTEMPTS
+            if is_retried:
+                waiting.appendleft(task)  # soon: what waits for it is not held up until the end
         if claims is not None:
             claims.release(task)
-        on_attempt(Attempt(task, number, pool.worker_name(worker), seconds, result, reason))
+        name = pool.worker_name(worker)
+        on_attempt(Attempt(task, number, name, seconds, result, reason, is_last=not is_retried))
 
     def seconds_to_wait() -> float | None:
         """Until the next task is late or the next claim is looked at."""

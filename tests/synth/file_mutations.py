@@ -154,9 +154,11 @@ def make_targets(folder: Path, body: Body) -> dict[str, Target]:
     from synth.clips.clip import published_row, read_clip, read_posed_clip, write_conventions
     from synth.clips.clip_bodies import FilmBodies
     from synth.clips.shards import pack
+    from synth.films.checksums import CHECKSUMS, verify_checksums, write_checksums
     from synth.films.film_set import begin_film_set, end_film_set
     from synth.films.inputs import check_rows, open_inputs
-    from synth.films.ledger import Ledger, LedgerLine, now, read_ledger
+    from synth.films.ledger import Ledger, LedgerLine, now
+    from synth.films.progress import film_progress
     from synth.pictures.report import film_card, write_report
     from synth.plans.plan_row import read_plan, write_plan
     from synth.plans.preset import FOLDER, read_preset
@@ -254,11 +256,16 @@ def make_targets(folder: Path, body: Body) -> dict[str, Target]:
             )
         )
 
+    def read_checksums() -> None:
+        verify_checksums(films, workers=1)
+        write_checksums(films, [row])
+
     def read_weights() -> None:
         load_network(weights, "line", Widths, lambda config: nn.Linear(config.width, 2))
 
     return {
         "clips.jsonl": Target(films / "clips.jsonl", mutated_json, read_clip_index),
+        "checksums.jsonl": Target(films / CHECKSUMS, mutated_json, read_checksums),
         "plan.jsonl": Target(films / "plan.jsonl", mutated_json, read_plan_file),
         "table.json": Target(
             tables / "table.json",
@@ -268,7 +275,7 @@ def make_targets(folder: Path, body: Body) -> dict[str, Target]:
         "textures.jsonl": Target(folder / "textures" / MANIFEST, mutated_json, read_textures),
         "card": Target(weights.with_suffix(".json"), mutated_json, read_weights),
         "weights": Target(weights, mutated_bytes, read_weights),
-        "ledger": Target(Ledger(films).path, mutated_json, lambda: list(read_ledger(films))),
+        "ledger": Target(Ledger(films).path, mutated_json, lambda: film_progress(films)),
         "packed": Target(
             folder / "shards" / ".packed.jsonl", mutated_json, lambda: pack(films, folder / "shards")
         ),

@@ -11,6 +11,7 @@ NAMES = (
     *("clips.jsonl", "plan.jsonl", "table.json", "textures.jsonl", "card", "weights", "ledger"),
     *(
         "packed",
+        "checksums.jsonl",
         "check.json",
         "conventions.json",
         "info.mat",

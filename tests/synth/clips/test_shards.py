@@ -144,7 +144,7 @@ def test_interrupted_packing_goes_on_and_ends_with_the_same_bytes(
     films, tmp_path, monkeypatch, stop_after
 ):
     pack(films, tmp_path / "whole", clips_per_shard=1)
-    write, calls = synth.clips.shards._write_shard, []
+    write, calls = synth.clips.shards.write_shard, []
 
     def interrupted(path, shard, bar):
         calls.append(path)
@@ -153,14 +153,14 @@ def test_interrupted_packing_goes_on_and_ends_with_the_same_bytes(
             raise KeyboardInterrupt
         return write(path, shard, bar)
 
-    monkeypatch.setattr(synth.clips.shards, "_write_shard", interrupted)
+    monkeypatch.setattr(synth.clips.shards, "write_shard", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(films, tmp_path / "out", clips_per_shard=1)
     assert not (tmp_path / "out" / "shards.json").exists()
     ledger = tmp_path / "out" / ".packed.jsonl"
     if stop_after == 2:  # killed while the ledger's last line was written
         ledger.write_bytes(ledger.read_bytes()[:-30])
-    monkeypatch.setattr(synth.clips.shards, "_write_shard", write)
+    monkeypatch.setattr(synth.clips.shards, "write_shard", write)
     summary = pack(films, tmp_path / "out", clips_per_shard=1)
     assert summary.already == (1 if stop_after == 2 else stop_after)
     assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "whole")

@@ -20,7 +20,7 @@ from synth.films.cost import (
     trial_rows,
 )
 from synth.films.film_workers import Trial
-from synth.films.ledger import LedgerLine
+from synth.films.ledger import LedgerLine, now
 from synth.films.prediction import require_room
 from tests.synth.plan_inputs import plan
 
@@ -118,8 +118,8 @@ def test_a_disk_must_have_a_margin_beyond_what_is_needed(tmp_path, monkeypatch):
 
 
 def test_the_room_that_a_plans_first_clips_took_tells_that_of_the_rest():
-    line = LedgerLine("a", "done", 1, None, 1.0, 0.5, 50, 10_000, "host:1", "")
-    failed = LedgerLine("b", "failed", 1, "why", 1.0, 0.0, 50, 0, "host:1", "")
+    line = LedgerLine("a", "done", 1, None, 1.0, 0.5, 50, 10_000, "host:1", now())
+    failed = LedgerLine("b", "failed", 1, "why", 1.0, 0.0, 50, 0, "host:1", now())
     frames = sum(row.frames for row in ROWS[:7])
     assert ledger_bytes([line, failed], ROWS[:7]) == pytest.approx(200 * frames)
     assert ledger_bytes([failed], ROWS[:7]) is None

@@ -109,7 +109,8 @@ def test_one_worker_and_two_make_the_same_bytes_and_a_second_run_goes_on(
     assert len(lines) == 3 and {line["frames"] for line in lines} == {5}
     assert {line["category"] for line in lines} >= {"wave"}
     assert set(path.name for path in (tmp_path / "one").iterdir()) <= {
-        *("plan.jsonl", "clips.jsonl", "conventions.json", "ledger", "train", "val"),
+        *("plan.jsonl", "clips.jsonl", "checksums.jsonl", "conventions.json"),
+        *("ledger", "train", "val"),
     }
 
     clip = read_clip(tmp_path / "one" / lines[0]["path"])

@@ -110,7 +110,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_one_that_was_not(
     assert {path: path.stat().st_mtime_ns for path in before} == before  # none made twice
 
     assert clip_contents(out) == expected
-    for name in ("plan.jsonl", "clips.jsonl", "conventions.json"):
+    for name in ("plan.jsonl", "clips.jsonl", "checksums.jsonl", "conventions.json"):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
     assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
     index = [json.loads(line)["path"] for line in (out / "clips.jsonl").read_text().splitlines()]

@@ -63,7 +63,7 @@ def whole(folder, inputs, rows) -> Path:
 def assert_same(out: Path, whole: Path) -> None:
     """The same clips, byte for byte, the same plan and a complete index; nothing else but a ledger."""
     assert clip_contents(out) == clip_contents(whole)
-    for name in ("plan.jsonl", "clips.jsonl", "conventions.json"):
+    for name in ("plan.jsonl", "clips.jsonl", "checksums.jsonl", "conventions.json"):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
     assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
 
