@@ -1,8 +1,9 @@
 """Who else is in a clip, and what comes before them: drawn for that clip alone, like all of it.
 
 Nothing here is drawn from the generator of the clip's own fields: with one person and no occluder a plan
-is what it would be without this module, and a plan with more has the same first people. Which motions
-may be drawn depends on the library alone, not on the plan's length.
+is what it would be without this module, and a plan with more has the same first people, but that all of
+a clip take their turns with the textures. Which motions may be drawn depends on the library alone, not
+on the plan's length.
 """
 
 from __future__ import annotations

@@ -78,14 +78,14 @@ def place_occluders(
     Returns:
         Those for which a place was found in `_TRIES` draws; the others are left out.
     """
-    taken = floor_discs(joints)
-    taken = FloorDiscs(taken.middle, np.maximum(taken.radius, flesh))
+    people = floor_discs(joints)
+    taken = people = FloorDiscs(people.middle, np.maximum(people.radius, flesh))
     positions = np.stack([camera.position for camera in cameras])[:, [0, 2]]
     placed: list[Occluder] = []
     for draw in draws:
         rng = np.random.default_rng(draw.seed)
         for _ in range(_TRIES):
-            occluder = _drawn(draw, taken, positions, rng)
+            occluder = _drawn(draw, people, positions, rng)
             path = occluder_path(occluder, len(joints))
             radius = np.hypot(occluder.size[0], occluder.size[2]) / 2
             disc = FloorDiscs(path[:, None], np.full((len(path), 1), radius))
@@ -101,11 +101,11 @@ def place_occluders(
 
 
 def _drawn(
-    draw: OccluderDraw, taken: FloorDiscs, positions: np.ndarray, rng: np.random.Generator
+    draw: OccluderDraw, people: FloorDiscs, positions: np.ndarray, rng: np.random.Generator
 ) -> Occluder:
     """A size, place and way, whether free or not."""
     middle = len(positions) // 2
-    person = taken.middle[middle, int(rng.integers(taken.middle.shape[1]))]
+    person = people.middle[middle, int(rng.integers(people.middle.shape[1]))]
     line = person - positions[middle]
     distance = float(np.linalg.norm(line))
     ahead = line / max(distance, 1e-9)
