@@ -36,8 +36,8 @@ def joint_part_figures(
 ) -> dict[str, float]:
     """Share of visible joints (T,24P) about whose pixel only other limbs are labelled.
 
-    Parts (T,H,W), joints' `pixels` (T,24P,2) of P people. Left taken for right, a mirrored label image and one of
-    another frame all show here.
+    Parts (T,H,W), joints' `pixels` (T,24P,2) of P people. Left taken for right, a mirrored label image
+    and one of another frame all show here.
     """
     if not visible.any():
         return {}
@@ -116,7 +116,10 @@ def instance_figures(
 def joint_instance_figures(
     instances: np.ndarray, pixels: np.ndarray, visible: np.ndarray
 ) -> dict[str, float]:
-    """Share of visible joints (T,24P) about whose pixel (T,24P,2) only others are: `instances` (T,H,W)."""
+    """Share of visible joints (T,24P) about whose pixel only others are.
+
+    `pixels` are the joints' (T,24P,2), `instances` (T,H,W).
+    """
     if not visible.any():
         return {}
     frame, row, column, joint = joint_pixels(pixels, visible)

@@ -247,7 +247,9 @@ def occluders_of(info: dict[str, Any], path: Path) -> tuple[Occluder, ...]:
     """The occluders of a clip. Raises BadInput where their text is not a list of such."""
     text = text_of(info.get("occluders", "[]"))
     try:
-        return decode_json(f'{{"occluders": {text}}}'.encode("utf-8", "replace"), _Occluders).occluders
+        return decode_json(
+            f'{{"occluders": {text}}}'.encode("utf-8", "replace"), _Occluders
+        ).occluders
     except BadInput as error:
         raise BadInput(f"{path}: {error}, expected a list of occluders; {_ADVICE}") from None
 
@@ -282,7 +284,7 @@ def row_of(info: dict[str, Any]) -> PlanRow:
 
 
 def planned_clip(
-    row: PlanRow, motion: Motion, body: Body, *, others: Sequence[tuple[Motion, Body]] = ()
+    row: PlanRow, motion: Motion, body: Body, *, companions: Sequence[tuple[Motion, Body]] = ()
 ) -> PosedClip:
     """The geometry of a plan's row.
 
@@ -290,13 +292,13 @@ def planned_clip(
         row: the row.
         motion: at the row's frame rate, made for `body`.
         body: the first person's.
-        others: the motions and bodies of `row.figures`.
+        companions: the motions and bodies of `row.figures`.
 
     Raises:
-        ValueError: not as many others as figures, and as of `pose_clip`.
+        ValueError: not as many companions as figures, and as of `pose_clip`.
     """
     figures: list[tuple[FigureRow, tuple[Motion, Body]]] = list(
-        zip(row.figures, others, strict=True)
+        zip(row.figures, companions, strict=True)
     )
     return pose_clip(
         motion,
@@ -307,7 +309,7 @@ def planned_clip(
         frames=row.frames,
         height=row.height,
         width=row.width,
-        others=[
+        companions=[
             FigureMotion(
                 motion=other,
                 body=other_body,
@@ -358,7 +360,7 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
     yaw, distance = (float(n) for n in info["placement"][0])
     first, last = (bool(n) for n in info["flow_ends"][0])
     people = info["pose"].shape[2] if info["pose"].ndim == 3 else 1
-    person, *others = (figure(number) for number in range(people))
+    person, *companions = (figure(number) for number in range(people))
     return PosedClip(
         pose=person.pose,
         translation=person.translation,
@@ -367,19 +369,19 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
         ends=(first, last),
         yaw=yaw,
         distance=distance,
-        others=tuple(others),
+        companions=tuple(companions),
         occluders=occluders_of(info, Path("_info.mat")),
     )
 
 
 def joint_truth(info: dict[str, Any]) -> dict[str, np.ndarray]:
     """The fields of GroundTruth about joints."""
-    several = info["joints2D"].ndim == 4
+    crowded = info["joints2D"].ndim == 4
 
     def of_people(name: str) -> np.ndarray:
         """(..., 24, T) or (..., 24, T, P) as (T, 24P, ...)."""
         values = info[name]
-        if not several:
+        if not crowded:
             return values.T
         people = np.moveaxis(values, -1, 0)
         return np.concatenate([person.T for person in people], axis=1)

@@ -234,7 +234,9 @@ def _labelled_clip(folder: Path, stem: str) -> tuple[Clip, PlanRow]:
     try:
         row = row_of(clip.info)
         if len(row.identities) != clip.truth.people:
-            raise ValueError(f"{clip.truth.people} people, but {len(row.identities)} in its plan_row")
+            raise ValueError(
+                f"{clip.truth.people} people, but {len(row.identities)} in its plan_row"
+            )
     except ValueError as error:
         raise BadInput(f"{folder / stem}_info.mat: {error}; render the clip again") from error
     return clip, row

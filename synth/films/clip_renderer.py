@@ -130,12 +130,12 @@ class ClipRenderer:
         settings = self.settings
         bodies = [self._body(gender) for gender in row.genders]
         body = bodies[0][0]
-        others = [
+        companions = [
             (self._load_motion(figure.source, row.fps, other), other)
             for figure, (other, _) in zip(row.figures, bodies[1:])
         ]
         motion = self._load_motion(row.source, row.fps, body)
-        posed_clip = planned_clip(row, motion, body, others=others)
+        posed_clip = planned_clip(row, motion, body, companions=companions)
         scene = scene_geometry(posed_clip, bodies)
         folder = settings.partial / row.stem.replace("/", "__")
         try:

@@ -158,8 +158,8 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
             if person.start + row.frames > length:
                 raise BadInput(
                     f"{row.stem}: start {person.start} and {row.frames} frames, but its motion "
-                    f"{person.source} has {length} frames at {row.fps:g} frames/s, expected frames of the "
-                    "motion; plan again"
+                    f"{person.source} has {length} frames at {row.fps:g} frames/s, expected frames of "
+                    "the motion; plan again"
                 )
             if layouts.get(person.texture) != row.uv_layout:
                 raise BadInput(

@@ -77,9 +77,9 @@ class FigureSampler:
         for _ in range(int(rng.integers(low, high + 1)) - 1):
             motion = slot.entry  # where no other is fit
             for _ in range(_MOST_DRAWS):
-                drawn = self._motions[key][int(rng.integers(sufficient))]
-                if drawn.name not in unfit:
-                    motion = drawn
+                candidate = self._motions[key][int(rng.integers(sufficient))]
+                if candidate.name not in unfit:
+                    motion = candidate
                     break
             chosen.append(motion)
         return chosen
@@ -114,10 +114,10 @@ class FigureSampler:
             gender = bodies.genders[int(rng.integers(len(bodies.genders)))]
             last = frames_at(motion, self._preset.film.fps) - slot.frames
             start = int(rng.integers(last + 1))
-            heading, place = float(rng.uniform(0, 2 * np.pi)), int(rng.integers(2**31))
-            taken = {identity, *(figure.identity for figure in figures)}
+            heading, place_seed = float(rng.uniform(0, 2 * np.pi)), int(rng.integers(2**31))
+            identities = {identity, *(figure.identity for figure in figures)}
             # Last: paired plans share all that comes before.
-            texture = scenes.next_texture(slot.entry.category, rng, without=taken)
+            texture = scenes.next_texture(slot.entry.category, rng, excluded=identities)
             stand_in = stand_in or texture.stand_in
             figures.append(
                 FigureRow(
@@ -130,7 +130,7 @@ class FigureSampler:
                     texture=texture.file,
                     identity=texture.identity,
                     heading=heading,
-                    seed=place,
+                    seed=place_seed,
                 )
             )
         return tuple(figures), stand_in

@@ -103,7 +103,7 @@ def make_plan(
         order = clip_order(usable, preset.windows, fps=preset.film.fps, seed=seed, laps=laps)
         slots = list(itertools.islice(order, clips))
         company = [
-            people.motions(slot, clip_stem(slot, split), split, refused)
+            people.motions(slot, planned_stem(slot, split), split, refused)
             for slot in slots
             for split in [of_motion[slot.entry.name]]
         ]
@@ -153,7 +153,7 @@ def make_plan(
     return plans
 
 
-def clip_stem(slot: ClipSlot, split: str) -> str:
+def planned_stem(slot: ClipSlot, split: str) -> str:
     """The name of the clip of a window: its path in the film folder, without suffix."""
     name = slot.entry.name
     return f"{split}/run{slot.run}/{name}/{name}_c{slot.number:04d}"
@@ -188,7 +188,7 @@ def _row(
     stand_in: bool,
 ) -> PlanRow:
     entry, film, bodies = slot.entry, preset.film, preset.bodies
-    stem = clip_stem(slot, split)
+    stem = planned_stem(slot, split)
     rng = np.random.default_rng(clip_seed(seed, stem))
     limit = bodies.shape_limit
     betas = np.clip(rng.standard_normal(10), -limit, limit).astype(np.float32)

@@ -214,7 +214,9 @@ def _check_together(row: PlanRow) -> None:
     demand("tracks", row.tracks, points <= MAX_PIXELS, expected)
     if row.layout != "surreal":
         return
-    alone = "in the layout surreal, which knows one person and no occluder; plan with --layout compact"
+    alone = (
+        "in the layout surreal, which knows one person and no occluder; plan with --layout compact"
+    )
     demand("figures", len(row.figures), not row.figures, f"none {alone}")
     demand("occluders", len(row.occluders), not row.occluders, f"none {alone}")
     layout = "in the layout surreal, whose one camera"

@@ -397,7 +397,10 @@ def _check(preset: Preset) -> None:
     one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
     one_of("people.company", [preset.people.company], COMPANY)
     one_of("occluders.kinds", preset.occluders.kinds, OCCLUDER_KINDS)
-    for name, count in (("people.count", preset.people.count), ("occluders.count", preset.occluders.count)):
+    for name, count in (
+        ("people.count", preset.people.count),
+        ("occluders.count", preset.occluders.count),
+    ):
         good = len(count) in (1, 2) and list(count) == sorted(count)
         demand(name, count, good, f"a number or [low, high], as --set {name}=1,3")
     demand("occluders.kinds", preset.occluders.kinds, bool(preset.occluders.kinds), "at least one")
@@ -465,14 +468,14 @@ def _check(preset: Preset) -> None:
 def _check_surreal_camera(preset: Preset) -> None:
     """Raises BadInput for cameras that SURREAL's layout has no way to say."""
     camera, focal = preset.camera, SURREAL_LENS * preset.film.width
-    for name, most, least in (
+    for name, highest, plain in (
         ("people.count", max(preset.people.count), 1),
         ("occluders.count", max(preset.occluders.count), 0),
     ):
-        if most > least:
+        if highest > plain:
             raise BadInput(
-                f"{name} is up to {most}, but film.layout is surreal, which knows one person and no "
-                f"occluder; give --set {name}={least},{least}, or --layout compact, which keeps them"
+                f"{name} is up to {highest}, but film.layout is surreal, which knows one person and no "
+                f"occluder; give --set {name}={plain},{plain}, or --layout compact, which keeps them"
             )
 
     def demand(field_name: str, value: Any, holds: bool, expected: str, remedy: str) -> None:

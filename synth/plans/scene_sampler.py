@@ -97,10 +97,10 @@ class SceneSampler:
         return ClipScene(texture, scenery.background, scenery.light)
 
     def next_texture(
-        self, category: str, rng: np.random.Generator, *, without: Collection[str]
+        self, category: str, rng: np.random.Generator, *, excluded: Collection[str]
     ) -> TextureEntry:
-        """The texture of a further person of a clip, of none of the identities `without` if others are."""
-        return self._textures.next_texture(category, rng, without=without)
+        """The texture of a further person of a clip, who is none of those `excluded` if that can be."""
+        return self._textures.next_texture(category, rng, excluded=excluded)
 
     def _next_scenery(self, category: str) -> Scenery:
         """The first place that the category was not filmed in, drawn where there is none."""

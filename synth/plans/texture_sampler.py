@@ -75,15 +75,15 @@ class TextureSampler:
         self._order = np.zeros(len(groups), np.int64)
 
     def next_texture(
-        self, category: str, rng: np.random.Generator, *, without: Collection[str] = ()
+        self, category: str, rng: np.random.Generator, *, excluded: Collection[str] = ()
     ) -> TextureEntry:
         """The texture of the next clip, one of `category`; `rng` is that clip's.
 
-        Of the identities `without` none is dealt, unless there are no others.
+        Of the identities `excluded` none is dealt, unless there are no others.
         """
         sampling = self._sampling
         allowed = np.ones(len(self._groups), bool)
-        for identity in without:
+        for identity in excluded:
             allowed[self._groups_of.get(identity, [])] = False
         if not allowed.any():
             allowed[:] = True

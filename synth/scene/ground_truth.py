@@ -46,7 +46,8 @@ class GroundTruth:
     joints2d: (T,24,2) float32 pixels, not rounded. joints3d: (T,24,3) float32 world metres.
     joints_camera: (T,24,3) float32 metres in camera space.
     joints_visible: (T,24) bool; the first surface that the ray through the joint meets belongs to
-        the joint's part or to its parent's or a child's, of the same person, and the joint is in the image.
+        the joint's part or to its parent's or a child's, of the same person, and the joint is in the
+        image.
     joints_inside: (T,24) bool; the joint is before the camera and in the image, else truncated.
     depth: (T,H,W) float32 planar z in metres, inf background.
     normals: (T,H,W,3) float32 unit vectors in camera space, background 0.

@@ -79,28 +79,28 @@ def place_occluders(
         Those for which a place was found in `_TRIES` draws; the others are left out.
     """
     people = floor_discs(joints)
-    taken = people = FloorDiscs(people.middle, np.maximum(people.radius, flesh))
+    discs = people = FloorDiscs(people.middle, np.maximum(people.radius, flesh))
     positions = np.stack([camera.position for camera in cameras])[:, [0, 2]]
     placed: list[Occluder] = []
     for draw in draws:
         rng = np.random.default_rng(draw.seed)
         for _ in range(_TRIES):
-            occluder = _drawn(draw, people, positions, rng)
+            occluder = _drawn_occluder(draw, people, positions, rng)
             path = occluder_path(occluder, len(joints))
             radius = np.hypot(occluder.size[0], occluder.size[2]) / 2
             disc = FloorDiscs(path[:, None], np.full((len(path), 1), radius))
             away = np.linalg.norm(path - positions, axis=1).min() - radius
-            if away >= _BEFORE_CAMERA and disc.gap(taken) >= _CLEAR:
+            if away >= _BEFORE_CAMERA and disc.gap(discs) >= _CLEAR:
                 placed.append(occluder)
-                taken = FloorDiscs(
-                    np.concatenate([taken.middle, disc.middle], axis=1),
-                    np.concatenate([taken.radius, disc.radius], axis=1),
+                discs = FloorDiscs(
+                    np.concatenate([discs.middle, disc.middle], axis=1),
+                    np.concatenate([discs.radius, disc.radius], axis=1),
                 )
                 break
     return tuple(placed)
 
 
-def _drawn(
+def _drawn_occluder(
     draw: OccluderDraw, people: FloorDiscs, positions: np.ndarray, rng: np.random.Generator
 ) -> Occluder:
     """A size, place and way, whether free or not."""
@@ -110,8 +110,8 @@ def _drawn(
     distance = float(np.linalg.norm(line))
     ahead = line / max(distance, 1e-9)
     across = np.array([-ahead[1], ahead[0]])
-    place = positions[middle] + ahead * distance * rng.uniform(_NEAREST, _FARTHEST)
-    place = place + across * rng.uniform(-_SIDEWAYS, _SIDEWAYS)
+    position = positions[middle] + ahead * distance * rng.uniform(_NEAREST, _FARTHEST)
+    position = position + across * rng.uniform(-_SIDEWAYS, _SIDEWAYS)
     way = np.zeros(2)
     if rng.random() < 0.5:
         way = across * rng.uniform(*_CROSSING) * rng.choice([-1.0, 1.0]) / 2
@@ -123,7 +123,7 @@ def _drawn(
     else:
         width = depth = rng.uniform(0.5, 0.9)
         height = rng.uniform(0.8, 1.6)
-    start, end = place - way, place + way
+    start, end = position - way, position + way
     return Occluder(
         kind=draw.kind,
         seed=draw.seed,
@@ -207,10 +207,15 @@ def _tube(radius: float, low: float, high: float) -> tuple[np.ndarray, np.ndarra
     """A round wall and a lid; the seam and the lid have vertices of their own."""
     angle = np.linspace(0, 2 * np.pi, _SIDES + 1)
     ring = np.stack([radius * np.sin(angle), np.zeros(_SIDES + 1), radius * np.cos(angle)], axis=1)
-    rings = [ring + [0, y, 0] for y in (low, high, high)]
+    rings = [ring + np.array([0, y, 0]) for y in (low, high, high)]
     vertices = np.concatenate([*rings, [[0.0, high, 0.0]]])
     n = np.arange(_SIDES)
-    lower, upper, lid, middle = n, n + _SIDES + 1, n + 2 * _SIDES + 2, np.full(_SIDES, 3 * _SIDES + 3)
+    lower, upper, lid, middle = (
+        n,
+        n + _SIDES + 1,
+        n + 2 * _SIDES + 2,
+        np.full(_SIDES, 3 * _SIDES + 3),
+    )
     faces = np.concatenate(
         [
             np.stack([lower, lower + 1, upper + 1], axis=1),
@@ -218,11 +223,11 @@ def _tube(radius: float, low: float, high: float) -> tuple[np.ndarray, np.ndarra
             np.stack([lid, lid + 1, middle], axis=1),
         ]
     )
-    around = np.linspace(0, 1, _SIDES + 1)
+    angles = np.linspace(0, 1, _SIDES + 1)
     uv = np.concatenate(
         [
-            np.stack([around, np.zeros(_SIDES + 1)], axis=1),
-            np.stack([around, np.ones(_SIDES + 1)], axis=1),
+            np.stack([angles, np.zeros(_SIDES + 1)], axis=1),
+            np.stack([angles, np.ones(_SIDES + 1)], axis=1),
             0.5 + 0.5 * np.stack([np.sin(angle), np.cos(angle)], axis=1),
             [[0.5, 0.5]],
         ]
@@ -257,8 +262,8 @@ def _plant(occluder: Occluder) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         low = _POT * height
         stem = steps[:, None] ** 2 * reach[n] * out
         stem[:, 1] = low + (top[n] - low) * np.sin(steps * np.pi / 2)
-        half = broad[n] * np.sin(np.pi * (0.12 + 0.83 * steps))[:, None] * across
-        leaf = np.stack([stem - half, stem + half], axis=1).reshape(-1, 3)
+        breadth = broad[n] * np.sin(np.pi * (0.12 + 0.83 * steps))[:, None] * across
+        leaf = np.stack([stem - breadth, stem + breadth], axis=1).reshape(-1, 3)
         leaf_uv = np.stack([np.tile([0.0, 1.0], 5), 0.3 + 0.7 * np.repeat(steps, 2)], axis=1)
         all_vertices.append(leaf)
         all_faces.append(strip + number)

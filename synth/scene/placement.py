@@ -41,7 +41,7 @@ class FloorDiscs:
     radius: np.ndarray
 
     def gap(self, other: FloorDiscs) -> float:
-        """Metres between the nearest two discs of the one and the other in any frame; below 0: overlap."""
+        """Metres between the nearest discs of the two in any frame; below 0 they overlap."""
         apart = np.linalg.norm(self.middle[:, :, None] - other.middle[:, None], axis=-1)
         return float((apart - self.radius[:, :, None] - other.radius[:, None]).min())
 
@@ -54,12 +54,14 @@ def floor_discs(joints: np.ndarray) -> FloorDiscs:
     return FloorDiscs(middle, radius)
 
 
-def place_figure(joints: np.ndarray, others: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def place_figure(
+    joints: np.ndarray, company_joints: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """By how much a person is moved on the floor to stand free.
 
     Args:
         joints: (T,24,3) of the person, metres in the world.
-        others: (T,24P,3) of those who have their places, the first person's first.
+        company_joints: (T,24P,3) of those who have their places, the first person's first.
         rng: draws the angles.
 
     Returns:
@@ -68,16 +70,16 @@ def place_figure(joints: np.ndarray, others: np.ndarray, rng: np.random.Generato
     Raises:
         ValueError: joints that are not finite.
     """
-    if not (np.isfinite(joints).all() and np.isfinite(others).all()):
+    if not (np.isfinite(joints).all() and np.isfinite(company_joints).all()):
         raise ValueError("joints hold values that are not finite")
-    own, taken = floor_discs(joints), floor_discs(others)
-    start = _middle_of_path(own)
-    centre = _middle_of_path(FloorDiscs(taken.middle[:, :1], taken.radius[:, :1]))
+    person, company = floor_discs(joints), floor_discs(company_joints)
+    start = _middle_of_path(person)
+    centre = _middle_of_path(FloorDiscs(company.middle[:, :1], company.radius[:, :1]))
     ring = _FIRST_RING
     while True:
         for angle in rng.uniform(0, 2 * np.pi, _TRIES):
             shift = centre + ring * np.array([np.sin(angle), np.cos(angle)]) - start
-            if FloorDiscs(own.middle + shift, own.radius).gap(taken) >= MARGIN:
+            if FloorDiscs(person.middle + shift, person.radius).gap(company) >= MARGIN:
                 return np.array([shift[0], 0.0, shift[1]])
         ring += _RING_STEP
 

@@ -68,7 +68,7 @@ class PosedClip:
     ends: whether the frame before the first and the one after the last are real: where a motion has
         none, the end frame is repeated and its flow is 0.
     yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
-    others: the people beside the first, whose pose, translation and betas are those above.
+    companions: the people beside the first, whose pose, translation and betas are those above.
     occluders: the things before or among them.
     """
 
@@ -79,14 +79,14 @@ class PosedClip:
     ends: tuple[bool, bool]
     yaw: float
     distance: float
-    others: tuple[PosedFigure, ...] = ()
+    companions: tuple[PosedFigure, ...] = ()
     occluders: tuple[Occluder, ...] = ()
 
     @property
     def figures(self) -> tuple[PosedFigure, ...]:
         """Everybody, the first person first."""
         first = PosedFigure(pose=self.pose, translation=self.translation, betas=self.betas)
-        return (first, *self.others)
+        return (first, *self.companions)
 
     def __len__(self) -> int:
         return len(self.pose) - 2
@@ -102,7 +102,7 @@ def pose_clip(
     frames: int,
     height: int,
     width: int,
-    others: Sequence[FigureMotion] = (),
+    companions: Sequence[FigureMotion] = (),
     occluders: Sequence[OccluderDraw] = (),
 ) -> PosedClip:
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
@@ -119,7 +119,7 @@ def pose_clip(
         frames: T, how many frames the clip has.
         height: of the picture, pixels.
         width: of the picture, pixels.
-        others: the people beside the first.
+        companions: the people beside the first.
         occluders: things that come between people and camera; one without room is left out.
 
     Raises:
@@ -129,13 +129,18 @@ def pose_clip(
     pose, translation, ends = clip_motion(motion, body, shape, start=start, frames=frames)
     joints = pose_joints(body, pose=pose, betas=shape, translation=translation)
     figures: list[PosedFigure] = []
-    for other in others:
+    for other in companions:
         figure, figure_joints, figure_ends = _placed_figure(other, joints, frames)
         figures.append(figure)
         joints = np.concatenate([joints, figure_joints], axis=1)
         ends = (ends[0] and figure_ends[0], ends[1] and figure_ends[1])
     if figures:  # one frame that is not real makes all of them repeat theirs
-        for array in (pose, translation, joints, *(a for f in figures for a in (f.pose, f.translation))):
+        for array in (
+            pose,
+            translation,
+            joints,
+            *(a for f in figures for a in (f.pose, f.translation)),
+        ):
             _repeat_ends(array, ends)
     placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
     cameras = list(placed.cameras)
@@ -152,7 +157,7 @@ def pose_clip(
         ends=ends,
         yaw=placed.yaw,
         distance=placed.distance,
-        others=tuple(figures),
+        companions=tuple(figures),
         occluders=things,
     )
 

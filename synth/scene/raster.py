@@ -196,9 +196,7 @@ class RasterRenderer:
         rgba[top:bottom, left:right] = np.asarray(total)[1:-1, 1:-1]
         return Picture(rgba, rgba[..., 3])
 
-    def _nearest_of(
-        self, instance: int, face_index: np.ndarray, nearest: np.ndarray
-    ) -> np.ndarray:
+    def _nearest_of(self, instance: int, face_index: np.ndarray, nearest: np.ndarray) -> np.ndarray:
         """`nearest` where the face that is seen is of that instance, 0 elsewhere."""
         if self._face_instances is None:
             return nearest

@@ -14,7 +14,6 @@ from synth.scene.lights.light import Light
 from synth.scene.picture import Picture
 from textures.visibility.camera import Camera
 
-
 Texture = Path | str | np.ndarray
 """An image file, or (H,W,3) uint8 RGB, sRGB-encoded."""
 

@@ -48,17 +48,19 @@ def merged_mesh(meshes: Sequence[Mesh]) -> Mesh:
         name=meshes[0].name,
         uv_layout=meshes[0].uv_layout,
         vertices=np.concatenate([mesh.vertices for mesh in meshes]),
-        faces=np.concatenate([mesh.faces + n for mesh, n in zip(meshes, first_vertex)], dtype=np.int32),
+        faces=np.concatenate(
+            [mesh.faces + n for mesh, n in zip(meshes, first_vertex)], dtype=np.int32
+        ),
         uv=np.concatenate([mesh.uv for mesh in meshes]),
-        uv_faces=np.concatenate([mesh.uv_faces + n for mesh, n in zip(meshes, first_uv)], dtype=np.int32),
+        uv_faces=np.concatenate(
+            [mesh.uv_faces + n for mesh, n in zip(meshes, first_uv)], dtype=np.int32
+        ),
         face_parts=np.concatenate([mesh.face_parts for mesh in meshes]),
         face_instances=np.repeat(np.arange(1, len(meshes) + 1, dtype=np.uint8), counts),
     )
 
 
-def scene_geometry(
-    posed_clip: PosedClip, bodies: Sequence[tuple[Body, Skinning]]
-) -> SceneGeometry:
+def scene_geometry(posed_clip: PosedClip, bodies: Sequence[tuple[Body, Skinning]]) -> SceneGeometry:
     """The mesh of a clip.
 
     Args:

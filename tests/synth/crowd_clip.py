@@ -1,4 +1,4 @@
-"""A clip of three people and two occluders, made without Blender, for tests of scenes, files and checks."""
+"""A clip of three people and two occluders, made without Blender, for tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def swinging_motion(body: Body, *, frames: int = 60, pace: float = 0.02) -> Moti
     return Motion(pose, translation, 30.0, "01", "01", "01_01", "made")
 
 
-def crowd_row(body: Body, *, people: int = 3, occluders: tuple[str, ...] = ("box", "plant"), **changes):
+def crowd_row(
+    body: Body, *, people: int = 3, occluders: tuple[str, ...] = ("box", "plant"), **changes
+):
     """A row of several people and occluders, every channel asked for."""
     rng = np.random.default_rng(8)
     figures = tuple(
@@ -64,8 +66,8 @@ def make_crowd(body: Body, **changes) -> tuple[ExampleClip, SceneGeometry]:
     """The clip of `crowd_row`, and its moving mesh."""
     row = crowd_row(body, **changes)
     motion = swinging_motion(body)
-    others = [(swinging_motion(body, pace=0.01 * n), body) for n in range(len(row.figures))]
-    posed_clip = planned_clip(row, motion, body, others=others)
+    companions = [(swinging_motion(body, pace=0.01 * n), body) for n in range(len(row.figures))]
+    posed_clip = planned_clip(row, motion, body, companions=companions)
     scene = scene_geometry(posed_clip, [(body, Skinning(body))] * len(row.genders))
     truth = ground_truth(
         scene.vertices,

@@ -41,7 +41,11 @@ FAULTS: list[tuple[str, str, Callable]] = [
     (
         "support",
         "an occluder that is a person",
-        lambda t: {"instances": np.where(t.instances == 4, 3, t.instances), "face": None, "uv": None},
+        lambda t: {
+            "instances": np.where(t.instances == 4, 3, t.instances),
+            "face": None,
+            "uv": None,
+        },
     ),
     (
         "support",
@@ -71,7 +75,9 @@ FAULTS: list[tuple[str, str, Callable]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "fault", "change"), FAULTS, ids=[f"{c}: {f}" for c, f, _ in FAULTS])
+@pytest.mark.parametrize(
+    ("check", "fault", "change"), FAULTS, ids=[f"{c}: {f}" for c, f, _ in FAULTS]
+)
 def test_a_fault_between_people_turns_its_check_red(honest, check, fault, change):
     truth = replace(honest.truth, **change(honest.truth))
     assert run_checks(replace(honest, truth=truth))[check].findings

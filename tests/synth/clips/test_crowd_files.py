@@ -36,7 +36,9 @@ def stem(crowd, tmp_path) -> Path:
 
 def test_people_are_the_last_axis_as_matlab_reads_it(crowd, stem):
     info = loadmat(f"{stem}_info.mat")
-    shapes = {name: info[name].shape for name in ("joints2D", "pose", "trans", "shape", "pose_ends")}
+    shapes = {
+        name: info[name].shape for name in ("joints2D", "pose", "trans", "shape", "pose_ends")
+    }
     assert shapes == {
         "joints2D": (2, 24, 4, 3),
         "pose": (72, 4, 3),
@@ -79,7 +81,9 @@ def test_a_clip_comes_back_and_its_ground_truth_from_it(crowd, stem, body):
 def test_check_passes_it_and_ground_truth_computes_it_again(crowd, stem, tmp_path):
     bodies = FilmBodies(BodySource())
     folder = tmp_path / "films"
-    settings = InspectionSettings(folder=folder, bodies=BodySource(), backgrounds=None, planned=False)
+    settings = InspectionSettings(
+        folder=folder, bodies=BodySource(), backgrounds=None, planned=False
+    )
     found = inspect_clip(InspectionTask(crowd.row.stem, crowd.row), settings, bodies)
     grey = ("film", "flow_picture", "plate", "exposure")  # the helper's film is no picture of it
     results = found.results.results
@@ -98,13 +102,13 @@ def test_check_passes_it_and_ground_truth_computes_it_again(crowd, stem, tmp_pat
     for suffix in ("_segm.npz", "_instances.npz", "_tracks.npz", "_mask.npz"):
         again = Path(f"{tmp_path / 'again' / crowd.row.stem}{suffix}")
         assert again.read_bytes() == Path(f"{stem}{suffix}").read_bytes()
-    with pytest.raises(BadInput, match="3 people and 2 occluders.*choose --layout compact"):
+    with pytest.raises(BadInput, match=r"3 people and 2 occluders.*choose --layout compact"):
         recompute_clip(crowd.row.stem, replace(recomputation, layout="surreal"), bodies)
 
 
 def test_surreals_layout_keeps_one_person(crowd):
     row = replace(crowd.row, layout="surreal")
-    with pytest.raises(BadInput, match="3 people and 2 occluders in the layout surreal.*compact"):
+    with pytest.raises(BadInput, match=r"3 people and 2 occluders in the layout surreal.*compact"):
         info_fields(row, crowd.truth, crowd.posed_clip, versions={})
 
 

@@ -207,9 +207,7 @@ def test_everybody_has_an_annotation_and_a_mask(crowd_films, tmp_path):
         assert annotation["area"] == mask.sum()
         smpl = np.array(annotation["smpl_keypoints"]).reshape(24, 3)
         theirs = slice(24 * person, 24 * person + 24)
-        np.testing.assert_array_equal(
-            smpl[:, 2] == 2, clip.truth.joints_visible[frame, theirs]
-        )
+        np.testing.assert_array_equal(smpl[:, 2] == 2, clip.truth.joints_visible[frame, theirs])
         placed = clip.truth.joints2d[frame, theirs] - 0.5
         np.testing.assert_allclose(smpl[:, :2], placed, atol=0.006)
         # As pycocotools' loader asks: visible keypoints lie in or about the person's own box.

@@ -1,4 +1,4 @@
-"""Plans of several people and occluders: the first people as ever, the others fit, apart and of the split."""
+"""Plans of several people and occluders: the first as ever, the others fit and of the split."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ CROWD = ("people.count=1,4", "occluders.count=0,3")
 
 
 def test_the_first_people_are_those_of_a_plan_without_others():
-    alone, crowd = plan(clips=30, overrides=("textures.balance=random",)), plan(
-        clips=30, overrides=("textures.balance=random", *CROWD)
+    alone, crowd = (
+        plan(clips=30, overrides=("textures.balance=random",)),
+        plan(clips=30, overrides=("textures.balance=random", *CROWD)),
     )
     assert {len(row.genders) for row in crowd} == {1, 2, 3, 4}
     assert {len(row.occluders) for row in crowd} == {0, 1, 2, 3}
@@ -129,7 +130,9 @@ def test_rows_of_several_in_surreals_layout_are_refused():
     (crowd,) = plan(clips=1, overrides=("people.count=2", "occluders.count=1"))
     for change in ({"figures": crowd.figures}, {"occluders": crowd.occluders}):
         line = replace(row, **change).to_json()
-        with pytest.raises(BadInput, match="one person and no occluder; plan with --layout compact"):
+        with pytest.raises(
+            BadInput, match="one person and no occluder; plan with --layout compact"
+        ):
             PlanRow.from_json(line)
     fields = json.loads(crowd.to_json())
     fields["figures"][0]["texture"] = "../secret.png"

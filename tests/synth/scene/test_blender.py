@@ -264,7 +264,7 @@ def moving_crowd(body, rng):
 
 @pytest.mark.slow
 def test_ground_truth_of_a_crowd_is_blenders(body):
-    """Twenty scenes of three people and two occluders, as asked of one body; with -s the figures are shown.
+    """Twenty scenes of three people and two occluders, as of one body; with -s figures are shown.
 
     People pass through each other and through occluders here, which those of films do not.
     """
@@ -291,7 +291,9 @@ def test_ground_truth_of_a_crowd_is_blenders(body):
             f"99 % {np.percentile(every, 99):.2g}, 99.9 % {np.percentile(every, 99.9):.2g}"
         )
     every = {name: np.concatenate(each) for name, each in figures.items()}
-    print(f"{(every['normals, degrees'] > 1).sum()} of {len(every['normals, degrees']):,} normals off")
+    print(
+        f"{(every['normals, degrees'] > 1).sum()} of {len(every['normals, degrees']):,} normals off"
+    )
     assert every["depth, mm"].max() < 0.5
     assert every["parts that differ, %"].mean() < 0.05
     assert every["flow, px"].max() < 0.01
@@ -313,7 +315,9 @@ def test_each_of_several_shows_its_own_texture(body):
                 renderer.set_texture(texture, instance=instance)
             renderer.set_light(SphericalHarmonics(LIGHT))
             renderer.set_camera(camera)
-            pictures.append(composite(renderer.render(vertices[1]).rgba, np.zeros((240, 320, 3), np.uint8)))
+            pictures.append(
+                composite(renderer.render(vertices[1]).rgba, np.zeros((240, 320, 3), np.uint8))
+            )
         with pytest.raises(ValueError, match="instance 0: the mesh has 1 to 5"):
             blender.set_texture(texture, instance=0)
     difference = np.abs(pictures[0].astype(int) - pictures[1])

@@ -66,7 +66,7 @@ def test_the_way_is_even_and_an_end_that_is_not_real_repeats():
 
 def test_they_are_placed_before_people_and_through_nobody():
     rng = np.random.default_rng(2)
-    joints = rng.normal(0, 0.3, (12, 48, 3)) + [0, 1, 0]
+    joints = rng.normal(0, 0.3, (12, 48, 3)) + np.array([0, 1, 0])
     joints[:, 24:, 0] += 2
     camera = look_at(np.array([0.0, 1, 9]), np.array([1.0, 1, 0]), focal=600, width=320, height=240)
     draws = [OccluderDraw(kind=kind, seed=n) for n, kind in enumerate(OCCLUDER_KINDS * 2)]
@@ -80,7 +80,7 @@ def test_they_are_placed_before_people_and_through_nobody():
         apart = np.linalg.norm(people.middle - path[:, None], axis=-1) - people.radius
         assert apart.min() > radius
         z = path[:, 1]
-        assert (0 < z).all() and (z < 5.5).all()  # between the camera and people, nearer to these
+        assert (z > 0).all() and (z < 5.5).all()  # between the camera and people, nearer to these
     for a in range(len(placed)):
         for b in range(a):
             apart = np.linalg.norm(paths[a] - paths[b], axis=1).min()
@@ -88,7 +88,7 @@ def test_they_are_placed_before_people_and_through_nobody():
 
 
 def test_one_without_room_is_left_out():
-    joints = np.zeros((2, 24, 3)) + [0, 1, 0]
+    joints = np.zeros((2, 24, 3)) + np.array([0, 1, 0])
     joints[:, 0, 0], joints[:, 1, 0] = -8, 8  # somebody as wide as the place
     camera = look_at(np.array([0.0, 1, 3]), np.array([0.0, 1, 0]), focal=600, width=320, height=240)
     draws = [OccluderDraw(kind="box", seed=0)]

@@ -14,7 +14,7 @@ from synth.scene.placement import MARGIN, floor_discs, place_figure, turned_moti
 def wanderer(rng: np.random.Generator, frames: int = 20) -> np.ndarray:
     """Joints (T,24,3) of somebody who walks a random way."""
     way = np.cumsum(rng.normal(0, 0.1, (frames, 1, 2)), axis=0) + rng.uniform(-3, 3, 2)
-    joints = rng.normal(0, 0.3, (frames, 24, 3)) + [0, 1, 0]
+    joints = rng.normal(0, 0.3, (frames, 24, 3)) + np.array([0, 1, 0])
     joints[..., [0, 2]] += way
     return joints
 
@@ -71,4 +71,6 @@ def test_a_turned_motion_is_the_same_motion_turned(body):
     before, _ = skin(skinning, pose=pose, betas=betas, translation=translation)
     after, _ = skin(skinning, pose=turned, betas=betas, translation=moved)
     c, s = np.cos(0.7), np.sin(0.7)
-    np.testing.assert_allclose(after, before @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]), atol=2e-5)
+    np.testing.assert_allclose(
+        after, before @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]), atol=2e-5
+    )

@@ -42,7 +42,7 @@ def alone(body, crowd):
 
 def test_one_body_is_its_own_mesh(body, crowd):
     made, _ = crowd
-    single = replace(made.posed_clip, others=(), occluders=())
+    single = replace(made.posed_clip, companions=(), occluders=())
     scene = scene_geometry(single, [(body, Skinning(body))])
     assert scene.mesh is body.mesh and merged_mesh([body.mesh]) is body.mesh
     assert scene.mesh.face_instances is None and scene.mesh.instances == 1
