@@ -27,6 +27,8 @@ class Mesh:
         uv_faces: (F, 3) int32 indices into `uv`.
         face_parts: (F,) uint8 part labels from 1; 0 is background.
         face_groups: (F,) bool masks by name, such as "head" and "hand".
+        face_instances: (F,) uint8 from 1, where several things are merged into one mesh: to which of
+            them a face belongs, each with UVs into a texture of its own; None for a mesh of one.
     """
 
     name: str
@@ -37,8 +39,14 @@ class Mesh:
     uv_faces: np.ndarray
     face_parts: np.ndarray
     face_groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    face_instances: np.ndarray | None = None
 
     def face_group(self, name: str) -> np.ndarray:
         """(F,) bool: the faces of a named group, none where the mesh has no such group."""
         group = self.face_groups.get(name)
         return np.zeros(len(self.faces), bool) if group is None else group
+
+    @property
+    def instances(self) -> int:
+        """How many things are merged in the mesh: 1 but for those of `face_instances`."""
+        return 1 if self.face_instances is None else int(self.face_instances.max())

@@ -9,16 +9,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from mocap.bodies.body import Body
+from mocap.bodies.mesh import Mesh
 from synth.checks.flow_figures import FlowSteps, flow_steps
 from synth.checks.joint_figures import camera_points
 from synth.checks.surface_figures import SurfaceSamples, surface_samples
 from synth.plans.plan_row import PlanRow
 from synth.scene.ground_truth import GroundTruth
+from synth.scene.occluders import OCCLUDER_PART
 from synth.scene.posed_clip import PosedClip
 
 T = TypeVar("T")
 
+_APART = 10.0  # metres
 _WORDS = {
     "planned": "row in plan.jsonl",
     "mask": "channel that tells the body",
@@ -41,8 +43,8 @@ class ClipData:
     row: the clip's row of the plan, as the clip holds it.
     posed_clip: its poses and cameras.
     truth: the ground truth as read (`parts` None where not stored).
-    body: the body that is posed.
-    vertices: (T+2,V,3), and joints: (T+2,24,3): the body in `posed_clip`.
+    mesh: of the body that is posed, or of the scene.
+    vertices: (T+2,V,3), and joints: (T+2,24P,3): the mesh and its P people in `posed_clip`.
     frames: (T,H,W,3) uint8, and rate: the film, decoded.
     rendered: (T,H,W,3) uint8, while the clip is made: the pictures that went into the film.
     silhouettes: (T,H,W) bool, while the clip is made: where they show more body than background.
@@ -54,7 +56,7 @@ class ClipData:
     row: PlanRow
     posed_clip: PosedClip
     truth: GroundTruth
-    body: Body
+    mesh: Mesh
     vertices: np.ndarray
     joints: np.ndarray
     frames: np.ndarray | None = None
@@ -117,30 +119,43 @@ class ClipData:
             return (truth.normals != 0).any(axis=-1)
         return None if self.recomputed is None else self.recomputed.mask
 
+    @property
+    def people_mask(self) -> np.ndarray | None:
+        """(T,H,W) bool: the mask without occluders, where there are parts to tell them."""
+        if self.mask is None or self.truth.parts is None:
+            return self.mask
+        return self.mask & (self.truth.parts != OCCLUDER_PART)
+
     @cached_property
     def samples(self) -> SurfaceSamples | None:
         """The surface points that the UV and face maps name."""
         if self.truth.uv is None or self.truth.face is None:
             return None
-        return surface_samples(self.truth.uv, self.truth.face, self.body.uv, self.body.uv_faces)
+        return surface_samples(self.truth.uv, self.truth.face, self.mesh.uv, self.mesh.uv_faces)
 
     @cached_property
     def sample_points(self) -> np.ndarray | None:
         """The samples on the posed body, in camera space, (N,3)."""
         if self.samples is None:
             return None
-        world = self.samples.positions(self.vertices, self.body.faces, step=1)
+        world = self.samples.positions(self.vertices, self.mesh.faces, step=1)
         frame = self.samples.frame
         rotated = np.einsum("nij,nj->ni", self.rotations[frame], world)
         return rotated + self.translations[frame]
 
     @cached_property
     def surface(self) -> np.ndarray | None:
-        """(T,H,W,3) float32: the point of the template that each pixel shows, metres, NaN beside it."""
+        """(T,H,W,3) float32: the point of the template that each pixel shows, metres, NaN beside it.
+
+        Templates of different instances lie `_APART` metres from each other.
+        """
         if self.samples is None or self.truth.face is None:
             return None
         out = np.full((*self.truth.face.shape, 3), np.nan, np.float32)
-        corners = self.body.template[self.body.faces[self.samples.face]]
+        corners = self.mesh.vertices[self.mesh.faces[self.samples.face]]
+        if self.mesh.face_instances is not None:
+            instance = self.mesh.face_instances[self.samples.face].astype(np.float32)
+            corners = corners + _APART * instance[:, None, None]
         pixels = (self.samples.frame, self.samples.row, self.samples.column)
         out[pixels] = np.einsum("nk,nkd->nd", self.samples.barycentric, corners)
         return out

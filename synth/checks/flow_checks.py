@@ -15,7 +15,10 @@ def _flow_picture(data: ClipData) -> dict[str, float]:
     if not data.film_matches:
         return {}
     return flow_figures.warp_figures(
-        required(data.steps), required(data.frames), required(data.mask)
+        required(data.steps),
+        required(data.frames),
+        required(data.mask),
+        count=data.mesh.instances,
     )
 
 

@@ -197,19 +197,22 @@ def occlusion_figures(steps: FlowSteps, surface: np.ndarray) -> dict[str, float]
     return figures | {"occluded_but_seen": float((apart[hidden] < 0.01).mean())}
 
 
-def warp_figures(steps: FlowSteps, frames: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+def warp_figures(
+    steps: FlowSteps, frames: np.ndarray, mask: np.ndarray, *, count: int = 1
+) -> dict[str, float]:
     """The next frame, fetched along forward flow, against this one: `frames` (T,H,W,3) uint8.
 
     Mean absolute differences in levels over visible points that move by a pixel or more, off the outline
     of the mask (T,H,W), where the background shines through: `warp_levels` with the flow, `still_levels`
     without; `warp_gain` is one over the other (below 1: the flow explains what moved) and `warp_beaten`
     by how much, in parts, the flow with an axis turned round, or both, or the axes swapped, explains
-    more. None of it where too little moves, neither of the last two where nothing seems to.
+    more. None of it where too little moves, or where the `count` people and things in the mask are too
+    small on average; neither of the last two where nothing seems to move.
     """
     inner = inner_pixels(mask)
     moving = steps.visible & (np.hypot(*steps.ahead.T) >= _MOVING)
     moving &= steps.start_values(inner) & steps.end_values(inner)
-    moving &= (body_areas(mask) >= _LARGE)[steps.frame]
+    moving &= (body_areas(mask) >= _LARGE * count)[steps.frame]
     if moving.sum() < _FEWEST:
         return {}
     moving_steps = steps.subset(moving)

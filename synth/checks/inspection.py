@@ -28,12 +28,12 @@ from synth.checks.joint_figures import rotation_figures
 from synth.clips.channel_files import clip_files, read_channels, stored_channels
 from synth.clips.clip import INFO, find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import joint_truth, posed_clip_of, read_info, row_of
+from synth.clips.clip_info import joint_truth, people_of, posed_clip_of, read_info, row_of
 from synth.clips.video_files import frame_rate, read_video
 from synth.plans.plan_row import PlanRow, read_plan
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
-from synth.scene.posed_clip import skin_clip
+from synth.scene.scene_mesh import scene_geometry
 from synth.workers.pool import TASK_LIMIT, Attempt, Report, work_through
 from synth.workers.processes import ProcessPool
 
@@ -154,6 +154,8 @@ def inspect_clip(
         row = row_of(info)
         if (row.width, row.height) != tuple(info["image_size"][0].tolist()):
             raise ValueError(f"image_size is not the {row.width}x{row.height} of its plan_row")
+        if people_of(info, Path(f"{stem}{INFO}")) != len(row.genders):
+            raise ValueError(f"people is not the {len(row.genders)} of its plan_row")
     except ValueError as error:  # BadInput is one
         return Inspection(task.stem, None, (_named(error, stem),), ())
     suffixes = [end for end in clip_files(row.channels, row.layout) if end != INFO]
@@ -164,7 +166,7 @@ def inspect_clip(
     if rotation.findings:  # no camera, so nothing else can be looked at
         clip_results = ClipResults({ROTATION.name: rotation})
         return Inspection(task.stem, clip_results, clip_results.findings, missing)
-    body, skinning = bodies.load_for_clip(row.gender, info, stem)
+    clip_bodies = bodies.load_for_clip(row.genders, info, stem)
     try:
         posed_clip = posed_clip_of(info)
         stored = stored_channels(stem)
@@ -177,11 +179,11 @@ def inspect_clip(
     damage = _published_results(stem)
     if task.planned is None and settings.planned:
         damage += (f"{stem}: not in the folder's plan.jsonl",)
-    vertices, joints = skin_clip(posed_clip, skinning)
+    scene = scene_geometry(posed_clip, clip_bodies)
     recomputed = ground_truth(
-        vertices,
-        joints,
-        body,
+        scene.vertices,
+        scene.joints,
+        scene.mesh,
         posed_clip.cameras,
         channels=[*stored],
         tracks=row.tracks,
@@ -199,9 +201,9 @@ def inspect_clip(
         row=row,
         posed_clip=posed_clip,
         truth=truth,
-        body=body,
-        vertices=vertices,
-        joints=joints,
+        mesh=scene.mesh,
+        vertices=scene.vertices,
+        joints=scene.joints,
         frames=frames,
         rate=rate,
         plates=plates,

@@ -29,8 +29,10 @@ def _framing(data: ClipData) -> dict[str, float]:
     """Joints and body against the view's policy."""
     policy = data.row.view.policy
     figures = joint_figures.framing_figures(required(data.truth.joints_inside), policy=policy)
-    if policy == "framed" and data.mask is not None:
-        figures["frames_without_body"] = float((~data.mask.any(axis=(1, 2))).mean())
+    mask = data.people_mask
+    # An occluder may be before somebody who lies there, so that a frame shows nobody.
+    if policy == "framed" and mask is not None and not data.posed_clip.occluders:
+        figures["frames_without_body"] = float((~mask.any(axis=(1, 2))).mean())
     return figures
 
 
@@ -39,6 +41,15 @@ def _joint_depth(data: ClipData) -> dict[str, float]:
     z = data.in_camera(data.truth.joints3d)[..., 2]
     depth, visible = required(data.truth.depth), required(data.truth.joints_visible)
     return surface_figures.joint_depth_figures(depth, data.truth.joints2d, z, visible, flesh=_FLESH)
+
+
+def _joint_parts(data: ClipData) -> dict[str, float]:
+    """What is labelled about visible joints."""
+    pixels, visible = data.truth.joints2d, required(data.truth.joints_visible)
+    figures = surface_figures.joint_part_figures(required(data.truth.parts), pixels, visible)
+    if data.truth.instances is not None:
+        figures |= surface_figures.joint_instance_figures(data.truth.instances, pixels, visible)
+    return figures
 
 
 JOINTS2D = Check(
@@ -100,14 +111,19 @@ FRAMING = Check(
 JOINT_PARTS = Check(
     name="joint_parts",
     needs=("parts", "joints_visible"),
-    measure=lambda data: surface_figures.joint_part_figures(
-        required(data.truth.parts), data.truth.joints2d, required(data.truth.joints_visible)
-    ),
+    measure=_joint_parts,
     figures=(
         # good: 0.0023, from 25 m
         Figure(
             "joint_on_other_limb",
             "visible joints on whose pixel another limb is",
+            "%",
+            limit=0.05,
+        ),
+        # of clips with instances
+        Figure(
+            "joint_on_other_person",
+            "visible joints on whose pixel somebody else is",
             "%",
             limit=0.05,
         ),

@@ -25,7 +25,7 @@ from synth.clips.clip_info import posed_clip_of, read_info, row_of
 from synth.clips.surreal_camera import surreal_camera
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, ground_truth
-from synth.scene.posed_clip import skin_clip
+from synth.scene.scene_mesh import scene_geometry
 from synth.workers.pool import TASK_LIMIT, Attempt, Failure, Report, work_through
 from synth.workers.processes import ProcessPool
 from synth.workers.scratch import process_folder
@@ -159,6 +159,8 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
     try:
         row = row_of(info)
         posed_clip = posed_clip_of(info)
+        if len(posed_clip.figures) != len(row.genders):
+            raise ValueError(f"people is not the {len(row.genders)} of its plan_row")
     except ValueError as error:
         raise BadInput(f"{source}_info.mat: {error}; render the clip again") from error
     layout = settings.layout or row.layout
@@ -168,6 +170,11 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
             "in another layout"
         )
     if layout == "surreal":
+        if len(posed_clip.figures) > 1 or posed_clip.occluders:
+            raise BadInput(
+                f"{source}: {len(posed_clip.figures)} people and {len(posed_clip.occluders)} occluders, "
+                "but the layout surreal knows one person and no occluder; choose --layout compact"
+            )
         try:
             surreal_camera(posed_clip.cameras)
         except BadInput as error:
@@ -176,12 +183,11 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
     complete = all(Path(f"{target}{suffix}").is_file() for suffix in suffixes)
     if complete and not settings.overwrite:
         return False
-    body, skinning = bodies.load_for_clip(row.gender, info, source)
-    vertices, joints = skin_clip(posed_clip, skinning)
+    scene = scene_geometry(posed_clip, bodies.load_for_clip(row.genders, info, source))
     truth = ground_truth(
-        vertices,
-        joints,
-        body,
+        scene.vertices,
+        scene.joints,
+        scene.mesh,
         posed_clip.cameras,
         channels=settings.channels,
         tracks=row.tracks,

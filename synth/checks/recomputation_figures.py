@@ -21,6 +21,7 @@ DIFFERENCES: dict[str, float] = {
     "tracks2d": 0.05,
     "tracks3d": 1e-3,
     "tracks_visible": 0,
+    "instances": 0,
     "joints_visible": 0,
     "joints_inside": 0,
 }

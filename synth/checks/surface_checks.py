@@ -20,10 +20,20 @@ def _support(data: ClipData) -> dict[str, float]:
         on_body["normals"] = truth.normals
     if truth.face is not None:
         on_body["face"] = truth.face >= 0
+    if truth.instances is not None:
+        on_body["instances"] = truth.instances
     names = ("flow_forward", "flow_backward", "occlusion_forward", "occlusion_backward")
     may_be_0 = {name: values for name in names if (values := getattr(truth, name)) is not None}
     mask = mask_rows(required(data.mask))
     figures = surface_figures.support_figures(mask, **on_body)
+    if truth.instances is not None:
+        figures |= surface_figures.instance_figures(
+            truth.instances,
+            truth.parts,
+            truth.face,
+            people=truth.people,
+            face_instances=data.mesh.face_instances,
+        )
     return figures | surface_figures.beside_mask_figures(mask, **may_be_0)
 
 
@@ -33,7 +43,7 @@ def _tracks(data: ClipData) -> dict[str, float]:
     tracks2d, tracks3d = required(truth.tracks2d), required(truth.tracks3d)
     visible = required(truth.tracks_visible)
     points = data.in_camera(tracks3d)
-    corners = data.vertices[1:-1][:, data.body.faces[truth.track_faces]].astype(np.float64)
+    corners = data.vertices[1:-1][:, data.mesh.faces[truth.track_faces]].astype(np.float64)
     barycentric = required(truth.track_barycentric)
     on_body = np.einsum("nk,tnkd->tnd", barycentric, corners)
     figures = joint_figures.projection_figures(
@@ -60,6 +70,13 @@ SUPPORT = Check(
             limit=0.0,
         ),
         Figure("beside_mask", "pixels with flow or occlusion beside the body", "%", limit=0.0),
+        # of clips with instances
+        Figure(
+            "instance_of_other",
+            "pixels whose instance is not that of their part or face",
+            "%",
+            limit=0.0,
+        ),
     ),
 )
 
@@ -67,7 +84,7 @@ FACE_PARTS = Check(
     name="face_parts",
     needs=("face", "parts"),
     measure=lambda data: surface_figures.face_figures(
-        required(data.truth.face), required(data.truth.parts), data.body.face_parts
+        required(data.truth.face), required(data.truth.parts), data.mesh.face_parts
     ),
     figures=(
         Figure("part_of_other_face", "pixels whose part is not their face's", "%", limit=0.0),

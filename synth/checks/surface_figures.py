@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from mocap.bodies.body import PARENTS
 from synth.clips.mask_rows import MaskRows, disagreements
+from synth.scene.ground_truth import KIN_PARTS
+from synth.scene.occluders import OCCLUDER_PART
 
 _SMOOTH_STEP = 0.03  # metres between neighbouring pixels beyond which a depth gradient is an edge
 _SLACK = 0.02  # metres that depth may change between the centres of neighbouring pixels and a point
@@ -21,16 +22,6 @@ _SMALLEST_UV = 1e-6  # area of a face in the texture below which its UVs tell no
 
 
 _njit = numba.njit(cache=True, nogil=True)
-
-
-def kin_of_joints() -> np.ndarray:
-    """(24 joints, 25 parts) bool: the part is the joint's own, its parent's or a child's."""
-    kin = np.zeros((len(PARENTS), len(PARENTS) + 1), bool)
-    for joint, parent in enumerate(PARENTS):
-        kin[joint, joint + 1] = True
-        if parent >= 0:
-            kin[joint, parent + 1] = kin[parent, joint + 1] = True
-    return kin
 
 
 def joint_pixels(pixels: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -43,15 +34,15 @@ def joint_pixels(pixels: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, ..
 def joint_part_figures(
     parts: np.ndarray, pixels: np.ndarray, visible: np.ndarray
 ) -> dict[str, float]:
-    """Share of visible joints (T,24) about whose pixel only other limbs are labelled.
+    """Share of visible joints (T,24P) about whose pixel only other limbs are labelled.
 
-    Parts (T,H,W), joints' `pixels` (T,24,2). Left taken for right, a mirrored label image and one of
-    another frame all show here.
+    Parts (T,H,W), joints' `pixels` (T,24P,2) of P people. Left taken for right, a mirrored label image
+    and one of another frame all show here.
     """
     if not visible.any():
         return {}
     frame, row, column, joint = joint_pixels(pixels, visible)
-    kin = kin_of_joints()[joint, _neighbours(parts, frame, row, column)]
+    kin = KIN_PARTS[joint % len(KIN_PARTS), _neighbours(parts, frame, row, column)]
     return {"joint_on_other_limb": float((~kin.any(axis=0)).mean())}
 
 
@@ -93,6 +84,48 @@ def face_figures(face: np.ndarray, parts: np.ndarray, face_parts: np.ndarray) ->
     expected = np.where(face >= 0, face_parts[np.where(valid, face, 0)], 0)
     wrong = (~valid | (expected != parts)).sum()
     return {"part_of_other_face": float(wrong) / max(1, int((parts > 0).sum()))}
+
+
+def instance_figures(
+    instances: np.ndarray,
+    parts: np.ndarray | None,
+    face: np.ndarray | None,
+    *,
+    people: int,
+    face_instances: np.ndarray | None,
+) -> dict[str, float]:
+    """Share of pixels whose instance (T,H,W) is not what their part or their face says.
+
+    Args:
+        instances: from 1, people before occluders.
+        parts: (T,H,W), 25 an occluder; None where not stored.
+        face: (T,H,W), -1 on the background; None where not stored.
+        people: how many there are.
+        face_instances: (F,) of the scene's mesh; None for a mesh of one.
+    """
+    wrong = np.zeros(instances.shape, bool)
+    if parts is not None:
+        wrong |= (parts == OCCLUDER_PART) != (instances > people)
+    if face is not None:
+        expected = np.ones(1, np.uint8) if face_instances is None else face_instances
+        inside = np.where((face >= 0) & (face < len(expected)), face, 0)
+        wrong |= np.where(face >= 0, expected[inside], 0) != instances
+    return {"instance_of_other": float(wrong.sum()) / max(1, int((instances > 0).sum()))}
+
+
+def joint_instance_figures(
+    instances: np.ndarray, pixels: np.ndarray, visible: np.ndarray
+) -> dict[str, float]:
+    """Share of visible joints (T,24P) about whose pixel only others are.
+
+    `pixels` are the joints' (T,24P,2), `instances` (T,H,W).
+    """
+    if not visible.any():
+        return {}
+    frame, row, column, joint = joint_pixels(pixels, visible)
+    person = joint // len(KIN_PARTS) + 1
+    theirs = (_neighbours(instances, frame, row, column) == person).any(axis=0)
+    return {"joint_on_other_person": float((~theirs).mean())}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mocap.bodies.body import Body
@@ -26,13 +27,14 @@ class FilmBodies:
         return self._loaded[gender]
 
     def load_for_clip(
-        self, gender: str, info: dict[str, Any], stem: object
-    ) -> tuple[Body, Skinning]:
-        """The body that a clip was made with, for its `_info.mat`.
+        self, genders: Sequence[str], info: dict[str, Any], stem: object
+    ) -> list[tuple[Body, Skinning]]:
+        """The bodies that a clip's people were made with, for its `_info.mat`, which names the first's.
 
         Raises BadInput where it was made with another one than is loaded here.
         """
-        body, skinning = self.load(gender)
+        bodies = [self.load(gender) for gender in genders]
+        body, _ = bodies[0]
         versions = versions_of(info, stem)
         if versions.body != body.name:
             raise BadInput(
@@ -46,4 +48,4 @@ class FilmBodies:
                 f"{body.build}; take the body file or the release of surrealpp ({versions.surrealpp}) "
                 "that made it, or render the clip again"
             )
-        return body, skinning
+        return bodies

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
@@ -21,30 +22,31 @@ from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.clips.surreal_camera import surreal_camera
 from synth.clips.surreal_info import from_surreal_info, to_surreal_info
-from synth.plans.plan_row import MAX_SIDE, PlanRow
+from synth.plans.plan_row import MAX_OCCLUDERS, MAX_PEOPLE, MAX_SIDE, FigureRow, PlanRow
 from synth.scene.ground_truth import GroundTruth
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
-from synth.scene.posed_clip import PosedClip, pose_clip
+from synth.scene.occluders import Occluder
+from synth.scene.posed_clip import FigureMotion, PosedClip, PosedFigure, pose_clip
 from textures.visibility.camera import Camera
 
 CHECK = "check"  # the variable of the layout "surreal" that holds what the checks measured
 
 _ADVICE = "remove the clip's files and render it again"
 _LARGEST = 1e9  # of any number: metres, pixels, radians
-_SHAPES = {  # of the fields that readers rely on; T is the number of frames
-    "joints2D": ("float32", (2, 24, "T")),
-    "joints3D": ("float32", (3, 24, "T")),
-    "joints3D_camera": ("float32", (3, 24, "T")),
-    "joints_visible": ("uint8", (24, "T")),
-    "joints_inside": ("uint8", (24, "T")),
-    "pose": ("float32", (72, "T")),
-    "trans": ("float32", (3, "T")),
-    "shape": ("float32", (10, "T")),
+_SHAPES = {  # of the fields that readers rely on; T frames, and P people, an axis that one has not
+    "joints2D": ("float32", (2, 24, "T", "P")),
+    "joints3D": ("float32", (3, 24, "T", "P")),
+    "joints3D_camera": ("float32", (3, 24, "T", "P")),
+    "joints_visible": ("uint8", (24, "T", "P")),
+    "joints_inside": ("uint8", (24, "T", "P")),
+    "pose": ("float32", (72, "T", "P")),
+    "trans": ("float32", (3, "T", "P")),
+    "shape": ("float32", (10, "T", "P")),
     "K": ("float64", (3, 3, "T")),
     "R": ("float64", (3, 3, "T")),
     "t": ("float64", (3, "T")),
-    "pose_ends": ("float32", (72, 2)),
-    "trans_ends": ("float32", (3, 2)),
+    "pose_ends": ("float32", (72, 2, "P")),
+    "trans_ends": ("float32", (3, 2, "P")),
     "K_ends": ("float64", (3, 3, 2)),
     "R_ends": ("float64", (3, 3, 2)),
     "t_ends": ("float64", (3, 2)),
@@ -72,7 +74,8 @@ def info_fields(
         check: what the clip's checks measured, JSON, for the layout "surreal", which has no file for it.
 
     Raises:
-        BadInput: a clip in the layout "surreal" whose cameras SURREAL's cannot be.
+        BadInput: a clip in the layout "surreal" whose cameras SURREAL's cannot be, or one of several
+            people or with occluders.
     """
     count = len(posed_clip)
     inner, ends = slice(1, -1), slice(None, None, count + 1)
@@ -85,6 +88,16 @@ def info_fields(
         """(n) the same in every frame: (n, T)."""
         return np.repeat(np.asarray(values, np.float32)[:, None], count, axis=1)
 
+    def by_person(values: Sequence[np.ndarray]) -> np.ndarray:
+        """P of (...) as (..., P); of one person as they are."""
+        return values[0] if len(values) == 1 else np.stack(values, axis=-1)
+
+    def of_joints(values: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+        """(T, 24P, ...) as (..., 24, T, P); of one person (..., 24, T)."""
+        people = np.split(values, truth.people, axis=1)
+        return by_person([person.T.astype(dtype, copy=False) for person in people])
+
+    figures = posed_clip.figures
     intrinsics = [camera.intrinsics for camera in posed_clip.cameras]
     rotations = [camera.rotation for camera in posed_clip.cameras]
     translations = [camera.translation for camera in posed_clip.cameras]
@@ -97,27 +110,29 @@ def info_fields(
         "camDist": np.array([[posed_clip.distance]], np.float32),
         "camLoc": camera.position.astype(np.float32)[:, None],
         "clipNo": np.array([[row.clip]], np.float64),
-        "cloth": cell(row.texture, count),
-        "gender": np.full((count, 1), GENDERS[row.gender], np.uint8),
-        "joints2D": truth.joints2d.transpose(2, 1, 0),
-        "joints3D": truth.joints3d.transpose(2, 1, 0),
+        "cloth": _cells(row.textures, count),
+        "gender": np.repeat(np.array([[GENDERS[g] for g in row.genders]], np.uint8), count, axis=0),
+        "joints2D": of_joints(truth.joints2d),
+        "joints3D": of_joints(truth.joints3d),
         "light": steady(harmonics),
-        "pose": by_frame(posed_clip.pose[inner], np.float32),
+        "pose": by_person([by_frame(figure.pose[inner], np.float32) for figure in figures]),
         "sequence": Path(row.stem).name,
-        "shape": steady(posed_clip.betas),
+        "shape": by_person([steady(figure.betas) for figure in figures]),
         "source": row.collection,
         "stride": np.array([[row.stride]], np.uint8),
         "zrot": np.full((count, 1), posed_clip.yaw, np.float32),
         # what it lacked
-        "trans": by_frame(posed_clip.translation[inner], np.float32),
+        "trans": by_person([by_frame(figure.translation[inner], np.float32) for figure in figures]),
         "K": by_frame(intrinsics[inner], np.float64),
         "R": by_frame(rotations[inner], np.float64),
         "t": by_frame(translations[inner], np.float64),
-        "joints3D_camera": truth.require("joints_camera").transpose(2, 1, 0),
-        "joints_visible": truth.require("joints_visible").T.astype(np.uint8),
-        "joints_inside": truth.require("joints_inside").T.astype(np.uint8),
-        "pose_ends": by_frame(posed_clip.pose[ends], np.float32),
-        "trans_ends": by_frame(posed_clip.translation[ends], np.float32),
+        "joints3D_camera": of_joints(truth.require("joints_camera")),
+        "joints_visible": of_joints(truth.require("joints_visible"), np.uint8),
+        "joints_inside": of_joints(truth.require("joints_inside"), np.uint8),
+        "pose_ends": by_person([by_frame(figure.pose[ends], np.float32) for figure in figures]),
+        "trans_ends": by_person(
+            [by_frame(figure.translation[ends], np.float32) for figure in figures]
+        ),
         "K_ends": by_frame(intrinsics[ends], np.float64),
         "R_ends": by_frame(rotations[ends], np.float64),
         "t_ends": by_frame(translations[ends], np.float64),
@@ -138,9 +153,23 @@ def info_fields(
         "plan_row": row.to_json(),
         "versions": json.dumps(versions, sort_keys=True),
     }
+    if len(figures) > 1:
+        fields["people"] = np.array([[len(figures)]], np.uint8)
+    if posed_clip.occluders:
+        fields["occluders"] = json.dumps([asdict(item) for item in posed_clip.occluders])
     if not row.film_mirrored:
         return fields
+    if len(figures) > 1 or posed_clip.occluders:
+        raise BadInput(
+            f"{row.stem}: {len(figures)} people and {len(posed_clip.occluders)} occluders in the layout "
+            "surreal, expected one person and no occluder; choose --layout compact"
+        )
     return to_surreal_info(fields, surreal_camera(posed_clip.cameras)) | {CHECK: check}
+
+
+def _cells(textures: Sequence[str], count: int) -> np.ndarray:
+    """The textures of P people as P x T cells."""
+    return np.concatenate([cell(texture, count) for texture in textures])
 
 
 def write_info(path: Path | str, fields: dict[str, Any]) -> None:
@@ -158,10 +187,14 @@ def read_info(stem: Path | str) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"{path}: no such file; expected a clip that `synth render-videos` wrote")
     info = read_mat(path, advice=_ADVICE)
-    joints = info.get("joints2D", np.zeros(0))
-    count = joints.shape[2] if joints.ndim == 3 else 0
+    people = people_of(info, path)
+    joints = np.asarray(info.get("joints2D", np.zeros(0)))
+    count = joints.shape[2] if joints.ndim in (3, 4) else 0
     for name, (dtype, shape) in _SHAPES.items():
-        expected = tuple(count if n == "T" else n for n in shape)
+        sizes = {"T": count, "P": people}
+        expected = tuple(
+            sizes[n] if isinstance(n, str) else n for n in shape if n != "P" or people > 1
+        )
         if (
             name not in info
             or info[name].shape != expected
@@ -177,7 +210,12 @@ def read_info(stem: Path | str) -> dict[str, Any]:
                 f"{path}: {name} has numbers that are not finite or not within {lowest:g} and "
                 f"{highest:g}; {_ADVICE}"
             )
+    occluders_of(info, path)
     if "film_mirrored" in info:
+        if people > 1 or "occluders" in info:
+            raise BadInput(
+                f"{path}: several people or occluders in SURREAL's layout, expected one person; {_ADVICE}"
+            )
         return from_surreal_info(info, path)
     if '"layout": "surreal"' in text_of(info.get("plan_row", "")):
         raise BadInput(
@@ -185,6 +223,35 @@ def read_info(stem: Path | str) -> dict[str, Any]:
             f"which were not SURREAL's mirrored geometry; {_ADVICE}"
         )
     return info
+
+
+def people_of(info: dict[str, Any], path: Path) -> int:
+    """How many people are in a clip. Raises BadInput where `people` is not a number of people."""
+    value = np.asarray(info.get("people", np.ones((1, 1), np.uint8)))
+    if value.shape != (1, 1) or value.dtype != np.uint8 or not 1 <= value[0, 0] <= MAX_PEOPLE:
+        raise BadInput(
+            f"{path}: people is {value.dtype} {value.shape} {value.ravel()[:3].tolist()}, expected uint8 "
+            f"(1, 1), 1 to {MAX_PEOPLE}; {_ADVICE}"
+        )
+    return int(value[0, 0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Occluders:
+    """What the text `occluders` of an `_info.mat` lists."""
+
+    occluders: Annotated[tuple[Occluder, ...], Meta(max_length=MAX_OCCLUDERS)]
+
+
+def occluders_of(info: dict[str, Any], path: Path) -> tuple[Occluder, ...]:
+    """The occluders of a clip. Raises BadInput where their text is not a list of such."""
+    text = text_of(info.get("occluders", "[]"))
+    try:
+        return decode_json(
+            f'{{"occluders": {text}}}'.encode("utf-8", "replace"), _Occluders
+        ).occluders
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}, expected a list of occluders; {_ADVICE}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,8 +283,23 @@ def row_of(info: dict[str, Any]) -> PlanRow:
         raise ValueError(str(error)) from None
 
 
-def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
-    """The geometry of a plan's row: `motion` at the row's frame rate, made for `body`."""
+def planned_clip(
+    row: PlanRow, motion: Motion, body: Body, *, companions: Sequence[tuple[Motion, Body]] = ()
+) -> PosedClip:
+    """The geometry of a plan's row.
+
+    Args:
+        row: the row.
+        motion: at the row's frame rate, made for `body`.
+        body: the first person's.
+        companions: the motions and bodies of `row.figures`.
+
+    Raises:
+        ValueError: not as many companions as figures, and as of `pose_clip`.
+    """
+    figures: list[tuple[FigureRow, tuple[Motion, Body]]] = list(
+        zip(row.figures, companions, strict=True)
+    )
     return pose_clip(
         motion,
         body,
@@ -227,16 +309,42 @@ def planned_clip(row: PlanRow, motion: Motion, body: Body) -> PosedClip:
         frames=row.frames,
         height=row.height,
         width=row.width,
+        companions=[
+            FigureMotion(
+                motion=other,
+                body=other_body,
+                betas=figure.betas,
+                start=figure.start,
+                heading=figure.heading,
+                seed=figure.seed,
+            )
+            for figure, (other, other_body) in figures
+        ],
+        occluders=row.occluders,
     )
 
 
 def posed_clip_of(info: dict[str, Any]) -> PosedClip:
     """The geometry of a clip, with the numbers of which it was rendered to the last bit."""
 
+    def joined(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """(..., T) and its ends (..., 2) as (T+2, ...)."""
+        ends = np.moveaxis(ends, -1, 0)
+        return np.concatenate([ends[:1], np.moveaxis(values, -1, 0), ends[1:]])
+
     def whole(name: str) -> np.ndarray:
-        """A field with its ends, (T+2, ...)."""
-        ends = np.moveaxis(info[f"{name}_ends"], -1, 0)
-        return np.concatenate([ends[:1], np.moveaxis(info[name], -1, 0), ends[1:]])
+        """A field of the camera with its ends, (T+2, ...)."""
+        return joined(info[name], info[f"{name}_ends"])
+
+    def figure(number: int) -> PosedFigure:
+        """A person, from 0."""
+        names = ("pose", "pose_ends", "trans", "trans_ends", "shape")
+        pose, pose_ends, trans, trans_ends, shape = (
+            info[name][..., number] if info[name].ndim == 3 else info[name] for name in names
+        )
+        return PosedFigure(
+            pose=joined(pose, pose_ends), translation=joined(trans, trans_ends), betas=shape[:, 0]
+        )
 
     width, height = (int(n) for n in info["image_size"][0])
     cameras = tuple(
@@ -251,23 +359,37 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
     )
     yaw, distance = (float(n) for n in info["placement"][0])
     first, last = (bool(n) for n in info["flow_ends"][0])
+    people = info["pose"].shape[2] if info["pose"].ndim == 3 else 1
+    person, *companions = (figure(number) for number in range(people))
     return PosedClip(
-        pose=whole("pose"),
-        translation=whole("trans"),
-        betas=info["shape"][:, 0],
+        pose=person.pose,
+        translation=person.translation,
+        betas=person.betas,
         cameras=cameras,
         ends=(first, last),
         yaw=yaw,
         distance=distance,
+        companions=tuple(companions),
+        occluders=occluders_of(info, Path("_info.mat")),
     )
 
 
 def joint_truth(info: dict[str, Any]) -> dict[str, np.ndarray]:
     """The fields of GroundTruth about joints."""
+    crowded = info["joints2D"].ndim == 4
+
+    def of_people(name: str) -> np.ndarray:
+        """(..., 24, T) or (..., 24, T, P) as (T, 24P, ...)."""
+        values = info[name]
+        if not crowded:
+            return values.T
+        people = np.moveaxis(values, -1, 0)
+        return np.concatenate([person.T for person in people], axis=1)
+
     return {
-        "joints2d": info["joints2D"].transpose(2, 1, 0),
-        "joints3d": info["joints3D"].transpose(2, 1, 0),
-        "joints_camera": info["joints3D_camera"].transpose(2, 1, 0),
-        "joints_visible": info["joints_visible"].T > 0,
-        "joints_inside": info["joints_inside"].T > 0,
+        "joints2d": of_people("joints2D"),
+        "joints3d": of_people("joints3D"),
+        "joints_camera": of_people("joints3D_camera"),
+        "joints_visible": of_people("joints_visible") > 0,
+        "joints_inside": of_people("joints_inside") > 0,
     }

@@ -54,6 +54,7 @@ ERRORS: dict[str, Any] = {
     "uv": {"texture sides": UV_STEP / 2},
     "face": "lossless",
     "occlusion": "lossless",
+    "instances": "lossless",
     "tracks": {"pixels": TRACK_STEP / 2, "metres": TRACK_STEP_3D / 2},
 }
 """The most by which a stored value is off. Where its range needs a wider step, the file says so."""
@@ -80,6 +81,7 @@ COMPACT: dict[str, Any] = {
     "uv": f"_uv.npz: fixed point, step {UV_STEP:g}; faces (3,N) uint8: the face's number, low, "
     "middle and high byte",
     "occlusion": "_occlusion.npz: forward, backward: numpy.unpackbits(.., count=N)",
+    "instances": "_instances.npz: instances (N,) uint8",
     "tracks": "_tracks.npz: pixels_residuals (4,T,N,2), metres_residuals (4,T,N,3) uint8: the bytes, "
     "lowest first, of codes z of 32 bits; r = (z >> 1) ^ -(z & 1) as int32; numbers = "
     "numpy.cumsum(numpy.cumsum(r, 0), 0) as int32; values = numbers * step, "
@@ -206,6 +208,15 @@ def _segm_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarra
 def _segm(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     parts = members.get("parts", np.uint8, (len(pixels.index),))
     return {"parts": pixels.scatter(parts[:, None], 0)[..., 0]}
+
+
+def _instance_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
+    return {"instances": _on_body("instances", truth.instances, 0, pixels)[:, 0]}
+
+
+def _instances(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
+    instances = members.get("instances", np.uint8, (len(pixels.index),))
+    return {"instances": pixels.scatter(instances[:, None], 0)[..., 0]}
 
 
 def _normal_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
@@ -336,4 +347,5 @@ _CHANNELS = {
     "gtflow": (_flow_members, _flow),
     "uv": (_uv_members, _uv),
     "occlusion": (_occlusion_members, _occlusion),
+    "instances": (_instance_members, _instances),
 }

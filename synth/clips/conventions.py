@@ -7,7 +7,10 @@ from typing import Any
 from mocap.bodies.body import JOINT_NAMES, PART_NAMES
 from synth.clips.compact_channels import COMPACT, ERRORS
 from synth.clips.surreal_channels import NO_DEPTH
+from synth.plans.plan_row import MAX_PEOPLE
 from synth.scene.lights.registry import LIGHT_KINDS
+from synth.scene.occluders import OCCLUDER_KINDS, OCCLUDER_PART
+from synth.scene.placement import FLESH, MARGIN
 
 GENDERS = {"female": 0, "male": 1, "neutral": 2}  # SURREAL has the first two
 
@@ -64,6 +67,14 @@ ADDED_FIELDS: dict[str, str] = {
     "versions": "char, JSON: of the programs, and the body's name and build",
 }
 
+CROWD_FIELDS: dict[str, str] = {
+    "people": "1 uint8: how many people; only where there are several",
+    "occluders": "char, JSON: kind, size (width, height, depth), turn, and start and end (x, z) between "
+    "which each moves evenly from the frame before the first to the one after the last; only where there "
+    "are some",
+}
+"""Fields of clips of several people, or with occluders."""
+
 SURREAL_MEANING: dict[str, str] = {
     "in short": "get_extrinsic(camLoc), get_intrinsic() and rotateBody(zrot, pose) of SURREAL's scripts "
     "work on the files; at other sizes than 320x240 with its res_x_px and res_y_px",
@@ -104,19 +115,30 @@ CONVENTIONS: dict[str, Any] = {
     "depth": f"depth_N (H,W) single: planar z in metres, not the distance; background {NO_DEPTH:g}",
     "segm": "segm_N (H,W) uint8: parts 1..24, background 0",
     "parts": dict(enumerate(PART_NAMES, start=1)),
+    "occluder": f"part {OCCLUDER_PART} of segm: {', '.join(OCCLUDER_KINDS)}; its UVs are of a texture of "
+    "its own",
+    "several people": f"up to {MAX_PEOPLE}; joints2D, joints3D, joints3D_camera, joints_visible, "
+    "joints_inside, pose, trans, shape, pose_ends, trans_ends have a last axis of people, gender is T x "
+    "people, cloth people x T, and people is their number; one person has none of these axes. subject, "
+    "category, frame_indices and identity are the first person's; plan_row has everybody's. A person is "
+    f"in no frame nearer to another than {MARGIN:g} m on the floor, between discs about the joints that "
+    f"are {FLESH:g} m wider",
+    "instances": "instances_N (H,W) uint8: 1 the first person, 2 the next, then the occluders; "
+    "background 0",
     "normal": "normal_N (H,W,3) single: unit normals in camera axes; background 0",
     "gtflow": "gtflow_N (H,W,2) single: backward flow, where the point was one frame before, minus where "
     "it is, (dx, dy) pixels, y down; background 0",
     "gtflow_forward": "gtflow_forward_N in _gtflow_forward.mat: the same to one frame after",
     "uv": "uv_N (H,W,2) single: texture coordinates in [0, 1], (0, 0) at the image's bottom-left; "
     "background 0",
-    "face": "face_N (H,W) int32, in _uv.mat: the body's face, from 0; background -1",
+    "face": "face_N (H,W) int32, in _uv.mat: the body's face, from 0; of several people the faces of the "
+    "first, then of the next, then of occluders; background -1",
     "occlusion": "occlusion_forward_N, occlusion_backward_N (H,W) uint8: 1 where the pixel's point is "
     "not seen in the frame after, before; background 0",
     "tracks": "tracks2D 2xNxT single pixels, tracks3D 3xNxT single world metres, tracks_visible NxT "
     "uint8; track_faces Nx1 int32, track_barycentric Nx3 single: where on the body they are",
     "joints": list(JOINT_NAMES),
-    "info": SURREAL_FIELDS | ADDED_FIELDS,
+    "info": SURREAL_FIELDS | ADDED_FIELDS | CROWD_FIELDS,
     "layouts": {
         "surreal": "SURREAL's files: channels as <clip>_<channel>.mat with the variables above, their "
         "values as in_surreal_layout says; others than depth and segm where asked for; run0 to run2 in "

@@ -60,6 +60,7 @@ _FILES: dict[str, dict[str, tuple[_Frames, ...]]] = {
         )
     },
     "tracks": {"_tracks.mat": ()},
+    "instances": {"_instances.mat": (_Frames("instances", "instances", np.uint8, 3),)},
 }
 
 

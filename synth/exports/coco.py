@@ -1,4 +1,7 @@
-"""Films' labels as COCO's: keypoints, boxes and masks of the person in each frame.
+"""Films' labels as COCO's: keypoints, boxes and masks of everybody in each frame.
+
+Each person that a frame shows has an annotation; whoever is wholly hidden has none. Masks of one of
+several people, or of people behind occluders, come from the channel `instances`.
 
 COCO's 17 keypoints are a face and twelve joints. The joints are SMPL's, which lie inside the body where
 COCO's annotators clicked on its surface; nose, eyes and ears are no joints of SMPL and are not labelled.
@@ -20,8 +23,9 @@ from tqdm import tqdm
 from mocap.bodies.body import JOINT_NAMES, PARENTS
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from synth.clips.channel_files import stored_channels
 from synth.clips.clip import Clip, find_clips, read_clip
-from synth.clips.clip_info import row_of
+from synth.clips.clip_info import read_info, row_of
 from synth.exports.run_lengths import run_length_text, run_lengths
 from synth.plans.plan_row import PlanRow
 from textures.library import write_image
@@ -85,23 +89,35 @@ def coco_order(rows: np.ndarray) -> np.ndarray:
     return ordered
 
 
-def annotation_of(clip: Clip, frame: int, *, compressed: bool = True) -> dict[str, Any] | None:
-    """The person in a frame of a clip, without ids; None where no pixel shows the body.
+def annotation_of(
+    clip: Clip, frame: int, *, person: int = 0, compressed: bool = True
+) -> dict[str, Any] | None:
+    """A person in a frame of a clip, without ids; None where no pixel shows them.
+
+    Args:
+        clip: the clip, with the channel that masks are made of (`mask_channel`).
+        frame: its number in the clip.
+        person: from 0.
+        compressed: the mask as pycocotools' text, else as a list of run lengths.
 
     Raises:
-        ValueError: the clip has no parts, of which masks are made.
+        ValueError: the clip has not that channel.
     """
     truth = clip.truth
-    mask = truth.require("parts")[frame] > 0
+    if mask_channel(clip.info) == "segm":
+        mask = truth.require("parts")[frame] > 0
+    else:
+        mask = truth.require("instances")[frame] == person + 1
     if not mask.any():
         return None
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     top, left = int(rows[0]), int(columns[0])
     runs = run_lengths(mask)
+    theirs = slice(person * len(JOINT_NAMES), (person + 1) * len(JOINT_NAMES))
     keypoints = keypoint_rows(
-        truth.joints2d[frame],
-        truth.require("joints_visible")[frame],
-        truth.require("joints_inside")[frame],
+        truth.joints2d[frame, theirs],
+        truth.require("joints_visible")[frame, theirs],
+        truth.require("joints_inside")[frame, theirs],
     )
     ordered = coco_order(keypoints)
     return {
@@ -118,6 +134,12 @@ def annotation_of(clip: Clip, frame: int, *, compressed: bool = True) -> dict[st
         "smpl_keypoints": _numbers(keypoints),
         "smpl_num_keypoints": int((keypoints[:, 2] > 0).sum()),
     }
+
+
+def mask_channel(info: dict[str, Any]) -> str:
+    """The channel that says where a person of a clip is, by the variables of its `_info.mat`."""
+    alone = info["joints2D"].ndim == 3 and "occluders" not in info
+    return "segm" if alone else "instances"
 
 
 def _numbers(rows: np.ndarray) -> list[float]:
@@ -185,11 +207,12 @@ def export_coco(
                 if images is not None:
                     with atomic_write(images / picture["file_name"]) as path:
                         write_image(path, clip.frames[frame])
-                person = annotation_of(clip, frame, compressed=compressed)
-                if person is not None:
-                    people += 1
-                    line = {"id": people, "image_id": number, **person, "identity": row.identity}
-                    file.write((",\n" if people > 1 else "\n") + json.dumps(line))
+                for person, identity in enumerate(row.identities):
+                    shown = annotation_of(clip, frame, person=person, compressed=compressed)
+                    if shown is not None:
+                        people += 1
+                        line = {"id": people, "image_id": number, **shown, "identity": identity}
+                        file.write((",\n" if people > 1 else "\n") + json.dumps(line))
         if not pictures:
             raise BadInput(f"{folder}: none of its {len(stems)} clips has labels that can be used")
         info = _information(generator, stand_ins=stand_ins, clips=len(stems) - len(left_out))
@@ -200,17 +223,23 @@ def export_coco(
 
 
 def _labelled_clip(folder: Path, stem: str) -> tuple[Clip, PlanRow]:
-    """A clip with its mask, and its row. Raises BadInput where it cannot be used."""
-    clip = read_clip(folder / stem, ("segm",))
-    if clip.truth.parts is None:
+    """A clip with its masks, and its row. Raises BadInput where it cannot be used."""
+    channel = mask_channel(read_info(folder / stem))
+    if channel not in stored_channels(folder / stem):
         raise BadInput(
-            f"{folder / stem}: no segm, of which masks are made; "
-            f"`synth ground-truth {folder} --channels segm` computes it again"
+            f"{folder / stem}: no {channel}, of which masks are made; "
+            f"`synth ground-truth {folder} --channels {channel}` computes it again"
         )
+    clip = read_clip(folder / stem, (channel,))
     try:
-        return clip, row_of(clip.info)
+        row = row_of(clip.info)
+        if len(row.identities) != clip.truth.people:
+            raise ValueError(
+                f"{clip.truth.people} people, but {len(row.identities)} in its plan_row"
+            )
     except ValueError as error:
         raise BadInput(f"{folder / stem}_info.mat: {error}; render the clip again") from error
+    return clip, row
 
 
 def _picture_line(stem: str, row: PlanRow, clip: Clip, frame: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import synth
-from mocap.bodies.body import Body
+from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.loading import BodySource
 from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning
@@ -34,12 +34,14 @@ from synth.clips.clip import publish, stem_in
 from synth.clips.clip_info import info_fields, planned_clip, write_info
 from synth.films.checksums import clip_checksums
 from synth.films.film_encoder import FilmEncoder
-from synth.plans.plan_row import PlanRow
+from synth.plans.plan_row import MAX_PEOPLE, PlanRow
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lights.registry import light_from_fields
-from synth.scene.posed_clip import PosedClip, skin_clip
-from synth.scene.renderer import Renderer, RenderHardware
+from synth.scene.occluders import occluder_texture
+from synth.scene.posed_clip import PosedClip
+from synth.scene.renderer import Renderer, RenderHardware, Texture
+from synth.scene.scene_mesh import SceneGeometry, scene_geometry
 from synth.workers.pool import Report, uninterrupted
 
 REPORT_EVERY = 10  # frames
@@ -102,7 +104,7 @@ class ClipRenderer:
         self._engine: Renderer | None = None
         self._engine_key: tuple[str, int, int, int] | None = None
         self._engine_mesh: Mesh | None = None
-        self._motion: tuple[tuple, Motion] | None = None
+        self._motions: dict[tuple[str, float, str], Motion] = {}
 
     def close(self) -> None:
         if self._engine is not None:
@@ -129,23 +131,29 @@ class ClipRenderer:
         """
         began = time.perf_counter()
         settings = self.settings
-        body, skinning = self._body(row.gender)
-        posed_clip = planned_clip(row, self._load_motion(row, body), body)
-        vertices, joints = skin_clip(posed_clip, skinning)
+        bodies = [self._body(gender) for gender in row.genders]
+        body = bodies[0][0]
+        companions = [
+            (self._load_motion(figure.source, row.fps, other), other)
+            for figure, (other, _) in zip(row.figures, bodies[1:])
+        ]
+        motion = self._load_motion(row.source, row.fps, body)
+        posed_clip = planned_clip(row, motion, body, companions=companions)
+        scene = scene_geometry(posed_clip, bodies)
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
             encoder = FilmEncoder(
                 Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds
             )
-            engine = self._open_engine(row, body.mesh)
+            engine = self._open_engine(row, scene.mesh)
             versions = _versions(engine, body)
             with ThreadPoolExecutor(4) as threads:
                 labelling = threads.submit(
                     ground_truth,
-                    vertices,
-                    joints,
-                    body,
+                    scene.vertices,
+                    scene.joints,
+                    scene.mesh,
                     posed_clip.cameras,
                     channels=row.channels,
                     tracks=row.tracks,
@@ -157,9 +165,9 @@ class ClipRenderer:
                         row=row,
                         posed_clip=posed_clip,
                         truth=labelling.result(),
-                        body=body,
-                        vertices=vertices,
-                        joints=joints,
+                        mesh=scene.mesh,
+                        vertices=scene.vertices,
+                        joints=scene.joints,
                     )
                     return data, run_checks(data)
 
@@ -176,7 +184,7 @@ class ClipRenderer:
 
                 try:
                     silhouettes, render_seconds = self._render(
-                        engine, row, posed_clip, vertices, joints, encode, progress
+                        engine, row, posed_clip, scene, encode, progress
                     )
                 finally:
                     encoder.finish()
@@ -212,20 +220,23 @@ class ClipRenderer:
             self._bodies[gender] = body, Skinning(body)
         return self._bodies[gender]
 
-    def _load_motion(self, row: PlanRow, body: Body) -> Motion:
-        key = (row.source, row.fps, body.name)
-        if self._motion is None or self._motion[0] != key:
-            motion = load_motion(self.settings.entries[row.source], body, fps=row.fps)
-            self._motion = (key, motion)
-        return self._motion[1]
+    def _load_motion(self, source: str, fps: float, body: Body) -> Motion:
+        """The motion of a file, one of those used last or read."""
+        key = (source, fps, body.name)
+        motion = self._motions.pop(key, None)
+        if motion is None:
+            motion = load_motion(self.settings.entries[source], body, fps=fps)
+        self._motions[key] = motion  # the last one
+        while len(self._motions) > MAX_PEOPLE:
+            del self._motions[next(iter(self._motions))]
+        return motion
 
     def _render(
         self,
         engine: Renderer,
         row: PlanRow,
         posed_clip: PosedClip,
-        vertices: np.ndarray,
-        joints: np.ndarray,
+        scene: SceneGeometry,
         encode: Callable[[np.ndarray], None],
         progress: Report,
     ) -> tuple[np.ndarray, float]:
@@ -236,16 +247,19 @@ class ClipRenderer:
         """
         settings = self.settings
         cameras = posed_clip.cameras[1:-1]
-        engine.set_texture(settings.textures / row.texture)
+        looks: list[Texture] = [settings.textures / texture for texture in row.textures]
+        looks += [occluder_texture(occluder) for occluder in posed_clip.occluders]
+        for instance, texture in enumerate(looks, 1):
+            engine.set_texture(texture, instance=instance)
         light = light_from_fields(row.light).with_files_in(settings.environments)
-        middle = joints[1:-1, 0].mean(axis=0)
+        middle = scene.joints[1:-1, :: len(JOINT_NAMES)].reshape(-1, 3).mean(axis=0)
         engine.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
         silhouettes = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
         for index, camera in enumerate(cameras):
             began = time.perf_counter()
             engine.set_camera(camera)
-            picture = engine.render(vertices[index + 1], seed=row.seed + index)
+            picture = engine.render(scene.vertices[index + 1], seed=row.seed + index)
             spent += time.perf_counter() - began
             silhouettes[index] = picture.body > 0.5
             encode(picture.rgba)
@@ -273,12 +287,14 @@ class ClipRenderer:
         return self._engine
 
     def _has_topology_of(self, mesh: Mesh) -> bool:
-        """Bodies of several genders share a renderer where they share faces and UVs."""
+        """Scenes share a renderer where they share faces and UVs, as bodies of several genders do."""
         last = self._engine_mesh
         return (
             last is not None
             and np.array_equal(last.faces, mesh.faces)
             and np.array_equal(last.uv_faces, mesh.uv_faces)
+            and np.array_equal(last.uv, mesh.uv)
+            and last.instances == mesh.instances
         )
 
 

@@ -140,7 +140,7 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     That is a motion, texture, photograph or environment that is not in the folders, frames that a motion
     does not have, or a texture of another UV layout.
     """
-    for gender in sorted({row.gender for row in rows}):
+    for gender in sorted({gender for row in rows for gender in row.genders}):
         inputs.bodies.load(gender)  # built once, here, rather than by every worker
     folder = inputs.library.folder
     sources = {entry.source_in(folder): entry for entry in inputs.library.entries}
@@ -149,19 +149,23 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     layouts = {entry.file: entry.uv_layout for entry in texture_entries}
     photographs, environments = set(inputs.photographs), set(inputs.environments)
     for row in rows:
-        if row.source not in sources:
-            raise BadInput(f"{row.stem}: its motion {row.source} is not in {folder}; plan again")
-        length = frames_at(sources[row.source], row.fps)
-        if row.start + row.frames > length:
-            raise BadInput(
-                f"{row.stem}: start {row.start} and {row.frames} frames, but its motion {row.source} has "
-                f"{length} frames at {row.fps:g} frames/s, expected frames of the motion; plan again"
-            )
-        if layouts.get(row.texture) != row.uv_layout:
-            raise BadInput(
-                f"{row.stem}: its texture {row.texture} (UV layout {row.uv_layout}) is not in "
-                f"{textures}; give the texture folder that was planned with"
-            )
+        for person in (row, *row.figures):
+            if person.source not in sources:
+                raise BadInput(
+                    f"{row.stem}: its motion {person.source} is not in {folder}; plan again"
+                )
+            length = frames_at(sources[person.source], row.fps)
+            if person.start + row.frames > length:
+                raise BadInput(
+                    f"{row.stem}: start {person.start} and {row.frames} frames, but its motion "
+                    f"{person.source} has {length} frames at {row.fps:g} frames/s, expected frames of "
+                    "the motion; plan again"
+                )
+            if layouts.get(person.texture) != row.uv_layout:
+                raise BadInput(
+                    f"{row.stem}: its texture {person.texture} (UV layout {row.uv_layout}) is not in "
+                    f"{textures}; give the texture folder that was planned with"
+                )
         photograph = row.background.get("photograph")
         if photograph is not None and photograph not in photographs:
             raise BadInput(

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 
 from mocap.bodies.body import PARENTS
+from synth.scene.occluders import OCCLUDER_PART
 
-_HUES = (np.arange(25) * 67) % 180
+_HUES = (np.arange(26) * 67) % 180
+_LEFT = (1, 4, 7, 10, 13, 16, 18, 20, 22)
 
 
 def depth_picture(depth: np.ndarray, near: float, far: float) -> np.ndarray:
@@ -20,13 +22,33 @@ def depth_picture(depth: np.ndarray, near: float, far: float) -> np.ndarray:
 
 
 def parts_picture(parts: np.ndarray) -> np.ndarray:
-    """SURREAL's part labels (H, W) uint8 as RGB, a hue per part, background black."""
-    hsv = np.zeros((25, 1, 3), np.uint8)
+    """Part labels (H, W) uint8 as RGB: a hue for each of SURREAL's, occluders grey, background black."""
+    hsv = np.zeros((26, 1, 3), np.uint8)
     hsv[1:, 0, 0] = _HUES[1:]
     hsv[1:, 0, 1:] = 190, 235
-    palette = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).reshape(25, 3)
-    palette[0] = 0
+    palette = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).reshape(26, 3)
+    palette[0], palette[OCCLUDER_PART] = 0, 150
     return palette[parts]
+
+
+def instances_picture(instances: np.ndarray) -> np.ndarray:
+    """Instances (H, W) uint8 as RGB, a colour for each, background black."""
+    hsv = np.zeros((256, 1, 3), np.uint8)
+    hsv[1:, 0, 0] = (np.arange(255) * 53) % 180
+    hsv[1:, 0, 1:] = 170, 240
+    palette = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).reshape(256, 3)
+    palette[0] = 0
+    return palette[instances]
+
+
+def joined_joints(count: int) -> list[tuple[int, int]]:
+    """Which of `count` joints, 24 of each person, are joined by bones: child and parent."""
+    return [
+        (first + joint, first + parent)
+        for first in range(0, count, len(PARENTS))
+        for joint, parent in enumerate(PARENTS)
+        if parent >= 0
+    ]
 
 
 def normals_picture(normals: np.ndarray) -> np.ndarray:
@@ -49,16 +71,15 @@ def flow_picture(flow: np.ndarray, longest: float) -> np.ndarray:
 
 
 def with_joints(rgb: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """The frame with its 24 projected joints (24, 2) and the bones between; left is orange."""
+    """The frame with the projected joints (24P, 2) of P people and the bones between; left is orange."""
     picture = rgb.copy()
     shift = 4
     points = np.round((joints - 0.5) * 2**shift).astype(int)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            ends = tuple(points[joint]), tuple(points[parent])
-            cv2.line(picture, *ends, (255, 255, 255), 1, cv2.LINE_AA, shift)
+    for joint, parent in joined_joints(len(points)):
+        ends = tuple(points[joint]), tuple(points[parent])
+        cv2.line(picture, *ends, (255, 255, 255), 1, cv2.LINE_AA, shift)
     for joint, point in enumerate(points):
-        left = joint in (1, 4, 7, 10, 13, 16, 18, 20, 22)
+        left = joint % len(PARENTS) in _LEFT
         colour = (255, 140, 0) if left else (0, 160, 255)
         cv2.circle(picture, tuple(point), 2 << shift, colour, -1, cv2.LINE_AA, shift)
     return picture
@@ -103,9 +124,9 @@ def mosaic(
     Args:
         rgb: (H, W, 3) uint8.
         window: rows and columns of the part that is enlarged (see `body_window`).
-        joints: (24, 2) pixels.
+        joints: (24P, 2) pixels.
         depth: (H, W) metres, inf on background.
-        parts: (H, W) uint8, SURREAL's labels.
+        parts: (H, W) uint8, SURREAL's labels and 25.
         normals: (H, W, 3) unit vectors in camera space.
         forward_flow: (H, W, 2) pixels.
         backward_flow: (H, W, 2) pixels.

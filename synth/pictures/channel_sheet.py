@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mocap.bodies.body import PARENTS
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.clips.clip import Clip, find_clips, read_clip
@@ -16,6 +15,8 @@ from synth.pictures.channel_mosaic import (
     body_window,
     depth_picture,
     flow_picture,
+    instances_picture,
+    joined_joints,
     normals_picture,
     parts_picture,
 )
@@ -23,6 +24,10 @@ from textures.library import write_image
 
 CLIPS = 10
 TILE = (240, 180)  # width, height in pixels
+_SHOWN = (
+    *("parts", "depth", "normals", "flow to next", "flow to last", "uv", "occlusion", "tracks"),
+    "instances",
+)
 _EMPTY = 96  # grey of a channel that is not stored
 
 
@@ -55,19 +60,19 @@ def tracks_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> 
 
 
 def bones_picture(picture: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """The picture with lines between the joints (24, 2) pixels that are connected, drawn into it."""
+    """The picture with lines between the joints (24P, 2) pixels that are connected, drawn into it."""
     shift = 4
     drawable = np.isfinite(joints).all(axis=1) & (np.abs(np.nan_to_num(joints)) < 1e4).all(axis=1)
     points = np.round((np.nan_to_num(joints).clip(-1e4, 1e4) - 0.5) * 2**shift).astype(int)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0 and drawable[joint] and drawable[parent]:
+    for joint, parent in joined_joints(len(points)):
+        if drawable[joint] and drawable[parent]:
             ends = tuple(points[joint].tolist()), tuple(points[parent].tolist())
             cv2.line(picture, *ends, (255, 255, 255), 1, cv2.LINE_AA, shift)
     return picture
 
 
 def joints_picture(rgb: np.ndarray, pixels: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """The frame with its joints (24,2): filled and green where visible, red rings where hidden."""
+    """The frame with its joints (24P,2): filled and green where visible, red rings where hidden."""
     picture = rgb.copy()
     for point, is_visible in zip(pixels, visible):
         if not np.isfinite(point).all() or np.abs(point).max() > 1e4:
@@ -125,14 +130,14 @@ def clip_tiles(
     """
     truth, rgb = clip.truth, clip.frames[frame]
     ranges = ranges or ChannelRanges.of_clip(clip, frame)
-    tiles: dict[str, np.ndarray | None] = dict.fromkeys(
-        ("parts", "depth", "normals", "flow to next", "flow to last", "uv", "occlusion", "tracks")
-    )
+    tiles: dict[str, np.ndarray | None] = dict.fromkeys(_SHOWN)
     ground = bones_picture(rgb.copy(), truth.joints2d[frame]) if bones else rgb
     joints = joints_picture(ground, truth.joints2d[frame], truth.require("joints_visible")[frame])
     tiles = {"film": rgb, "joints": joints, **tiles}
     if truth.parts is not None:
         tiles["parts"] = parts_picture(truth.parts[frame])
+    if truth.instances is not None:
+        tiles["instances"] = instances_picture(truth.instances[frame])
     if truth.depth is not None:
         tiles["depth"] = depth_picture(truth.depth[frame], ranges.near, ranges.far)
     if truth.normals is not None:

@@ -23,6 +23,7 @@ _GREY = 96
 _TILE_CHANNELS = {
     **{"parts": "segm", "depth": "depth", "normals": "normal", "uv": "uv", "tracks": "tracks"},
     **{"flow to next": "gtflow", "flow to last": "gtflow", "occlusion": "occlusion"},
+    **{"instances": "instances"},
 }
 
 

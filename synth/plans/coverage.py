@@ -50,6 +50,14 @@ def coverage(rows: Sequence[PlanRow]) -> str:
         f"bodies: {_counts(row.gender for row in rows)}; betas spread "
         f"{betas.std(axis=0).min():.2f} to {betas.std(axis=0).max():.2f}"
     )
+    if any(row.figures for row in rows):
+        counts = Counter(len(row.genders) for row in rows)
+        lines.append(
+            "people in a clip: " + ", ".join(f"{n} in {counts[n]:,} clips" for n in sorted(counts))
+        )
+    if any(row.occluders for row in rows):
+        kinds = _counts(occluder.kind for row in rows for occluder in row.occluders)
+        lines.append(f"occluders: {kinds}, in {sum(bool(r.occluders) for r in rows):,} clips")
     if any(row.stand_in for row in rows):
         count = sum(row.stand_in for row in rows)
         lines.append(f"{count:,} of {len(rows):,} clips are made of generated stand-ins")
@@ -68,16 +76,16 @@ def _totals(name: str, rows: Sequence[PlanRow]) -> str:
     return (
         f"{name:5}: {len(rows):,} clips, {frames:,} frames, {seconds / 3600:.2f} hours; "
         f"{len({row.sequence for row in rows}):,} motions of {len({row.subject for row in rows}):,} "
-        f"subjects, {len({row.texture for row in rows}):,} textures of "
-        f"{len({row.identity for row in rows}):,} identities, "
+        f"subjects, {len({name for row in rows for name in row.textures}):,} textures of "
+        f"{len({name for row in rows for name in row.identities}):,} identities, "
         + (f"{len(photographs):,} photographs" if photographs else "painted backgrounds")
     )
 
 
 def _usage(rows: Sequence[PlanRow]) -> str:
     """How often the rarest and the commonest texture and identity are used."""
-    texture = Counter(row.texture for row in rows).values()
-    identity = Counter(row.identity for row in rows).values()
+    texture = Counter(name for row in rows for name in row.textures).values()
+    identity = Counter(name for row in rows for name in row.identities).values()
     return (
         f"{min(texture):,} to {max(texture):,} times each, identities {min(identity):,} to "
         f"{max(identity):,} times"
@@ -89,7 +97,8 @@ def _variety(rows: Sequence[PlanRow]) -> str:
     people: dict[str, set[str]] = {}
     backgrounds: dict[str, set[str]] = {}
     for row in rows:
-        people.setdefault(row.identity, set()).add(row.category)
+        for identity in row.identities:
+            people.setdefault(identity, set()).add(row.category)
         backgrounds.setdefault(json.dumps(row.background), set()).add(row.category)
     counts = [
         f"{len(groups):,} {name}, each with {min(map(len, groups.values())):,} to "

@@ -22,6 +22,8 @@ import numpy as np
 from mocap.errors import BadInput
 from mocap.library.motion_library import MotionEntry
 from synth.plans.clip_order import ClipSlot, clip_order
+from synth.plans.clip_seed import clip_seed
+from synth.plans.figure_sampler import FigureSampler
 from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
@@ -32,12 +34,6 @@ from textures.library import SPLITS, TextureEntry
 
 FindUnfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]
 """Says which motions cannot be filmed, and why, by name."""
-
-
-def clip_seed(seed: int, stem: str) -> int:
-    """The seed of a clip: 63 bits of a hash of the set's seed and the clip's name."""
-    digest = hashlib.sha256(f"synth film {seed} {stem}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def make_plan(
@@ -99,16 +95,26 @@ def make_plan(
     used = sorted(set(of_motion.values()))
     photographs_of = share_files(photographs, used, kind="photographs", seed=seed)
     environments_of = share_files(environments, used, kind="environments", seed=seed)
+    people = FigureSampler(usable, of_motion, preset, seed)
+    company: list[list[MotionEntry]] = []
+    refused: set[str] = set()
     while True:
         laps = 1 if clips is None else None
         order = clip_order(usable, preset.windows, fps=preset.film.fps, seed=seed, laps=laps)
         slots = list(itertools.islice(order, clips))
-        planned = {slot.entry.name: slot.entry for slot in slots}
+        company = [
+            people.motions(slot, planned_stem(slot, split), split, refused)
+            for slot in slots
+            for split in [of_motion[slot.entry.name]]
+        ]
+        planned = {entry.name: entry for entries in company for entry in entries}
+        planned |= {slot.entry.name: slot.entry for slot in slots}
         reasons = unfit([planned[name] for name in sorted(planned)])
         for name in sorted(reasons):
             report(reasons[name])
         if not reasons:
             break
+        refused |= set(reasons)
         usable = [entry for entry in usable if entry.name not in reasons]
     if not slots:
         shortest = min(preset.windows.shortest, preset.windows.frames)
@@ -136,13 +142,21 @@ def make_plan(
                 preset=preset,
                 library=name,
                 samplers=samplers,
+                people=people,
+                company=motions,
                 motion_folder=motion_folder,
                 seed=seed,
                 stand_in=stand_in,
             )
-            for slot in slots
+            for slot, motions in zip(slots, company)
         ]
     return plans
+
+
+def planned_stem(slot: ClipSlot, split: str) -> str:
+    """The name of the clip of a window: its path in the film folder, without suffix."""
+    name = slot.entry.name
+    return f"{split}/run{slot.run}/{name}/{name}_c{slot.number:04d}"
 
 
 def _chosen_motions(entries: Sequence[MotionEntry], preset: Preset, seed: int) -> list[MotionEntry]:
@@ -167,12 +181,14 @@ def _row(
     preset: Preset,
     library: str,
     samplers: Mapping[str, SceneSampler],
+    people: FigureSampler,
+    company: Sequence[MotionEntry],
     motion_folder: Path,
     seed: int,
     stand_in: bool,
 ) -> PlanRow:
     entry, film, bodies = slot.entry, preset.film, preset.bodies
-    stem = f"{split}/run{slot.run}/{entry.name}/{entry.name}_c{slot.number:04d}"
+    stem = planned_stem(slot, split)
     rng = np.random.default_rng(clip_seed(seed, stem))
     limit = bodies.shape_limit
     betas = np.clip(rng.standard_normal(10), -limit, limit).astype(np.float32)
@@ -183,6 +199,14 @@ def _row(
         entry.category, view, rng
     )  # last: paired plans share what comes before
     texture = scene.texture
+    figures, figures_stand_in = people.figures(
+        slot,
+        stem,
+        company,
+        scenes=samplers[split],
+        identity=texture.identity,
+        sources={motion.name: motion.source_in(motion_folder) for motion in company},
+    )
     return PlanRow(
         version=PLAN_VERSION,
         stem=stem,
@@ -209,10 +233,12 @@ def _row(
         view=view,
         light=scene.light,
         seed=frame_seed,
-        stand_in=bool(stand_in or texture.stand_in),
+        stand_in=bool(stand_in or texture.stand_in or figures_stand_in),
         engine=film.engine,
         samples=film.samples_under(scene.light["kind"]),
         channels=film.channels,
         tracks=film.tracks,
         layout=film.layout,
+        figures=figures,
+        occluders=people.occluders(stem),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,6 +22,7 @@ from synth.scene.camera import View
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
 from synth.scene.lights.registry import light_from_fields
+from synth.scene.occluders import OccluderDraw
 from textures.library import SPLITS
 
 Row = TypeVar("Row")
@@ -35,14 +36,41 @@ COLLECTIONS = ("cmu", "stand-in")
 SURREAL_LENS = 60 / 32
 """Focal length by sensor width of SURREAL's camera (mm by mm): 600 pixels on 320, 300 on 160."""
 
-PLAN_VERSION = 5  # raised whenever the same row would give another clip
+PLAN_VERSION = 6  # raised whenever the same row would give another clip
 
 MAX_SIDE = 8192  # pixels of a picture's width and height
 MAX_FRAMES = 100_000  # of a clip
 MAX_TRACKS = 100_000
+MAX_PEOPLE = 5  # in a clip
+MAX_OCCLUDERS = 10  # in a clip
 MAX_PIXELS = 2**30  # of a clip's frames together, whose channels are held in memory
 
 _ADVICE = "plan again"
+
+
+Betas = Annotated[
+    tuple[Annotated[float, Meta(ge=-10, le=10)], ...], Meta(min_length=10, max_length=10)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureRow:
+    """A person of a clip beside the first; as in `PlanRow`, but for the place.
+
+    `heading` is by how much the motion is turned about the vertical, radians; `seed` that of the place
+    on the floor (`synth.scene.placement`).
+    """
+
+    sequence: Label
+    subject: Label
+    source: RelativePath
+    start: Annotated[int, Meta(ge=0, le=10**9)]
+    gender: Annotated[str, choice(GENDERS)]
+    betas: Betas
+    texture: RelativePath
+    identity: Label
+    heading: Annotated[float, Meta(ge=-10, le=10)]
+    seed: Annotated[int, Meta(ge=0, lt=2**62)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +84,8 @@ class PlanRow:
     `collection` is where the motion comes from ("cmu" or "stand-in"). `start` and `frames` count
     at `fps`; `stride` is the step between windows, in percent of one. `light` holds the fields of
     a `synth.scene.lights` light. `library` names the texture library where a plan compares two.
+    `figures` are the people beside the first, whose fields are the row's own; `occluders` the things
+    that may come between them and the camera.
     """
 
     version: int
@@ -72,9 +102,7 @@ class PlanRow:
     fps: Annotated[float, Meta(gt=0, le=1000)]
     stride: Annotated[int, Meta(ge=1, le=100)]
     gender: Annotated[str, choice(GENDERS)]
-    betas: Annotated[
-        tuple[Annotated[float, Meta(ge=-10, le=10)], ...], Meta(min_length=10, max_length=10)
-    ]
+    betas: Betas
     library: Label
     texture: RelativePath
     identity: Label
@@ -91,6 +119,23 @@ class PlanRow:
     channels: tuple[Annotated[str, choice(CHANNELS)], ...]
     tracks: Annotated[int, Meta(ge=1, le=MAX_TRACKS)]
     layout: Annotated[str, choice(LAYOUTS)]
+    figures: Annotated[tuple[FigureRow, ...], Meta(max_length=MAX_PEOPLE - 1)] = ()
+    occluders: Annotated[tuple[OccluderDraw, ...], Meta(max_length=MAX_OCCLUDERS)] = ()
+
+    @property
+    def genders(self) -> tuple[str, ...]:
+        """Of everybody, the first person first."""
+        return (self.gender, *(figure.gender for figure in self.figures))
+
+    @property
+    def textures(self) -> tuple[str, ...]:
+        """Of everybody, the first person first."""
+        return (self.texture, *(figure.texture for figure in self.figures))
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Of everybody, the first person first."""
+        return (self.identity, *(figure.identity for figure in self.figures))
 
     @property
     def film_mirrored(self) -> bool:
@@ -98,8 +143,12 @@ class PlanRow:
         return self.layout == "surreal"
 
     def to_json(self) -> str:
-        """The row as a line of a plan."""
+        """The row as a line of a plan; of one person alone it says nothing of others."""
         fields = {**vars(self), "view": vars(self.view)}
+        for name, items in (("figures", self.figures), ("occluders", self.occluders)):
+            fields.pop(name, None)
+            if items:
+                fields[name] = [asdict(item) for item in items]
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
@@ -165,6 +214,11 @@ def _check_together(row: PlanRow) -> None:
     demand("tracks", row.tracks, points <= MAX_PIXELS, expected)
     if row.layout != "surreal":
         return
+    alone = (
+        "in the layout surreal, which knows one person and no occluder; plan with --layout compact"
+    )
+    demand("figures", len(row.figures), not row.figures, f"none {alone}")
+    demand("occluders", len(row.occluders), not row.occluders, f"none {alone}")
     layout = "in the layout surreal, whose one camera"
     good = view.move == "still" or view.amount == 0
     demand("view.move", view.move, good, f"still {layout} does not move")

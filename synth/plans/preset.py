@@ -27,6 +27,8 @@ from synth.plans.plan_row import (
     GENDERS,
     LAYOUTS,
     MAX_FRAMES,
+    MAX_OCCLUDERS,
+    MAX_PEOPLE,
     MAX_PIXELS,
     MAX_SIDE,
     MAX_TRACKS,
@@ -37,6 +39,7 @@ from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
 from synth.scene.lights.registry import LIGHT_KINDS
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
+from synth.scene.occluders import OCCLUDER_KINDS
 from textures.library import SPLITS as TEXTURE_SPLITS
 
 FOLDER = Path(__file__).with_name("presets")
@@ -45,6 +48,10 @@ SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
 SURREAL_CHANNELS = ("depth", "segm")
 """Unless others are asked for, a clip in SURREAL's layout is SURREAL's four files: mp4, info, these."""
+
+COMPANY = ("category", "any")
+CROWD_CHANNELS = ("depth", "segm", "normal", "gtflow", "instances")
+"""Unless others are asked for, the channels where there may be several people or occluders."""
 
 Share = Annotated[float, Meta(ge=0, le=1e9)]
 Degrees = Annotated[float, Meta(ge=-720, le=720)]
@@ -115,6 +122,30 @@ class Bodies:
 
     genders: tuple[str, ...] = ("neutral",)
     shape_limit: Annotated[float, Meta(ge=0, le=10)] = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """How many people are in a clip: `count`, a number or uniform in [low, high], 1 to 5.
+
+    Each has a motion, shape, texture, heading and place, and nobody is where anybody else is. `company`
+    "category": what the others do is of the first person's category, so that the clip's category is
+    everybody's; "any": of any.
+    """
+
+    count: tuple[Annotated[int, Meta(ge=1, le=MAX_PEOPLE)], ...] = (1, 1)
+    company: str = "category"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occluders:
+    """How many things come between the camera and people: `count`, as of people, and which.
+
+    `kinds` are drawn alike; half of them stand and half cross. One that finds no room is left out.
+    """
+
+    count: tuple[Annotated[int, Meta(ge=0, le=MAX_OCCLUDERS)], ...] = (0, 0)
+    kinds: tuple[str, ...] = OCCLUDER_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +250,13 @@ class Preset:
     scenes: Scenes = field(default_factory=Scenes)
     splits: Splits = field(default_factory=Splits)
     textures: TextureSampling = field(default_factory=TextureSampling)
+    people: People = field(default_factory=People)
+    occluders: Occluders = field(default_factory=Occluders)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a clip may have several people or an occluder."""
+        return max(self.people.count) > 1 or max(self.occluders.count) > 0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -255,7 +293,12 @@ def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Pr
             )
         except TypeError as error:
             raise BadInput(f"preset {label}: [{section}]: {error}") from None
-    return Preset(name=label, **sections)
+    preset = Preset(name=label, **sections)
+    if preset.crowded and "channels" not in film:
+        preset = dataclasses.replace(
+            preset, film=dataclasses.replace(preset.film, channels=CROWD_CHANNELS)
+        )
+    return preset
 
 
 def _tables(name: str, descendants: tuple[str, ...]) -> tuple[dict[str, dict[str, Any]], str]:
@@ -352,6 +395,15 @@ def _check(preset: Preset) -> None:
     one_of("light.kinds", preset.light.kinds, LIGHT_KINDS)
     one_of("bodies.genders", preset.bodies.genders, GENDERS)
     one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
+    one_of("people.company", [preset.people.company], COMPANY)
+    one_of("occluders.kinds", preset.occluders.kinds, OCCLUDER_KINDS)
+    for name, count in (
+        ("people.count", preset.people.count),
+        ("occluders.count", preset.occluders.count),
+    ):
+        good = len(count) in (1, 2) and list(count) == sorted(count)
+        demand(name, count, good, f"a number or [low, high], as --set {name}=1,3")
+    demand("occluders.kinds", preset.occluders.kinds, bool(preset.occluders.kinds), "at least one")
     one_of("textures.balance", [preset.textures.balance], BALANCES)
     one_of("textures.splits", preset.textures.splits, TEXTURE_SPLITS)
     for name, shares in (("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)):
@@ -416,6 +468,15 @@ def _check(preset: Preset) -> None:
 def _check_surreal_camera(preset: Preset) -> None:
     """Raises BadInput for cameras that SURREAL's layout has no way to say."""
     camera, focal = preset.camera, SURREAL_LENS * preset.film.width
+    for name, highest, plain in (
+        ("people.count", max(preset.people.count), 1),
+        ("occluders.count", max(preset.occluders.count), 0),
+    ):
+        if highest > plain:
+            raise BadInput(
+                f"{name} is up to {highest}, but film.layout is surreal, which knows one person and no "
+                f"occluder; give --set {name}={plain},{plain}, or --layout compact, which keeps them"
+            )
 
     def demand(field_name: str, value: Any, holds: bool, expected: str, remedy: str) -> None:
         if not holds:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,12 @@ class SceneSampler:
         # Last: paired plans share all that comes before.
         texture = self._textures.next_texture(category, rng)
         return ClipScene(texture, scenery.background, scenery.light)
+
+    def next_texture(
+        self, category: str, rng: np.random.Generator, *, excluded: Collection[str]
+    ) -> TextureEntry:
+        """The texture of a further person of a clip, who is none of those `excluded` if that can be."""
+        return self._textures.next_texture(category, rng, excluded=excluded)
 
     def _next_scenery(self, category: str) -> Scenery:
         """The first place that the category was not filmed in, drawn where there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -67,17 +67,32 @@ class TextureSampler:
             key = texture.file if sampling.balance == "texture" else texture.identity
             groups.setdefault(key, []).append(texture)
         self._groups = [groups[key] for key in sorted(groups)]
+        self._groups_of: dict[str, list[int]] = {}
+        for number, group in enumerate(self._groups):
+            self._groups_of.setdefault(group[0].identity, []).append(number)
         self._turns = np.zeros(len(groups), np.int64)
         self._category_turns: dict[str, np.ndarray] = {}
         self._order = np.zeros(len(groups), np.int64)
 
-    def next_texture(self, category: str, rng: np.random.Generator) -> TextureEntry:
-        """The texture of the next clip, one of `category`; `rng` is that clip's."""
+    def next_texture(
+        self, category: str, rng: np.random.Generator, *, excluded: Collection[str] = ()
+    ) -> TextureEntry:
+        """The texture of the next clip, one of `category`; `rng` is that clip's.
+
+        Of the identities `excluded` none is dealt, unless there are no others.
+        """
         sampling = self._sampling
+        allowed = np.ones(len(self._groups), bool)
+        for identity in excluded:
+            allowed[self._groups_of.get(identity, [])] = False
+        if not allowed.any():
+            allowed[:] = True
         if sampling.balance == "random":
             group = int(rng.integers(len(self._groups)))
+            while not allowed[group]:
+                group = int(rng.integers(len(self._groups)))
         else:
-            group = self._next_group(category)
+            group = self._next_group(category, allowed)
         textures = self._groups[group]
         if sampling.quality > 0:
             weights = np.array([max(_score(t, sampling.score), 1e-6) for t in textures])
@@ -87,13 +102,13 @@ class TextureSampler:
             return textures[int(rng.integers(len(textures)))]
         return textures[(int(self._turns[group]) - 1) % len(textures)]
 
-    def _next_group(self, category: str) -> int:
+    def _next_group(self, category: str, allowed: np.ndarray) -> int:
         fewest = self._turns.min()
         if fewest == self._turns.max():  # a new round, in an order of its own
             digest = hashlib.sha256(f"{self._seed} round {fewest}".encode()).digest()
             self._order = np.random.default_rng(list(digest)).permutation(len(self._groups))
         of_category = self._category_turns.setdefault(category, np.zeros_like(self._turns))
-        due = np.flatnonzero(self._turns == fewest)
+        due = np.flatnonzero(allowed & (self._turns == self._turns[allowed].min()))
         rank = of_category[due] * len(self._groups) + self._order[due]
         group = int(due[rank.argmin()])
         self._turns[group] += 1

@@ -1,4 +1,4 @@
-"""The engine "cycles": one textured body before one camera, rendered by Blender's Cycles.
+"""The engine "cycles": textured bodies before one camera, rendered by Blender's Cycles.
 
 This is the only file that imports `bpy`, and it does so when a renderer is made, in the process that
 renders. Blender keeps one global state, so a process holds one `BlenderRenderer` at a time.
@@ -42,7 +42,7 @@ from synth.scene.exr import read_exr
 from synth.scene.lights.light import Light
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.picture import Picture, covered_box
-from synth.scene.renderer import RenderHardware
+from synth.scene.renderer import RenderHardware, Texture
 from synth.scene.system_libraries import require_system_libraries
 from textures.visibility.camera import Camera
 
@@ -148,15 +148,17 @@ class BlenderRenderer:
         self._scene = self._bpy.context.scene
         self._configure(samples, hardware.threads)
         self._choose_device(hardware.device)
-        self._face_parts = mesh.face_parts
+        self._face_parts, instances = mesh.face_parts, mesh.instances
         self._mesh = self._build_mesh(mesh)
         self._object = self._bpy.data.objects.new("body", self._mesh)
         self._object.matrix_world = _TO_BLENDER.T.tolist()  # Blender's sequences are read by column
         self._scene.collection.objects.link(self._object)
-        self._harmonics = HarmonicsMaterial(self._bpy, _TO_BLENDER[:3, :3])
-        self._cloth = ClothMaterial(self._bpy)
-        self._mesh.materials.append(self._harmonics.block)
-        self._image: Any = None
+        turn = _TO_BLENDER[:3, :3]
+        self._harmonics = [HarmonicsMaterial(self._bpy, turn) for _ in range(instances)]
+        self._cloths = [ClothMaterial(self._bpy) for _ in range(instances)]
+        for material in self._harmonics:
+            self._mesh.materials.append(material.block)
+        self._images: list[Any] = [None] * instances
         self._lights = BlenderLights(self._bpy, self._scene, _TO_BLENDER, self._harmonics)
         self._light: Light | None = None
         self._floor, self._ground = floor, np.zeros(3)
@@ -227,6 +229,8 @@ class BlenderRenderer:
         block.polygons.add(len(faces))
         block.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
         block.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
+        if mesh.face_instances is not None:
+            block.polygons.foreach_set("material_index", mesh.face_instances.astype(np.int32) - 1)
         layer = block.uv_layers.new(name="uv")
         layer.data.foreach_set("uv", np.ascontiguousarray(corner_uv, np.float32).ravel())
         block.update(calc_edges=True)
@@ -234,9 +238,28 @@ class BlenderRenderer:
 
     # ------------------------------------------------------------------------------- once per clip
 
-    def set_texture(self, texture: Path | str) -> None:
-        """Texture the body with an image file (sRGB). Raises BadInput when it cannot be read."""
+    def set_texture(self, texture: Texture, *, instance: int = 1) -> None:
+        """Texture an instance of the mesh. Raises BadInput for a file that cannot be read."""
+        if not 1 <= instance <= len(self._images):
+            raise ValueError(f"instance {instance}: the mesh has 1 to {len(self._images)}")
+        image = self._load_texture(texture)
+        for material in (self._harmonics[instance - 1], self._cloths[instance - 1]):
+            material.set_texture(image)
+        if self._images[instance - 1] is not None:
+            self._bpy.data.images.remove(self._images[instance - 1])
+        self._images[instance - 1] = image
+
+    def _load_texture(self, texture: Texture) -> Any:
+        """Blender's datablock of a texture."""
         data = self._bpy.data
+        if isinstance(texture, np.ndarray):
+            height, width = texture.shape[:2]
+            image = data.images.new("texture", width, height)
+            rgba = np.ones((height, width, 4), np.float32)
+            rgba[..., :3] = texture[::-1] / np.float32(255)
+            image.pixels.foreach_set(rgba.ravel())
+            image.update()
+            return image
         try:
             with quiet():
                 image = data.images.load(str(Path(texture).resolve()))
@@ -246,11 +269,7 @@ class BlenderRenderer:
         if image.size[0] == 0:
             data.images.remove(image)
             raise BadInput(f"{texture}: not an image that Blender reads; expected a PNG or JPEG")
-        for material in (self._harmonics, self._cloth):
-            material.set_texture(image)
-        if self._image is not None:
-            data.images.remove(self._image)
-        self._image = image
+        return image
 
     def set_light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
         """Light the body (see `synth.scene.renderer.Renderer.set_light`).
@@ -261,7 +280,8 @@ class BlenderRenderer:
         real = light.casts_shadows
         with quiet():
             self._lights.set_light(light, ground=self._ground, floor=real and self._floor)
-        self._mesh.materials[0] = (self._cloth if real else self._harmonics).block
+        for slot, material in enumerate(self._cloths if real else self._harmonics):
+            self._mesh.materials[slot] = material.block
         self._scene.cycles.max_bounces = _BOUNCES if real else 0
         # What a frame shares with the last may stay inside Cycles; but lamps that come and go are
         # numbered by their history there, and their noise with them.
@@ -364,7 +384,7 @@ class BlenderRenderer:
     def _require_ready(self) -> tuple[Camera, Light]:
         if self._camera is None:
             raise ValueError("look through a camera before rendering")
-        if self._image is None:
+        if None in self._images:
             raise ValueError("texture the body before rendering")
         if self._light is None:
             raise ValueError("light the body before rendering")

@@ -7,6 +7,7 @@ function for each kind of light that Blender shows.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,16 @@ class BlenderLights:
         bpy: Blender's module.
         scene: the scene that is lit.
         to_blender: (4,4) turns our world into Blender's.
-        harmonics: the body's material under `SphericalHarmonics`, which emits that light.
+        harmonics: the materials of all that is there under `SphericalHarmonics`, which emit that light.
     """
 
-    def __init__(self, bpy: Any, scene: Any, to_blender: np.ndarray, harmonics: HarmonicsMaterial):
+    def __init__(
+        self,
+        bpy: Any,
+        scene: Any,
+        to_blender: np.ndarray,
+        harmonics: Sequence[HarmonicsMaterial],
+    ):
         self._bpy, self._scene, self._to_blender = bpy, scene, to_blender
         self._harmonics = harmonics
         self._floor: Any = None
@@ -87,7 +94,8 @@ class BlenderLights:
 
     def emit_harmonics(self, light: SphericalHarmonics) -> None:
         """Let the body's own material emit what the harmonics' irradiance would show."""
-        self._harmonics.set_light(np.array(light.coefficients))
+        for material in self._harmonics:
+            material.set_light(np.array(light.coefficients))
 
     def add_sun(self, light: SunSky) -> None:
         """Add the sun of a `SunSky`."""

@@ -16,7 +16,6 @@ import numpy as np
 from textures.visibility.camera import Camera
 
 _PASSES = ("z", "vector", "normal", "material_index")
-_PARTS = 25  # background and 24
 
 
 def write_point_cache(path: Path, vertices: np.ndarray) -> None:
@@ -28,23 +27,26 @@ def write_point_cache(path: Path, vertices: np.ndarray) -> None:
 
 @contextmanager
 def labelled_parts(body: Any, face_parts: np.ndarray, blocks: Any) -> Iterator[None]:
-    """While open, each face of Blender's object `body` has its part (1..24) as pass index.
+    """While open, each face of Blender's object `body` has its part, from 1, as pass index.
 
     `blocks` is Blender's collection of materials, from which the copies are removed again.
     """
     mesh = body.data
     materials, cloth = mesh.materials, mesh.materials[0]
-    for label in range(_PARTS):
+    before = np.empty(len(face_parts), np.int32)
+    mesh.polygons.foreach_get("material_index", before)
+    first, labels = len(materials), int(face_parts.max()) + 1
+    for label in range(labels):
         labelled = cloth.copy()
         labelled.pass_index = label
         materials.append(labelled)
-    mesh.polygons.foreach_set("material_index", face_parts.astype(np.int32) + 1)
+    mesh.polygons.foreach_set("material_index", face_parts.astype(np.int32) + first)
     mesh.update()
     try:
         yield
     finally:
-        mesh.polygons.foreach_set("material_index", np.zeros(len(face_parts), np.int32))
-        for _ in range(_PARTS):
+        mesh.polygons.foreach_set("material_index", before)
+        for _ in range(labels):
             blocks.remove(materials.pop())
 
 

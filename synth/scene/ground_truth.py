@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mocap.bodies.body import PARENTS, Body
+from mocap.bodies.mesh import Mesh
 from textures.visibility.camera import Camera
 from textures.visibility.projected_mesh import (
     OUTSIDE,
@@ -31,7 +32,7 @@ from textures.visibility.projected_mesh import (
 )
 from textures.visibility.surface_points import SurfacePoints, draw_surface_points
 
-CHANNELS = ("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks")
+CHANNELS = ("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks", "instances")
 TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
 
 
@@ -39,23 +40,28 @@ TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
 class GroundTruth:
     """Labels of T frames of H x W pixels, 24 joints and N tracks; None where not computed or stored.
 
-    parts: (T,H,W) uint8, SURREAL's 1..24, 0 background; it is the mask; always computed.
+    Of P people there are 24P joints: those of the first person, then those of the next.
+
+    parts: (T,H,W) uint8, SURREAL's 1..24, 25 an occluder, 0 background; it is the mask; always computed.
     joints2d: (T,24,2) float32 pixels, not rounded. joints3d: (T,24,3) float32 world metres.
     joints_camera: (T,24,3) float32 metres in camera space.
     joints_visible: (T,24) bool; the first surface that the ray through the joint meets belongs to
-        the joint's part or to its parent's or a child's, and the joint is in the image.
+        the joint's part or to its parent's or a child's, of the same person, and the joint is in the
+        image.
     joints_inside: (T,24) bool; the joint is before the camera and in the image, else truncated.
     depth: (T,H,W) float32 planar z in metres, inf background.
     normals: (T,H,W,3) float32 unit vectors in camera space, background 0.
     flow_forward, flow_backward: (T,H,W,2) float32 pixels (dx, dy), y down, background 0.
     uv: (T,H,W,2) float32 in [0, 1], (0, 0) at the texture's bottom-left, background 0.
-    face: (T,H,W) int32 face of the body, -1 background.
+    face: (T,H,W) int32 face of the body, or of all bodies and occluders one after another, -1 background.
     occlusion_forward, occlusion_backward: (T,H,W) bool; the pixel's point is not seen in the next,
         the previous frame: another surface is nearer there by more than TOLERANCE, or it has left
         the image. Background False.
     tracks2d: (T,N,2) float32 pixels. tracks3d: (T,N,3) float32 world metres.
     tracks_visible: (T,N) bool; in the image, and no surface nearer by more than TOLERANCE.
     track_faces: (N,) int32, track_barycentric: (N,3) float32; where on the body the tracks are.
+    instances: (T,H,W) uint8; whom a pixel shows: 1 the first person, 2 the next, occluders after the
+        people, 0 background.
     """
 
     parts: np.ndarray | None
@@ -77,10 +83,16 @@ class GroundTruth:
     tracks_visible: np.ndarray | None = None
     track_faces: np.ndarray | None = None
     track_barycentric: np.ndarray | None = None
+    instances: np.ndarray | None = None
+
+    @property
+    def people(self) -> int:
+        """How many people have joints."""
+        return self.joints2d.shape[1] // len(PARENTS)
 
     @property
     def mask(self) -> np.ndarray:
-        """(T,H,W) bool, True on the body. Raises ValueError where there are no parts."""
+        """(T,H,W) bool, True on bodies and occluders. Raises ValueError where there are no parts."""
         return self.require("parts") > 0
 
     def require(self, name: str) -> np.ndarray:
@@ -94,7 +106,7 @@ class GroundTruth:
 def ground_truth(
     vertices: np.ndarray,
     joints: np.ndarray,
-    body: Body,
+    body: Body | Mesh,
     cameras: Sequence[Camera],
     *,
     channels: Sequence[str] = CHANNELS,
@@ -109,8 +121,9 @@ def ground_truth(
 
     Args:
         vertices: (T+2,V,3) world metres.
-        joints: (T+2,24,3) world metres.
-        body: what moves, for its faces, parts and UVs.
+        joints: (T+2,24P,3) world metres, of P people.
+        body: what moves, for its faces, parts and UVs: a body, or a scene's mesh
+            (`synth.scene.scene_mesh`), whose first P instances the people are.
         cameras: T+2.
         channels: of `CHANNELS`, those that are computed.
         tracks: how many points are drawn by area on the body's template.
@@ -132,20 +145,22 @@ def ground_truth(
         )
     if len({(camera.width, camera.height) for camera in cameras}) > 1:
         raise ValueError("the cameras' images differ in size, expected one size a clip")
+    surface = body.mesh if isinstance(body, Body) else body
     points = None
     if "tracks" in channels:
-        points = draw_surface_points(body.template, body.faces, tracks, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        points = draw_surface_points(surface.vertices, surface.faces, tracks, rng)
     size = (len(vertices) - 2, cameras[0].height, cameras[0].width)
-    out = _empty(size, channels, points)
-    before, now = (project_mesh(vertices[n], body.faces, cameras[n]) for n in range(2))
+    out = _empty(size, channels, points, joints.shape[1])
+    before, now = (project_mesh(vertices[n], surface.faces, cameras[n]) for n in range(2))
     # A frame's mesh is queried by the frame before it, by itself and by the frame after it, all at once.
     waiting: list[_Query] = []  # to the frame before the present one, so far
     ahead: list[_Query] = []  # to the present one, from the frame before it
     for frame in range(size[0]):
-        after = project_mesh(vertices[frame + 2], body.faces, cameras[frame + 2])
+        after = project_mesh(vertices[frame + 2], surface.faces, cameras[frame + 2])
         visible = visible_pixels(now)
-        _write_pixels(out, frame, visible, now, body)
-        queries = _write_joints(out, frame, now, joints[frame + 1], body)
+        _write_pixels(out, frame, visible, now, surface)
+        queries = _write_joints(out, frame, now, joints[frame + 1], surface)
         if points is not None:
             queries += _write_tracks(out, frame, now, points)
         backward = _write_motion(out, "backward", frame, visible, now, before)
@@ -175,10 +190,10 @@ def _answer(mesh: ProjectedMesh, queries: list[_Query]) -> None:
 
 
 def _empty(
-    size: tuple[int, int, int], channels: Sequence[str], points: SurfacePoints | None
+    size: tuple[int, int, int], channels: Sequence[str], points: SurfacePoints | None, count: int
 ) -> dict[str, np.ndarray]:
-    """The arrays of the channels, all background."""
-    frames, count = size[0], len(PARENTS)
+    """The arrays of the channels, all background, and of `count` joints."""
+    frames = size[0]
     out: dict[str, np.ndarray] = {
         "parts": np.zeros(size, np.uint8),
         "joints2d": np.empty((frames, count, 2), np.float32),
@@ -200,6 +215,8 @@ def _empty(
     if "occlusion" in channels:
         out["occlusion_forward"] = np.zeros(size, bool)
         out["occlusion_backward"] = np.zeros(size, bool)
+    if "instances" in channels:
+        out["instances"] = np.zeros(size, np.uint8)
     if points is not None:
         tracks = len(points.faces)
         out["tracks2d"] = np.empty((frames, tracks, 2), np.float32)
@@ -209,16 +226,23 @@ def _empty(
 
 
 def _write_pixels(
-    out: dict[str, np.ndarray], frame: int, visible: VisiblePixels, mesh: ProjectedMesh, body: Body
+    out: dict[str, np.ndarray],
+    frame: int,
+    visible: VisiblePixels,
+    mesh: ProjectedMesh,
+    surface: Mesh,
 ) -> None:
-    """Depth, parts, normals and UVs of a frame."""
-    out["parts"][frame, visible.row, visible.column] = body.face_parts[visible.face]
+    """Depth, parts, instances, normals and UVs of a frame."""
+    out["parts"][frame, visible.row, visible.column] = surface.face_parts[visible.face]
+    if "instances" in out:
+        instances = _instances_of(surface, visible.face)
+        out["instances"][frame, visible.row, visible.column] = instances
     if "depth" in out:
         write_depth(visible, mesh, out["depth"][frame])
     if "normals" in out:
         write_normals(visible, mesh, out["normals"][frame])
     if "uv" in out:
-        write_values(visible, body.uv_faces, body.uv, out["uv"][frame])
+        write_values(visible, surface.uv_faces, surface.uv, out["uv"][frame])
         out["face"][frame, visible.row, visible.column] = visible.face
 
 
@@ -247,7 +271,7 @@ def _write_motion(
 
 
 def _write_joints(
-    out: dict[str, np.ndarray], frame: int, mesh: ProjectedMesh, joints: np.ndarray, body: Body
+    out: dict[str, np.ndarray], frame: int, mesh: ProjectedMesh, joints: np.ndarray, surface: Mesh
 ) -> list[_Query]:
     """The joints, and the query to their frame about visibility."""
     camera = mesh.camera
@@ -258,9 +282,11 @@ def _write_joints(
 
     def receive(faces: np.ndarray) -> None:
         inside = (faces != OUTSIDE) & (z > 0)
-        label = np.where(faces >= 0, body.face_parts[faces], 0)
+        label = np.where(faces >= 0, surface.face_parts[faces], 0)
+        person, joint = np.divmod(np.arange(len(faces)), len(PARENTS))
+        theirs = _instances_of(surface, faces) == person + 1
         out["joints_inside"][frame] = inside
-        out["joints_visible"][frame] = inside & _KIN[np.arange(len(PARENTS)), label]
+        out["joints_visible"][frame] = inside & theirs & KIN_PARTS[joint, label]
 
     # At depth inf: the first surface on the ray, also where it lies behind the joint.
     return [_Query(ImagePoints(pixels, np.full(len(z), np.inf)), receive)]
@@ -280,9 +306,16 @@ def _write_tracks(
     return [_Query(image, receive)]
 
 
+def _instances_of(surface: Mesh, faces: np.ndarray) -> np.ndarray:
+    """The instances (N,) of `faces` (N,), from 1."""
+    if surface.face_instances is None:
+        return np.ones(len(faces), np.uint8)
+    return surface.face_instances[faces]
+
+
 def _kin() -> np.ndarray:
-    """(24 joints, 25 parts) bool: the part is the joint's, its parent's or a child's."""
-    kin = np.zeros((len(PARENTS), len(PARENTS) + 1), bool)
+    """(24 joints, 256 labels) bool: the part is the joint's, its parent's or a child's."""
+    kin = np.zeros((len(PARENTS), 256), bool)
     for joint, parent in enumerate(PARENTS):
         kin[joint, joint + 1] = True
         if parent >= 0:
@@ -290,4 +323,5 @@ def _kin() -> np.ndarray:
     return kin
 
 
-_KIN = _kin()
+KIN_PARTS = _kin()
+"""(24 joints, 256 labels) bool: the part with that label is the joint's, its parent's or a child's."""

@@ -1,4 +1,4 @@
-"""A posed body before its cameras, frame by frame: all geometry of a clip follows from it.
+"""Posed bodies before their cameras, frame by frame: all geometry of a clip follows from it.
 
 A `PosedClip` is made from a row of the plan and a motion, or read back from the `_info.mat` of a clip,
 with the same numbers to the last bit: so ground truth can be computed again at any time, without the
@@ -18,7 +18,43 @@ from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
 from mocap.retargeting.ground import chain_joints, fit_to_ground, global_rotations
 from synth.scene.camera import View, place_cameras
+from synth.scene.occluders import Occluder, OccluderDraw, place_occluders
+from synth.scene.placement import place_figure, turned_motion
 from textures.visibility.camera import Camera
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosedFigure:
+    """One person over T frames and one more at either end.
+
+    pose: (T+2,72) float32, SMPL's axis-angle numbers.
+    translation: (T+2,3) float32, as SMPL's, metres.
+    betas: (10,) float32, as SMPL's.
+    """
+
+    pose: np.ndarray
+    translation: np.ndarray
+    betas: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureMotion:
+    """What a further person of a clip does, before a place is found for them.
+
+    motion: at the film's frame rate, made for `body`.
+    body: the body that moves.
+    betas: (10,) shape.
+    start: first frame of the clip in `motion`.
+    heading: radians by which the motion is turned about the vertical.
+    seed: of the place.
+    """
+
+    motion: Motion
+    body: Body
+    betas: Sequence[float]
+    start: int
+    heading: float
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +65,11 @@ class PosedClip:
     translation: (T+2,3) float32, as SMPL's, metres.
     betas: (10,) float32, as SMPL's.
     cameras: T+2.
-    ends: whether the frame before the first and the one after the last are real: where the motion has
+    ends: whether the frame before the first and the one after the last are real: where a motion has
         none, the end frame is repeated and its flow is 0.
     yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
+    companions: the people beside the first, whose pose, translation and betas are those above.
+    occluders: the things before or among them.
     """
 
     pose: np.ndarray
@@ -41,6 +79,14 @@ class PosedClip:
     ends: tuple[bool, bool]
     yaw: float
     distance: float
+    companions: tuple[PosedFigure, ...] = ()
+    occluders: tuple[Occluder, ...] = ()
+
+    @property
+    def figures(self) -> tuple[PosedFigure, ...]:
+        """Everybody, the first person first."""
+        first = PosedFigure(pose=self.pose, translation=self.translation, betas=self.betas)
+        return (first, *self.companions)
 
     def __len__(self) -> int:
         return len(self.pose) - 2
@@ -56,8 +102,13 @@ def pose_clip(
     frames: int,
     height: int,
     width: int,
+    companions: Sequence[FigureMotion] = (),
+    occluders: Sequence[OccluderDraw] = (),
 ) -> PosedClip:
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
+
+    Further people are placed about the first, nobody through anybody else (`synth.scene.placement`), the
+    cameras are placed for all of them, and occluders then before them (`synth.scene.occluders`).
 
     Args:
         motion: at the film's frame rate, made for `body`.
@@ -68,6 +119,8 @@ def pose_clip(
         frames: T, how many frames the clip has.
         height: of the picture, pixels.
         width: of the picture, pixels.
+        companions: the people beside the first.
+        occluders: things that come between people and camera; one without room is left out.
 
     Raises:
         ValueError: joints that are not finite.
@@ -75,12 +128,27 @@ def pose_clip(
     shape = np.array(betas, np.float32)
     pose, translation, ends = clip_motion(motion, body, shape, start=start, frames=frames)
     joints = pose_joints(body, pose=pose, betas=shape, translation=translation)
+    figures: list[PosedFigure] = []
+    for other in companions:
+        figure, figure_joints, figure_ends = _placed_figure(other, joints, frames)
+        figures.append(figure)
+        joints = np.concatenate([joints, figure_joints], axis=1)
+        ends = (ends[0] and figure_ends[0], ends[1] and figure_ends[1])
+    if figures:  # one frame that is not real makes all of them repeat theirs
+        for array in (
+            pose,
+            translation,
+            joints,
+            *(a for f in figures for a in (f.pose, f.translation)),
+        ):
+            _repeat_ends(array, ends)
     placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
     cameras = list(placed.cameras)
     if not ends[0]:
         cameras[0] = cameras[1]
     if not ends[1]:
         cameras[-1] = cameras[-2]
+    things = place_occluders(occluders, joints, cameras, flesh=view.flesh) if occluders else ()
     return PosedClip(
         pose=pose,
         translation=translation,
@@ -89,11 +157,48 @@ def pose_clip(
         ends=ends,
         yaw=placed.yaw,
         distance=placed.distance,
+        companions=tuple(figures),
+        occluders=things,
     )
 
 
+def _placed_figure(
+    other: FigureMotion, joints: np.ndarray, frames: int
+) -> tuple[PosedFigure, np.ndarray, tuple[bool, bool]]:
+    """A further person beside those whose `joints` (T+2,24n,3) are given, their joints and ends."""
+    shape = np.array(other.betas, np.float32)
+    pose, translation, ends = clip_motion(
+        other.motion, other.body, shape, start=other.start, frames=frames
+    )
+    rest_joints = other.body.joint_regressor @ (
+        other.body.template + other.body.shape_directions @ shape
+    )
+    pose, translation = turned_motion(pose, translation, rest_joints[0], other.heading)
+    posed = pose_joints(other.body, pose=pose, betas=shape, translation=translation)
+    shift = place_figure(posed, joints, np.random.default_rng(other.seed))
+    translation = (translation + shift).astype(np.float32)
+    posed = pose_joints(other.body, pose=pose, betas=shape, translation=translation)
+    return PosedFigure(pose=pose, translation=translation, betas=shape), posed, ends
+
+
+def _repeat_ends(values: np.ndarray, ends: tuple[bool, bool]) -> None:
+    """Make the first and the last of (T+2, ...) their neighbours where they are not real."""
+    if not ends[0]:
+        values[0] = values[1]
+    if not ends[1]:
+        values[-1] = values[-2]
+
+
 def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (T+2,V,3) and joints (T+2,24,3) of a clip, float32, world metres.
+    """Vertices (T+2,V,3) and joints (T+2,24,3) of a clip's first person, float32, world metres.
+
+    `synth.scene.scene_mesh.scene_geometry` has those of everybody.
+    """
+    return skin_figure(posed_clip.figures[0], skinning)
+
+
+def skin_figure(figure: PosedFigure, skinning: Skinning) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (T+2,V,3) and joints (T+2,24,3) of a person, float32, world metres.
 
     On one thread, whatever torch is set to: sums in another order have other last bits.
     """
@@ -102,9 +207,9 @@ def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np
     try:
         return skin(
             skinning,
-            pose=posed_clip.pose,
-            betas=posed_clip.betas,
-            translation=posed_clip.translation,
+            pose=figure.pose,
+            betas=figure.betas,
+            translation=figure.translation,
         )
     finally:
         torch.set_num_threads(threads)

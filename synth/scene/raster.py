@@ -1,4 +1,4 @@
-"""The engine "raster": one textured body drawn from visibility, without Blender.
+"""The engine "raster": textured bodies drawn from visibility, without Blender.
 
 A body lit by harmonics needs no rays: each point's colour is its texel times the irradiance of its
 normal. What is left of a renderer is to average over the pixel as Cycles does. Cycles spreads its
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import singledispatch
-from pathlib import Path
 
 import cv2
 import numba
@@ -27,7 +26,7 @@ from synth.scene.lights.light import Light
 from synth.scene.lights.registry import LIGHTS
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.picture import Picture, pixel_box
-from synth.scene.renderer import RenderHardware
+from synth.scene.renderer import RenderHardware, Texture
 from textures.visibility.camera import Camera
 from textures.visibility.rasterisation import NEAR
 from textures.visibility.shading import NO_SUN, surface_colour
@@ -109,7 +108,8 @@ class RasterRenderer:
         self._uv_faces = np.ascontiguousarray(mesh.uv_faces, np.int32)
         self._lattice = LATTICES[min(sufficient)]
         self._weights = lattice_weights(self._lattice)
-        self._texture: np.ndarray | None = None
+        self._face_instances, self._instances = mesh.face_instances, mesh.instances
+        self._textures: dict[int, np.ndarray] = {}
         self._coefficients: np.ndarray | None = None
         self._camera: Camera | None = None
 
@@ -122,12 +122,17 @@ class RasterRenderer:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def set_texture(self, texture: Path | str) -> None:
-        """Texture the body with an image file (sRGB). Raises BadInput when it cannot be read."""
+    def set_texture(self, texture: Texture, *, instance: int = 1) -> None:
+        """Texture an instance of the mesh. Raises BadInput for a file that cannot be read."""
+        if not 1 <= instance <= self._instances:
+            raise ValueError(f"instance {instance}: the mesh has 1 to {self._instances}")
+        if isinstance(texture, np.ndarray):
+            self._textures[instance] = np.ascontiguousarray(texture)
+            return
         image = cv2.imread(str(texture), cv2.IMREAD_COLOR)
         if image is None:
             raise BadInput(f"{texture}: not an image that can be read; expected a PNG or JPEG")
-        self._texture = np.ascontiguousarray(image[..., ::-1])
+        self._textures[instance] = np.ascontiguousarray(image[..., ::-1])
 
     def set_light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
         """Light the body; no kind that the engine knows casts a shadow on the `ground`.
@@ -149,7 +154,7 @@ class RasterRenderer:
         camera = self._camera
         if camera is None:
             raise ValueError("look through a camera before rendering")
-        if self._texture is None:
+        if len(self._textures) < self._instances:
             raise ValueError("texture the body before rendering")
         if self._coefficients is None:
             raise ValueError("light the body before rendering")
@@ -167,25 +172,37 @@ class RasterRenderer:
         image = _lattice_coordinates(pixels, left - 1.0, top - 1.0, columns, a, b)
         size = (b * columns + a * rows, a * columns + b * rows)
         face_index, nearest = _nearest_faces(image, z, self._faces, *size)
-        rgba[top:bottom, left:right] = _average(
-            face_index,
-            nearest,
-            image,
-            z,
-            self._faces,
-            self._uv_faces,
-            self._uv,
-            _visible_normals(face_index, nearest, vertices, self._faces),
-            self._texture,
-            self._coefficients,
-            np.array(NO_SUN),
-            a,
-            b,
-            self._weights,
-            rows,
-            columns,
-        )[1:-1, 1:-1]
+        normals = _visible_normals(face_index, nearest, vertices, self._faces)
+        total: np.ndarray | float = 0.0
+        for instance, texture in sorted(self._textures.items()):
+            total = total + _average(
+                face_index,
+                self._nearest_of(instance, face_index, nearest),
+                image,
+                z,
+                self._faces,
+                self._uv_faces,
+                self._uv,
+                normals,
+                texture,
+                self._coefficients,
+                np.array(NO_SUN),
+                a,
+                b,
+                self._weights,
+                rows,
+                columns,
+            )
+        rgba[top:bottom, left:right] = np.asarray(total)[1:-1, 1:-1]
         return Picture(rgba, rgba[..., 3])
+
+    def _nearest_of(self, instance: int, face_index: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+        """`nearest` where the face that is seen is of that instance, 0 elsewhere."""
+        if self._face_instances is None:
+            return nearest
+        face = np.where(face_index < 0, ~face_index, face_index)
+        face[nearest == 0.0] = 0  # of no face
+        return np.where(self._face_instances[face] == instance, nearest, 0.0)
 
 
 def blackman_harris(offset: np.ndarray, width: float = FILTER_WIDTH) -> np.ndarray:

@@ -14,6 +14,9 @@ from synth.scene.lights.light import Light
 from synth.scene.picture import Picture
 from textures.visibility.camera import Camera
 
+Texture = Path | str | np.ndarray
+"""An image file, or (H,W,3) uint8 RGB, sRGB-encoded."""
+
 
 class Renderer(Protocol):
     """A renderer of one textured mesh of fixed topology, under one light, before one camera.
@@ -26,11 +29,16 @@ class Renderer(Protocol):
     def version(self) -> str:
         """Name and version of what renders, as clips record it."""
 
-    def set_texture(self, texture: Path | str) -> None:
-        """Texture the mesh with an image file (sRGB).
+    def set_texture(self, texture: Texture, *, instance: int = 1) -> None:
+        """Texture one of the mesh's instances, all of a mesh that has but one.
+
+        Args:
+            texture: an image file, or (H,W,3) uint8 RGB, sRGB.
+            instance: whose faces show it, from 1 (`Mesh.face_instances`).
 
         Raises:
             BadInput: the file cannot be read as an image.
+            ValueError: the mesh has no such instance.
         """
 
     def set_light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
@@ -61,7 +69,7 @@ class Renderer(Protocol):
             seed: moves the samples of each pixel, where the engine draws them at random.
 
         Raises:
-            ValueError: no texture, light or camera was set, or the vertices are of another mesh.
+            ValueError: a texture, light or camera was not set, or the vertices are of another mesh.
         """
 
     def close(self) -> None:

@@ -49,7 +49,7 @@ def film(made: ExampleClip, body: Body, folder: Path) -> ClipData:
         row=row,
         posed_clip=posed_clip,
         truth=made.truth,
-        body=body,
+        mesh=body.mesh,
         vertices=vertices,
         joints=joints,
         frames=read_video(folder / "film.mp4"),

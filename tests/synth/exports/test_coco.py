@@ -18,6 +18,7 @@ from synth.clips.clip import publish, read_clip
 from synth.clips.video_files import read_video
 from synth.exports.coco import COCO_KEYPOINTS, annotation_of, coco_order, export_coco, keypoint_rows
 from synth.exports.run_lengths import run_length_text, run_lengths
+from tests.synth.crowd_clip import make_crowd
 from tests.synth.film_clip import make_clip
 
 
@@ -177,3 +178,53 @@ def test_clips_without_masks_are_named_and_left_out(body, tmp_path):
     with pytest.raises(BadInput, match="none of its 2 clips"):
         export_coco(tmp_path / "films", tmp_path / "a.json", report=lines.append)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["films", "partial"]
+
+
+@pytest.fixture(scope="module")
+def crowd_films(body, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("crowd")
+    made, _ = make_crowd(body, channels=("segm", "instances"))
+    made.write(folder / "partial")
+    publish(folder / "partial", folder, made.row)
+    return folder
+
+
+def test_everybody_has_an_annotation_and_a_mask(crowd_films, tmp_path):
+    summary = export_coco(crowd_films, tmp_path / "labels.json")
+    document = json.loads((tmp_path / "labels.json").read_text())
+    (stem,) = {str(Path(image["file_name"]).parent) for image in document["images"]}
+    clip = read_clip(crowd_films / stem)
+    instances = clip.truth.instances
+    expected = {(t, p) for t in range(4) for p in (1, 2, 3) if (instances[t] == p).any()}
+    assert summary.annotations == len(document["annotations"]) == len(expected)
+    assert [a["id"] for a in document["annotations"]] == list(range(1, len(expected) + 1))
+    for annotation in document["annotations"]:
+        frame = annotation["image_id"] - 1
+        person = ["0001", "0002", "0003"].index(annotation["identity"])
+        expected.remove((frame, person + 1))
+        mask = instances[frame] == person + 1
+        np.testing.assert_array_equal(decoded_mask(annotation["segmentation"]), mask)
+        assert annotation["area"] == mask.sum()
+        smpl = np.array(annotation["smpl_keypoints"]).reshape(24, 3)
+        theirs = slice(24 * person, 24 * person + 24)
+        np.testing.assert_array_equal(smpl[:, 2] == 2, clip.truth.joints_visible[frame, theirs])
+        placed = clip.truth.joints2d[frame, theirs] - 0.5
+        np.testing.assert_allclose(smpl[:, :2], placed, atol=0.006)
+        # As pycocotools' loader asks: visible keypoints lie in or about the person's own box.
+        x, y, width, height = annotation["bbox"]
+        seen = smpl[smpl[:, 2] == 2, :2]
+        assert ((seen >= (x - 2, y - 2)) & (seen <= (x + width + 1, y + height + 1))).all()
+    assert not expected
+    two = [a for a in document["annotations"] if a["image_id"] == 1][:2]
+    assert not (decoded_mask(two[0]["segmentation"]) & decoded_mask(two[1]["segmentation"])).any()
+
+
+def test_a_clip_of_several_needs_instances(body, tmp_path):
+    made, _ = make_crowd(body, channels=("segm",))
+    made.write(tmp_path / "partial")
+    publish(tmp_path / "partial", tmp_path / "films", made.row)
+    lines: list[str] = []
+    with pytest.raises(BadInput, match="none of its 1 clips"):
+        export_coco(tmp_path / "films", tmp_path / "a.json", report=lines.append)
+    assert "no instances, of which masks are made" in lines[0]
+    assert "--channels instances" in lines[0]

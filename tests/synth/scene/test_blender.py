@@ -7,6 +7,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, skin
@@ -15,8 +16,11 @@ from synth.scene.blender import BlenderError, BlenderRenderer, quiet
 from synth.scene.blender_materials import irradiance_form
 from synth.scene.ground_truth import ground_truth
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics, sample_coefficients
+from synth.scene.occluders import OCCLUDER_KINDS, OCCLUDER_PART, Occluder, posed_occluder
 from synth.scene.picture import composite, covered_box
+from synth.scene.raster import RasterRenderer
 from synth.scene.renderer import RenderHardware
+from synth.scene.scene_mesh import merged_mesh
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import look_at
 from textures.visibility.shading import render_textured, sh_irradiance
@@ -221,6 +225,103 @@ def test_ground_truth_is_blenders(body, texture_file):
     assert (degrees > 1).sum() <= 3
     assert np.percentile(np.concatenate(figures["normals, degrees"]), 99) < 0.05
     assert worst["mask, pixels"] <= 3
+
+
+def moving_crowd(body, rng):
+    """Three random people in each other's way and two occluders before them: a scene of three frames."""
+    meshes, vertices, joints = [], [], []
+    for number in range(3):
+        place = np.array([0.5 * (number - 1), 0.0, 0.6 * rng.normal()])
+        person, theirs, _ = moving_body(body, rng)
+        turn = Rotation.from_rotvec([0, rng.uniform(0, 6), 0])
+        middle = theirs[1].mean(axis=0)
+        meshes.append(body.mesh)
+        vertices.append(turn.apply((person - middle).reshape(-1, 3)).reshape(person.shape) + place)
+        joints.append(turn.apply((theirs - middle).reshape(-1, 3)).reshape(theirs.shape) + place)
+    for kind in rng.choice(OCCLUDER_KINDS, 2, replace=False):
+        x, z = rng.uniform(-0.8, 0.8), rng.uniform(0.8, 1.5)
+        occluder = Occluder(
+            kind=str(kind),
+            seed=int(rng.integers(1000)),
+            size=(rng.uniform(0.1, 0.4), rng.uniform(0.5, 1.5), rng.uniform(0.1, 0.4)),
+            turn=rng.uniform(0, 6),
+            start=(x - 0.1, z),
+            end=(x + 0.1, z),
+        )
+        mesh, moved = posed_occluder(occluder, 1, ends=(True, True))
+        meshes.append(mesh)
+        vertices.append(moved + np.array([0, -0.9, 0]))
+    camera = look_at(
+        np.array([rng.normal(0, 0.5), rng.normal(0.2, 0.4), rng.uniform(5, 7)]),
+        rng.normal(0, 0.1, 3),
+        focal=rng.uniform(400, 550),
+        width=320,
+        height=240,
+        roll=rng.normal(0, 0.2),
+    )
+    return merged_mesh(meshes), np.concatenate(vertices, 1).astype(np.float32), joints, camera
+
+
+@pytest.mark.slow
+def test_ground_truth_of_a_crowd_is_blenders(body):
+    """Twenty scenes of three people and two occluders, as of one body; with -s figures are shown.
+
+    People pass through each other and through occluders here, which those of films do not.
+    """
+    figures: dict[str, list[np.ndarray]] = {}
+    texture = asymmetric_texture(64)
+    several = 0
+    for seed in range(20):
+        mesh, vertices, joints, camera = moving_crowd(body, np.random.default_rng(100 + seed))
+        truth = ground_truth(vertices, np.concatenate(joints, axis=1), mesh, [camera] * 3)
+        with BlenderRenderer(mesh, samples=1) as renderer:
+            for instance in range(1, mesh.instances + 1):
+                renderer.set_texture(texture, instance=instance)
+            renderer.set_light(SphericalHarmonics(LIGHT))
+            renderer.set_camera(camera)
+            for name, values in parity(truth, renderer.passes(vertices)[1]).items():
+                figures.setdefault(name, []).append(values)
+        several += len(np.unique(truth.instances)) >= 5
+        assert OCCLUDER_PART in truth.parts
+    assert several >= 15  # background and four at the least
+    for name, each in figures.items():
+        every = np.concatenate(each)
+        print(
+            f"{name}: worst {every.max():.2g}, mean {every.mean():.2g}, "
+            f"99 % {np.percentile(every, 99):.2g}, 99.9 % {np.percentile(every, 99.9):.2g}"
+        )
+    every = {name: np.concatenate(each) for name, each in figures.items()}
+    print(
+        f"{(every['normals, degrees'] > 1).sum()} of {len(every['normals, degrees']):,} normals off"
+    )
+    assert every["depth, mm"].max() < 0.5
+    assert every["parts that differ, %"].mean() < 0.05
+    assert every["flow, px"].max() < 0.01
+    assert (every["normals, degrees"] > 1).sum() <= 3
+    assert np.percentile(every["normals, degrees"], 99) < 0.05
+    assert every["mask, pixels"].max() <= 3
+
+
+@pytest.mark.slow
+def test_each_of_several_shows_its_own_texture(body):
+    """The two engines show the same scene of three people and an occluder, each in another colour."""
+    mesh, vertices, _, camera = moving_crowd(body, np.random.default_rng(3))
+    pictures = []
+    with BlenderRenderer(mesh, samples=64) as blender:
+        for renderer in (blender, RasterRenderer(mesh, height=240, width=320, samples=17)):
+            for instance in range(1, mesh.instances + 1):
+                colour = np.random.default_rng(instance).integers(40, 255, 3)
+                texture = np.broadcast_to(colour, (8, 8, 3)).astype(np.uint8)
+                renderer.set_texture(texture, instance=instance)
+            renderer.set_light(SphericalHarmonics(LIGHT))
+            renderer.set_camera(camera)
+            pictures.append(
+                composite(renderer.render(vertices[1]).rgba, np.zeros((240, 320, 3), np.uint8))
+            )
+        with pytest.raises(ValueError, match="instance 0: the mesh has 1 to 5"):
+            blender.set_texture(texture, instance=0)
+    difference = np.abs(pictures[0].astype(int) - pictures[1])
+    assert difference.mean() < 0.3 and (difference.max(axis=-1) > 30).mean() < 0.002
 
 
 @pytest.mark.slow
