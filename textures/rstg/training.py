@@ -27,8 +27,8 @@ from textures.training.augmentation import (
     random_backgrounds,
     recoloured,
 )
-from textures.training.loop import Losses
 from textures.training.crop_bank import CropBank
+from textures.training.loop import Losses
 from textures.visibility.rendering_tensor import composite, render
 from textures.visibility.texel_geometry import VISIBLE, TexelGeometry
 

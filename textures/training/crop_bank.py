@@ -12,8 +12,8 @@ class CropBank:
 
     The fields are those of the dataclasses that derive from it, with the meaning that they have in
     `textures.training.pedestrian_bank.PedestrianBank`: images (N,H,W,3) uint8 RGB; masks and carried
-    (N,H,W) uint8; uv (N,H,W,2) uint16; identities (N,) int32; textures (K,S,S,3) uint8 and texture_of (N,)
-    int32; photographs (1,) bool; scenes (M,h,w,3) uint8.
+    (N,H,W) uint8; uv (N,H,W,2) uint16; identities (N,) int32; textures (K,S,S,3) uint8 and
+    texture_of (N,) int32; photographs (1,) bool; scenes (M,h,w,3) uint8.
     """
 
     images: np.ndarray
