@@ -173,6 +173,14 @@ def layout_option(ending: str) -> Decorator[Any]:
     )
 
 
+category_option = click.option(
+    "--category",
+    default="people",
+    show_default=True,
+    help="What the photographs show: people, or birds in CUB-200-2011's layout.",
+)
+
+
 def refuse_others(category: str, allowed: set[str]) -> None:
     """Refuse options of the running command that mean nothing for a category besides people.
 

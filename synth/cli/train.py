@@ -15,6 +15,7 @@ from synth.cli.options import (
     FILE,
     FOLDER,
     POSITIVE,
+    category_option,
     device_option,
     evidence_options,
     out_option,
@@ -86,12 +87,6 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-category_option = click.option(
-    "--category",
-    default="people",
-    show_default=True,
-    help="What the photographs show: people, or birds in CUB-200-2011's layout.",
-)
 images_option = click.option(
     "--images", type=FILE, help="Market-1501's folder, to train on its photographs instead."
 )

@@ -141,7 +141,11 @@ def train_category_generator(
     path = options.out / f"{category.generator_kind.replace('-', '_')}.safetensors"
     kind, network = category.generator_kind, generator.network
     layout = generator.model.mesh.uv_layout
-    _save(path, kind, network, category, recipe, options, figures, uv_layout=layout)
+    _save(
+        *(path, kind, network, category, recipe, options, figures),
+        uv_layout=layout,
+        identity_network=sha256_of(supervisor),
+    )
     return path, figures | _count(everything.left_out)
 
 
