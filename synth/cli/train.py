@@ -286,6 +286,7 @@ def print_recipes() -> None:
     """Print every recipe of every network, value by value."""
     from mocap.parsing.settings import field_values
     from textures.attire.training import RECIPES as ATTIRE_RECIPES
+    from textures.categories.registry import CATEGORIES
     from textures.evidence.training import RECIPES as BODY_FIT_RECIPES
     from textures.methods import METHODS
     from textures.pn_gan.recipes import RECIPES as PN_GAN_RECIPES
@@ -298,6 +299,9 @@ def print_recipes() -> None:
         "pn-gan": PN_GAN_RECIPES,
     }
     tables |= {f"generator --method {name}": method.recipes for name, method in METHODS.items()}
+    for name, category in CATEGORIES.items():
+        tables[f"reid --category {name}"] = category.identity_recipes
+        tables[f"generator --category {name}"] = category.generator_recipes
     for command, recipes in tables.items():
         for name, recipe in recipes.items():
             click.echo(f"# synth train {command} --recipe {name}")

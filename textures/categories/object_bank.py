@@ -56,12 +56,14 @@ class PlacedObjects:
 
     def lines(self) -> list[str]:
         """How good the fits are and what was left out, for people to read."""
-        residuals = [placed.fit.residual for placed in self.objects]
-        unclear = sum(placed.fit.ambiguous for placed in self.objects)
-        lines = [
-            f"{len(residuals):,} photographs placed by keypoints, which are {np.median(residuals):.1%} "
-            f"of their extent off in the median; of {unclear:,} the mirrored view is as likely"
-        ] * bool(residuals)
+        lines = []
+        if self.objects:
+            residual = np.median([placed.fit.residual for placed in self.objects])
+            unclear = sum(placed.fit.ambiguous for placed in self.objects)
+            lines.append(
+                f"{len(self.objects):,} photographs placed by keypoints, which are {residual:.1%} of "
+                f"their extent off in the median; of {unclear:,} the mirrored view is as likely"
+            )
         lines += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
         return lines
 

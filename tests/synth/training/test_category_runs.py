@@ -145,8 +145,8 @@ def test_textures_of_a_trained_generator_are_nearer_to_photographs_and_to_the_tr
     assert content["stand-in"] and content["photographs"] > 3
     picture = cv2.imread(str(tmp_path / "figure7" / "comparison.png"))
     assert picture.shape[1] > 8 * 128 and picture.std() > 20
-    summaries = succeed(*words, "--json", "--out", tmp_path / "again").output
-    assert json.loads(summaries[summaries.index("[") :])[0]["name"] == "ssim, own view"
+    summaries = succeed(*words, "--json", "--out", tmp_path / "again").stdout
+    assert json.loads(summaries)[0]["name"] == "ssim, own view"
 
 
 def test_a_judge_that_supervised_is_refused(cub, species, generators, tmp_path):
@@ -215,7 +215,7 @@ def test_what_is_for_people_is_refused_with_birds_and_the_other_way_round(
         assert message in told, told
     told = refusal("train", "reid", "--category", "cats", "--out", tmp_path / "out")
     assert "category cats: expected one of people, birds" in told
-    words = ["train", "reid", "--category", "birds", "--out", tmp_path / "out"]
+    words = ["train", "reid", "--category", "birds", "--out", tmp_path / "out", *TINY_IDENTITIES]
     assert "images.txt: no such file" in refusal(*words, "--images", tmp_path)
     config = ReidConfig(depth=10, channels=8, classes=2, height=64, width=64)
     save_networks(tmp_path / "people.safetensors", "reid", {"reid": PCB(config)}, config)
