@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.options import COUNT, FILE, device_option, seed_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    category_option,
+    device_option,
+    out_option,
+    refuse_others,
+    seed_option,
+)
 
 if TYPE_CHECKING:  # not imported for `synth --help`
     from textures.texture_method import ComparedImages
@@ -17,21 +25,32 @@ if TYPE_CHECKING:  # not imported for `synth --help`
 
 @click.command("eval-generator")
 @click.argument("weights", nargs=-1, required=True, type=FILE)
-@click.option("--method", required=True, help="The texture method that the weights are of.")
+@category_option
+@click.option("--method", help="The texture method that the weights are of; of people.")
 @click.option(
     "--pedestrians",
-    required=True,
     type=FILE,
-    help="File of generated pedestrians that the weights were trained on.",
+    help="File of generated pedestrians that the weights were trained on; of people.",
 )
+@click.option("--images", type=FILE, help="The category's data set, whose test split is shown.")
+@click.option(
+    "--judge",
+    type=FILE,
+    help="Weights of a network of the category's identities that supervised none of the generators.",
+)
+@out_option("the category's table and picture", required=False)
 @click.option("--people", type=COUNT, help="People to measure on, at most; all that were held out.")
 @seed_option
 @device_option()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
 def eval_generator(
     weights: tuple[Path, ...],
-    method: str,
-    pedestrians: Path,
+    category: str,
+    method: str | None,
+    pedestrians: Path | None,
+    images: Path | None,
+    judge: Path | None,
+    out: Path | None,
     people: int | None,
     seed: int,
     device: str,
@@ -39,8 +58,28 @@ def eval_generator(
 ) -> None:
     """Print a method's published table with our figures beside it.
 
-    WEIGHTS, of one or more trainings, are measured on the people whom they did not see.
+    WEIGHTS, of one or more trainings, are measured on the people whom they did not see. With --category
+    birds they are compared on the test split of CUB-200-2011, as RSTG's Figure 7 does.
     """
+    if category != "people":
+        refuse_others(
+            *(
+                category,
+                {"weights", "category", "images", "judge", "out", "seed", "device", "as_json"},
+            )
+        )
+        for option, value in (("--images", images), ("--judge", judge), ("--out", out)):
+            if value is None:
+                raise click.UsageError(f"--category {category}: give {option}, too")
+        assert images is not None and judge is not None and out is not None
+        _compare_category(category, weights, images, judge, out, seed, device, as_json)
+        return
+    for option, text in (("--images", images), ("--judge", judge), ("--out", out)):
+        if text is not None:
+            raise click.UsageError(f"{option} goes with another --category than people")
+    if method is None or pedestrians is None:
+        missing = "--method" if method is None else "--pedestrians"
+        raise click.UsageError(f"Missing option '{missing}'.")
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.skinning import Skinning
     from mocap.errors import BadInput
@@ -81,3 +120,31 @@ def eval_generator(
         click.echo(json.dumps(content, indent=1))
     else:
         click.echo("\n".join(table_lines(table, summaries)))
+
+
+def _compare_category(
+    name: str,
+    weights: tuple[Path, ...],
+    images: Path,
+    judge: Path,
+    out: Path,
+    seed: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Compare a category's generators; writes OUT/comparison.json and OUT/comparison.png."""
+    from synth.training.category_comparison import compare_generators
+    from textures.categories.registry import category_named
+    from textures.evaluation.summary import summary_lines
+
+    summaries = compare_generators(
+        *(category_named(name), weights, images, judge, out),
+        seed=seed,
+        device=device,
+        report=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps([summary.as_dict() for summary in summaries], indent=1))
+    else:
+        click.echo("\n".join(summary_lines(summaries)))
+        click.echo(f"look at {out / 'comparison.png'}")

@@ -187,6 +187,34 @@ def layout_option(ending: str) -> Decorator[Any]:
     )
 
 
+category_option = click.option(
+    "--category",
+    default="people",
+    show_default=True,
+    help="What the photographs show: people, or birds in CUB-200-2011's layout.",
+)
+
+
+def refuse_others(category: str, allowed: set[str]) -> None:
+    """Refuse options of the running command that mean nothing for a category besides people.
+
+    Args:
+        category: named by --category.
+        allowed: names of the parameters that mean something for it.
+
+    Raises:
+        UsageError: where another one was given on the command line.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in allowed and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[0]} is for people; leave it out with --category {category}"
+            )
+
+
 workers_option = click.option(
     "--workers", type=COUNT, help="Processes that share the work; default one for each core."
 )

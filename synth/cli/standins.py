@@ -16,7 +16,7 @@ _DISTURBING = click.IntRange(0)
 
 @click.group(cls=WholeHelpGroup)
 def standins() -> None:
-    """Generate data in the layouts of CMU, Market-1501 and UCF101, and videos without people."""
+    """Generate data in the layouts of CMU, Market-1501, CUB and UCF101, and videos of no people."""
 
 
 @standins.command()
@@ -94,6 +94,38 @@ def pedestrians(
     )
     crops = write_pedestrians(out, body=load_free_body(), seed=seed, size=size)
     click.echo(f"{out}: " + ", ".join(f"{count} {split} crops" for split, count in crops.items()))
+
+
+@standins.command()
+@out_option("the photographs")
+@seed_option
+@click.option(
+    "--count-species", type=_IDENTITIES, default=24, show_default=True, help="Kinds of birds."
+)
+@click.option(
+    "--count-train-images",
+    type=COUNT,
+    default=8,
+    show_default=True,
+    help="Photographs of each to train on.",
+)
+@click.option(
+    "--count-test-images",
+    type=COUNT,
+    default=4,
+    show_default=True,
+    help="Photographs of each to test on.",
+)
+def birds(
+    out: Path, seed: int, count_species: int, count_train_images: int, count_test_images: int
+) -> None:
+    """Write birds as CUB-200-2011's, with the true textures and cameras beside them."""
+    from synth.standins.birds import CubSize, write_birds
+
+    size = CubSize(
+        species=count_species, train_images=count_train_images, test_images=count_test_images
+    )
+    click.echo(f"{out}: {write_birds(out, seed=seed, size=size)} photographs of birds")
 
 
 @standins.command()

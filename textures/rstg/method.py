@@ -18,14 +18,15 @@ from textures.body_fit.source_pixels import SourcePixels, bank_sources
 from textures.checkpoints import read_card, shipped_weights
 from textures.reid.pcb import load_pcb
 from textures.reid.trunks import RESNET, trunk_label
+from textures.rstg.crop_step import crop_training_step
 from textures.rstg.projection import Projection
 from textures.rstg.recipes import RECIPES, RstgRecipe
-from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
+from textures.rstg.training import GeneratorLosses
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
 from textures.rstg.widening import widened
 from textures.texture_method import DataSummary, TextureMethod, TrainingData, load_method
 from textures.training.augmentation import image_batch
-from textures.training.loop import Losses, Networks, Phase, TrainingStep
+from textures.training.loop import TrainingStep
 from textures.visibility.texel_geometry import source_pixels, texel_geometry
 
 CROP_SIZE = (128, 64)  # height and width at which the projection's generator is shown a crop
@@ -146,29 +147,16 @@ class RstgMethod(TextureMethod):
         terms = GeneratorLosses(recipe.losses, supervisor, self.geometry, self.projection)
         terms = terms.to(device)
         sources, held_out_sources = self._sources(recipe, data)
-
-        def draw_batch(rng: np.random.Generator) -> np.ndarray:
-            return data.training.groups(
-                rng, identities=recipe.batch.identities, images=recipe.batch.images
-            )
-
-        def losses(networks: Networks, chosen: np.ndarray, rng: np.random.Generator) -> Losses:
-            views = draw_crops(data.training, chosen, rng, recipe.augmentation, device)
-            return terms(
-                networks["generator"],
-                views,
-                data.training,
-                sources,
-                chosen,
-                rng,
-                per_identity=recipe.batch.images,
-                side_dropout=recipe.augmentation.side_dropout,
-            )
-
-        def measure(networks: Networks) -> dict[str, float]:
-            return generator_figures(self.generator, terms, data.held_out, held_out_sources)
-
-        return TrainingStep({"generator": Phase(("generator",), losses)}, draw_batch, measure)
+        return crop_training_step(
+            recipe,
+            self.generator,
+            terms,
+            data.training,
+            data.held_out,
+            sources=sources,
+            held_out_sources=held_out_sources,
+            device=device,
+        )
 
     def _sources(
         self, recipe: RstgRecipe, data: TrainingData

@@ -16,6 +16,8 @@ from textures.training.loop import Schedule
 FITS = ("perturbed", "network")
 LOSS_TERMS = {
     "reid": "Four-stage re-ID loss between the rendered body and the crop (RSTG 3.3).",
+    "perceptual": "Distance of the same two at five layers of a VGG (RSTG 4.3): losses.vgg, or that of "
+    "ST-LPIPS.",
     "face_hand": "Head and hands against reference textures (RSTG 3.3).",
     "cross_view": "Re-ID loss of the texture of one crop, looked up through another crop of the same "
     "person, against that crop: the paper's future work, which teaches the side that the crop does not "
@@ -32,12 +34,16 @@ class LossWeights:
 
     `reid` and `weighting` are those of the re-ID loss, `face_hand` and `face_norm` those of the
     face-and-hand loss; `references` says which textures that one looks at: "random" (the paper: anyone's)
-    or "identity" (the person's true texture). The others are extensions, 0 in the paper. `LOSS_TERMS`
-    says what each term is.
+    or "identity" (the person's true texture). `vgg` is the file of the perceptual loss's VGG, empty for
+    ST-LPIPS's, and `vgg_size` the height to which images are shrunk for it, 0 for none. The others are
+    extensions, 0 in the paper. `LOSS_TERMS` says what each term is.
     """
 
     reid: float = 5000.0
     weighting: str = "release"
+    perceptual: float = 0.0
+    vgg: str = ""
+    vgg_size: int = 0
     face_hand: float = 1.0
     face_norm: str = "l1"
     references: str = "random"

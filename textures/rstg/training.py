@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from textures.body_fit.source_pixels import SourcePixels
+from textures.perceptual.losses import PerceptualLosses
 from textures.reid.pcb import PCB
 from textures.reid.similarity import reid_similarity
 from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
@@ -26,8 +27,8 @@ from textures.training.augmentation import (
     random_backgrounds,
     recoloured,
 )
+from textures.training.crop_bank import CropBank
 from textures.training.loop import Losses
-from textures.training.pedestrian_bank import PedestrianBank
 from textures.visibility.rendering_tensor import composite, render
 from textures.visibility.texel_geometry import VISIBLE, TexelGeometry
 
@@ -46,7 +47,7 @@ class CropBatch:
 
 
 def draw_crops(
-    bank: PedestrianBank,
+    bank: CropBank,
     chosen: np.ndarray,
     rng: np.random.Generator,
     augmentation: Augmentation,
@@ -75,11 +76,22 @@ class GeneratorLosses(nn.Module):
         supervisor: PCB,
         geometry: TexelGeometry,
         projection: Projection | None = None,
+        *,
+        perceptual: PerceptualLosses | None = None,
     ) -> None:
-        """Prepare the terms; `projection` is that of the generator, one of pixels when None."""
+        """Prepare the terms.
+
+        Args:
+            weights: of the terms.
+            supervisor: the re-ID network.
+            geometry: of the texels.
+            projection: that of the generator, one of pixels when None.
+            perceptual: where a term is by a VGG.
+        """
         super().__init__()
         self.weights = weights
         self.reid = ReidLoss(supervisor, weighting=weights.weighting, scale=weights.reid or 1.0)
+        self.perceptual = perceptual
         mask = torch.from_numpy(geometry.head | geometry.hand)
         self.face_hand = FaceHandLoss(mask, norm=weights.face_norm)
         self.register_buffer("covered", torch.from_numpy(geometry.covered).float()[None, None])
@@ -89,7 +101,7 @@ class GeneratorLosses(nn.Module):
         self,
         model: nn.Module,
         batch: CropBatch,
-        bank: PedestrianBank,
+        bank: CropBank,
         sources: SourcePixels | None,
         chosen: np.ndarray,
         rng: np.random.Generator,
@@ -118,6 +130,9 @@ class GeneratorLosses(nn.Module):
         same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)
         if weights.reid:
             terms["reid"] = self.reid(same_view, batch.crops)
+        if weights.perceptual and self.perceptual is not None:
+            distance = self.perceptual.euclidean(same_view, batch.crops)
+            terms["perceptual"] = weights.perceptual * distance
         if weights.pixel:
             terms["pixel"] = weights.pixel * masked_l1(same_view, batch.crops, batch.masks)
         if weights.cross_view or weights.cross_pixel:
@@ -166,7 +181,7 @@ class GeneratorLosses(nn.Module):
         positions, kinds = (t.to(crops.device) for t in sources.tensors(chosen))
         return model(crops, self.projection(crops, positions, kinds, dropped)).float()
 
-    def true_textures(self, bank: PedestrianBank, numbers: np.ndarray) -> torch.Tensor:
+    def true_textures(self, bank: CropBank, numbers: np.ndarray) -> torch.Tensor:
         """True textures at this generator's size, (B,3,S,S) in [-1,1]."""
         truth = image_batch(bank.textures[numbers]).to(self.covered.device)
         size = self.covered.shape[-1]
@@ -181,7 +196,7 @@ class GeneratorLosses(nn.Module):
 def generator_figures(
     model: nn.Module,
     terms: GeneratorLosses,
-    bank: PedestrianBank,
+    bank: CropBank,
     sources: SourcePixels | None,
     batch: int = 16,
 ) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from textures.training.crop_bank import CropBank
 from textures.training.pedestrian_bank import PedestrianBank
 from textures.training.street_scenes import draw_bicycle, draw_railing, scene_pool
 from textures.visibility.rendering_tensor import composite
@@ -22,7 +23,7 @@ def image_batch(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def random_backgrounds(rng: np.random.Generator, bank: PedestrianBank, count: int) -> torch.Tensor:
+def random_backgrounds(rng: np.random.Generator, bank: CropBank, count: int) -> torch.Tensor:
     """(count,3,H,W) pieces of the bank's scenes and of the scene pool, mirrored and recoloured."""
     height, width = bank.images.shape[1:3]
     pools = [pool for pool in (bank.scenes, scene_pool(height, width)) if len(pool)]
@@ -134,7 +135,7 @@ def _cover(rng: np.random.Generator, cover: np.ndarray, front: np.ndarray, kind:
 
 
 def _people_aside(
-    rng: np.random.Generator, bank: PedestrianBank, count: int, aside: tuple[float, float]
+    rng: np.random.Generator, bank: CropBank, count: int, aside: tuple[float, float]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Other pedestrians (B,3,H,W) and their masks, moved aside by shares of the width."""
     height, width = bank.images.shape[1:3]
@@ -204,7 +205,7 @@ def degraded(rng: np.random.Generator, images: torch.Tensor) -> torch.Tensor:
 
 
 def with_company(
-    rng: np.random.Generator, bank: PedestrianBank, scenes: torch.Tensor, share: float = 0.25
+    rng: np.random.Generator, bank: CropBank, scenes: torch.Tensor, share: float = 0.25
 ) -> torch.Tensor:
     """Some of the background scenes with another pedestrian of the bank standing in them."""
     chosen = np.flatnonzero(rng.random(len(scenes)) < share)
@@ -216,7 +217,7 @@ def with_company(
     return scenes
 
 
-def on_scenes(rng: np.random.Generator, bank: PedestrianBank, chosen: np.ndarray) -> torch.Tensor:
+def on_scenes(rng: np.random.Generator, bank: CropBank, chosen: np.ndarray) -> torch.Tensor:
     """(n,3,H,W): these crops of a bank, stand-ins put on new scenes, photographs as they are."""
     images = image_batch(bank.images[chosen])
     if bank.photographs:

@@ -17,14 +17,15 @@ from safetensors.numpy import load_file, save_file
 
 from mocap.errors import BadInput
 from mocap.files import atomic_write
+from textures.training.crop_bank import CropBank
+from textures.training.crop_bank import quantised_uv as quantised_uv
 
-UV_STEPS = 65535
 BANK_VERSION = 3
 SHARED = ("textures", "label_maps", "photographs", "scenes")
 
 
 @dataclass(frozen=True)
-class PedestrianBank:
+class PedestrianBank(CropBank):
     """N crops of H x W pixels, and the body in each.
 
     The frame of pose, joints and view is that of `textures.body_fit.camera_frame`.
@@ -62,18 +63,6 @@ class PedestrianBank:
     photographs: np.ndarray
     scenes: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def alpha(self, chosen: np.ndarray) -> np.ndarray:
-        """(n,1,H,W) float32 in 0..1: how much of each pixel is the person, as dressed."""
-        return self.masks[chosen][:, None].astype(np.float32) / 255
-
-    def opacity(self, chosen: np.ndarray) -> np.ndarray:
-        """(n,1,H,W) float32 in 0..1: how much of each pixel is the person or what they carry."""
-        shares = self.masks[chosen].astype(np.float32) + self.carried[chosen]
-        return shares[:, None] / 255
-
     def select(self, chosen: np.ndarray) -> PedestrianBank:
         """The crops with these indices (or where this mask is true); textures and scenes stay."""
         per_crop = {
@@ -90,23 +79,6 @@ class PedestrianBank:
         held = names[len(names) - max(1, round(share * len(names))) :]
         out = np.isin(self.identities, held)
         return self.select(~out), self.select(out)
-
-    def groups(self, rng: np.random.Generator, *, identities: int, images: int) -> np.ndarray:
-        """Crop indices (identities * images,), each identity's together.
-
-        They are drawn with replacement where there are too few.
-        """
-        names = np.unique(self.identities)
-        chosen = rng.choice(names, identities, replace=len(names) < identities)
-        rows = []
-        for name in chosen:
-            members = np.flatnonzero(self.identities == name)
-            rows.append(rng.choice(members, images, replace=len(members) < images))
-        return np.concatenate(rows)
-
-    def uv_maps(self, chosen: np.ndarray) -> np.ndarray:
-        """(n,H,W,2) float32 UVs."""
-        return self.uv[chosen].astype(np.float32) / UV_STEPS
 
     def save(self, path: Path) -> None:
         """Write one safetensors file."""
@@ -143,8 +115,3 @@ def load_bank(path: Path) -> PedestrianBank:
         odd = ", ".join(sorted(names ^ set(arrays)))
         raise BadInput(f"{path}: not a bank of training pedestrians ({odd}); make it again")
     return PedestrianBank(**arrays)
-
-
-def quantised_uv(uv: np.ndarray) -> np.ndarray:
-    """UVs in [0,1] as uint16."""
-    return np.round(np.clip(uv, 0, 1) * UV_STEPS).astype(np.uint16)

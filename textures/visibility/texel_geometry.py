@@ -22,7 +22,7 @@ from textures.visibility.vertex_normals import vertex_normals
 
 VISIBLE, REFLECTED, BORROWED = 0, 1, 2
 FACING_COSINE = 0.2  # a surface turned further from the camera is too smeared to be read
-DEPTH_TOLERANCE = 0.02  # metres
+DEPTH_TOLERANCE = 0.02  # metres, on a body
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,17 @@ class PosedTexels:
 
 
 def posed_texels(
-    geometry: TexelGeometry, mesh: Mesh, vertices: np.ndarray, camera: Camera
+    geometry: TexelGeometry,
+    mesh: Mesh,
+    vertices: np.ndarray,
+    camera: Camera,
+    *,
+    tolerance: float = DEPTH_TOLERANCE,
 ) -> PosedTexels:
-    """Where a camera has the texels of a mesh posed to vertices (V,3), metres."""
+    """Where a camera has the texels of a mesh posed to vertices (V,3), metres.
+
+    A surface hides what lies behind it by more than the tolerance, metres.
+    """
     points = geometry.interpolation @ np.asarray(vertices, np.float64)
     normals = geometry.interpolation @ vertex_normals(vertices, mesh.faces)
     to_camera = camera.position - points
@@ -116,8 +124,7 @@ def posed_texels(
     pixels, depth = camera.project(points)
     visible = cosine > FACING_COSINE
     visible[visible] &= (
-        depth[visible]
-        < surface_depth(vertices, mesh.faces, camera, pixels[visible]) + DEPTH_TOLERANCE
+        depth[visible] < surface_depth(vertices, mesh.faces, camera, pixels[visible]) + tolerance
     )
     fraction = pixels / (camera.width, camera.height)
     visible &= ((fraction > 0) & (fraction < 1)).all(1)
@@ -138,6 +145,8 @@ def source_pixels(
     vertices: np.ndarray,
     camera: Camera,
     person: np.ndarray | None = None,
+    *,
+    tolerance: float = DEPTH_TOLERANCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which pixel each texel looks at in a crop.
 
@@ -148,12 +157,13 @@ def source_pixels(
         camera: took the crop.
         person: (h,w) probability, over the whole crop at any resolution, that a pixel shows the
             person; texels that land where it is under one half count as not visible.
+        tolerance: by how much a surface may lie behind another one and still be visible, metres.
 
     Returns:
         Positions (S,S,2) float32, as fractions of the crop's width and height, and kinds (S,S) uint8:
         VISIBLE, REFLECTED or BORROWED. Where nothing is visible, all texels look at the crop's middle.
     """
-    posed = posed_texels(geometry, mesh, vertices, camera)
+    posed = posed_texels(geometry, mesh, vertices, camera, tolerance=tolerance)
     fraction, visible = posed.fraction, posed.visible
     if person is not None:
         visible = visible & (nearest_values(person, fraction) > 0.5)

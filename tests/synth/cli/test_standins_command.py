@@ -60,6 +60,19 @@ def test_pedestrians_of_so_many_people_and_crops(tmp_path):
     assert contents(tmp_path / "other") != first
 
 
+def test_birds_of_so_many_species_and_photographs(tmp_path):
+    words = ["standins", "birds", "--count-species", 2, "--count-train-images", 2]
+    words += ["--count-test-images", 1]
+    told = succeed(*words, "--seed", 5, "--out", tmp_path / "a").output
+    assert f"{tmp_path / 'a'}: 6 photographs of birds" in told
+    first = contents(tmp_path / "a")
+    assert len([name for name in first if name.endswith(".jpg")]) == 6
+    split = first["train_test_split.txt"].decode().split("\n")
+    assert sum(line.endswith(" 1") for line in split) == 4
+    succeed(*words, "--seed", 6, "--out", tmp_path / "b")
+    assert contents(tmp_path / "b") != first
+
+
 def test_action_videos_are_written_by_so_many_processes(monkeypatch, tmp_path):
     requests = []
 
@@ -119,6 +132,9 @@ def test_shapes_and_fractals_come_in_class_folders_from_their_seed(tmp_path):
         (("pedestrians",), "--count-train-identities"),
         (("pedestrians",), "--count-test-identities"),
         (("pedestrians",), "--count-images-per-camera"),
+        (("birds",), "--count-species"),
+        (("birds",), "--count-train-images"),
+        (("birds",), "--count-test-images"),
         (("actions",), "--workers"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Birds, as CUB-200-2011 photographs them."""
