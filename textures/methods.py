@@ -24,3 +24,15 @@ def method_named(name: str) -> type[TextureMethod]:
     if name not in METHODS:
         raise BadInput(f"method {name}: expected one of {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def variant_overrides(method: type[TextureMethod], name: str) -> tuple[str, ...]:
+    """The changes that a variant of a method makes to a recipe, its name among them.
+
+    Raises:
+        BadInput: for a name that none of the method's variants has.
+    """
+    if name not in method.variants:
+        expected = ", ".join(method.variants) or "none: the method has no variants"
+        raise BadInput(f"--variant {name}: expected one of {expected}")
+    return (f"variant={name}", *method.variants[name].overrides)

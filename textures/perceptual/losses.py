@@ -90,6 +90,20 @@ class PerceptualLosses(nn.Module):
             style = style + (gram_matrices(output) - gram_matrices(target)).abs().mean()
         return content, style
 
+    def euclidean(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The mean over stages of the root mean square difference: RSTG's perceptual loss (its 4.3).
+
+        A stage's root mean square is the Euclidean distance over the root of the number of its elements.
+        """
+        with torch.no_grad():
+            expected = self.network.stages(shrunk(targets, self.size))
+        outputs = self.network.stages(shrunk(images, self.size))
+        apart = [
+            (x - y).square().flatten(1).mean(1).add(1e-12).sqrt().mean()
+            for x, y in zip(outputs, expected, strict=True)
+        ]
+        return torch.stack(apart).mean()
+
     def distance(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The mean ST-LPIPS; of a plain VGG, which has no heads, its stages' mean LPIPS distance."""
         a, b = shrunk(images, self.size), shrunk(targets, self.size)

@@ -361,6 +361,10 @@ def test_the_teachers_of_a_generator_are_data_of_its_run(folder, tmp_path):
         (["body-fit", "--set", "batch"], "--set batch: expected FIELD=VALUE"),
         (["reid", "--images", "nowhere"], "bounding_box_train: no such folder"),
         (["reid", "--without", "list.txt"], "give their --images, too"),
+        (["generator", "--without", "list.txt"], "are for photographs: give their --images, too"),
+        (["generator", "--recipe", "paper", "--variant", "no-pose"], "--motions DIR says where"),
+        (["generator", "--variant", "no-pcb"], "No-PCB on ResNet-10, but .* is PCB on ResNet-10"),
+        (["generator", "--variant", "nothing"], "--variant nothing: expected one of reid, pixel"),
         (["reid", "--recipe", "small", "--resnet", "r.pth"], "recipe's trunk is efficientnet"),
         (["reid", "--recipe", "paper", "--set", "imagenet=true"], "give it with --resnet"),
         (["reid", "--set", "people=3"], "a number that divides the batch of 32"),
@@ -379,8 +383,8 @@ def test_a_recipe_is_checked_against_the_pedestrians_that_are_kept_not_those_ask
     kept = TrainingOptions(
         out=folder, pedestrians=folder / "bank.safetensors", count_identities=1, count_crops=1
     )
-    summary, crops = summary_of_options(kept)
-    assert (summary.identities, summary.crops_per_identity, crops) == (5, 3, [])
+    summary = summary_of_options(kept)
+    assert (summary.identities, summary.crops_per_identity, summary.photographs) == (5, 3, False)
 
 
 def test_recipes_are_printed_value_by_value():
