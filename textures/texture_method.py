@@ -137,6 +137,7 @@ class TextureMethod(ABC):
     dataclass. networks: by name, all that is trained and stored. texture_size: texels along a texture's
     side. card: of the weights, empty for untrained ones. tag: names the weights in `textures.jsonl`.
     published: the paper's table that `compared_images` is measured for, None where there is none.
+    photograph_table: the paper's table that textures of photographs are measured for, None likewise.
     variants: rows of its tables by name; a method that has some has a field `variant` in its recipes.
     """
 
@@ -145,6 +146,7 @@ class TextureMethod(ABC):
     recipes: ClassVar[Mapping[str, Any]]
     config_type: ClassVar[type]
     published: ClassVar[PublishedTable | None] = None
+    photograph_table: ClassVar[PublishedTable | None] = None
     variants: ClassVar[Mapping[str, Variant]] = {}
     config: Any
     networks: Mapping[str, nn.Module]

@@ -78,9 +78,9 @@ def photographs_of(
         chosen = _spread_over_cameras(crops, limit)
         crops, held = [crops[k] for k in chosen], held[chosen]
     readable = readable_crops(crops, images, strict=strict)
-    kept = {crop.path for crop in readable}
-    learnt = [crop for crop, out in zip(crops, held) if not out and crop.path in kept]
-    measured = [crop for crop, out in zip(crops, held) if out and crop.path in kept]
+    paths = {crop.path for crop in readable}
+    learnt = [crop for crop, out in zip(crops, held) if not out and crop.path in paths]
+    measured = [crop for crop, out in zip(crops, held) if out and crop.path in paths]
     if not learnt or (held.any() and not measured):
         people = "that are held out" if learnt else "to learn from"
         raise BadInput(f"{images}: no readable crop of the people {people}")
@@ -109,11 +109,11 @@ def reid_photographs(
             "--without"
         )
     learnt = photographs_of(images, strict=strict)
-    others = read_split(images, "query") + read_split(images, "gallery")
-    measured = readable_crops(others, images, strict=strict)
+    test_crops = read_split(images, "query") + read_split(images, "gallery")
+    measured = readable_crops(test_crops, images, strict=strict)
     if not measured:
         raise BadInput(f"{images}: no readable crop in its query and gallery")
-    unreadable = learnt.unreadable + len(others) - len(measured)
+    unreadable = learnt.unreadable + len(test_crops) - len(measured)
     return TrainingPhotographs(learnt.learnt, measured, unreadable)
 
 

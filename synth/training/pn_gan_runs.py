@@ -97,6 +97,8 @@ def train_pn_gan_run(
         saved = {"set": "Market-1501 (not shipped)", "joints": source.name}
         if held_out_people is not None:
             saved["held out"] = f"the people of {held_out_people.name}"
+        if photographs.unreadable:
+            saved["unreadable crops"] = photographs.unreadable
     else:
         bank = generated_pedestrians(load_free_body(), options)
         data["pedestrians"] = bank_digest(bank)

@@ -65,7 +65,7 @@ TrainedWeights = tuple[Path, dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """What every training run is told besides its recipe.
+    """What every training run is settings besides its recipe.
 
     out: the run's folder, where the weights go, too. images: Market-1501's folder, to train on
     photographs. pedestrians: file of generated pedestrians, read when it is there, else written.
@@ -443,7 +443,7 @@ def train_reid_run(
 
 @dataclass(frozen=True, kw_only=True)
 class PhotographOptions:
-    """What a method's training on photographs is told besides.
+    """What a method's training on photographs is settings besides.
 
     held_out_people: list of identities that are measured on, not learnt from; None holds out the last of
     the identities. limit: crops of each person, at most. fitted: file to keep their fitted bodies in.
@@ -484,15 +484,15 @@ def train_method_run(
             weights of networks of another shape.
     """
     _set_threads(options)
-    told = photograph_options or PhotographOptions()
-    if options.images is None and told != PhotographOptions():
+    settings = photograph_options or PhotographOptions()
+    if options.images is None and settings != PhotographOptions():
         raise BadInput(
             "--without, --crops and --fitted are for photographs: give their --images, too"
         )
     photographs = None
     if options.images is not None:
         photographs = photographs_of(
-            options.images, told.held_out_people, limit=told.limit, strict=options.strict
+            options.images, settings.held_out_people, limit=settings.limit, strict=options.strict
         )
     summary = dataclasses.replace(
         summary_of_options(options, photographs), walking=motions is not None
@@ -530,7 +530,7 @@ def train_method_run(
     _checked_data(options, digests)
     fitted = None
     if photographs and fitter:
-        fitted = _fitted(photographs, fitter, body, bank, digests["photographs"], told.fitted)
+        fitted = _fitted(photographs, fitter, body, bank, digests["photographs"], settings.fitted)
         bank = fitted.bank
     share = method.held_out_share(recipe)
     out = bank.held_out(share)
@@ -573,7 +573,7 @@ def train_method_run(
     saved = None
     if photographs and fitter:
         unseen = f"the last {share:.0%} of the identities"
-        saved = photographs.as_data(told.held_out_people, unseen) | {
+        saved = photographs.as_data(settings.held_out_people, unseen) | {
             "identities": len(np.unique(training.identities)),
             "crops": len(training),
             "bodies fitted by": fitter.tag,
@@ -606,13 +606,13 @@ def _fitted(
     key = f"{fitter.tag} {digest} {len(photographs.learnt)}"
     fitted, read = kept_photographs(path, key, make)
     _say(f"fitted bodies: {'re-uses' if read else 'kept in'} {path}")
-    kept = dataclasses.replace(
+    bank = dataclasses.replace(
         fitted.bank,
         textures=bank.textures,
         scenes=bank.scenes,
         label_maps=np.zeros((0, *bank.textures.shape[1:3]), np.uint8),
     )
-    return FittedPhotographs(kept, fitted.fit)
+    return FittedPhotographs(bank, fitted.fit)
 
 
 def walking_poses(motions: Path, seed: int, count: int = 512) -> np.ndarray:

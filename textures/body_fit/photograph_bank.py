@@ -156,11 +156,11 @@ def kept_photographs(
                     return _read_photographs({n: file.get_tensor(n) for n in names}), True
         except SafetensorError:
             pass  # damaged: it is made anew
-    made = make()
+    photographs = make()
     empty = np.zeros((0, 1, 1, 3), np.uint8)
-    bank = dataclasses.replace(made.bank, textures=empty, scenes=empty)
+    bank = dataclasses.replace(photographs.bank, textures=empty, scenes=empty)
     arrays = {f"bank.{f.name}": getattr(bank, f.name) for f in dataclasses.fields(bank)}
-    arrays |= {f"fit.{name}": value for name, value in _fit_arrays([made.fit]).items()}
+    arrays |= {f"fit.{name}": value for name, value in _fit_arrays([photographs.fit]).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         save_file(
@@ -168,7 +168,7 @@ def kept_photographs(
             temporary,
             {"key": key},
         )
-    return made, False
+    return photographs, False
 
 
 def _read_photographs(arrays: dict[str, np.ndarray]) -> FittedPhotographs:

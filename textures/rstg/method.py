@@ -20,7 +20,7 @@ from textures.perceptual.losses import PerceptualLosses
 from textures.perceptual.vgg import open_perceptual, perceptual_weights
 from textures.reid.pcb import ReidConfig, load_pcb
 from textures.rstg.projection import Projection
-from textures.rstg.published import VARIANTS
+from textures.rstg.published import TABLE, VARIANTS
 from textures.rstg.recipes import CROP_SIZE, RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses, draw_crops, generator_figures
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
@@ -38,6 +38,7 @@ class RstgMethod(TextureMethod):
     name = "rstg"
     kind = "generator"
     recipes = RECIPES
+    photograph_table = TABLE
     variants = VARIANTS
     config_type = GeneratorConfig
 
@@ -87,12 +88,12 @@ class RstgMethod(TextureMethod):
         path = Path(reid_weights) if reid_weights else shipped_weights("reid")
         config = ReidConfig(**read_card(path, "reid")["config"])
         supervisor = recipe.supervisor
-        asked = ReidConfig(
+        expected = ReidConfig(
             trunk=supervisor.trunk, depth=supervisor.depth, stripes=supervisor.stripes
         )
-        if config.label != asked.label:
+        if config.label != expected.label:
             raise BadInput(
-                f"recipe {recipe.name}: is supervised by {asked.label}, but {path} is {config.label}; "
+                f"recipe {recipe.name}: is supervised by {expected.label}, but {path} is {config.label}; "
                 "give other weights with --reid (`synth train reid` trains them), or "
                 f"--set supervisor.trunk={config.trunk} --set supervisor.depth={config.depth} "
                 f"--set supervisor.stripes={config.stripes}"

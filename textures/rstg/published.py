@@ -10,8 +10,8 @@ from textures.texture_method import PublishedTable, Variant
 TABLE = PublishedTable(
     title="Tables 1 and 2 of Wang et al., CVPR 2019 (RSTG)",
     columns={
-        "SSIM": ("ssim@rstg",),
-        "mask-SSIM": ("mask-ssim@rstg",),
+        "SSIM": ("ssim@rstg in a scene (own view)",),
+        "mask-SSIM": ("mask-ssim@rstg in a scene (own view)",),
         "IS": ("is@rstg",),
         "mask-IS": ("mask-is@rstg",),
     },

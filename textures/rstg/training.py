@@ -137,8 +137,8 @@ class GeneratorLosses(nn.Module):
         terms: Losses = {}
         uv, masks = batch.uv, batch.masks
         if self.walking is not None:
-            drawn = self.walking.drawn(rng, len(chosen))
-            uv, masks = (tensor.to(batch.crops.device) for tensor in drawn)
+            walking = self.walking.sampled(rng, len(chosen))
+            uv, masks = (tensor.to(batch.crops.device) for tensor in walking)
         same_view = composite(render(textures, uv), masks, batch.backgrounds)
         if weights.reid:
             terms["reid"] = self.reid(same_view, batch.crops)

@@ -28,7 +28,7 @@ class WalkingViews:
     masks: np.ndarray
     uv: np.ndarray
 
-    def drawn(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def sampled(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """UVs (count,H,W,2) and masks (count,1,H,W) in 0..1 of random ones."""
         chosen = rng.integers(0, len(self.masks), count)
         masks = torch.from_numpy(self.masks[chosen].astype(np.float32) / 255)[:, None]
@@ -65,5 +65,5 @@ def walking_views(
     camera = crop_camera(height, width)
     views = [body_view(posed, body, camera) for posed in vertices]
     return WalkingViews(
-        masks=np.stack([seen.mask for seen in views]), uv=np.stack([seen.uv for seen in views])
+        masks=np.stack([view.mask for view in views]), uv=np.stack([view.uv for view in views])
     )

@@ -64,7 +64,7 @@ def test_walking_bodies_have_the_bank_s_place_and_look_every_way(body):
     assert abs(columns.mean() - 32) < 3 and 0 < rows.min() < rows.max() < 128
     widths = (views.masks > 0).any(1).sum(1)
     assert widths.max() > 1.4 * widths.min()  # from the front and from the side
-    uv, masks = views.drawn(np.random.default_rng(0), 200)
+    uv, masks = views.sampled(np.random.default_rng(0), 200)
     assert uv.shape == (200, 128, 64, 2) and masks.shape == (200, 1, 128, 64)
     assert len({m.sum().item() for m in masks}) > 12  # all of them are drawn
 
