@@ -58,13 +58,15 @@ class DataSummary:
     """What is known of training data before anything is computed of them.
 
     name: for messages. photographs: whether they are photographs, which have no true textures.
-    identities: how many people. crops_per_identity: the most crops that one of them has.
+    identities: how many people. crops_per_identity: the most crops that one of them has. walking: whether
+    there are poses of people who walk.
     """
 
     name: str
     photographs: bool
     identities: int
     crops_per_identity: int
+    walking: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,8 @@ class TrainingData:
 
     training, held_out: pedestrians, no person in both. training_fits, held_out_fits: their bodies as a
     body fit sees them, None for a method that does not use them. reid_weights: of the network that
-    supervises, the shipped one for None.
+    supervises, the shipped one for None. walking: poses (K,72) float32 of people who walk, where a recipe
+    asks for them.
     """
 
     body: Body
@@ -82,6 +85,7 @@ class TrainingData:
     training_fits: BodyFit | None
     held_out_fits: BodyFit | None
     reid_weights: Path | None
+    walking: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,19 @@ class PublishedTable:
     columns: Mapping[str, tuple[str, ...]]
     rows: Mapping[str, Mapping[str, float]]
     data: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of a method's tables, as changes to whichever of its recipes it is trained by.
+
+    definition: in a sentence. overrides: as `--set` takes them. published: what the paper calls the row,
+    "" for a row that it does not have.
+    """
+
+    definition: str
+    overrides: tuple[str, ...]
+    published: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +137,8 @@ class TextureMethod(ABC):
     dataclass. networks: by name, all that is trained and stored. texture_size: texels along a texture's
     side. card: of the weights, empty for untrained ones. tag: names the weights in `textures.jsonl`.
     published: the paper's table that `compared_images` is measured for, None where there is none.
+    photograph_table: the paper's table that textures of photographs are measured for, None likewise.
+    variants: rows of its tables by name; a method that has some has a field `variant` in its recipes.
     """
 
     name: ClassVar[str]
@@ -127,6 +146,8 @@ class TextureMethod(ABC):
     recipes: ClassVar[Mapping[str, Any]]
     config_type: ClassVar[type]
     published: ClassVar[PublishedTable | None] = None
+    photograph_table: ClassVar[PublishedTable | None] = None
+    variants: ClassVar[Mapping[str, Variant]] = {}
     config: Any
     networks: Mapping[str, nn.Module]
     texture_size: int

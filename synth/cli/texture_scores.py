@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +38,7 @@ class MeasuresCommand(click.Command):
 
 
 @click.command("eval-textures", cls=MeasuresCommand)
-@click.argument("textures", nargs=-1, required=True, type=FOLDER)
+@click.argument("textures", nargs=-1, required=True, type=FILE)
 @click.option(
     "--images", required=True, type=FOLDER, help="Photographs: Market-1501, or a folder of crops."
 )
@@ -55,6 +58,27 @@ class MeasuresCommand(click.Command):
     show_default=True,
     help="People on the sheet, at most.",
 )
+@click.option(
+    "--crops",
+    "limit",
+    type=COUNT,
+    help="Photographs of each person to measure on, at most, each of another camera; weights make a "
+    "texture of each. One of every camera when left out.",
+)
+@click.option(
+    "--against",
+    metavar="SET",
+    help="The set that the others are compared with in --table; the first when left out.",
+)
+@click.option(
+    "--table",
+    type=FILE,
+    help="Write the table as Markdown into this file, between its lines <!-- begin NAME --> and "
+    "<!-- end NAME -->.",
+)
+@click.option(
+    "--table-name", default="textures", show_default=True, help="NAME of the lines of --table."
+)
 @out_option("evaluation.json and sheet.html, a folder", required=False)
 @evidence_options
 @seed_option
@@ -68,6 +92,10 @@ def eval_textures(
     attributes: Path | None,
     references: bool,
     sheet_people: int,
+    limit: int | None,
+    against: str | None,
+    table: Path | None,
+    table_name: str,
     out: Path | None,
     evidence: tuple[str, ...],
     networks: Path | None,
@@ -78,45 +106,91 @@ def eval_textures(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Measure folders of TEXTURES on photographs of the people: above all another camera's.
+    """Measure TEXTURES on photographs of the people: above all another camera's.
 
-    A folder is a library, with textures.jsonl, or holds libraries (of halves by `synth split-cameras`,
-    say), or has PNGs named by their crops. Each set is compared with each other, paired, with intervals
-    over people.
+    They are folders, or weights of any method, which make a texture of each photograph, all of the same
+    photographs and the same fits. A folder is a library, with textures.jsonl, or holds libraries (of
+    halves by `synth split-cameras`, say), or has PNGs named by their crops. Each set is compared with
+    each other, paired, with intervals over people.
     """
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.skinning import Skinning
+    from mocap.errors import BadInput
     from synth.pictures.texture_sheet import write_texture_evaluation
     from textures.body_fit.fitting import BodyFitter
     from textures.evaluation.attributes import read_clothing_labels
+    from textures.evaluation.crop_fits import CropFits
+    from textures.evaluation.describers import training_in_words
     from textures.evaluation.evaluation import TextureEvaluator
+    from textures.evaluation.made_textures import made_texture_set
+    from textures.evaluation.markdown_table import (
+        TableRow,
+        markdown_lines,
+        marked_text,
+        write_between_markers,
+    )
     from textures.evaluation.networks import open_networks
+    from textures.evaluation.photograph_choice import chosen_photographs
     from textures.evaluation.summary import summarise, summary_lines
     from textures.evaluation.texture_sets import named_apart, read_texture_set, reference_sets
     from textures.evidence.sources import SourceOptions, open_sources
     from textures.harvest.crop_folder import left_out_lines, read_crop_folder
+    from textures.methods import open_method, published_figures
 
+    if table is not None:
+        marked_text(table, table_name)  # before hours are spent
     body = load_free_body()
     crops = _crops_of_people(read_crop_folder(images).crops, images, people)
     labels = None if attributes is None else read_clothing_labels(attributes)
-    sets = named_apart([read_texture_set(path, body, crops) for path in textures], textures)
-    left_out = [item for texture_set in sets for item in texture_set.left_out]
-    for line in left_out_lines(left_out):
-        click.echo(line, err=True)
-    if references:
-        sets += reference_sets(sets[0], {crop.person.identity for crop in crops})
+    methods = {path: open_method(path, body, device=device) for path in textures if path.is_file()}
+    folders = {
+        path: read_texture_set(path, body, crops) for path in textures if path not in methods
+    }
     opened = open_networks(networks)
     options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
     skinning = Skinning(body).to(device)
     fitter = BodyFitter(body, skinning, open_sources(evidence, options), device=device)
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
-    result = TextureEvaluator(body, fitter, opened, labels).evaluate(
+    fits = CropFits(fitter)
+    sources = chosen_photographs(crops, {crop.person.identity for crop in crops}, limit)
+    sets, rows = [], []
+    for path in textures:
+        if path in methods:
+            method = methods[path]
+            name = (method.card.get("recipe") or {}).get("variant") or path.parent.name
+            sets.append(made_texture_set(method, name, sources, fits))
+        else:
+            sets.append(folders[path])
+    sets = named_apart(sets, textures)
+    for path, texture_set in zip(textures, sets):
+        if path in methods:
+            card = methods[path].card
+            row = TableRow(
+                name=texture_set.name,
+                training=training_in_words(card),
+                command=card.get("command", ""),
+                published=published_figures(methods[path]),
+            )
+        else:
+            row = TableRow(name=texture_set.name)
+        rows.append(row)
+    left_out = [item for texture_set in sets for item in texture_set.left_out]
+    for line in left_out_lines(left_out):
+        click.echo(line, err=True)
+    if references:
+        references_of_first = reference_sets(sets[0], {crop.person.identity for crop in crops})
+        sets += references_of_first
+        rows += [TableRow(name=item.name) for item in references_of_first]
+    names = [texture_set.name for texture_set in sets]
+    if against is not None and against not in names:
+        raise BadInput(f"--against {against}: expected one of {', '.join(names)}")
+    result = TextureEvaluator(body, fitter, opened, labels, fits=fits).evaluate(
         sets,
         crops,
         shown=sheet_people if out is not None else 0,
+        limit=limit,
         report=lambda line: click.echo(line, err=True),
     )
-    names = [texture_set.name for texture_set in sets]
     summaries = summarise(result, names, list(opened), labelled=labels is not None, seed=seed)
     content = {
         "images": str(images),
@@ -125,6 +199,7 @@ def eval_textures(
         "people": result.people,
         "gallery": result.gallery,
         "sets": names,
+        "rows": [dataclasses.asdict(row) for row in rows],
         "stand_in": any(t.stand_in for texture_set in sets for t in texture_set.textures),
         "left_out": [f"{item.source}: {item.reason}" for item in result.left_out],
         "measures": [summary.as_dict() for summary in summaries],
@@ -132,6 +207,25 @@ def eval_textures(
     if out is not None:
         page = write_texture_evaluation(out, content, summaries, result, body, skinning)
         click.echo(f"look at {page}", err=True)
+    if table is not None:
+        protocol = (
+            f"{result.people} people of {images.name}, "
+            + (
+                f"{limit} photographs of each, at most"
+                if limit
+                else "one photograph of each camera"
+            )
+            + f", bodies fitted by {result.fitted_by}, intervals over people."
+        )
+        lines = markdown_lines(
+            rows,
+            summaries,
+            against=against or names[0],
+            protocol=protocol,
+            command=shlex.join(["synth", *sys.argv[1:]]),
+        )
+        write_between_markers(table, table_name, lines)
+        click.echo(f"wrote the table into {table}", err=True)
     click.echo(json.dumps(content, indent=1) if as_json else "\n".join(summary_lines(summaries)))
     if strict and (left_out or not all(item.foreseen for item in result.left_out)):
         raise click.exceptions.Exit(1)

@@ -21,6 +21,7 @@ from synth.cli.options import (
     out_option,
     refuse_others,
     seed_option,
+    strict_option,
     workers_option,
 )
 from synth.cli.whole_help import WholeHelpGroup
@@ -81,6 +82,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="Matrix products in bfloat16, or in single precision.",
         ),
+        strict_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -88,7 +90,15 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 images_option = click.option(
-    "--images", type=FILE, help="Market-1501's folder, to train on its photographs instead."
+    "--images",
+    type=FILE,
+    help="Market-1501's folder, or a flat folder of its crops, to train on photographs instead.",
+)
+without_option = click.option(
+    "--without",
+    "held_out_people",
+    type=FILE,
+    help="List of identities that are measured on, not learnt from.",
 )
 
 
@@ -108,12 +118,7 @@ COMMON_OPTIONS = frozenset(
     type=FILE,
     help="CSV of the photographs' joints; BlazePose's confident answers when left out.",
 )
-@click.option(
-    "--without",
-    "held_out_people",
-    type=FILE,
-    help="List of identities that are measured on, not learnt from.",
-)
+@without_option
 @click.option(
     "--weights", type=FILE, help="Start from these; with --images the shipped ones when left out."
 )
@@ -173,17 +178,8 @@ def train_attire(**options: Any) -> None:
 
 @train.command("reid")
 @training_options
-@click.option(
-    "--images",
-    type=FILE,
-    help="Market-1501's folder, or a flat folder of its crops, to train on photographs instead.",
-)
-@click.option(
-    "--without",
-    "held_out_people",
-    type=FILE,
-    help="List of identities that are measured on, not learnt from.",
-)
+@images_option
+@without_option
 @category_option
 @click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
 def train_reid(
@@ -220,17 +216,8 @@ def train_reid(
 
 @train.command("pn-gan")
 @training_options
-@click.option(
-    "--images",
-    type=FILE,
-    help="Market-1501's folder, or a flat folder of its crops, to train on photographs instead.",
-)
-@click.option(
-    "--without",
-    "held_out_people",
-    type=FILE,
-    help="List of identities that are measured on, not learnt from.",
-)
+@images_option
+@without_option
 @evidence_options
 @click.option("--resnet", type=FILE, help="ResNet weights to start from, in torchvision's names.")
 @click.option(
@@ -271,11 +258,19 @@ def train_pn_gan(
 
 
 class GeneratorCommand(click.Command):
-    """A command whose help ends with the terms of the loss."""
+    """A command whose help ends with the terms of the loss, and the variants of each method."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a line per term of RSTG's loss."""
+        """Write a line per term of RSTG's loss, and per variant."""
+        from textures.methods import METHODS
         from textures.rstg.recipes import LOSS_TERMS
+
+        for name, method in METHODS.items():
+            if method.variants:
+                with formatter.section(f"Variants of {name}, as --variant NAME"):
+                    formatter.write_dl(
+                        [(key, variant.definition) for key, variant in method.variants.items()]
+                    )
 
         with formatter.section("Terms of rstg's loss, as --set losses.TERM=WEIGHT"):
             formatter.write_dl(list(LOSS_TERMS.items()))
@@ -314,7 +309,26 @@ def print_recipes() -> None:
 @training_options
 @images_option
 @category_option
+@without_option
+@click.option(
+    "--crops",
+    type=COUNT,
+    help="Photographs of each person, at most, cameras in turn; all when left out.",
+)
+@click.option(
+    "--fitted",
+    type=FILE,
+    help="File to keep the photographs' fitted bodies in; read where it is of the same ones.",
+)
 @click.option("--method", default="rstg", show_default=True, help="Which texture method.")
+@click.option(
+    "--variant",
+    help="A row of the method's published tables, or of ours, as changes to the recipe; --help lists "
+    "them.",
+)
+@click.option(
+    "--motions", type=FOLDER, help="Take the walking poses that a recipe asks for of these."
+)
 @click.option(
     "--fits",
     type=click.Choice(["perturbed", "network"]),
@@ -330,6 +344,8 @@ def print_recipes() -> None:
 def train_generator(
     category: str,
     method: str,
+    variant: str | None,
+    motions: Path | None,
     fits: str | None,
     evidence: tuple[str, ...],
     networks: Path | None,
@@ -337,6 +353,9 @@ def train_generator(
     smpl: Path | None,
     reid: Path | None,
     weights: Path | None,
+    held_out_people: Path | None,
+    crops: int | None,
+    fitted: Path | None,
     **options: Any,
 ) -> None:
     """Train a method's texture generator.
@@ -358,13 +377,15 @@ def train_generator(
             )
         )
         return
-    from synth.training.runs import train_method_run
+    from synth.training.runs import PhotographOptions, train_method_run
     from textures.evidence.sources import SourceOptions
-    from textures.methods import method_named
+    from textures.methods import method_named, variant_overrides
 
     kind = method_named(method)
     if fits:
         options["overrides"] = (*options["overrides"], f"fits={fits}")
+    if variant:
+        options["overrides"] = (*variant_overrides(kind, variant), *options["overrides"])
     recipe = _recipe(kind.recipes, options)
     sources = SourceOptions(networks=networks, weights=body_fit, smpl=smpl)
     _print_result(
@@ -374,8 +395,12 @@ def train_generator(
             _training(options),
             evidence=evidence,
             sources=sources,
+            photograph_options=PhotographOptions(
+                held_out_people=held_out_people, limit=crops, fitted=fitted
+            ),
             reid=reid,
             weights=weights,
+            motions=motions,
         )
     )
 
@@ -409,6 +434,7 @@ def _training(options: dict[str, Any]) -> Any:
         threads=options["threads"],
         device=options["device"],
         half_precision=options["half"],
+        strict=options["strict"],
         command=shlex.join(["synth", *sys.argv[1:]]),
     )
 

@@ -12,12 +12,12 @@ import torch
 from mocap.bodies.free_body import load_free_body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
+from synth.training.photographs import reid_photographs
 from synth.training.runs import (
     HELD_OUT,
     TrainedWeights,
     TrainingOptions,
     generated_pedestrians,
-    reid_photographs,
 )
 from textures.body_fit.fitting import BodyFitter
 from textures.checkpoints import shipped_weights
@@ -88,14 +88,17 @@ def train_pn_gan_run(
     data = {"trunk weights": sha256_of(trunk)} if trunk else {}
     saved: dict[str, object]
     if options.images:
-        learnt, measured = reid_photographs(options.images, held_out_people)
+        photographs = reid_photographs(options.images, held_out_people, strict=options.strict)
         source = open_sources(evidence, sources or SourceOptions())[0]
-        data["photographs"] = photographs_digest(crop.path for crop in [*learnt, *measured])
+        data["photographs"] = photographs_digest(crop.path for crop in photographs.crops)
         data["joints"] = source.tag
-        training, held_out = posed_photographs(learnt, source), posed_photographs(measured, source)
+        training = posed_photographs(photographs.learnt, source)
+        held_out = posed_photographs(photographs.measured, source)
         saved = {"set": "Market-1501 (not shipped)", "joints": source.name}
         if held_out_people is not None:
             saved["held out"] = f"the people of {held_out_people.name}"
+        if photographs.unreadable:
+            saved["unreadable crops"] = photographs.unreadable
     else:
         bank = generated_pedestrians(load_free_body(), options)
         data["pedestrians"] = bank_digest(bank)

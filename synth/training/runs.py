@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import sys
 from collections import Counter
@@ -20,13 +21,24 @@ from mocap.bodies.body import Body
 from mocap.bodies.free_body import load_free_body
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
+from mocap.library.motion_entry import MotionEntry
 from mocap.library.motion_library import load_motion, open_motion_library
 from synth.standins.street_poses import sample_street_pose
 from synth.standins.training_pedestrians import make_bank
+from synth.training.photographs import (
+    TrainingPhotographs,
+    photographs_of,
+    readable_crops,
+    reid_photographs,
+)
 from textures.attire.training import AttireRecipe, train_attire
 from textures.body_fit.bank_fits import network_fits, perturbed_fits
-from textures.body_fit.fitting import BodyFit, BodyFitter
-from textures.body_fit.photograph_bank import bank_of_photographs
+from textures.body_fit.fitting import BodyFit, BodyFitter, selected_fits
+from textures.body_fit.photograph_bank import (
+    FittedPhotographs,
+    fitted_photographs,
+    kept_photographs,
+)
 from textures.body_fit.pose_prior import learn_pose_prior
 from textures.checkpoints import save_networks, shipped_weights
 from textures.evidence.evidence import EvidenceSource
@@ -37,16 +49,7 @@ from textures.evidence.sources import SourceOptions, open_sources
 from textures.evidence.teaching import confident_labels, kept_labels
 from textures.evidence.training import BodyFitRecipe, Photographs, train_landmarks
 from textures.library import sha256_of
-from textures.market1501 import (
-    SPLIT_FOLDERS,
-    Crop,
-    held_out_crops,
-    is_market1501,
-    market_name,
-    read_image,
-    read_split,
-    training_crops,
-)
+from textures.market1501 import held_out_crops, market_name, read_image, read_split
 from textures.reid.training import ReidRecipe, labelled_bank, read_labelled, train_reid
 from textures.reid.trunks import imagenet_file
 from textures.texture_method import HELD_OUT, DataSummary, TextureMethod, TrainingData
@@ -62,13 +65,14 @@ TrainedWeights = tuple[Path, dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """What every training run is told besides its recipe.
+    """What every training run is settings besides its recipe.
 
     out: the run's folder, where the weights go, too. images: Market-1501's folder, to train on
     photographs. pedestrians: file of generated pedestrians, read when it is there, else written.
     count_identities, count_crops: how many people to generate, and crops of each. seed: of the
     generated pedestrians and of what is drawn of them. workers: processes that generate. threads: of
-    torch, 0 for all cores. half_precision: matrix products in bfloat16. command: for the card.
+    torch, 0 for all cores. half_precision: matrix products in bfloat16. command: for the card. strict:
+    whether a crop that cannot be read ends the training before it begins, in place of being left out.
     """
 
     out: Path
@@ -82,6 +86,7 @@ class TrainingOptions:
     device: str = "auto"
     half_precision: bool = True
     command: str = ""
+    strict: bool = False
 
 
 def generated_pedestrians(body: Body, options: TrainingOptions) -> PedestrianBank:
@@ -118,38 +123,37 @@ def generated_pedestrians(body: Body, options: TrainingOptions) -> PedestrianBan
     return bank
 
 
-def summary_of_options(options: TrainingOptions) -> tuple[DataSummary, list[Crop]]:
-    """What the data will be, before any of them is computed; the crops where they are photographs.
+def summary_of_options(
+    options: TrainingOptions, photographs: TrainingPhotographs | None = None
+) -> DataSummary:
+    """What the data will be, before any of them is computed.
 
-    Raises:
-        BadInput: for a folder that is not Market-1501's.
+    Args:
+        options: the run's.
+        photographs: those of the options' images.
     """
-    if options.images is None:
-        if options.pedestrians and options.pedestrians.is_file():
-            counted = np.unique(load_bank(options.pedestrians).identities, return_counts=True)[1]
-            summary = DataSummary(
-                name=str(options.pedestrians),
-                photographs=False,
-                identities=len(counted),
-                crops_per_identity=int(counted.max(initial=0)),
-            )
-            return summary, []
-        summary = DataSummary(
-            name="the generated pedestrians",
-            photographs=False,
-            identities=options.count_identities,
-            crops_per_identity=options.count_crops,
+    if photographs is not None:
+        counts = Counter(market_name(crop).identity for crop in photographs.learnt)
+        return DataSummary(
+            name=str(options.images),
+            photographs=True,
+            identities=len(counts),
+            crops_per_identity=max(counts.values()),
         )
-        return summary, []
-    crops = read_split(options.images, "train")
-    counts = Counter(market_name(crop).identity for crop in crops)
-    summary = DataSummary(
-        name=str(options.images),
-        photographs=True,
-        identities=len(counts),
-        crops_per_identity=max(counts.values()),
+    if options.pedestrians and options.pedestrians.is_file():
+        counted = np.unique(load_bank(options.pedestrians).identities, return_counts=True)[1]
+        return DataSummary(
+            name=str(options.pedestrians),
+            photographs=False,
+            identities=len(counted),
+            crops_per_identity=int(counted.max(initial=0)),
+        )
+    return DataSummary(
+        name="the generated pedestrians",
+        photographs=False,
+        identities=options.count_identities,
+        crops_per_identity=options.count_crops,
     )
-    return summary, crops
 
 
 def _say(line: str) -> None:
@@ -199,7 +203,10 @@ def train_body_fit_run(
     photographs = None
     if options.images:
         photographs = labelled_photographs(
-            options.images, joints, held_out_people, teacher=teacher, cache=options.out / TAUGHT
+            *(options.images, joints, held_out_people),
+            teacher=teacher,
+            cache=options.out / TAUGHT,
+            strict=options.strict,
         )
     bank = generated_pedestrians(body, options)
     data = {"pedestrians": bank_digest(bank)}
@@ -267,9 +274,14 @@ def train_pose_prior_run(
 
 def _poses_of_motions(folder: Path, count: int, rng: np.random.Generator) -> np.ndarray:
     """Poses (count,72), drawn from all frames of a folder's motions alike."""
-    library = open_motion_library(folder)
+    return _drawn_poses(open_motion_library(folder).entries, count, rng)
+
+
+def _drawn_poses(
+    entries: Sequence[MotionEntry], count: int, rng: np.random.Generator
+) -> np.ndarray:
     body = load_free_body()
-    poses = [load_motion(entry, body).pose for entry in tqdm(library.entries, desc="motions")]
+    poses = [load_motion(entry, body).pose for entry in tqdm(entries, desc="motions")]
     frames = np.concatenate(poses).reshape(-1, 72)
     return frames[rng.choice(len(frames), min(count, len(frames)), replace=False)]
 
@@ -281,6 +293,7 @@ def labelled_photographs(
     *,
     teacher: EvidenceSource | None = None,
     cache: Path | None = None,
+    strict: bool = False,
 ) -> tuple[Photographs, Photographs | None]:
     """Photographs with labels to learn from, and those of the people `held_out_people`, to measure on.
 
@@ -290,6 +303,7 @@ def labelled_photographs(
         held_out_people: list of identities.
         teacher: source whose confident answers are the labels where there are no joints.
         cache: file that the teacher's answers are kept in.
+        strict: whether a crop that cannot be read is refused, in place of being left out.
 
     Raises:
         BadInput: when no photograph has labels, or a person on the list has none.
@@ -305,6 +319,12 @@ def labelled_photographs(
     held = np.zeros(len(crops), bool)
     if held_out_people is not None:
         held = held_out_crops(crops, held_out_people)
+    readable = readable_crops(crops, images, strict=strict)
+    if not readable:
+        raise BadInput(f"{images}: none of its {len(crops):,} crops can be read")
+    paths = {crop.path for crop in readable}
+    held = held[[crop.path in paths for crop in crops]]
+    crops = readable
     names = [crop.path.name for crop in crops]
     pictures = [read_image(crop.path) for crop in crops]
     if joints is not None:
@@ -394,18 +414,11 @@ def train_reid_run(
     _set_threads(options)
     saved: dict[str, object] | None = None
     if options.images:
-        learnt, measured = reid_photographs(options.images, held_out_people)
-        people = {market_name(crop).identity for crop in learnt}
-        saved = {
-            "set": "Market-1501 (not shipped)",
-            "identities": len(people),
-            "crops": len(learnt),
-            "held out": "Market-1501's query and gallery"
-            if held_out_people is None
-            else f"the people of {held_out_people.name}",
-        }
-        data["photographs"] = photographs_digest(crop.path for crop in [*learnt, *measured])
-        training, held_out = read_labelled(learnt), read_labelled(measured)
+        photographs = reid_photographs(options.images, held_out_people, strict=options.strict)
+        saved = photographs.as_data(held_out_people, "Market-1501's query and gallery")
+        data["photographs"] = photographs_digest(crop.path for crop in photographs.crops)
+        training = read_labelled(photographs.learnt)
+        held_out = read_labelled(photographs.measured)
     else:
         bank = generated_pedestrians(load_free_body(), options)
         data["pedestrians"] = bank_digest(bank)
@@ -428,29 +441,17 @@ def train_reid_run(
     )
 
 
-def reid_photographs(images: Path, held_out_people: Path | None) -> tuple[list[Crop], list[Crop]]:
-    """Crops to learn people from, and crops of other people to measure on.
+@dataclass(frozen=True, kw_only=True)
+class PhotographOptions:
+    """What a method's training on photographs is settings besides.
 
-    Args:
-        images: Market-1501's folder, or a flat folder of its crops.
-        held_out_people: list of identities to measure on; Market-1501's query and gallery when None.
-
-    Raises:
-        BadInput: for a folder with nobody to measure on, and lists of strangers.
+    held_out_people: list of identities that are measured on, not learnt from; None holds out the last of
+    the identities. limit: crops of each person, at most. fitted: file to keep their fitted bodies in.
     """
-    crops = training_crops(images)
-    if held_out_people is not None:
-        held = held_out_crops(crops, held_out_people)
-        return (
-            [crop for crop, out in zip(crops, held) if not out],
-            [crop for crop, out in zip(crops, held) if out],
-        )
-    if not is_market1501(images) or not (images / SPLIT_FOLDERS["query"]).is_dir():
-        raise BadInput(
-            f"{images}: has no query and gallery to measure on; hold people out of its crops with "
-            "--without"
-        )
-    return crops, read_split(images, "query") + read_split(images, "gallery")
+
+    held_out_people: Path | None = None
+    limit: int | None = None
+    fitted: Path | None = None
 
 
 def train_method_run(
@@ -460,8 +461,10 @@ def train_method_run(
     *,
     evidence: Sequence[str] = (),
     sources: SourceOptions | None = None,
+    photograph_options: PhotographOptions | None = None,
     reid: Path | None = None,
     weights: Path | None = None,
+    motions: Path | None = None,
 ) -> TrainedWeights:
     """Train a texture method; writes its weights and their card into the run's folder.
 
@@ -471,19 +474,35 @@ def train_method_run(
         options: the run's.
         evidence: sources of the body fit, by name or path; what is installed when there are none.
         sources: where they find their files.
+        photograph_options: of a training on photographs.
         reid: weights of the supervising network; the shipped ones when None.
         weights: of the method, to start from; they may have been trained at another texture size.
+        motions: folder of motions, of which a recipe takes walking poses.
 
     Raises:
         BadInput: for a recipe that does not fit the data, before anything is computed of them, and for
             weights of networks of another shape.
     """
     _set_threads(options)
-    summary, crops = summary_of_options(options)
+    settings = photograph_options or PhotographOptions()
+    if options.images is None and settings != PhotographOptions():
+        raise BadInput(
+            "--without, --crops and --fitted are for photographs: give their --images, too"
+        )
+    photographs = None
+    if options.images is not None:
+        photographs = photographs_of(
+            options.images, settings.held_out_people, limit=settings.limit, strict=options.strict
+        )
+    summary = dataclasses.replace(
+        summary_of_options(options, photographs), walking=motions is not None
+    )
     method.check_recipe(recipe, summary, reid_weights=reid)
     body = load_free_body()
     skinning = Skinning(body)
-    uses_network = bool(crops) or (method.uses_fits(recipe) and recipe.fits == "network")
+    uses_network = photographs is not None or (
+        method.uses_fits(recipe) and recipe.fits == "network"
+    )
     fitter = None
     if uses_network:
         opened = open_sources(evidence, sources or SourceOptions())
@@ -498,21 +517,32 @@ def train_method_run(
         "re-ID weights": sha256_of(reid or shipped_weights("reid")),
     }
     digests |= {name: sha256_of(path) for name, path in method.foreign_weights(recipe).items()}
-    if crops:
-        digests["photographs"] = photographs_digest(crop.path for crop in crops)
+    if photographs:
+        digests["photographs"] = photographs_digest(crop.path for crop in photographs.crops)
     if fitter:
         digests["body fit"] = fitter.tag
     if weights:
         digests["weights"] = sha256_of(weights)
+    walking = None
+    if motions is not None:
+        walking = walking_poses(motions, options.seed)
+        digests["walking poses"] = hashlib.sha256(walking.tobytes()).hexdigest()
     _checked_data(options, digests)
-    if crops and fitter:
-        bank = bank_of_photographs(crops, fitter, body, bank.textures, bank.scenes)
+    fitted = None
+    if photographs and fitter:
+        fitted = _fitted(photographs, fitter, body, bank, digests["photographs"], settings.fitted)
+        bank = fitted.bank
     share = method.held_out_share(recipe)
-    training, held_out = bank.split_identities(share)
+    out = bank.held_out(share)
+    if photographs and photographs.measured:
+        out = np.arange(len(bank)) >= len(photographs.learnt)
+    training, held_out = bank.select(~out), bank.select(out)
     rng = np.random.default_rng(options.seed)
     held_out = photographed(held_out, rng)
     fits: list[BodyFit | None] = [None, None]
-    if method.uses_fits(recipe) and recipe.fits == "network" and fitter:
+    if method.uses_fits(recipe) and fitted:
+        fits = [selected_fits(fitted.fit, np.flatnonzero(chosen)) for chosen in (~out, out)]
+    elif method.uses_fits(recipe) and recipe.fits == "network" and fitter:
         fits = [network_fits(subset, fitter) for subset in (photographed(training, rng), held_out)]
     elif method.uses_fits(recipe):
         fits = [perturbed_fits(subset, rng, skinning) for subset in (training, held_out)]
@@ -523,6 +553,7 @@ def train_method_run(
         training_fits=fits[0],
         held_out_fits=fits[1],
         reid_weights=reid,
+        walking=walking,
     )
     fabric = make_fabric(options.device, half_precision=options.half_precision)
     figures = train_networks(
@@ -539,9 +570,66 @@ def train_method_run(
         name=method.kind,
         measure_every=1000,
     )
+    saved = None
+    if photographs and fitter:
+        unseen = f"the last {share:.0%} of the identities"
+        saved = photographs.as_data(settings.held_out_people, unseen) | {
+            "identities": len(np.unique(training.identities)),
+            "crops": len(training),
+            "bodies fitted by": fitter.tag,
+        }
     return _save(
-        *(options, method.kind, model.networks, model.config, figures, bank, recipe), held_out=share
+        *(options, method.kind, model.networks, model.config, figures, bank, recipe),
+        held_out=share,
+        data=saved,
     )
+
+
+def _fitted(
+    photographs: TrainingPhotographs,
+    fitter: BodyFitter,
+    body: Body,
+    bank: PedestrianBank,
+    digest: str,
+    path: Path | None,
+) -> FittedPhotographs:
+    """The photographs with their fitted bodies, kept in a file where there is a path.
+
+    The bank's textures and scenes are references and backgrounds.
+    """
+
+    def make() -> FittedPhotographs:
+        return fitted_photographs(photographs.crops, fitter, body, bank.textures, bank.scenes)
+
+    if path is None:
+        return make()
+    key = f"{fitter.tag} {digest} {len(photographs.learnt)}"
+    fitted, read = kept_photographs(path, key, make)
+    _say(f"fitted bodies: {'re-uses' if read else 'kept in'} {path}")
+    bank = dataclasses.replace(
+        fitted.bank,
+        textures=bank.textures,
+        scenes=bank.scenes,
+        label_maps=np.zeros((0, *bank.textures.shape[1:3]), np.uint8),
+    )
+    return FittedPhotographs(bank, fitted.fit)
+
+
+def walking_poses(motions: Path, seed: int, count: int = 512) -> np.ndarray:
+    """Poses (count,72) float32 of people who walk, drawn from all frames of a folder's walks alike.
+
+    Args:
+        motions: folder of motions.
+        seed: of the draw.
+        count: at most so many.
+
+    Raises:
+        BadInput: for a folder without a motion of the category "walk".
+    """
+    entries = [e for e in open_motion_library(motions).entries if e.category == "walk"]
+    if not entries:
+        raise BadInput(f"{motions}: has no motion of the category walk; give others with --motions")
+    return _drawn_poses(entries, count, np.random.default_rng(seed)).astype(np.float32)
 
 
 def _set_threads(options: TrainingOptions) -> None:

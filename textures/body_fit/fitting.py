@@ -19,7 +19,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -107,6 +107,9 @@ class PosedFit(BodyFit):
     vertices: np.ndarray
 
 
+SomeFit = TypeVar("SomeFit", bound=BodyFit)
+
+
 def pose_fit(fit: BodyFit, skinning: Skinning) -> PosedFit:
     """The fit with its bodies posed."""
     vertices, _ = skin(skinning, pose=fit.pose, betas=fit.betas, translation=fit.translation)
@@ -114,16 +117,16 @@ def pose_fit(fit: BodyFit, skinning: Skinning) -> PosedFit:
     return PosedFit(**fields, vertices=vertices)
 
 
-def selected_fits(fit: PosedFit, chosen: Sequence[int]) -> PosedFit:
+def selected_fits(fit: SomeFit, chosen: Sequence[int] | np.ndarray) -> SomeFit:
     """The fits of some of the crops, in the order of `chosen`."""
     columns: dict[str, Any] = {}
-    for field in dataclasses.fields(PosedFit):
+    for field in dataclasses.fields(fit):
         column = getattr(fit, field.name)
         is_tuple = isinstance(column, tuple)
         columns[field.name] = (
             tuple(column[index] for index in chosen) if is_tuple else column[list(chosen)]
         )
-    return PosedFit(**columns)
+    return type(fit)(**columns)
 
 
 class BodyFitter:

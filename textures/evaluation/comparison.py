@@ -39,6 +39,17 @@ class PairedDifference:
     people: int
     items: int
 
+    def turned(self) -> PairedDifference:
+        """The same of the second set against the first."""
+        value, low, high = self.difference.value, self.difference.low, self.difference.high
+        return PairedDifference(
+            first=self.second,
+            second=self.first,
+            difference=Interval(-value, -high, -low),
+            people=self.people,
+            items=self.items,
+        )
+
     @property
     def order(self) -> str:
         if self.difference.low > 0:

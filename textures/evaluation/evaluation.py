@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from mocap.bodies.body import Body
 from mocap.errors import BadInput
-from textures.body_fit.fitting import BodyFitter, PosedFit, pose_fit
+from textures.body_fit.fitting import BodyFitter, PosedFit
 from textures.evaluation.attributes import (
     Clothing,
     ClothingLabels,
@@ -29,11 +29,14 @@ from textures.evaluation.attributes import (
     texture_clothing,
 )
 from textures.evaluation.comparison import Classes, Values
+from textures.evaluation.crop_fits import CropFits
+from textures.evaluation.inception import Probabilities
 from textures.evaluation.measures import (
     OTHER_CAMERA,
     PERSON_MEASURES,
     RETRIEVAL_MEASURES,
     SAME_VIEW,
+    SET_MEASURES,
     TEXTURE_MEASURES,
     VIEW_MEASURES,
 )
@@ -49,7 +52,7 @@ from textures.evaluation.surface_scores import SurfaceTexels, surface_texels
 from textures.evaluation.texture_sets import EvaluatedTexture, TextureSet
 from textures.evaluation.views import FittedView, View, fitted_view, on_grey, render_view
 from textures.harvest.crop_folder import LeftOut, SourceCrop
-from textures.harvest.crop_image import CropImage, read_crop, without_transparent
+from textures.harvest.crop_image import CropImage, read_crop
 
 LEAST_OVERLAP = 0.4
 BATCH = 32
@@ -61,7 +64,8 @@ PHOTOGRAPHS = "the photographs"
 class TextureEvaluation:
     """Values of measures by measure and set, people that a sheet shows, and what was left out.
 
-    classes: of the items of measures that average over classes, by measure.
+    classes: of the items of measures that average over classes, by measure. pictures: class probabilities
+    of the pictures of measures of a whole set, by measure and set.
     """
 
     fitted_by: str
@@ -71,6 +75,7 @@ class TextureEvaluation:
     left_out: tuple[LeftOut, ...]
     gallery: int
     people: int
+    pictures: Mapping[str, Mapping[str, Probabilities]]
 
 
 class TextureEvaluator:
@@ -82,6 +87,8 @@ class TextureEvaluator:
         fitter: BodyFitter,
         networks: Mapping[str, Any],
         labels: Mapping[str, ClothingLabels] | None = None,
+        *,
+        fits: CropFits | None = None,
     ) -> None:
         """Prepare the measuring.
 
@@ -90,9 +97,11 @@ class TextureEvaluator:
             fitter: fits it to photographs.
             networks: opened ones, by their names in `NETWORKS`; measures of others are not computed.
             labels: of people's clothing; without them attributes are not computed.
+            fits: of the fitter, where some photographs have been looked at.
         """
         self.body, self.fitter, self.networks = body, fitter, networks
         self.labels = labels or {}
+        self.fits = fits or CropFits(fitter)
         self.standing = standing_body(body)
         self._texels: dict[int, SurfaceTexels] = {}
 
@@ -102,6 +111,7 @@ class TextureEvaluator:
         crops: Sequence[SourceCrop],
         *,
         shown: int = 0,
+        limit: int | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> TextureEvaluation:
         """Measure sets of textures on photographs.
@@ -110,12 +120,13 @@ class TextureEvaluator:
             sets: of textures, their names different.
             crops: all photographs of the people: views are chosen among them, and they are the gallery.
             shown: for how many people a sheet's pictures are kept.
+            limit: views of each person, at most, of their cameras in turn; one of each camera when None.
             report: is told what is left out.
 
         Raises:
             BadInput: when no set has a texture of anybody in the photographs.
         """
-        run = _Evaluation(self, sets, crops, shown)
+        run = _Evaluation(self, sets, crops, shown, limit)
         for line in run.unjudged_lines():
             report(line)
         run.look_at_textures()
@@ -141,6 +152,7 @@ class _Evaluation:
         sets: Sequence[TextureSet],
         crops: Sequence[SourceCrop],
         shown: int,
+        limit: int | None,
     ) -> None:
         self.evaluator, self.crops = evaluator, crops
         present = {crop.person.identity for crop in crops}
@@ -157,7 +169,7 @@ class _Evaluation:
                     "identities are those of the lines, or of the PNGs' names"
                 )
         people = {texture.identity for item in self.sets for texture in item.textures}
-        self.views = chosen_photographs(crops, people)
+        self.views = chosen_photographs(crops, people, limit)
         sources = {t.source for item in self.sets for t in item.textures if t.source is not None}
         viewed = {crop.source for crop in self.views}
         unviewed = [crop for crop in crops if crop.source in sources - viewed]
@@ -165,6 +177,7 @@ class _Evaluation:
         self.photographs = sorted([*self.views, *unviewed], key=lambda crop: crop.source)
         self.values: dict[str, dict[str, dict[tuple[str, str], list[float]]]] = {}
         self.queries: list[BodyQuery] = []
+        self.pictures: dict[str, dict[str, dict[tuple[str, str], np.ndarray]]] = {}
         self.people, self.left_out = people, list[LeftOut]()
         self.to_show = evenly_spaced(sorted(people), shown)
         self.shown: dict[str, ShownPerson] = {}
@@ -207,10 +220,7 @@ class _Evaluation:
         return usable, images
 
     def _fit(self, images: Sequence[CropImage]) -> PosedFit:
-        fitter = self.evaluator.fitter
-        fit = fitter.fit([image.name for image in images], [image.pixels for image in images])
-        fit = dataclasses.replace(fit, person=without_transparent(fit.person, images))
-        return pose_fit(fit, fitter.skinning)
+        return self.evaluator.fits.posed(images)
 
     def _look(self, crop: SourceCrop, image: CropImage, fit: PosedFit, index: int) -> None:
         """One photograph: all sets' textures in its view."""
@@ -220,6 +230,7 @@ class _Evaluation:
             fit.cameras[index],
             image.pixels,
             fit.person[index],
+            name=crop.source,
         )
         identity, camera = crop.person.identity, crop.person.camera
         if fitted.overlap < LEAST_OVERLAP:
@@ -236,6 +247,7 @@ class _Evaluation:
             if sourced:
                 view = render_view(fitted, item.read(sourced[0]))
                 self._score_view(item.name, SAME_VIEW, crop, view)
+                self._classify(item.name, crop, view.scene, view.silhouette)
             other = other_camera_texture(textures, crop) if crop.source in self.chosen else None
             if other is not None and camera is not None:
                 painting = item.read(other)
@@ -258,6 +270,26 @@ class _Evaluation:
                 value = measure.score(view, network)
                 self._add(f"{measure_name} ({kind})", name, key, value)
 
+    def _classify(self, name: str, crop: SourceCrop, picture: np.ndarray, mask: np.ndarray) -> None:
+        """Class probabilities of a picture, whole and masked."""
+        network = self.evaluator.networks.get("efficientnet-lite0-classes")
+        if network is None:
+            return
+        key = (crop.person.identity, crop.source)
+        answers = {
+            masked: network.probabilities(picture * mask[..., None] if masked else picture)
+            for masked in (False, True)
+        }
+        if not all(np.isfinite(p).all() for p in answers.values()):
+            raise BadInput(
+                f"{type(network).__name__}: probabilities of {crop.source} that are not finite; install "
+                "its weights again"
+            )
+        for measure_name, measure in SET_MEASURES.items():
+            if measure.unavailable is None:
+                by_set = self.pictures.setdefault(measure_name, {})
+                by_set.setdefault(name, {})[key] = answers[measure.masked]
+
     def _read_attributes(self, name: str, crop: SourceCrop, image: np.ndarray) -> None:
         """Sleeves and trousers by a network, of a body or person on grey."""
         network = self.evaluator.networks.get("omz-0230")
@@ -279,6 +311,7 @@ class _Evaluation:
         """The same readings of the photograph itself: what the best of textures could reach."""
         person = on_grey(fitted.photograph, fitted.shared)
         self._read_attributes(PHOTOGRAPHS, crop, person)
+        self._classify(PHOTOGRAPHS, crop, fitted.photograph, fitted.silhouette)
         key = (crop.person.identity, crop.source)
         cameras = texture_cameras | {crop.person.camera or ""}
         self.queries.append(BodyQuery(PHOTOGRAPHS, key, cameras, person))
@@ -379,6 +412,7 @@ class _Evaluation:
             left_out=tuple(self.left_out),
             gallery=len(self.crops),
             people=len(self.people),
+            pictures=self.pictures,
         )
 
 

@@ -1,9 +1,10 @@
 """The measures of a texture, by name: each one sentence that defines it, and what computes it.
 
 `VIEW_MEASURES` compare a texture in a photograph's view with the photograph, body and photograph cut out
-by one mask, on grey, in one light (`alignment`). `TEXTURE_MEASURES` look at the texture alone.
-`PERSON_MEASURES` compare what is read from it with labels of the person. `RETRIEVAL_MEASURES` find the
-person's photographs by the rendered body.
+by one mask, on grey, in one light (`alignment`); those "in a scene" compare them as papers do, whole and
+in whatever light. `SET_MEASURES` look at all of a set's pictures together. `TEXTURE_MEASURES` look at
+the texture alone. `PERSON_MEASURES` compare what is read from it with labels of the person.
+`RETRIEVAL_MEASURES` find the person's photographs by the rendered body.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ SAME_VIEW, OTHER_CAMERA = "own view", "other camera"
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """What a figure means: a defining sentence, which way it runs, and the network it needs."""
+    """What a figure means: a defining sentence, which way it runs, and the network it needs.
+
+    unavailable: why it can never be computed here, so that its lack is said; None where it can.
+    """
 
     definition: str
     higher_is_better: bool
     network: str | None = None
+    unavailable: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,17 @@ class ViewMeasure(Measure):
     """A score of a view; `score` is given the view and the opened network, None where it needs none."""
 
     score: Callable[[View, Any], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetMeasure(Measure):
+    """An inception score of a set's pictures in their own views, the mean of so many parts of them.
+
+    masked: whether only the body is looked at, all else black.
+    """
+
+    parts: int
+    masked: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +70,13 @@ def _protocol(name: str) -> Callable[[View, Any], float]:
             return float("nan")
 
     return view_score
+
+
+def _scene_protocol(name: str) -> Callable[[View, Any], float]:
+    def scene_score(view: View, network: Any) -> float:
+        return score(name, view.scene, view.photograph, view.silhouette)
+
+    return scene_score
 
 
 def _distance(view: View, network: Any) -> float:
@@ -79,6 +102,18 @@ VIEW_MEASURES: Mapping[str, ViewMeasure] = MappingProxyType(
             )
             for name, protocol in PROTOCOLS.items()
         },
+        **{
+            f"{name} in a scene": ViewMeasure(
+                definition=f"{PROTOCOLS[name].definition[:-1]}; of the whole photograph and the fitted "
+                f"body in its texture's own light before a generated background, {mask} (RSTG 4.1).",
+                higher_is_better=True,
+                score=_scene_protocol(name),
+            )
+            for name, mask in (
+                ("ssim@rstg", "no mask"),
+                ("mask-ssim@rstg", "the mask being the body"),
+            )
+        },
         "st-lpips": ViewMeasure(
             definition="ST-LPIPS, VGG-16 (Ghildyal & Liu 2022), of the cut-out bodies on grey.",
             higher_is_better=False,
@@ -98,6 +133,46 @@ VIEW_MEASURES: Mapping[str, ViewMeasure] = MappingProxyType(
             higher_is_better=True,
             score=_coverage,
         ),
+    }
+)
+
+NO_INCEPTION = "not computed: no package here ships Inception-v3's weights"
+_SCENES = "the pictures of ssim@rstg in a scene, own view"
+_BODIES = "the same times the body's mask"
+
+
+def _inception(*, parts: int, masked: bool, inception: bool) -> SetMeasure:
+    pictures = _BODIES if masked else _SCENES
+    count = "the mean of ten parts of them in order" if parts > 1 else "all of them at once"
+    network = "Inception-v3" if inception else "EfficientNet-Lite0 (ImageNet), not Inception-v3"
+    return SetMeasure(
+        definition=f"Inception score of {pictures}, {count}, by {network}.",
+        higher_is_better=True,
+        network=None if inception else "efficientnet-lite0-classes",
+        unavailable=NO_INCEPTION if inception else None,
+        parts=parts,
+        masked=masked,
+    )
+
+
+SET_MEASURES: Mapping[str, SetMeasure] = MappingProxyType(
+    {
+        "is@rstg": _inception(parts=10, masked=False, inception=True),
+        "mask-is@rstg": _inception(parts=10, masked=True, inception=True),
+        "is@lite0": _inception(parts=10, masked=False, inception=False),
+        "mask-is@lite0": _inception(parts=10, masked=True, inception=False),
+        "is@lite0-strict": _inception(parts=1, masked=False, inception=False),
+        "mask-is@lite0-strict": _inception(parts=1, masked=True, inception=False),
+    }
+)
+
+OTHER_FIGURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        "fid": Measure(
+            definition="Frechet distance of Inception-v3's features.",
+            higher_is_better=False,
+            unavailable=NO_INCEPTION,
+        )
     }
 )
 
@@ -190,6 +265,8 @@ def all_measures() -> dict[str, Measure]:
     }
     return {
         **views,
+        **SET_MEASURES,
+        **OTHER_FIGURES,
         **RETRIEVAL_MEASURES,
         **PERSON_MEASURES,
         **NETWORK_ATTRIBUTES,

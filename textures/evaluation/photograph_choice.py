@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,13 +12,20 @@ from textures.evaluation.texture_sets import EvaluatedTexture
 from textures.harvest.crop_folder import SourceCrop
 
 
-def chosen_photographs(crops: Sequence[SourceCrop], people: set[str]) -> list[SourceCrop]:
-    """Of each person one photograph per camera, the first by name."""
+def chosen_photographs(
+    crops: Sequence[SourceCrop], people: set[str], limit: int | None = None
+) -> list[SourceCrop]:
+    """Of each person one photograph per camera, the first by name; of at most `limit` of the cameras."""
     first: dict[tuple[str, str], SourceCrop] = {}
     for crop in sorted(crops, key=lambda crop: crop.source):
         if crop.person.identity in people and crop.person.camera is not None:
             first.setdefault((crop.person.identity, crop.person.camera), crop)
-    return list(first.values())
+    views, count = [], Counter[str]()
+    for (person, _), crop in sorted(first.items()):
+        count[person] += 1
+        if limit is None or count[person] <= limit:
+            views.append(crop)
+    return sorted(views, key=lambda crop: crop.source)
 
 
 def other_camera_texture(

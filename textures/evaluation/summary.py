@@ -11,7 +11,13 @@ import numpy as np
 
 from textures.evaluation.comparison import Figure, PairedDifference, figure, paired_difference
 from textures.evaluation.evaluation import PHOTOGRAPHS, TextureEvaluation
-from textures.evaluation.measures import NETWORK_ATTRIBUTES, PERSON_MEASURES, all_measures
+from textures.evaluation.inception import score_difference, score_figure
+from textures.evaluation.measures import (
+    NETWORK_ATTRIBUTES,
+    PERSON_MEASURES,
+    SET_MEASURES,
+    all_measures,
+)
 from textures.evaluation.networks import NETWORKS
 
 ORDER_SIGNS = {"better": ">", "worse": "<", "open": "~"}
@@ -56,15 +62,33 @@ def summarise(
     summaries = []
     for name, measure in all_measures().items():
         values, classes = evaluation.values.get(name, {}), evaluation.classes.get(name)
-        reason = None
-        if measure.network is not None and measure.network not in networks:
+        pictures = evaluation.pictures.get(name, {})
+        reason = measure.unavailable
+        if reason is not None:
+            pass
+        elif measure.network is not None and measure.network not in networks:
             reason = f"not computed; to get it: {NETWORKS[measure.network].advice}"
         elif name in (*PERSON_MEASURES, *NETWORK_ATTRIBUTES) and not labelled:
             reason = "not computed; to get it: --attributes with Market-1501's attributes as CSV"
-        elif not any(np.isfinite(x) for items in values.values() for x in items.values()):
+        elif not pictures and not any(
+            np.isfinite(x) for items in values.values() for x in items.values()
+        ):
             reason = "not computed; no photograph that it could be computed on"
         figures, differences = {}, []
-        if reason is None:
+        if reason is None and name in SET_MEASURES:
+            parts = SET_MEASURES[name].parts
+            present = [item for item in (*sets, PHOTOGRAPHS) if item in pictures]
+            for item in present:
+                mean = score_figure(pictures[item], parts, np.random.default_rng(seed))
+                if mean is not None:
+                    figures[item] = mean
+            for first, second in itertools.combinations(present, 2):
+                difference = score_difference(
+                    first, second, pictures, parts, np.random.default_rng(seed)
+                )
+                if difference is not None:
+                    differences.append(difference)
+        elif reason is None:
             present = [item for item in (*sets, PHOTOGRAPHS) if item in values]
             for item in present:
                 mean = figure(values[item], np.random.default_rng(seed), classes)

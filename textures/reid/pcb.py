@@ -99,10 +99,17 @@ class PCB(nn.Module):
             self.stages(images)[-1], (self.config.stripes, 1)
         ).squeeze(3)
 
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """(B,E,stripes): the stripes after the shared convolution, which the classifiers are given.
+
+        Without that convolution they are the averaged stripes themselves.
+        """
+        pooled = self.dropout(self.stripes(images)).unsqueeze(3)
+        return self.embed(pooled).squeeze(3)
+
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Identity logits, one (B,classes) tensor per stripe."""
-        pooled = self.dropout(self.stripes(images)).unsqueeze(3)
-        embedded = self.embed(pooled).squeeze(3)
+        embedded = self.features(images)
         return [classify(embedded[:, :, i]) for i, classify in enumerate(self.classifiers)]
 
     def descriptor(self, images: torch.Tensor) -> torch.Tensor:

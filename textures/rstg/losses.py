@@ -68,6 +68,18 @@ class ReidLoss(nn.Module):
         return self.scale * total
 
 
+def deep_feature_distance(
+    network: PCB, rendered: torch.Tensor, photographs: torch.Tensor
+) -> torch.Tensor:
+    """Mean absolute difference of the embedded stripes of two batches (B,3,H,W) in [-1,1] (RSTG 4.4).
+
+    The gradient reaches the first alone.
+    """
+    with torch.no_grad():
+        targets = network.features(photographs)
+    return (network.features(rendered) - targets).abs().mean()
+
+
 class FaceHandLoss(nn.Module):
     """The face-and-hand loss of generated textures against reference textures.
 

@@ -16,20 +16,21 @@ from mocap.errors import BadInput
 from textures.body_fit.fitting import PosedFit
 from textures.body_fit.source_pixels import SourcePixels, bank_sources
 from textures.checkpoints import read_card, shipped_weights
-from textures.reid.pcb import load_pcb
-from textures.reid.trunks import RESNET, trunk_label
+from textures.perceptual.losses import PerceptualLosses
+from textures.perceptual.vgg import open_perceptual, perceptual_weights
+from textures.reid.pcb import ReidConfig, load_pcb
 from textures.rstg.crop_step import crop_training_step
 from textures.rstg.projection import Projection
-from textures.rstg.recipes import RECIPES, RstgRecipe
+from textures.rstg.published import TABLE, VARIANTS
+from textures.rstg.recipes import CROP_SIZE, RECIPES, RstgRecipe
 from textures.rstg.training import GeneratorLosses
 from textures.rstg.unet import GeneratorConfig, TextureGenerator
+from textures.rstg.walking import WalkingViews, walking_views
 from textures.rstg.widening import widened
 from textures.texture_method import DataSummary, TextureMethod, TrainingData, load_method
 from textures.training.augmentation import image_batch
 from textures.training.loop import TrainingStep
 from textures.visibility.texel_geometry import source_pixels, texel_geometry
-
-CROP_SIZE = (128, 64)  # height and width at which the projection's generator is shown a crop
 
 
 class RstgMethod(TextureMethod):
@@ -38,6 +39,8 @@ class RstgMethod(TextureMethod):
     name = "rstg"
     kind = "generator"
     recipes = RECIPES
+    photograph_table = TABLE
+    variants = VARIANTS
     config_type = GeneratorConfig
 
     def __init__(self, config: GeneratorConfig, body: Body) -> None:
@@ -76,18 +79,33 @@ class RstgMethod(TextureMethod):
             )
         if data.identities < 4:
             raise BadInput(f"{data.name}: {data.identities} people, expected 4 or more")
-        path = Path(reid_weights) if reid_weights else shipped_weights("reid")
-        config = read_card(path, "reid")["config"]
-        trunk, depth = config.get("trunk", RESNET), config.get("depth")
-        supervisor = recipe.supervisor
-        if trunk != supervisor.trunk or (trunk == RESNET and depth != supervisor.depth):
+        if recipe.bodies == "walking" and not data.walking:
             raise BadInput(
-                f"recipe {recipe.name}: is supervised by PCB on "
-                f"{trunk_label(supervisor.trunk, supervisor.depth)}, but "
-                f"{path} is PCB on {trunk_label(trunk, depth)}; give other weights with --reid (`synth "
-                f"train reid --recipe paper` trains the paper's), or --set supervisor.trunk={trunk} "
-                f"--set supervisor.depth={depth}"
+                f"recipe {recipe.name}: shows textures on bodies that walk; --motions DIR says where "
+                "their motions are (`synth standins motions` makes some)"
             )
+        if losses.perceptual:
+            perceptual_weights(losses.vgg)
+        path = Path(reid_weights) if reid_weights else shipped_weights("reid")
+        config = ReidConfig(**read_card(path, "reid")["config"])
+        supervisor = recipe.supervisor
+        expected = ReidConfig(
+            trunk=supervisor.trunk, depth=supervisor.depth, stripes=supervisor.stripes
+        )
+        if config.label != expected.label:
+            raise BadInput(
+                f"recipe {recipe.name}: is supervised by {expected.label}, but {path} is {config.label}; "
+                "give other weights with --reid (`synth train reid` trains them), or "
+                f"--set supervisor.trunk={config.trunk} --set supervisor.depth={config.depth} "
+                f"--set supervisor.stripes={config.stripes}"
+            )
+
+    @classmethod
+    def foreign_weights(cls, recipe: RstgRecipe) -> Mapping[str, Path]:
+        """The perceptual network's, where a term needs it."""
+        if not recipe.losses.perceptual:
+            return {}
+        return {"VGG weights": perceptual_weights(recipe.losses.vgg)}
 
     @classmethod
     def uses_fits(cls, recipe: RstgRecipe) -> bool:
@@ -144,8 +162,15 @@ class RstgMethod(TextureMethod):
         if recipe.losses.face_hand and not len(data.training.textures):
             raise BadInput(f"recipe {recipe.name}: the face-and-hand loss needs reference textures")
         supervisor, _ = load_pcb(data.reid_weights)
-        terms = GeneratorLosses(recipe.losses, supervisor, self.geometry, self.projection)
-        terms = terms.to(device)
+        perceptual = None
+        if recipe.losses.perceptual:
+            network = open_perceptual(recipe.losses.vgg)
+            perceptual = PerceptualLosses(network, size=recipe.losses.vgg_size)
+        terms = GeneratorLosses(
+            *(recipe.losses, supervisor, self.geometry, self.projection),
+            perceptual=perceptual,
+            walking=_walking(recipe, data),
+        ).to(device)
         sources, held_out_sources = self._sources(recipe, data)
         return crop_training_step(
             recipe,
@@ -170,6 +195,15 @@ class RstgMethod(TextureMethod):
         training = bank_sources(data.training_fits, skinning, self.mesh, self.geometry)
         held_out = bank_sources(data.held_out_fits, skinning, self.mesh, self.geometry)
         return training, held_out
+
+
+def _walking(recipe: RstgRecipe, data: TrainingData) -> WalkingViews | None:
+    """Bodies that walk, where the recipe's losses look at such."""
+    if recipe.bodies != "walking":
+        return None
+    if data.walking is None:
+        raise BadInput(f"recipe {recipe.name}: shows textures on bodies that walk; there are none")
+    return walking_views(data.walking, data.training, data.body, seed=recipe.schedule.seed)
 
 
 def _crop_tensor(image: np.ndarray, height: int, width: int) -> torch.Tensor:

@@ -2,7 +2,8 @@
 
 `paper` is the paper's (RSTG sections 3.3 and 4.2), `release` its authors' code, which differs in the
 face-and-hand loss and the learning rate, `shipped` what our weights were trained by, and `photographs`
-ours for data without true textures. Single values are replaced by name, as `losses.pixel=1`.
+ours for data without true textures; `small` is the paper's method at a size that a CPU trains in
+minutes, for the rows of its tables. Single values are replaced by name, as `losses.pixel=1`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mocap.errors import BadInput
+from textures.perceptual.losses import check_perceptual_size
 from textures.rstg.unet import GeneratorConfig
 from textures.training.loop import Schedule
 
 FITS = ("perturbed", "network")
+BODIES = ("fitted", "walking")
+CROP_SIZE = (128, 64)  # height and width of a bank's crops, and of what a generator is shown
 LOSS_TERMS = {
-    "reid": "Four-stage re-ID loss between the rendered body and the crop (RSTG 3.3).",
+    "reid": "Re-ID loss between the rendered body and the crop, at the stages losses.stages (RSTG 3.3).",
+    "deep_feature": "Mean absolute difference of the embedded stripes of the same two (RSTG 4.4).",
     "perceptual": "Distance of the same two at five layers of a VGG (RSTG 4.3): losses.vgg, or that of "
     "ST-LPIPS.",
     "face_hand": "Head and hands against reference textures (RSTG 3.3).",
@@ -32,15 +37,19 @@ LOSS_TERMS = {
 class LossWeights:
     """The terms of the generator's loss and their weights; 0 leaves a term out.
 
-    `reid` and `weighting` are those of the re-ID loss, `face_hand` and `face_norm` those of the
-    face-and-hand loss; `references` says which textures that one looks at: "random" (the paper: anyone's)
-    or "identity" (the person's true texture). `vgg` is the file of the perceptual loss's VGG, empty for
-    ST-LPIPS's, and `vgg_size` the height to which images are shrunk for it, 0 for none. The others are
-    extensions, 0 in the paper. `LOSS_TERMS` says what each term is.
+    `reid`, `weighting` and `stages` are those of the re-ID loss: `stages` names those that it looks at,
+    of 1 to 4, all in the paper. `face_hand` and `face_norm` are those of the face-and-hand loss;
+    `references` says which textures that one looks at: "random" (the paper: anyone's) or "identity" (the
+    person's true texture). `vgg` is the file of the perceptual loss's VGG-19 or VGG-16, in torchvision's
+    names, empty for ST-LPIPS's VGG-16 from its wheel, and `vgg_size` the height to which images are
+    shrunk for it, 0 for none. `pixel`, `perceptual` and `deep_feature` are what the paper's tables put in
+    place of the re-ID loss; the others are extensions. `LOSS_TERMS` says what each term is.
     """
 
     reid: float = 5000.0
     weighting: str = "release"
+    stages: tuple[int, ...] = (1, 2, 3, 4)
+    deep_feature: float = 0.0
     perceptual: float = 0.0
     vgg: str = ""
     vgg_size: int = 0
@@ -60,6 +69,12 @@ class LossWeights:
         ):
             if value not in choices:
                 raise BadInput(f"losses.{name} {value}: expected {' or '.join(choices)}")
+        if not self.stages or list(self.stages) != sorted(set(self.stages) & {1, 2, 3, 4}):
+            raise BadInput(
+                f"losses.stages {list(self.stages)}: expected some of 1, 2, 3, 4 in their order, as [1,2]"
+            )
+        if self.perceptual:
+            check_perceptual_size(*CROP_SIZE, self.vgg_size)
 
     @property
     def needs_true_textures(self) -> bool:
@@ -97,10 +112,11 @@ class BatchShape:
 
 @dataclass(frozen=True, kw_only=True)
 class Supervisor:
-    """The re-ID network that supervises: its trunk, and of a ResNet the depth."""
+    """The re-ID network that supervises: trunk, of a ResNet the depth, and stripes (1: No-PCB)."""
 
     trunk: str = "resnet"
     depth: int = 50
+    stripes: int = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,21 +124,33 @@ class RstgRecipe:
     """A whole training of the generator.
 
     `fits` says whose bodies stand behind the projection: "perturbed" (the bank's, with a fit's errors)
-    or "network" (the body fit's own).
+    or "network" (the body fit's own). `bodies` says which bodies wear the texture before the losses look
+    at it: "fitted" (the crop's) or "walking" (anyone's in a walk, RSTG 4.4). `variant` is the row of the
+    paper's tables, or of ours, that `--variant` made of the recipe.
     """
 
     name: str
+    variant: str = ""
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     losses: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
     batch: BatchShape = field(default_factory=BatchShape)
     supervisor: Supervisor = field(default_factory=Supervisor)
     fits: str = "perturbed"
+    bodies: str = "fitted"
     schedule: Schedule
 
     def __post_init__(self) -> None:
         if self.fits not in FITS:
             raise BadInput(f"fits {self.fits}: expected {' or '.join(FITS)}")
+        if self.bodies not in BODIES:
+            raise BadInput(f"bodies {self.bodies}: expected {' or '.join(BODIES)}")
+        losses = self.losses
+        if self.bodies == "walking" and (losses.pixel or losses.cross_pixel or losses.cross_view):
+            raise BadInput(
+                "bodies walking: does not stand as the crop does, so that losses.pixel, "
+                "losses.cross_pixel and losses.cross_view have nothing to compare; --set those to 0"
+            )
 
 
 PAPER = RstgRecipe(
@@ -169,4 +197,13 @@ PHOTOGRAPHS = RstgRecipe(
     fits="network",
     schedule=Schedule(steps=3000),
 )
-RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PHOTOGRAPHS, PAPER, RELEASE)}
+SMALL = RstgRecipe(
+    name="small",
+    generator=GeneratorConfig(channels=16),
+    losses=LossWeights(reid=0.5, weighting="equal", vgg_size=64),
+    batch=BatchShape(identities=4, images=2),
+    supervisor=Supervisor(trunk="efficientnet-lite0"),
+    fits="network",
+    schedule=Schedule(steps=600, warm_up=20, weight_decay=1e-5),
+)
+RECIPES = {recipe.name: recipe for recipe in (SHIPPED, PHOTOGRAPHS, PAPER, RELEASE, SMALL)}

@@ -17,9 +17,10 @@ from textures.body_fit.source_pixels import SourcePixels
 from textures.perceptual.losses import PerceptualLosses
 from textures.reid.pcb import PCB
 from textures.reid.similarity import reid_similarity
-from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
+from textures.rstg.losses import FaceHandLoss, ReidLoss, deep_feature_distance, masked_l1
 from textures.rstg.projection import Projection
 from textures.rstg.recipes import Augmentation, LossWeights
+from textures.rstg.walking import WalkingViews
 from textures.training.augmentation import (
     degraded,
     image_batch,
@@ -78,6 +79,7 @@ class GeneratorLosses(nn.Module):
         projection: Projection | None = None,
         *,
         perceptual: PerceptualLosses | None = None,
+        walking: WalkingViews | None = None,
     ) -> None:
         """Prepare the terms.
 
@@ -87,11 +89,17 @@ class GeneratorLosses(nn.Module):
             geometry: of the texels.
             projection: that of the generator, one of pixels when None.
             perceptual: where a term is by a VGG.
+            walking: bodies that wear the textures in place of the crops' own; those when None.
         """
         super().__init__()
         self.weights = weights
-        self.reid = ReidLoss(supervisor, weighting=weights.weighting, scale=weights.reid or 1.0)
-        self.perceptual = perceptual
+        self.reid = ReidLoss(
+            supervisor,
+            weighting=weights.weighting,
+            scale=weights.reid or 1.0,
+            stage_weights=[float(stage in weights.stages) for stage in (1, 2, 3, 4)],
+        )
+        self.perceptual, self.walking = perceptual, walking
         mask = torch.from_numpy(geometry.head | geometry.hand)
         self.face_hand = FaceHandLoss(mask, norm=weights.face_norm)
         self.register_buffer("covered", torch.from_numpy(geometry.covered).float()[None, None])
@@ -127,9 +135,16 @@ class GeneratorLosses(nn.Module):
             dropped = torch.from_numpy(rng.random(len(chosen)) < side_dropout)
         textures = self.generate(model, batch.crops, sources, chosen, dropped)
         terms: Losses = {}
-        same_view = composite(render(textures, batch.uv), batch.masks, batch.backgrounds)
+        uv, masks = batch.uv, batch.masks
+        if self.walking is not None:
+            walking = self.walking.sampled(rng, len(chosen))
+            uv, masks = (tensor.to(batch.crops.device) for tensor in walking)
+        same_view = composite(render(textures, uv), masks, batch.backgrounds)
         if weights.reid:
             terms["reid"] = self.reid(same_view, batch.crops)
+        if weights.deep_feature:
+            distance = deep_feature_distance(self.reid.network, same_view, batch.crops)
+            terms["deep_feature"] = weights.deep_feature * distance
         if weights.perceptual and self.perceptual is not None:
             distance = self.perceptual.euclidean(same_view, batch.crops)
             terms["perceptual"] = weights.perceptual * distance

@@ -73,11 +73,14 @@ class PedestrianBank(CropBank):
         shared = {name: getattr(self, name) for name in SHARED}
         return PedestrianBank(**per_crop, **shared)
 
+    def held_out(self, share: float) -> np.ndarray:
+        """(N,) bool: which crops show the last `share` of the identities."""
+        names = np.unique(self.identities)
+        return np.isin(self.identities, names[len(names) - max(1, round(share * len(names))) :])
+
     def split_identities(self, share: float) -> tuple[PedestrianBank, PedestrianBank]:
         """(training, held out): the last `share` of the identities is held out."""
-        names = np.unique(self.identities)
-        held = names[len(names) - max(1, round(share * len(names))) :]
-        out = np.isin(self.identities, held)
+        out = self.held_out(share)
         return self.select(~out), self.select(out)
 
     def save(self, path: Path) -> None:

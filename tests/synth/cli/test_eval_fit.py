@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -150,6 +151,19 @@ class HalfBlind:
         evidence.presence[:] = [float(int(name[:4]) % 2) for name in names]
         widths = [image.shape[1] for image in images]
         return mirrored_evidence(evidence, widths) if mirrored else evidence
+
+
+def test_a_photograph_that_cannot_be_read_is_not_learnt_from(market, tmp_path):
+    folder = shutil.copytree(market, tmp_path / "market")
+    listed = (folder, folder / "joints.csv", folder / "two.txt")
+    whole = labelled_photographs(*listed)
+    crops = sorted((folder / "bounding_box_train").iterdir())
+    crops[0].write_bytes(b"")  # of a person who is learnt from, and one who is measured on
+    crops[-1].write_bytes(b"no picture")
+    learnt, measured = labelled_photographs(*listed)
+    np.testing.assert_array_equal(learnt.images, whole[0].images[1:])
+    np.testing.assert_array_equal(learnt.labels.landmarks, whole[0].labels.landmarks[1:])
+    np.testing.assert_array_equal(measured.images, whole[1].images[:-1])
 
 
 def test_photographs_without_joints_are_labelled_by_what_another_source_is_sure_of(

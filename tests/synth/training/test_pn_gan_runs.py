@@ -90,6 +90,20 @@ def test_photographs_become_one_file_that_evaluation_reads(market, tmp_path):
     assert "this run was on other photographs (sha256" in str(other.exception)
 
 
+def test_a_crop_that_cannot_be_read_is_left_out_or_under_strict_refused(market, tmp_path):
+    folder = shutil.copytree(market, tmp_path / "market")
+    crop = sorted((folder / "bounding_box_train").iterdir())[0]
+    crop.write_bytes(crop.read_bytes()[:30])
+    strict = run_train(tmp_path / "run", *photographs(folder), "--strict")
+    assert "1 of 16 crops cannot be read, the first: " in str(strict.exception)
+    assert not (tmp_path / "run").exists()
+    result = run_train(tmp_path / "run", *photographs(folder))
+    assert result.exit_code == 0, result.exception
+    assert f"left out: {crop}: not a readable image (30 bytes)" in result.stderr
+    card = json.loads((tmp_path / "run" / "pn_gan.json").read_text())
+    assert card["data"]["crops"] == 7 and card["data"]["unreadable crops"] == 1
+
+
 def test_generated_pedestrians_have_true_poses(body, tmp_path):
     bank = tmp_path / "bank.safetensors"
     make_bank(body, identities=5, images=3, seed=6).save(bank)

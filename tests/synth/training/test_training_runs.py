@@ -323,6 +323,63 @@ def test_photographs_and_weights_are_data_of_a_run(folder, market, tmp_path):
 
 
 @pytest.mark.slow
+def test_rows_of_the_paper_train_on_photographs_of_the_people_who_are_not_listed(
+    folder, market, tmp_path
+):
+    """One fit of the bodies serves all rows; a crop that cannot be read is left out and counted."""
+    photographs = shutil.copytree(market / "bounding_box_train", tmp_path / "crops")
+    for camera in (1, 2):
+        crop = photographs / f"0012_c{camera}s1_000012_01.jpg"
+        shutil.copy(photographs / f"0002_c{camera}s1_000002_0{camera}.jpg", crop)
+    crop.write_bytes(b"no picture")
+    listed, motions = tmp_path / "list.txt", tmp_path / "motions"
+    listed.write_text("0007\n")
+    motions.mkdir()
+    poses = np.zeros((40, 156), np.float32)
+    poses[:, 0] = np.pi / 2  # AMASS stands along z
+    np.savez(motions / "walk.npz", poses=poses, trans=np.zeros((40, 3)), mocap_framerate=30)
+    arguments = ["--recipe", "small", "--set", "generator.channels=4", "--full"]
+    arguments += ["--set", "supervisor.trunk=resnet", "--set", "supervisor.depth=10"]
+    arguments += [
+        "--images",
+        photographs,
+        "--without",
+        listed,
+        "--crops",
+        2,
+        "--evidence",
+        "network",
+    ]
+    arguments += ["--pedestrians", folder / "bank.safetensors"]
+    arguments += ["--fitted", tmp_path / "fitted.safetensors"]
+    cards, weights = {}, {}
+    for row, options in {
+        "reid": [],
+        "deep-feature": [],
+        "projection": [],
+        "no-pose": ["--motions", motions],
+    }.items():
+        words = ["--variant", row, *arguments, *options]
+        weights[row], cards[row] = trained("generator", tmp_path / row, *words)
+        assert cards[row]["recipe"]["variant"] == row
+    assert cards["reid"]["data"] == {
+        **{"set": "Market-1501 (not shipped)", "identities": 4, "crops": 7},
+        **{"held out": "the people of list.txt", "unreadable crops": 1},
+        "bodies fitted by": cards["reid"]["data"]["bodies fitted by"],
+    }
+    assert len({path.read_bytes() for path in weights.values()}) == 4
+    again = run_train(
+        *("generator", "--out", tmp_path / "again", *COMMON, "--variant", "reid", *arguments)
+    )
+    assert f"fitted bodies: re-uses {tmp_path / 'fitted.safetensors'}" in again.stderr
+    assert (tmp_path / "again" / "generator.safetensors").read_bytes() == weights[
+        "reid"
+    ].read_bytes()
+    strict = run_train("generator", "--out", tmp_path / "s", *COMMON, *arguments, "--strict")
+    assert "1 of 10 crops cannot be read" in str(strict.exception)
+
+
+@pytest.mark.slow
 def test_the_teachers_of_a_generator_are_data_of_its_run(folder, tmp_path):
     from textures.checkpoints import save_networks
     from textures.reid.pcb import PCB, ReidConfig
@@ -361,6 +418,10 @@ def test_the_teachers_of_a_generator_are_data_of_its_run(folder, tmp_path):
         (["body-fit", "--set", "batch"], "--set batch: expected FIELD=VALUE"),
         (["reid", "--images", "nowhere"], "bounding_box_train: no such folder"),
         (["reid", "--without", "list.txt"], "give their --images, too"),
+        (["generator", "--without", "list.txt"], "are for photographs: give their --images, too"),
+        (["generator", "--recipe", "paper", "--variant", "no-pose"], "--motions DIR says where"),
+        (["generator", "--variant", "no-pcb"], "No-PCB on ResNet-10, but .* is PCB on ResNet-10"),
+        (["generator", "--variant", "nothing"], "--variant nothing: expected one of reid, pixel"),
         (["reid", "--recipe", "small", "--resnet", "r.pth"], "recipe's trunk is efficientnet"),
         (["reid", "--recipe", "paper", "--set", "imagenet=true"], "give it with --resnet"),
         (["reid", "--set", "people=3"], "a number that divides the batch of 32"),
@@ -379,8 +440,8 @@ def test_a_recipe_is_checked_against_the_pedestrians_that_are_kept_not_those_ask
     kept = TrainingOptions(
         out=folder, pedestrians=folder / "bank.safetensors", count_identities=1, count_crops=1
     )
-    summary, crops = summary_of_options(kept)
-    assert (summary.identities, summary.crops_per_identity, crops) == (5, 3, [])
+    summary = summary_of_options(kept)
+    assert (summary.identities, summary.crops_per_identity, summary.photographs) == (5, 3, False)
 
 
 def test_recipes_are_printed_value_by_value():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -81,6 +82,70 @@ def test_sets_are_measured_and_shown(world, joints, wrong, tmp_path):
     assert len(re.findall(r'class="person"', page)) == 2
     assert not re.findall(r'(?:src|href)="(?!data:)', page) and "http" not in page
     assert "stand-in data" in page
+
+
+def test_weights_of_any_method_are_measured_on_the_same_crops_and_fits(
+    world, joints, wrong, body, tmp_path
+):
+    """Two trainings and a folder in one table, which is written where it is to stand."""
+    import torch
+
+    from mocap.parsing.settings import with_overrides
+    from textures.methods import variant_overrides
+    from textures.rstg.method import RstgMethod
+    from textures.rstg.recipes import RECIPES
+
+    weights = []
+    for seed, variant in enumerate(("reid", "pixel")):
+        changes = ["generator.channels=4", f"schedule.seed={seed}"]
+        recipe = with_overrides(
+            RECIPES["small"], [*variant_overrides(RstgMethod, variant), *changes]
+        )
+        method = RstgMethod.initialise(recipe, body)
+        path = tmp_path / variant / "generator.safetensors"
+        path.parent.mkdir()
+        card = {"set": "a set", "identities": 3, "crops": 9}
+        method.save(
+            path,
+            data=card,
+            steps=7,
+            command=f"synth train generator --variant {variant}",
+            recipe=dataclasses.asdict(recipe),
+        )
+        weights.append(path)
+    page = tmp_path / "results.md"
+    page.write_text("before\n<!-- begin rows -->\n<!-- end rows -->\nafter\n")
+    words = ("eval-textures", *weights, wrong, "--images", world.images, "--evidence", joints)
+    words += ("--crops", 2, "--against", "reid", "--device", "cpu")
+    result = succeed(*words, "--table", page, "--table-name", "rows", "--json")
+    content = json.loads(result.output[result.output.index("{") :])
+    assert content["sets"] == ["reid", "pixel", "wrong"]
+    measures = {item["name"]: item for item in content["measures"]}
+    own = measures["ssim@rstg in a scene (own view)"]
+    assert own["figures"]["reid"]["items"] == 10 and own["figures"]["reid"]["people"] == 5
+    assert measures["ssim@strict (other camera)"]["figures"]["pixel"]["items"] == 10
+    assert content["rows"][1]["published"]["mask-ssim@rstg in a scene (own view)"] == 0.374
+    assert "Inception-v3's weights" in measures["fid"]["not_computed"]
+    text = page.read_text()
+    assert text.startswith("before\n<!-- begin rows -->\n5 people of images, 2 photographs of each")
+    assert "| pixel | a set, 3 people in 9 crops, 7 steps |" in text
+    assert "synth train generator --variant pixel\n" in text
+    assert "| 0.374 |" in text and text.endswith("<!-- end rows -->\nafter\n")
+    assert "expected one of reid, pixel" in refusal(*words[:-2], "--against", "me")
+    assert "expected one of each" in refusal(*words, "--table", page, "--table-name", "other")
+    torch.manual_seed(0)
+    reid = refusal("eval-textures", _re_id_weights(tmp_path), *words[4:])
+    assert "weights of reid, which makes no textures" in reid
+
+
+def _re_id_weights(folder):
+    from textures.checkpoints import save_networks
+    from textures.reid.pcb import PCB, ReidConfig
+
+    path = folder / "reid.safetensors"
+    network = PCB(ReidConfig(depth=10, channels=4, classes=2, height=32, width=16))
+    save_networks(path, "reid", {"reid": network}, network.config, half_precision=True)
+    return path
 
 
 def test_the_same_run_gives_the_same_figures(world, joints, wrong, tmp_path):

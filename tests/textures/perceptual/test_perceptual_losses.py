@@ -172,3 +172,22 @@ def test_pictures_are_shrunk_to_a_height_or_left_alone():
     small = shrunk(images, 16)
     assert small.shape == (2, 3, 16, 8)
     assert torch.allclose(small.mean(), images.mean(), atol=0.02)
+
+
+def test_rstg_s_perceptual_loss_is_the_euclidean_distance_of_five_layers(vgg19):
+    rng = torch.Generator().manual_seed(4)
+    a, b = (torch.rand(2, 3, 64, 32, generator=rng) * 2 - 1 for _ in range(2))
+    expected = 0.0
+    with torch.no_grad():
+        for x, y in zip(vgg19.stages(a), vgg19.stages(b)):
+            for k in range(2):
+                expected += torch.dist(x[k], y[k]).item() / x[k].numel() ** 0.5 / 2 / 5
+    losses = PerceptualLosses(vgg19)
+    a.requires_grad_(True)
+    distance = losses.euclidean(a, b)
+    assert distance.item() == pytest.approx(expected, rel=1e-4)
+    distance.backward()
+    assert a.grad.abs().sum() > 0 and torch.isfinite(a.grad).all()
+    same = b.clone().requires_grad_(True)
+    losses.euclidean(same, b).backward()  # the root of nothing has a gradient, too
+    assert torch.isfinite(same.grad).all()

@@ -11,7 +11,7 @@ from torch.nn import functional
 from mocap.errors import BadInput
 from textures.reid.pcb import PCB, ReidConfig
 from textures.reid.similarity import reid_similarity
-from textures.rstg.losses import FaceHandLoss, ReidLoss, masked_l1
+from textures.rstg.losses import FaceHandLoss, ReidLoss, deep_feature_distance, masked_l1
 from textures.visibility.rendering_tensor import composite, render
 from textures.visibility.uv_layout import sample_texture
 
@@ -52,6 +52,44 @@ def test_equal_weighting_is_the_sum_of_one_minus_cosine(network):
     assert loss.item() == pytest.approx(
         4 * (1 - reid_similarity(network, rendered, photographs).mean().item()), rel=1e-4
     )
+
+
+@pytest.mark.parametrize("chosen", [(0,), (0, 1), (0, 1, 2), (3,)])
+def test_stages_that_are_left_out_do_not_count(network, chosen):
+    rendered, photographs = pair()
+    weights = [float(k in chosen) for k in range(4)]
+    loss = ReidLoss(network, weighting="equal", scale=1.0, stage_weights=weights)
+    literal = 0.0
+    with torch.no_grad():
+        outputs = zip(network.eval().stages(rendered), network.stages(photographs))
+        for k, (a, b) in enumerate(outputs):
+            if k in chosen:
+                literal += (1 - functional.cosine_similarity(a.flatten(1), b.flatten(1))).mean()
+    assert loss(rendered, photographs).item() == pytest.approx(float(literal), rel=1e-4)
+
+
+@pytest.mark.parametrize("stripes", [1, 4])
+def test_the_deep_feature_is_what_the_classifiers_are_given(stripes):
+    """Of PCB the embedded stripes, of No-PCB the pooled picture: written out here from the trunk."""
+    embedding = 16 if stripes > 1 else 0
+    config = ReidConfig(**{**vars(SMALL), "stripes": stripes, "embedding": embedding})
+    torch.manual_seed(2)
+    network = PCB(config).eval().requires_grad_(False)
+    rendered, photographs = pair()
+    features = []
+    for images in (rendered, photographs):
+        last = network.stages(images)[-1]
+        pooled = torch.stack([part.mean((2, 3)) for part in last.chunk(stripes, 2)], 2)
+        features.append(network.embed(pooled[..., None])[..., 0] if embedding else pooled)
+        logits = [c(features[-1][:, :, k]) for k, c in enumerate(network.classifiers)]
+        for ours, theirs in zip(logits, network(images), strict=True):
+            torch.testing.assert_close(ours, theirs)
+    expected = (features[0] - features[1]).abs().mean().item()
+    rendered.requires_grad_(True)
+    distance = deep_feature_distance(network, rendered, photographs)
+    assert distance.item() == pytest.approx(expected, rel=1e-5)
+    distance.backward()
+    assert rendered.grad.abs().sum() > 0
 
 
 def test_the_gradient_reaches_the_image_and_never_the_frozen_network(network):

@@ -1,0 +1,62 @@
+"""The inception score against its formula, and its intervals over people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from textures.evaluation.inception import inception_score, score_difference, score_figure
+
+
+def drawn(count, classes, seed):
+    return np.random.default_rng(seed).dirichlet(np.full(classes, 0.3), count)
+
+
+def literal(p):
+    mean = p.mean(0)
+    return np.exp(np.mean([np.sum(row * (np.log(row) - np.log(mean))) for row in p]))
+
+
+def test_it_is_one_for_alike_pictures_and_the_number_of_classes_at_most():
+    assert inception_score(np.tile(drawn(1, 7, 0), (5, 1))) == pytest.approx(1)
+    assert inception_score(np.eye(7)) == pytest.approx(7)
+    assert inception_score(np.eye(8), parts=4) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("parts", [1, 10])
+def test_it_is_the_mean_of_the_formula_over_parts_in_order(parts):
+    p = drawn(43, 12, 1)
+    expected = np.mean([literal(part) for part in np.array_split(p, parts)])
+    assert inception_score(p, parts) == pytest.approx(expected, rel=1e-6)
+    assert inception_score(p[:3], 10) == pytest.approx(1)  # a picture alone is its own mean
+
+
+def test_figures_and_differences_are_over_people_and_on_common_pictures():
+    p, q = drawn(60, 5, 2), drawn(60, 5, 3)
+    keys = [(f"{k // 3:04d}", f"{k}") for k in range(60)]
+    sets = {"a": dict(zip(keys, p)), "b": dict(zip(keys[:30], q))}
+    mean = score_figure(sets["a"], 1, np.random.default_rng(0))
+    ordered = np.stack([sets["a"][key] for key in sorted(keys)])
+    assert mean.mean.value == pytest.approx(inception_score(ordered))
+    assert mean.mean.low < mean.mean.value and (mean.people, mean.items) == (20, 60)
+    item = score_difference("a", "b", sets, 1, np.random.default_rng(0))
+    order = sorted(keys[:30])
+    expected = [inception_score(np.stack([sets[n][k] for k in order])) for n in ("a", "b")]
+    assert item.difference.value == pytest.approx(expected[0] - expected[1])
+    assert (item.people, item.items) == (10, 30) and item.difference.low < item.difference.high
+    assert item.turned().turned() == item
+    assert item.turned().difference.low == -item.difference.high
+    same = score_difference("a", "c", {**sets, "c": sets["a"]}, 10, np.random.default_rng(0))
+    assert (same.difference.low, same.difference.high) == (0, 0)
+    assert score_figure({}, 1, np.random.default_rng(0)) is None
+    assert score_difference("a", "b", {"a": {}, "b": {}}, 1, np.random.default_rng(0)) is None
+
+
+def test_people_are_drawn_whole():
+    """One person has all that differs: with them or without, never some of their pictures."""
+    p = np.concatenate([np.tile(np.eye(4)[0], (6, 1)), np.eye(4)[[1, 2, 3]]])
+    values = {(("a", "b", "c")[k // 2] if k < 6 else "d", str(k)): row for k, row in enumerate(p)}
+    mean = score_figure(values, 1, np.random.default_rng(0)).mean
+    assert mean.low == pytest.approx(1) and mean.high == pytest.approx(
+        literal(np.clip(np.concatenate([p[:2], p[6:], p[6:], p[6:]]), 1e-12, 1)), rel=0.25
+    )
