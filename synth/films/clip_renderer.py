@@ -36,6 +36,7 @@ from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import PlanRow
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import GroundTruth, ground_truth
+from synth.scene.lens.motion_blur import ShutterPicture, render_through_shutter
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.posed_clip import PosedClip, skin_clip
 from synth.scene.renderer import Renderer, RenderHardware
@@ -166,10 +167,10 @@ class ClipRenderer:
                 )
                 encoding = threads.submit(encoder.encode)
 
-                def encode(rgba: np.ndarray) -> None:
+                def encode(picture: ShutterPicture) -> None:
                     if encoding.done():  # before the last picture: it failed
                         encoding.result()
-                    encoder.add(rgba)
+                    encoder.add(picture)
 
                 try:
                     silhouettes, render_seconds = self._render(
@@ -220,29 +221,35 @@ class ClipRenderer:
         posed_clip: PosedClip,
         vertices: np.ndarray,
         joints: np.ndarray,
-        encode: Callable[[np.ndarray], None],
+        encode: Callable[[ShutterPicture], None],
         progress: Report,
     ) -> tuple[np.ndarray, float]:
-        """Render every frame and give its RGBA to `encode`.
+        """Render every frame and give it to `encode`.
 
         Returns the silhouettes, (T,H,W) bool, true where a picture shows more body than background,
         and the seconds spent in the renderer.
         """
         settings = self.settings
-        cameras = posed_clip.cameras[1:-1]
+        cameras = posed_clip.cameras
         engine.set_texture(settings.textures / row.texture)
         light = light_from_fields(row.light).with_files_in(settings.environments)
         middle = joints[1:-1, 0].mean(axis=0)
         engine.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
         silhouettes = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
-        for index, camera in enumerate(cameras):
+        for index in range(row.frames):
             began = time.perf_counter()
-            engine.set_camera(camera)
-            picture = engine.render(vertices[index + 1], seed=row.seed + index)
+            picture = render_through_shutter(
+                engine,
+                vertices[index : index + 3],
+                cameras[index : index + 3],
+                shutter=row.lens.shutter,
+                samples=row.samples,
+                seed=row.seed + index,
+            )
             spent += time.perf_counter() - began
-            silhouettes[index] = picture.body > 0.5
-            encode(picture.rgba)
+            silhouettes[index] = picture.sharp.body > 0.5
+            encode(picture)
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)

@@ -23,6 +23,7 @@ from mocap.errors import BadInput
 from mocap.library.motion_library import MotionEntry
 from synth.plans.clip_order import ClipSlot, clip_order
 from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
+from synth.plans.lens_sampler import draw_lens
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
 from synth.plans.scene_sampler import SceneSampler
@@ -215,4 +216,5 @@ def _row(
         channels=film.channels,
         tracks=film.tracks,
         layout=film.layout,
+        lens=draw_lens(np.random.default_rng(clip_seed(seed, f"lens {stem}")), preset.lens),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,6 +21,7 @@ from mocap.parsing.json_files import Label, RelativePath, choice, decode_json, r
 from synth.scene.camera import View
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
+from synth.scene.lens.lens import Lens
 from synth.scene.lights.registry import light_from_fields
 from textures.library import SPLITS
 
@@ -35,7 +36,7 @@ COLLECTIONS = ("cmu", "stand-in")
 SURREAL_LENS = 60 / 32
 """Focal length by sensor width of SURREAL's camera (mm by mm): 600 pixels on 320, 300 on 160."""
 
-PLAN_VERSION = 5  # raised whenever the same row would give another clip
+PLAN_VERSION = 6  # raised whenever the same row would give another clip
 
 MAX_SIDE = 8192  # pixels of a picture's width and height
 MAX_FRAMES = 100_000  # of a clip
@@ -55,7 +56,8 @@ class PlanRow:
 
     `collection` is where the motion comes from ("cmu" or "stand-in"). `start` and `frames` count
     at `fps`; `stride` is the step between windows, in percent of one. `light` holds the fields of
-    a `synth.scene.lights` light. `library` names the texture library where a plan compares two.
+    a `synth.scene.lights` light, `lens` what the camera does to the picture. `library` names the
+    texture library where a plan compares two.
     """
 
     version: int
@@ -91,6 +93,7 @@ class PlanRow:
     channels: tuple[Annotated[str, choice(CHANNELS)], ...]
     tracks: Annotated[int, Meta(ge=1, le=MAX_TRACKS)]
     layout: Annotated[str, choice(LAYOUTS)]
+    lens: Lens = field(default_factory=Lens)
 
     @property
     def film_mirrored(self) -> bool:
@@ -99,7 +102,7 @@ class PlanRow:
 
     def to_json(self) -> str:
         """The row as a line of a plan."""
-        fields = {**vars(self), "view": vars(self.view)}
+        fields = {**vars(self), "view": vars(self.view), "lens": vars(self.lens)}
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
