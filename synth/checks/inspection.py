@@ -25,14 +25,15 @@ from synth.checks.clip_results import (
     read_clip_results,
 )
 from synth.checks.joint_figures import rotation_figures
-from synth.clips.channel_files import clip_files, read_channels, stored_channels
-from synth.clips.clip import INFO, find_clips
+from synth.clips.channel_files import SHARP, read_channels, stored_channels
+from synth.clips.clip import INFO, files_of, find_clips
 from synth.clips.clip_bodies import FilmBodies
 from synth.clips.clip_info import joint_truth, people_of, posed_clip_of, read_info, row_of
 from synth.clips.video_files import frame_rate, read_video
 from synth.plans.plan_row import PlanRow, read_plan
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
+from synth.scene.lens.film_pictures import plates_through_lens
 from synth.scene.scene_mesh import scene_geometry
 from synth.workers.pool import TASK_LIMIT, Attempt, Report, work_through
 from synth.workers.processes import ProcessPool
@@ -158,7 +159,7 @@ def inspect_clip(
             raise ValueError(f"people is not the {len(row.genders)} of its plan_row")
     except ValueError as error:  # BadInput is one
         return Inspection(task.stem, None, (_named(error, stem),), ())
-    suffixes = [end for end in clip_files(row.channels, row.layout) if end != INFO]
+    suffixes = [end for end in files_of(row) if end != INFO]
     missing = tuple(
         task.stem + suffix for suffix in suffixes if not Path(f"{stem}{suffix}").is_file()
     )
@@ -192,9 +193,9 @@ def inspect_clip(
     plates = None
     if "painted" in row.background or settings.backgrounds is not None:
         try:
-            plates = backdrops(
-                row.background, posed_clip.cameras[1:-1], folder=settings.backgrounds
-            )
+            cameras = posed_clip.cameras
+            plates = backdrops(row.background, cameras[1:-1], folder=settings.backgrounds)
+            plates = plates_through_lens(plates, cameras, row.lens)
         except BadInput as error:
             missing += (str(error),)
     data = ClipData(
@@ -248,11 +249,11 @@ def _without_info(folder: Path) -> list[str]:
     """Films whose information is not there."""
     films = [path.relative_to(folder) for path in folder.rglob("*.mp4")]
     stems = [
-        path.with_suffix("").as_posix()
+        path.as_posix().removesuffix(SHARP).removesuffix(".mp4")
         for path in films
         if not any(name.startswith(".partial-") for name in path.parts)
     ]
-    return [stem for stem in stems if not Path(f"{folder / stem}{INFO}").is_file()]
+    return [stem for stem in dict.fromkeys(stems) if not Path(f"{folder / stem}{INFO}").is_file()]
 
 
 def _named(error: ValueError, stem: Path) -> str:

@@ -21,15 +21,23 @@ from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, GroundTruth
 from textures.visibility.camera import Camera
 
+SHARP = "_sharp.mp4"
+"""Suffix of the film without its lens, which is there where a row asks for it."""
+
 _ADVICE = "render the clip again, or recompute the channel"
 
 
-def clip_files(channels: Iterable[str], layout: str = "surreal") -> list[str]:
+def clip_files(
+    channels: Iterable[str], layout: str = "surreal", *, sharp: bool = False
+) -> list[str]:
     """Suffixes of all files of a clip; the one that says "published" comes last.
+
+    `sharp`: the film without its lens is among them.
 
     Raises ValueError for an unknown layout or channel.
     """
-    files = [".mp4", *channel_files(channels, layout)]
+    films = [".mp4", SHARP] if sharp else [".mp4"]
+    files = [*films, *channel_files(channels, layout)]
     # Who reads SURREAL's release counts its files by four: what the checks measured lies in the info.
     return [*files, "_info.mat"] if layout == "surreal" else [*files, "_check.json", "_info.mat"]
 

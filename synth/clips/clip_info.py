@@ -144,6 +144,7 @@ def info_fields(
         "frame_indices": np.arange(row.start, row.start + count, dtype=np.int32)[None],
         "light_kind": row.light["kind"],
         "light_fields": json.dumps(dict(row.light), sort_keys=True),
+        "lens_fields": json.dumps(vars(row.lens), sort_keys=True),
         "category": row.category,
         "subject": row.subject,
         "split": row.split,

@@ -57,6 +57,7 @@ ADDED_FIELDS: dict[str, str] = {
     "frame_indices": "1xT int32: frames of the motion at this clip's fps, from 0",
     "light_kind": f"char: {', '.join(LIGHT_KINDS[:-1])} or {LIGHT_KINDS[-1]}",
     "light_fields": "char, JSON: all of the light",
+    "lens_fields": "char, JSON: what the camera does to the picture; the labels know none of it",
     "category": "char: the action",
     "subject": "char: who moved",
     "split": "char: train, val or test",

@@ -37,6 +37,7 @@ from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import MAX_PEOPLE, PlanRow
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import GroundTruth, ground_truth
+from synth.scene.lens.motion_blur import ShutterPicture, render_through_shutter
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.occluders import occluder_texture
 from synth.scene.posed_clip import PosedClip
@@ -177,10 +178,10 @@ class ClipRenderer:
                 )
                 encoding = threads.submit(encoder.encode)
 
-                def encode(rgba: np.ndarray) -> None:
+                def encode(picture: ShutterPicture) -> None:
                     if encoding.done():  # before the last picture: it failed
                         encoding.result()
-                    encoder.add(rgba)
+                    encoder.add(picture)
 
                 try:
                     silhouettes, render_seconds = self._render(
@@ -237,16 +238,16 @@ class ClipRenderer:
         row: PlanRow,
         posed_clip: PosedClip,
         scene: SceneGeometry,
-        encode: Callable[[np.ndarray], None],
+        encode: Callable[[ShutterPicture], None],
         progress: Report,
     ) -> tuple[np.ndarray, float]:
-        """Render every frame and give its RGBA to `encode`.
+        """Render every frame and give it to `encode`.
 
         Returns the silhouettes, (T,H,W) bool, true where a picture shows more body than background,
         and the seconds spent in the renderer.
         """
         settings = self.settings
-        cameras = posed_clip.cameras[1:-1]
+        cameras = posed_clip.cameras
         looks: list[Texture] = [settings.textures / texture for texture in row.textures]
         looks += [occluder_texture(occluder) for occluder in posed_clip.occluders]
         for instance, texture in enumerate(looks, 1):
@@ -256,13 +257,19 @@ class ClipRenderer:
         engine.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
         silhouettes = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
-        for index, camera in enumerate(cameras):
+        for index in range(row.frames):
             began = time.perf_counter()
-            engine.set_camera(camera)
-            picture = engine.render(scene.vertices[index + 1], seed=row.seed + index)
+            picture = render_through_shutter(
+                engine,
+                scene.vertices[index : index + 3],
+                cameras[index : index + 3],
+                shutter=row.lens.shutter,
+                samples=row.samples,
+                seed=row.seed + index,
+            )
             spent += time.perf_counter() - began
-            silhouettes[index] = picture.body > 0.5
-            encode(picture.rgba)
+            silhouettes[index] = picture.sharp.body > 0.5
+            encode(picture)
             if (index + 1) % REPORT_EVERY == 0:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)

@@ -8,9 +8,12 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from synth.clips.channel_files import SHARP
 from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.plans.plan_row import PlanRow
 from synth.scene.backdrop import backdrops
+from synth.scene.lens.film_pictures import camera_picture, compressed
+from synth.scene.lens.motion_blur import ShutterPicture
 from synth.scene.picture import composite
 from synth.scene.posed_clip import PosedClip
 
@@ -19,20 +22,21 @@ class FilmEncoder:
     """Pictures go in on one thread (`add` for each, then `finish`) and are encoded on another.
 
     `path` is the film's, `backgrounds` where photographs lie. `frames` (T,H,W,3) RGB uint8 are the
-    pictures before their backgrounds, as they are encoded.
+    pictures before their backgrounds and through the clip's lens, as they are encoded.
     """
 
     def __init__(
         self, path: Path, row: PlanRow, posed_clip: PosedClip, *, backgrounds: Path | None
     ):
         self._path, self._row, self._backgrounds = path, row, backgrounds
-        self._cameras = posed_clip.cameras[1:-1]
-        self._queue: SimpleQueue[np.ndarray | None] = SimpleQueue()
+        self._cameras = posed_clip.cameras
+        self._queue: SimpleQueue[ShutterPicture | None] = SimpleQueue()
         self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
+        self._sharp = np.empty_like(self.frames) if row.lens.sharp else None
 
-    def add(self, rgba: np.ndarray) -> None:
-        """The next picture, (H,W,4) as in `synth.scene.picture.Picture`."""
-        self._queue.put(rgba)
+    def add(self, picture: ShutterPicture) -> None:
+        """The next picture."""
+        self._queue.put(picture)
 
     def finish(self) -> None:
         """There are no more pictures."""
@@ -44,15 +48,33 @@ class FilmEncoder:
         Returns frames (T,H,W,3) uint8 and frames per second, as whoever plays it gets them, but for the
         mirror of SURREAL's layout. Raises BadInput for a background that cannot be read.
         """
-        mirrored = self._row.film_mirrored
-        write_video(self._path, self._composed(), self._row.fps, mirrored=mirrored)
+        row, mirrored = self._row, self._row.film_mirrored
+        write_video(self._path, self._captured(), row.fps, mirrored=mirrored)
+        if self._sharp is not None:
+            path = self._path.with_name(self._path.stem + SHARP)
+            write_video(path, self._sharp, row.fps, mirrored=mirrored)
         return read_video(self._path, mirrored=mirrored), frame_rate(self._path)
 
-    def _composed(self) -> Iterator[np.ndarray]:
-        plates = backdrops(self._row.background, self._cameras, folder=self._backgrounds)
-        for frame, plate in zip(self.frames, plates):
-            rgba = self._queue.get()
-            if rgba is None:  # the renderer has given up
-                return
-            frame[:] = composite(rgba, plate)
+    def _captured(self) -> Iterator[np.ndarray]:
+        """The frames as the clip's camera hands them on."""
+        pictures = compressed(self._composed(), self._row.lens, self._row.fps)
+        for frame, picture in zip(self.frames, pictures):
+            frame[:] = picture
             yield frame
+
+    def _composed(self) -> Iterator[np.ndarray]:
+        row, cameras = self._row, self._cameras
+        plates = backdrops(row.background, cameras[1:-1], folder=self._backgrounds)
+        for number, plate in enumerate(plates):
+            picture = self._queue.get()
+            if picture is None:  # the renderer has given up
+                return
+            if self._sharp is not None:
+                self._sharp[number] = composite(picture.sharp.rgba, plate)
+            yield camera_picture(
+                picture.blurred,
+                plate,
+                cameras[number : number + 3],
+                row.lens,
+                rng=np.random.default_rng([row.seed, number]),
+            )

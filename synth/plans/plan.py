@@ -25,6 +25,7 @@ from synth.plans.clip_order import ClipSlot, clip_order
 from synth.plans.clip_seed import clip_seed
 from synth.plans.figure_sampler import FigureSampler
 from synth.plans.film_splits import refuse_shared_identities, share_files, split_motions
+from synth.plans.lens_sampler import draw_lens
 from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
 from synth.plans.scene_sampler import SceneSampler
@@ -241,4 +242,5 @@ def _row(
         layout=film.layout,
         figures=figures,
         occluders=people.occluders(stem),
+        lens=draw_lens(np.random.default_rng(clip_seed(seed, f"lens {stem}")), preset.lens),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,6 +21,7 @@ from mocap.parsing.json_files import Label, RelativePath, choice, decode_json, r
 from synth.scene.camera import View
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
+from synth.scene.lens.lens import Lens
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.occluders import OccluderDraw
 from textures.library import SPLITS
@@ -83,9 +84,9 @@ class PlanRow:
 
     `collection` is where the motion comes from ("cmu" or "stand-in"). `start` and `frames` count
     at `fps`; `stride` is the step between windows, in percent of one. `light` holds the fields of
-    a `synth.scene.lights` light. `library` names the texture library where a plan compares two.
-    `figures` are the people beside the first, whose fields are the row's own; `occluders` the things
-    that may come between them and the camera.
+    a `synth.scene.lights` light, `lens` what the camera does to the picture. `library` names the
+    texture library where a plan compares two. `figures` are the people beside the first, whose fields
+    are the row's own; `occluders` the things that may come between them and the camera.
     """
 
     version: int
@@ -119,6 +120,7 @@ class PlanRow:
     channels: tuple[Annotated[str, choice(CHANNELS)], ...]
     tracks: Annotated[int, Meta(ge=1, le=MAX_TRACKS)]
     layout: Annotated[str, choice(LAYOUTS)]
+    lens: Lens = field(default_factory=Lens)
     figures: Annotated[tuple[FigureRow, ...], Meta(max_length=MAX_PEOPLE - 1)] = ()
     occluders: Annotated[tuple[OccluderDraw, ...], Meta(max_length=MAX_OCCLUDERS)] = ()
 
@@ -144,7 +146,7 @@ class PlanRow:
 
     def to_json(self) -> str:
         """The row as a line of a plan; of one person alone it says nothing of others."""
-        fields = {**vars(self), "view": vars(self.view)}
+        fields = {**vars(self), "view": vars(self.view), "lens": vars(self.lens)}
         for name, items in (("figures", self.figures), ("occluders", self.occluders)):
             fields.pop(name, None)
             if items:

@@ -37,6 +37,8 @@ from synth.plans.plan_row import (
 from synth.scene.camera import MOVES, POLICIES
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
+from synth.scene.lens.lens import MAX_DEFOCUS
+from synth.scene.lens.registry import STREAM_EFFECTS
 from synth.scene.lights.registry import LIGHT_KINDS
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.occluders import OCCLUDER_KINDS
@@ -193,6 +195,27 @@ class Lights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LensRanges:
+    """What clips' cameras do to their pictures (`synth.scene.lens.lens.Lens`); labels know none of it.
+
+    Each is uniform in [low, high]. `codecs` are the shares of cameras that compress their film before
+    it is written: "none", "jpeg" (each frame, of the qualities `jpeg`) and "h264" (of the CRFs `h264`).
+    `sharp` keeps the film without a lens beside each film.
+    """
+
+    shutter: tuple[Annotated[float, Meta(ge=0, le=1)], ...] = (0.0, 0.0)
+    defocus: tuple[Annotated[float, Meta(ge=0, le=MAX_DEFOCUS)], ...] = (0.0, 0.0)
+    backdrop_defocus: tuple[Annotated[float, Meta(ge=0, le=MAX_DEFOCUS)], ...] = (0.0, 0.0)
+    exposure: tuple[Annotated[float, Meta(ge=-6, le=6)], ...] = (0.0, 0.0)
+    shot_noise: tuple[Annotated[float, Meta(ge=0, le=1)], ...] = (0.0, 0.0)
+    read_noise: tuple[Annotated[float, Meta(ge=0, le=1)], ...] = (0.0, 0.0)
+    codecs: Mapping[str, Share] = field(default_factory=lambda: {"none": 1.0})
+    jpeg: tuple[Annotated[int, Meta(ge=1, le=100)], ...] = (40, 85)
+    h264: tuple[Annotated[int, Meta(ge=1, le=51)], ...] = (26, 36)
+    sharp: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenes:
     """Whether scenes are `shared` among categories.
 
@@ -247,6 +270,7 @@ class Preset:
     bodies: Bodies = field(default_factory=Bodies)
     camera: CameraRanges = field(default_factory=CameraRanges)
     light: Lights = field(default_factory=Lights)
+    lens: LensRanges = field(default_factory=LensRanges)
     scenes: Scenes = field(default_factory=Scenes)
     splits: Splits = field(default_factory=Splits)
     textures: TextureSampling = field(default_factory=TextureSampling)
@@ -393,6 +417,7 @@ def _check(preset: Preset) -> None:
     one_of("camera.policy", [camera.policy], POLICIES)
     one_of("camera.moves", camera.moves, MOVES)
     one_of("light.kinds", preset.light.kinds, LIGHT_KINDS)
+    one_of("lens.codecs", preset.lens.codecs, ("none", *STREAM_EFFECTS))
     one_of("bodies.genders", preset.bodies.genders, GENDERS)
     one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
     one_of("people.company", [preset.people.company], COMPANY)
@@ -406,7 +431,10 @@ def _check(preset: Preset) -> None:
     demand("occluders.kinds", preset.occluders.kinds, bool(preset.occluders.kinds), "at least one")
     one_of("textures.balance", [preset.textures.balance], BALANCES)
     one_of("textures.splits", preset.textures.splits, TEXTURE_SPLITS)
-    for name, shares in (("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)):
+    for name, shares in (
+        *(("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)),
+        ("lens.codecs", preset.lens.codecs),
+    ):
         good = all(v >= 0 for v in shares.values()) and sum(shares.values()) > 0
         demand(name, dict(shares), good, "shares that are not negative and not all 0")
     for name, side in (("film.width", film.width), ("film.height", film.height)):
@@ -455,6 +483,11 @@ def _check(preset: Preset) -> None:
     good = good and list(camera.pitch) == sorted(camera.pitch)
     expected = "[low, high] within 80 degrees, as --set camera.pitch=-5,15"
     demand("camera.pitch", camera.pitch, good, expected)
+    for attribute in dataclasses.fields(preset.lens):
+        limits = getattr(preset.lens, attribute.name)
+        if isinstance(limits, tuple):
+            good = len(limits) == 2 and limits[0] <= limits[1]
+            demand(f"lens.{attribute.name}", limits, good, "[low, high]")
     if film.layout == "surreal":
         _check_surreal_camera(preset)
     half_side = min(film.width, film.height) / 2

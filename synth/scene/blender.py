@@ -146,7 +146,8 @@ class BlenderRenderer:
         with quiet():
             self._bpy.ops.wm.read_factory_settings(use_empty=True)
         self._scene = self._bpy.context.scene
-        self._configure(samples, hardware.threads)
+        self._samples = samples
+        self._configure(hardware.threads)
         self._choose_device(hardware.device)
         self._face_parts, instances = mesh.face_parts, mesh.instances
         self._mesh = self._build_mesh(mesh)
@@ -185,7 +186,7 @@ class BlenderRenderer:
 
     # ------------------------------------------------------------------------------- once per mesh
 
-    def _configure(self, samples: int, threads: int) -> None:
+    def _configure(self, threads: int) -> None:
         scene = self._scene
         scene.render.engine = "CYCLES"
         scene.render.resolution_x, scene.render.resolution_y = self.width, self.height
@@ -202,7 +203,7 @@ class BlenderRenderer:
         scene.view_settings.look = "None"
         scene.world = None
         cycles = scene.cycles
-        cycles.samples = samples
+        cycles.samples = self._samples
         cycles.use_adaptive_sampling = cycles.use_denoising = False
         cycles.max_bounces = 0
         # Every face is an emitter; sorting 27,000 of them into a light tree each frame would take
@@ -331,12 +332,17 @@ class BlenderRenderer:
     # ------------------------------------------------------------------------------ once per frame
 
     def render(
-        self, vertices: np.ndarray, *, seed: int = 0, point_sampled: bool = False
+        self,
+        vertices: np.ndarray,
+        *,
+        seed: int = 0,
+        samples: int | None = None,
+        point_sampled: bool = False,
     ) -> Picture:
         """The mesh at `vertices` (V,3) metres.
 
-        `seed` moves the samples of each pixel. `point_sampled` looks at each pixel's centre only, as
-        the ground truth does.
+        `seed` moves the samples of each pixel, `samples` are how many (None: the renderer's).
+        `point_sampled` looks at each pixel's centre only, as the ground truth does.
         """
         camera, light = self._require_ready()
         if vertices.shape != (self._count, 3):
@@ -353,6 +359,7 @@ class BlenderRenderer:
         positions.foreach_set("vector", np.ascontiguousarray(vertices, np.float32).ravel())
         self._mesh.update()
         self._scene.cycles.seed = seed % 2**31
+        self._scene.cycles.samples = self._samples if samples is None else samples
         self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH
         self._trace_only(box)
         channels = self._render_file()

@@ -11,7 +11,8 @@ import numpy as np
 from textures.visibility.camera import Camera
 from textures.visibility.shading import srgb_byte, srgb_to_linear
 
-_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+"""Linear light of each byte of an sRGB picture."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def _lay_over(rgba, out):
             if not alpha > 0.0:
                 continue
             for c in range(3):
-                background = _LINEAR[out[row, column, c]]
+                background = LINEAR[out[row, column, c]]
                 value = rgba[row, column, c] + (np.float32(1.0) - alpha) * background
                 out[row, column, c] = srgb_byte(value)
 

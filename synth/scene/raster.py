@@ -14,7 +14,7 @@ edge passes through as many shades of grey as there are points.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import singledispatch
+from functools import cache, singledispatch
 
 import cv2
 import numba
@@ -36,6 +36,9 @@ LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (
 """Samples per pixel and the lattice that has as many. Measured against 512 samples of Cycles', 5 are
 nearer than 64 of them inside the body and than 16 at its edges; 17 are nearer than 64 everywhere.
 """
+
+_FEWEST = 2
+"""Samples per pixel of a picture that is one of several of a frame, as while a shutter is open."""
 
 FILTER_WIDTH = 1.5
 """Pixels, as Cycles' default and as `synth.scene.blender` sets it. The filter itself is twice as wide: it
@@ -149,8 +152,11 @@ class RasterRenderer:
             )
         self._camera = camera
 
-    def render(self, vertices: np.ndarray, *, seed: int = 0) -> Picture:
-        """The mesh at `vertices` (V,3) metres. `seed` is of no consequence: nothing is random."""
+    def render(self, vertices: np.ndarray, *, seed: int = 0, samples: int | None = None) -> Picture:
+        """The mesh at `vertices` (V,3) metres. `seed` is of no consequence: nothing is random.
+
+        `samples` are those of this frame, `_FEWEST` at least; None: those of the renderer.
+        """
         camera = self._camera
         if camera is None:
             raise ValueError("look through a camera before rendering")
@@ -168,7 +174,9 @@ class RasterRenderer:
         left, top, right, bottom = box
         # The filter reaches over the frame's border, where covered_box has cut its margin off.
         rows, columns = bottom - top + 2, right - left + 2
-        a, b = self._lattice
+        (a, b), weights = self._lattice, self._weights
+        if samples is not None:
+            (a, b), weights = _lattice_of(samples)
         image = _lattice_coordinates(pixels, left - 1.0, top - 1.0, columns, a, b)
         size = (b * columns + a * rows, a * columns + b * rows)
         face_index, nearest = _nearest_faces(image, z, self._faces, *size)
@@ -189,7 +197,7 @@ class RasterRenderer:
                 np.array(NO_SUN),
                 a,
                 b,
-                self._weights,
+                weights,
                 rows,
                 columns,
             )
@@ -242,6 +250,15 @@ def lattice_weights(lattice: tuple[int, int]) -> np.ndarray:
             if abs(column) <= 1 and abs(row) <= 1:
                 total += weights[x % (2 * count), 1 - column] * weights[y % (2 * count), 1 - row]
     return weights / np.sqrt(total)
+
+
+@cache
+def _lattice_of(samples: int) -> tuple[tuple[int, int], np.ndarray]:
+    """The lattice of one of a frame's several pictures, and its weights."""
+    lattices = {_FEWEST: (1, 1), **LATTICES}
+    fitting = [count for count in lattices if count >= samples]
+    lattice = lattices[min(fitting, default=max(lattices))]
+    return lattice, lattice_weights(lattice)
 
 
 @_jit

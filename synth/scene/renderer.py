@@ -61,12 +61,13 @@ class Renderer(Protocol):
             ValueError: the camera's image has another size than the renderer's.
         """
 
-    def render(self, vertices: np.ndarray, *, seed: int = 0) -> Picture:
+    def render(self, vertices: np.ndarray, *, seed: int = 0, samples: int | None = None) -> Picture:
         """One frame.
 
         Args:
             vertices: (V,3) of the mesh, metres in the world.
             seed: moves the samples of each pixel, where the engine draws them at random.
+            samples: per pixel of this frame; None: those that the renderer was opened with.
 
         Raises:
             ValueError: a texture, light or camera was not set, or the vertices are of another mesh.

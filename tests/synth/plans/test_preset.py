@@ -11,7 +11,7 @@ from synth.plans.preset import preset_names, read_preset
 
 
 def test_every_preset_of_the_package_reads_and_extends():
-    assert preset_names() == ["standard", "surreal", "surreal++"]
+    assert preset_names() == ["standard", "surreal", "surreal++", "surveillance"]
     standard, surreal = read_preset("standard"), read_preset("surreal")
     assert surreal.windows.strides == (50, 30, 70) and surreal.splits.subjects == "surreal"
     # SURREAL's numbers are the default ones; its files are large, and four a clip.
