@@ -28,10 +28,15 @@ from synth.checks.joint_figures import rotation_figures
 from synth.clips.channel_files import clip_files, read_channels, stored_channels
 from synth.clips.clip import INFO, find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import joint_truth, posed_clip_of, read_info, row_of
+from synth.clips.clip_info import (
+    clip_background,
+    joint_truth,
+    posed_clip_of,
+    read_info,
+    row_of,
+)
 from synth.clips.video_files import frame_rate, read_video
 from synth.plans.plan_row import PlanRow, read_plan
-from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.posed_clip import skin_clip
 from synth.workers.pool import TASK_LIMIT, Attempt, Report, work_through
@@ -66,14 +71,15 @@ class Inspection:
 class InspectionSettings:
     """What clips are inspected with.
 
-    The folder of the clips, their bodies, the photographs behind them, if these are at hand, and whether
-    the folder has a plan.
+    The folder of the clips, their bodies, the photographs and environments behind them, if these are at
+    hand, and whether the folder has a plan.
     """
 
     folder: Path
     bodies: BodySource
     backgrounds: Path | None
     planned: bool
+    environments: Path | None = None
 
 
 def inspect(
@@ -83,6 +89,7 @@ def inspect(
     workers: int | None = None,
     bodies: BodySource | None = None,
     backgrounds: Path | None = None,
+    environments: Path | None = None,
 ) -> list[Inspection]:
     """Check published clips from their files.
 
@@ -93,6 +100,7 @@ def inspect(
         workers: processes; None: one per core.
         bodies: the bodies that the clips were made with; None: the free body.
         backgrounds: the folder of the photographs behind the films, if it is at hand.
+        environments: the folder of the environments behind the films, if it is at hand.
 
     Returns:
         An inspection per clip, in the order of their names.
@@ -116,7 +124,11 @@ def inspect(
                 bar.update()
 
         settings = InspectionSettings(
-            folder=folder, bodies=bodies, backgrounds=backgrounds, planned=bool(rows)
+            folder=folder,
+            bodies=bodies,
+            backgrounds=backgrounds,
+            environments=environments,
+            planned=bool(rows),
         )
         result = work_through(
             [InspectionTask(stem, rows.get(stem)) for stem in stems],
@@ -187,12 +199,17 @@ def inspect_clip(
         tracks=row.tracks,
         seed=row.seed,
     )
+    background = clip_background(
+        row,
+        posed_clip,
+        joints,
+        photographs=settings.backgrounds,
+        environments=settings.environments,
+    )
     plates = None
-    if "painted" in row.background or settings.backgrounds is not None:
+    if background.files_given:
         try:
-            plates = backdrops(
-                row.background, posed_clip.cameras[1:-1], folder=settings.backgrounds
-            )
+            plates = list(background.pictures())
         except BadInput as error:
             missing += (str(error),)
     data = ClipData(

@@ -31,13 +31,13 @@ from synth.checks.clip_data import ClipData
 from synth.checks.clip_results import SUFFIX, ClipResults, write_clip_results
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
-from synth.clips.clip_info import info_fields, planned_clip, write_info
+from synth.clips.clip_info import clip_background, info_fields, planned_clip, write_info
 from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import PlanRow
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lights.registry import light_from_fields
-from synth.scene.posed_clip import PosedClip, skin_clip
+from synth.scene.posed_clip import PosedClip, ground_point, skin_clip
 from synth.scene.renderer import Renderer, RenderHardware
 from synth.workers.pool import Report, uninterrupted
 
@@ -132,9 +132,14 @@ class ClipRenderer:
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
-            encoder = FilmEncoder(
-                Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds
+            background = clip_background(
+                row,
+                posed_clip,
+                joints,
+                photographs=settings.backgrounds,
+                environments=settings.environments,
             )
+            encoder = FilmEncoder(Path(f"{stem}.mp4"), row, background)
             engine = self._open_engine(row, body.mesh)
             versions = _versions(engine, body)
             with ThreadPoolExecutor(4) as threads:
@@ -232,8 +237,7 @@ class ClipRenderer:
         cameras = posed_clip.cameras[1:-1]
         engine.set_texture(settings.textures / row.texture)
         light = light_from_fields(row.light).with_files_in(settings.environments)
-        middle = joints[1:-1, 0].mean(axis=0)
-        engine.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
+        engine.set_light(light, ground=ground_point(joints))
         silhouettes = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
         for index, camera in enumerate(cameras):

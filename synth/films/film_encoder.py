@@ -10,23 +10,19 @@ import numpy as np
 
 from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.plans.plan_row import PlanRow
-from synth.scene.backdrop import backdrops
+from synth.scene.backdrop import ClipBackground
 from synth.scene.picture import composite
-from synth.scene.posed_clip import PosedClip
 
 
 class FilmEncoder:
     """Pictures go in on one thread (`add` for each, then `finish`) and are encoded on another.
 
-    `path` is the film's, `backgrounds` where photographs lie. `frames` (T,H,W,3) RGB uint8 are the
-    pictures before their backgrounds, as they are encoded.
+    `path` is the film's. `frames` (T,H,W,3) RGB uint8 are the pictures before their `background`, as
+    they are encoded.
     """
 
-    def __init__(
-        self, path: Path, row: PlanRow, posed_clip: PosedClip, *, backgrounds: Path | None
-    ):
-        self._path, self._row, self._backgrounds = path, row, backgrounds
-        self._cameras = posed_clip.cameras[1:-1]
+    def __init__(self, path: Path, row: PlanRow, background: ClipBackground):
+        self._path, self._row, self._background = path, row, background
         self._queue: SimpleQueue[np.ndarray | None] = SimpleQueue()
         self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
 
@@ -49,8 +45,7 @@ class FilmEncoder:
         return read_video(self._path, mirrored=mirrored), frame_rate(self._path)
 
     def _composed(self) -> Iterator[np.ndarray]:
-        plates = backdrops(self._row.background, self._cameras, folder=self._backgrounds)
-        for frame, plate in zip(self.frames, plates):
+        for frame, plate in zip(self.frames, self._background.pictures()):
             rgba = self._queue.get()
             if rgba is None:  # the renderer has given up
                 return

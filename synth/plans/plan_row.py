@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,6 +22,7 @@ from synth.scene.camera import View
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
 from synth.scene.lights.registry import light_from_fields
+from synth.scene.places.scene_place import ScenePlace
 from textures.library import SPLITS
 
 Row = TypeVar("Row")
@@ -35,7 +36,7 @@ COLLECTIONS = ("cmu", "stand-in")
 SURREAL_LENS = 60 / 32
 """Focal length by sensor width of SURREAL's camera (mm by mm): 600 pixels on 320, 300 on 160."""
 
-PLAN_VERSION = 5  # raised whenever the same row would give another clip
+PLAN_VERSION = 6  # raised whenever the same row would give another clip
 
 MAX_SIDE = 8192  # pixels of a picture's width and height
 MAX_FRAMES = 100_000  # of a clip
@@ -50,12 +51,14 @@ class PlanRow:
     """One clip.
 
     Paths are relative: `source` to the motion folder, `texture` to the texture
-    folder, `background["photograph"]` to the background folder (or `background["painted"]` is a
-    seed), a light's `file` to the folder of environments.
+    folder, `background["photograph"]` to the background folder, `background["environment"]` and a
+    light's `file` to the folder of environments (or `background["painted"]` is a seed).
 
     `collection` is where the motion comes from ("cmu" or "stand-in"). `start` and `frames` count
     at `fps`; `stride` is the step between windows, in percent of one. `light` holds the fields of
     a `synth.scene.lights` light. `library` names the texture library where a plan compares two.
+    `scene_place` says what is known of the place that the background shows; None: nothing, it is a
+    plate at infinity.
     """
 
     version: int
@@ -91,6 +94,7 @@ class PlanRow:
     channels: tuple[Annotated[str, choice(CHANNELS)], ...]
     tracks: Annotated[int, Meta(ge=1, le=MAX_TRACKS)]
     layout: Annotated[str, choice(LAYOUTS)]
+    scene_place: ScenePlace | None = None
 
     @property
     def film_mirrored(self) -> bool:
@@ -99,7 +103,8 @@ class PlanRow:
 
     def to_json(self) -> str:
         """The row as a line of a plan."""
-        fields = {**vars(self), "view": vars(self.view)}
+        scene_place = self.scene_place and asdict(self.scene_place)
+        fields = {**vars(self), "view": vars(self.view), "scene_place": scene_place}
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
@@ -146,9 +151,22 @@ def _check_together(row: PlanRow) -> None:
             )
 
     background = dict(row.background)
-    good = [*background] == ["photograph"] and isinstance(background["photograph"], str)
-    good = good or ([*background] == ["painted"] and isinstance(background["painted"], int))
-    demand("background", background, good, "the path of a photograph, or the seed of a painted one")
+    (name, value), *others = [*background.items()] or [("", None)]
+    good = not others and isinstance(value, {"painted": int}.get(name, str))
+    good = good and name in ("photograph", "environment", "painted")
+    expected = "the path of a photograph or an environment, or the seed of a painted one"
+    demand("background", background, good, expected)
+    scene_place = row.scene_place
+    dome = scene_place and scene_place.dome
+    good = (dome is not None) == (name == "environment")
+    demand("scene_place.dome", dome, good, "a dome for an environment, and null for all others")
+    camera = scene_place and scene_place.photograph
+    good = camera is None or name == "photograph"
+    good = good and (scene_place is None or name != "photograph" or camera is not None)
+    expected = "the camera of a photograph that is a place, and null for all others"
+    demand("scene_place.photograph", camera, good, expected)
+    good = view.policy != "standing" or view.height is not None
+    demand("view.height", view.height, good, "metres, where the policy is standing")
     supported = " or ".join(engine.light_kinds)
     demand("light.kind", kind, kind in engine.light_kinds, f"{supported} with engine {row.engine}")
     limit = engine.max_samples or row.samples

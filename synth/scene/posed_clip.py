@@ -18,6 +18,8 @@ from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
 from mocap.retargeting.ground import chain_joints, fit_to_ground, global_rotations
 from synth.scene.camera import View, place_cameras
+from synth.scene.photograph_cameras import place_in_photograph
+from synth.scene.places.scene_place import PhotographCamera
 from textures.visibility.camera import Camera
 
 
@@ -32,6 +34,7 @@ class PosedClip:
     ends: whether the frame before the first and the one after the last are real: where the motion has
         none, the end frame is repeated and its flow is 0.
     yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
+    background_yaw: where the camera stood that took the background (see `FilmCameras`), radians.
     """
 
     pose: np.ndarray
@@ -41,6 +44,7 @@ class PosedClip:
     ends: tuple[bool, bool]
     yaw: float
     distance: float
+    background_yaw: float = 0.0
 
     def __len__(self) -> int:
         return len(self.pose) - 2
@@ -56,6 +60,7 @@ def pose_clip(
     frames: int,
     height: int,
     width: int,
+    photograph: PhotographCamera | None = None,
 ) -> PosedClip:
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
 
@@ -68,6 +73,7 @@ def pose_clip(
         frames: T, how many frames the clip has.
         height: of the picture, pixels.
         width: of the picture, pixels.
+        photograph: the camera of the photograph that the body stands in, if it stands in one.
 
     Raises:
         ValueError: joints that are not finite.
@@ -75,7 +81,12 @@ def pose_clip(
     shape = np.array(betas, np.float32)
     pose, translation, ends = clip_motion(motion, body, shape, start=start, frames=frames)
     joints = pose_joints(body, pose=pose, betas=shape, translation=translation)
-    placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
+    if photograph is None:
+        placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
+    else:
+        placed = place_in_photograph(
+            joints, view, photograph, width=width, height=height, fps=motion.fps
+        )
     cameras = list(placed.cameras)
     if not ends[0]:
         cameras[0] = cameras[1]
@@ -89,6 +100,7 @@ def pose_clip(
         ends=ends,
         yaw=placed.yaw,
         distance=placed.distance,
+        background_yaw=placed.background_yaw,
     )
 
 
@@ -108,6 +120,16 @@ def skin_clip(posed_clip: PosedClip, skinning: Skinning) -> tuple[np.ndarray, np
         )
     finally:
         torch.set_num_threads(threads)
+
+
+def ground_point(joints: np.ndarray) -> tuple[float, float, float]:
+    """The point of the floor under the middle of a clip's way, metres in the world.
+
+    Args:
+        joints: (T+2,24,3) metres in the world.
+    """
+    middle = joints[1:-1, 0].mean(axis=0)
+    return float(middle[0]), 0.0, float(middle[2])
 
 
 def clip_motion(

@@ -268,8 +268,8 @@ def test_damaged_plans_and_those_of_another_version_are_refused(tmp_path):
         read_plan(path)
     old = json.dumps({**json.loads(row.to_json()), "version": 1})
     for line, message in (
-        ("{}", "a plan of version 1, expected 5; plan again"),
-        (old, "a plan of version 1, expected 5"),
+        ("{}", "a plan of version 1, expected 6; plan again"),
+        (old, "a plan of version 1, expected 6"),
         ("[1]", "not a clip's row"),
         ("{", "not a clip's row"),
         (row.to_json().replace('"clip"', '"clap"'), "not a clip's row: .*clap"),
