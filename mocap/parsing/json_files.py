@@ -13,6 +13,7 @@ import functools
 import json
 import math
 import re
+import types
 import typing
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -323,5 +324,8 @@ def _unknown_field(document: Any, kind: Any, prefix: str = "") -> str | None:
 @functools.cache
 def _nested_dataclasses(kind: type) -> dict[str, Any]:
     """For each field of a dataclass the dataclass that it holds, None where it holds none."""
-    hints = typing.get_type_hints(kind)
-    return {name: hint if dataclasses.is_dataclass(hint) else None for name, hint in hints.items()}
+    nested: dict[str, Any] = {}
+    for name, hint in typing.get_type_hints(kind).items():
+        choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        nested[name] = next((c for c in choices if dataclasses.is_dataclass(c)), None)
+    return nested

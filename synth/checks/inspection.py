@@ -28,10 +28,16 @@ from synth.checks.joint_figures import rotation_figures
 from synth.clips.channel_files import SHARP, read_channels, stored_channels
 from synth.clips.clip import INFO, files_of, find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import joint_truth, people_of, posed_clip_of, read_info, row_of
+from synth.clips.clip_info import (
+    clip_background,
+    joint_truth,
+    people_of,
+    posed_clip_of,
+    read_info,
+    row_of,
+)
 from synth.clips.video_files import frame_rate, read_video
 from synth.plans.plan_row import PlanRow, read_plan
-from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lens.film_pictures import plates_through_lens
 from synth.scene.scene_mesh import scene_geometry
@@ -67,14 +73,15 @@ class Inspection:
 class InspectionSettings:
     """What clips are inspected with.
 
-    The folder of the clips, their bodies, the photographs behind them, if these are at hand, and whether
-    the folder has a plan.
+    The folder of the clips, their bodies, the photographs and environments behind them, if these are at
+    hand, and whether the folder has a plan.
     """
 
     folder: Path
     bodies: BodySource
     backgrounds: Path | None
     planned: bool
+    environments: Path | None = None
 
 
 def inspect(
@@ -84,6 +91,7 @@ def inspect(
     workers: int | None = None,
     bodies: BodySource | None = None,
     backgrounds: Path | None = None,
+    environments: Path | None = None,
 ) -> list[Inspection]:
     """Check published clips from their files.
 
@@ -94,6 +102,7 @@ def inspect(
         workers: processes; None: one per core.
         bodies: the bodies that the clips were made with; None: the free body.
         backgrounds: the folder of the photographs behind the films, if it is at hand.
+        environments: the folder of the environments behind the films, if it is at hand.
 
     Returns:
         An inspection per clip, in the order of their names.
@@ -117,7 +126,11 @@ def inspect(
                 bar.update()
 
         settings = InspectionSettings(
-            folder=folder, bodies=bodies, backgrounds=backgrounds, planned=bool(rows)
+            folder=folder,
+            bodies=bodies,
+            backgrounds=backgrounds,
+            environments=environments,
+            planned=bool(rows),
         )
         result = work_through(
             [InspectionTask(stem, rows.get(stem)) for stem in stems],
@@ -190,12 +203,18 @@ def inspect_clip(
         tracks=row.tracks,
         seed=row.seed,
     )
+    background = clip_background(
+        row,
+        posed_clip,
+        scene.joints,
+        photographs=settings.backgrounds,
+        environments=settings.environments,
+    )
     plates = None
-    if "painted" in row.background or settings.backgrounds is not None:
+    if background.files_given:
         try:
-            cameras = posed_clip.cameras
-            plates = backdrops(row.background, cameras[1:-1], folder=settings.backgrounds)
-            plates = plates_through_lens(plates, cameras, row.lens)
+            plates = list(background.pictures())
+            plates = plates_through_lens(plates, posed_clip.cameras, row.lens)
         except BadInput as error:
             missing += (str(error),)
     data = ClipData(

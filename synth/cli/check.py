@@ -31,6 +31,7 @@ from synth.cli.options import (
     type=FILE,
     help="Folder of the photographs behind the people; painted scenes need none.",
 )
+@click.option("--environments", type=FILE, help="Folder of the environments behind the people.")
 @click.option(
     "--picture", type=FILE, help="Also write a .jpg or .png here: all channels of ten clips."
 )
@@ -49,6 +50,7 @@ def check(
     body: Path | None,
     uv: Path | None,
     backgrounds: Path | None,
+    environments: Path | None,
     picture: Path | None,
     checksums: bool,
     as_json: bool,
@@ -82,6 +84,7 @@ def check(
         workers=workers,
         bodies=body_source(body, uv),
         backgrounds=backgrounds,
+        environments=environments,
     )
     bad = [inspection for inspection in inspections if inspection.wrong]
     missing = [name for inspection in inspections for name in inspection.missing]

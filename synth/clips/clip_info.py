@@ -23,10 +23,17 @@ from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.clips.surreal_camera import surreal_camera
 from synth.clips.surreal_info import from_surreal_info, to_surreal_info
 from synth.plans.plan_row import MAX_OCCLUDERS, MAX_PEOPLE, MAX_SIDE, FigureRow, PlanRow
+from synth.scene.backdrop import ClipBackground
 from synth.scene.ground_truth import GroundTruth
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.occluders import Occluder
-from synth.scene.posed_clip import FigureMotion, PosedClip, PosedFigure, pose_clip
+from synth.scene.posed_clip import (
+    FigureMotion,
+    PosedClip,
+    PosedFigure,
+    ground_point,
+    pose_clip,
+)
 from textures.visibility.camera import Camera
 
 CHECK = "check"  # the variable of the layout "surreal" that holds what the checks measured
@@ -106,7 +113,7 @@ def info_fields(
     harmonics = row.light["coefficients"] if is_harmonic else np.zeros(9)
     fields = {
         # SURREAL's fields
-        "bg": cell(str(row.background.get("photograph", "painted")), count),
+        "bg": cell(_background_name(row), count),
         "camDist": np.array([[posed_clip.distance]], np.float32),
         "camLoc": camera.position.astype(np.float32)[:, None],
         "clipNo": np.array([[row.clip]], np.float64),
@@ -158,6 +165,8 @@ def info_fields(
         fields["people"] = np.array([[len(figures)]], np.uint8)
     if posed_clip.occluders:
         fields["occluders"] = json.dumps([asdict(item) for item in posed_clip.occluders])
+    if row.scene_place is not None:
+        fields["background_yaw"] = np.array([[posed_clip.background_yaw]], np.float64)
     if not row.film_mirrored:
         return fields
     if len(figures) > 1 or posed_clip.occluders:
@@ -171,6 +180,12 @@ def info_fields(
 def _cells(textures: Sequence[str], count: int) -> np.ndarray:
     """The textures of P people as P x T cells."""
     return np.concatenate([cell(texture, count) for texture in textures])
+
+
+def _background_name(row: PlanRow) -> str:
+    """The file of the background, or that it is painted."""
+    ((kind, value),) = row.background.items()
+    return kind if kind == "painted" else str(value)
 
 
 def write_info(path: Path | str, fields: dict[str, Any]) -> None:
@@ -212,6 +227,12 @@ def read_info(stem: Path | str) -> dict[str, Any]:
                 f"{highest:g}; {_ADVICE}"
             )
     occluders_of(info, path)
+    if (yaw := info.get("background_yaw", np.zeros((1, 1)))).shape != (1, 1) or not (
+        yaw.dtype == np.float64 and abs(float(yaw[0, 0])) <= _LARGEST
+    ):
+        raise BadInput(
+            f"{path}: background_yaw is {yaw.dtype} {yaw.shape}, expected a number; {_ADVICE}"
+        )
     if "film_mirrored" in info:
         if people > 1 or "occluders" in info:
             raise BadInput(
@@ -322,6 +343,35 @@ def planned_clip(
             for figure, (other, other_body) in figures
         ],
         occluders=row.occluders,
+        photograph=row.scene_place and row.scene_place.photograph,
+    )
+
+
+def clip_background(
+    row: PlanRow,
+    posed_clip: PosedClip,
+    joints: np.ndarray,
+    *,
+    photographs: Path | None,
+    environments: Path | None,
+) -> ClipBackground:
+    """What stands behind a clip.
+
+    Args:
+        row: of the plan.
+        posed_clip: its cameras.
+        joints: (T+2,24P,3) of everybody, metres in the world.
+        photographs: the folder of the photographs, if it is at hand.
+        environments: the folder of the environments, if it is at hand.
+    """
+    return ClipBackground(
+        background=row.background,
+        scene_place=row.scene_place,
+        cameras=posed_clip.cameras[1:-1],
+        ground=ground_point(joints),
+        photograph_yaw=posed_clip.background_yaw,
+        photographs=photographs,
+        environments=environments,
     )
 
 
@@ -372,6 +422,7 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
         distance=distance,
         companions=tuple(companions),
         occluders=occluders_of(info, Path("_info.mat")),
+        background_yaw=float(info["background_yaw"][0, 0]) if "background_yaw" in info else 0.0,
     )
 
 

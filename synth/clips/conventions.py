@@ -17,7 +17,7 @@ GENDERS = {"female": 0, "male": 1, "neutral": 2}  # SURREAL has the first two
 # Fields of _info.mat: SURREAL's (README of its release), then ours.
 # What they mean in the layout "compact", and in what `read_clip` gives; SURREAL_MEANING has the other.
 SURREAL_FIELDS: dict[str, str] = {
-    "bg": "1xT cell: the background photograph, or painted",
+    "bg": "1xT cell: the photograph or environment behind the person, or painted",
     "camDist": "1 single: metres from the camera to the middle of the clip, as drawn or as needed",
     "camLoc": "3x1 single: the first frame's camera in the world, metres",
     "clipNo": "1 double (uint8 in the layout surreal): number of the clip in its sequence, from 1",
@@ -51,6 +51,8 @@ ADDED_FIELDS: dict[str, str] = {
     "flow_ends": "1x2 uint8: whether those two frames are real; where not, the end frame is repeated and "
     "that flow is 0",
     "placement": "1x2 double: zrot and camDist unrounded",
+    "background_yaw": "1 double, where the clip is filmed in a place: the side on which the camera stood "
+    "that took the photograph, as zrot",
     "image_size": "1x2 int32: width, height",
     "fps": "1 double",
     "seed": "1 int64",

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import synth
-from mocap.bodies.body import JOINT_NAMES, Body
+from mocap.bodies.body import Body
 from mocap.bodies.loading import BodySource
 from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning
@@ -31,7 +31,7 @@ from synth.checks.clip_data import ClipData
 from synth.checks.clip_results import SUFFIX, ClipResults, write_clip_results
 from synth.clips.channel_files import write_channels
 from synth.clips.clip import publish, stem_in
-from synth.clips.clip_info import info_fields, planned_clip, write_info
+from synth.clips.clip_info import clip_background, info_fields, planned_clip, write_info
 from synth.films.checksums import clip_checksums
 from synth.films.film_encoder import FilmEncoder
 from synth.plans.plan_row import MAX_PEOPLE, PlanRow
@@ -40,7 +40,7 @@ from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lens.motion_blur import ShutterPicture, render_through_shutter
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.occluders import occluder_texture
-from synth.scene.posed_clip import PosedClip
+from synth.scene.posed_clip import PosedClip, ground_point
 from synth.scene.renderer import Renderer, RenderHardware, Texture
 from synth.scene.scene_mesh import SceneGeometry, scene_geometry
 from synth.workers.pool import Report, uninterrupted
@@ -144,9 +144,14 @@ class ClipRenderer:
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
-            encoder = FilmEncoder(
-                Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds
+            background = clip_background(
+                row,
+                posed_clip,
+                scene.joints,
+                photographs=settings.backgrounds,
+                environments=settings.environments,
             )
+            encoder = FilmEncoder(Path(f"{stem}.mp4"), row, posed_clip, background)
             engine = self._open_engine(row, scene.mesh)
             versions = _versions(engine, body)
             with ThreadPoolExecutor(4) as threads:
@@ -253,8 +258,7 @@ class ClipRenderer:
         for instance, texture in enumerate(looks, 1):
             engine.set_texture(texture, instance=instance)
         light = light_from_fields(row.light).with_files_in(settings.environments)
-        middle = scene.joints[1:-1, :: len(JOINT_NAMES)].reshape(-1, 3).mean(axis=0)
-        engine.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
+        engine.set_light(light, ground=ground_point(scene.joints))
         silhouettes = np.empty((row.frames, row.height, row.width), bool)
         spent = 0.0
         for index in range(row.frames):

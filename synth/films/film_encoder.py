@@ -11,7 +11,7 @@ import numpy as np
 from synth.clips.channel_files import SHARP
 from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.plans.plan_row import PlanRow
-from synth.scene.backdrop import backdrops
+from synth.scene.backdrop import ClipBackground
 from synth.scene.lens.film_pictures import camera_picture, compressed
 from synth.scene.lens.motion_blur import ShutterPicture
 from synth.scene.picture import composite
@@ -21,14 +21,12 @@ from synth.scene.posed_clip import PosedClip
 class FilmEncoder:
     """Pictures go in on one thread (`add` for each, then `finish`) and are encoded on another.
 
-    `path` is the film's, `backgrounds` where photographs lie. `frames` (T,H,W,3) RGB uint8 are the
-    pictures before their backgrounds and through the clip's lens, as they are encoded.
+    `path` is the film's. `frames` (T,H,W,3) RGB uint8 are the pictures before their `background` and
+    through the clip's lens, as they are encoded.
     """
 
-    def __init__(
-        self, path: Path, row: PlanRow, posed_clip: PosedClip, *, backgrounds: Path | None
-    ):
-        self._path, self._row, self._backgrounds = path, row, backgrounds
+    def __init__(self, path: Path, row: PlanRow, posed_clip: PosedClip, background: ClipBackground):
+        self._path, self._row, self._background = path, row, background
         self._cameras = posed_clip.cameras
         self._queue: SimpleQueue[ShutterPicture | None] = SimpleQueue()
         self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
@@ -64,8 +62,7 @@ class FilmEncoder:
 
     def _composed(self) -> Iterator[np.ndarray]:
         row, cameras = self._row, self._cameras
-        plates = backdrops(row.background, cameras[1:-1], folder=self._backgrounds)
-        for number, plate in enumerate(plates):
+        for number, plate in enumerate(self._background.pictures()):
             picture = self._queue.get()
             if picture is None:  # the renderer has given up
                 return

@@ -172,9 +172,10 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
                 f"{row.stem}: its photograph {photograph} is not in "
                 f"{inputs.backgrounds or 'any folder'}; give --backgrounds as when planning"
             )
-        environment = row.light.get("file")
-        if environment is not None and environment not in environments:
-            raise BadInput(
-                f"{row.stem}: its environment {environment} is not in "
-                f"{inputs.environments_folder or 'any folder'}; give --environments as when planning"
-            )
+        for environment in (row.light.get("file"), row.background.get("environment")):
+            if environment is not None and environment not in environments:
+                raise BadInput(
+                    f"{row.stem}: its environment {environment} is not in "
+                    f"{inputs.environments_folder or 'any folder'}; give --environments as when "
+                    "planning"
+                )

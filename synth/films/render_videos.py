@@ -24,6 +24,7 @@ from synth.films.film_workers import (
 )
 from synth.films.inputs import FilmInputs, check_rows
 from synth.films.ledger import Ledger, LedgerLine, now, read_ledger
+from synth.films.photograph_places import usable_places
 from synth.films.prediction import Prediction, predict, require_room
 from synth.films.run_options import FilmOutput, Machines, RunOptions
 from synth.plans.plan import make_plan
@@ -71,7 +72,7 @@ def plan_films(
         preset: what is drawn from, and how often (see `synth.plans.preset.read_preset`).
         clips: how many clips; None: as many as the motions give.
         seed: of everything that is drawn.
-        workers: processes that check motions; None: one per core.
+        workers: processes that check motions, threads that analyse photographs; None: one per core.
         report: called with a line per thing that cannot be used.
 
     Returns:
@@ -82,12 +83,22 @@ def plan_films(
     """
     if clips is not None and clips < 1:
         raise BadInput(f"--count-clips {clips}: expected at least 1")
+    photograph_places = {}
+    if inputs.backgrounds is not None and preset.background.kinds.get("photograph", 0) > 0:
+        photograph_places = usable_places(
+            inputs.backgrounds,
+            inputs.photographs,
+            camera_height=preset.background.camera_height,
+            workers=workers,
+            report=report,
+        )
     return make_plan(
         preset=preset,
         entries=inputs.library.entries,
         motion_folder=inputs.library.folder,
         libraries=inputs.texture_entries,
         photographs=inputs.photographs,
+        photograph_places=photograph_places,
         environments=inputs.environments,
         clips=clips,
         seed=seed,

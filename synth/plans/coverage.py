@@ -31,6 +31,7 @@ def coverage(rows: Sequence[PlanRow]) -> str:
         "runs: " + ", ".join(f"{run} (stride {s} %) {n:,}" for (run, s), n in sorted(runs.items()))
     )
     lines.append("categories: " + _counts(row.category for row in rows))
+    lines.append("backgrounds: " + _counts(_background_kind(row) for row in rows))
     lines.append("lights: " + _counts(row.light["kind"] for row in rows))
     dark = sum(lit_share(row) < 0.5 for row in rows)
     lines.append(
@@ -69,17 +70,33 @@ def lit_share(row: PlanRow) -> float:
     return float(light_from_fields(row.light).lit_shares(camera_sides(row.view)).min())
 
 
+def _background_kind(row: PlanRow) -> str:
+    """As the preset names it."""
+    (kind,) = row.background
+    return kind if row.scene_place is not None else "plate"
+
+
 def _totals(name: str, rows: Sequence[PlanRow]) -> str:
     frames = sum(row.frames for row in rows)
     seconds = sum(row.frames / row.fps for row in rows)
-    photographs = {str(row.background.get("photograph", "")) for row in rows} - {""}
     return (
         f"{name:5}: {len(rows):,} clips, {frames:,} frames, {seconds / 3600:.2f} hours; "
         f"{len({row.sequence for row in rows}):,} motions of {len({row.subject for row in rows}):,} "
         f"subjects, {len({name for row in rows for name in row.textures}):,} textures of "
         f"{len({name for row in rows for name in row.identities}):,} identities, "
-        + (f"{len(photographs):,} photographs" if photographs else "painted backgrounds")
+        + _background_counts(rows)
     )
+
+
+def _background_counts(rows: Sequence[PlanRow]) -> str:
+    """How many files stand behind the people, and what is painted."""
+    words = []
+    for kind in ("photograph", "environment"):
+        if names := {str(row.background.get(kind, "")) for row in rows} - {""}:
+            words.append(f"{len(names):,} {kind}s")
+    if any("painted" in row.background for row in rows):
+        words.append("painted backgrounds")
+    return ", ".join(words)
 
 
 def _usage(rows: Sequence[PlanRow]) -> str:

@@ -16,6 +16,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -30,7 +31,10 @@ from synth.plans.plan_row import PLAN_VERSION, PlanRow
 from synth.plans.preset import Preset
 from synth.plans.scene_sampler import SceneSampler
 from synth.plans.texture_sampler import TextureSampler, choose_textures
-from synth.plans.view_sampler import draw_view
+from synth.plans.view_sampler import draw_view, view_in_place
+from synth.scene.engines import ENGINES
+from synth.scene.lights.environment import Environment
+from synth.scene.places.scene_place import PhotographCamera
 from textures.library import SPLITS, TextureEntry
 
 FindUnfit = Callable[[Sequence[MotionEntry]], Mapping[str, str]]
@@ -44,6 +48,7 @@ def make_plan(
     motion_folder: Path,
     libraries: Mapping[str, Sequence[TextureEntry]],
     photographs: Sequence[str] = (),
+    photograph_places: Mapping[str, PhotographCamera] = MappingProxyType({}),
     environments: Sequence[str] = (),
     clips: int | None = None,
     seed: int = 0,
@@ -60,6 +65,7 @@ def make_plan(
         libraries: maps a name ("" where there is one) to its textures. With two, their plans are
             paired: the k-th rows differ in the texture alone.
         photographs: of backgrounds, relative to their folder; without any, backgrounds are painted.
+        photograph_places: those of them that show a floor that people can stand on.
         environments: pictures that light scenes, relative to their folder.
         clips: how many; None: one for each window of each motion.
         seed: of everything that is drawn.
@@ -73,8 +79,12 @@ def make_plan(
 
     Raises:
         BadInput: the photographs are too few to be shared among the splits, a person is in two splits,
-            or no motion is left.
+            no motion is left, no photograph shows a floor where they are to be places, or the engine
+            does not know the light of environments that are to be places.
     """
+    _check_backgrounds(preset, photographs, photograph_places, environments)
+    if "plate" not in background_kinds(preset):
+        photographs = [name for name in photographs if name in photograph_places]
     chosen = {name: choose_textures(lib, preset.textures) for name, lib in libraries.items()}
     for textures in chosen.values():
         refuse_shared_identities(textures)
@@ -130,7 +140,13 @@ def make_plan(
                 TextureSampler([t for t in textures if t.split == split], preset.textures, seed),
                 shared=preset.scenes.shared,
                 lights=preset.light,
+                backgrounds=preset.background,
                 photographs=photographs_of.get(split, ()),
+                photograph_places={
+                    name: photograph_places[name]
+                    for name in photographs_of.get(split, ())
+                    if name in photograph_places
+                },
                 environments=environments_of.get(split, ()),
                 seed=f"{seed} {split}",
             )
@@ -158,6 +174,34 @@ def planned_stem(slot: ClipSlot, split: str) -> str:
     """The name of the clip of a window: its path in the film folder, without suffix."""
     name = slot.entry.name
     return f"{split}/run{slot.run}/{name}/{name}_c{slot.number:04d}"
+
+
+def background_kinds(preset: Preset) -> list[str]:
+    """The kinds of background that have a share."""
+    return [kind for kind, share in preset.background.kinds.items() if share > 0]
+
+
+def _check_backgrounds(
+    preset: Preset,
+    photographs: Sequence[str],
+    photograph_places: Mapping[str, PhotographCamera],
+    environments: Sequence[str],
+) -> None:
+    """Raises BadInput for files that cannot be the places that the preset wants."""
+    kinds = background_kinds(preset)
+    if "photograph" in kinds and photographs and not photograph_places:
+        raise BadInput(
+            f"none of {len(photographs)} photographs shows a floor that people could stand on (`synth "
+            "places` shows why); give others, or --set background.kinds={plate=1} to put people before "
+            "them as SURREAL does"
+        )
+    engine = preset.film.engine
+    lit = Environment.kind in ENGINES[engine].light_kinds
+    if "environment" in kinds and environments and not lit:
+        raise BadInput(
+            f"engine {engine} does not know the light of environments, before which people are to "
+            "stand; give --engine cycles, or --set background.kinds={photograph=1}"
+        )
 
 
 def _chosen_motions(entries: Sequence[MotionEntry], preset: Preset, seed: int) -> list[MotionEntry]:
@@ -196,10 +240,11 @@ def _row(
     gender = bodies.genders[int(rng.integers(len(bodies.genders)))]
     view = draw_view(rng, preset.camera)
     frame_seed = int(rng.integers(2**31))
+    (spare,) = rng.spawn(1)  # leaves the numbers that `rng` gives as they are
     scene = samplers[split].next_scene(
         entry.category, view, rng
     )  # last: paired plans share what comes before
-    texture = scene.texture
+    texture, scenery = scene.texture, scene.scenery
     figures, figures_stand_in = people.figures(
         slot,
         stem,
@@ -208,6 +253,15 @@ def _row(
         identity=texture.identity,
         sources={motion.name: motion.source_in(motion_folder) for motion in company},
     )
+    if film.layout != "surreal":  # whose camera stays SURREAL's
+        view = view_in_place(
+            view,
+            scenery.scene_place,
+            preset.background,
+            spare,
+            height=film.height,
+            width=film.width,
+        )
     return PlanRow(
         version=PLAN_VERSION,
         stem=stem,
@@ -228,19 +282,20 @@ def _row(
         texture=texture.file,
         identity=texture.identity,
         uv_layout=texture.uv_layout,
-        background=scene.background,
+        background=scenery.background,
         width=film.width,
         height=film.height,
         view=view,
-        light=scene.light,
+        light=scenery.light,
         seed=frame_seed,
         stand_in=bool(stand_in or texture.stand_in or figures_stand_in),
         engine=film.engine,
-        samples=film.samples_under(scene.light["kind"]),
+        samples=film.samples_under(scenery.light["kind"]),
         channels=film.channels,
         tracks=film.tracks,
         layout=film.layout,
         figures=figures,
         occluders=people.occluders(stem),
         lens=draw_lens(np.random.default_rng(clip_seed(seed, f"lens {stem}")), preset.lens),
+        scene_place=scenery.scene_place,
     )

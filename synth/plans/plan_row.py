@@ -24,6 +24,7 @@ from synth.scene.ground_truth import CHANNELS
 from synth.scene.lens.lens import Lens
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.occluders import OccluderDraw
+from synth.scene.places.scene_place import ScenePlace
 from textures.library import SPLITS
 
 Row = TypeVar("Row")
@@ -79,14 +80,15 @@ class PlanRow:
     """One clip.
 
     Paths are relative: `source` to the motion folder, `texture` to the texture
-    folder, `background["photograph"]` to the background folder (or `background["painted"]` is a
-    seed), a light's `file` to the folder of environments.
+    folder, `background["photograph"]` to the background folder, `background["environment"]` and a
+    light's `file` to the folder of environments (or `background["painted"]` is a seed).
 
     `collection` is where the motion comes from ("cmu" or "stand-in"). `start` and `frames` count
     at `fps`; `stride` is the step between windows, in percent of one. `light` holds the fields of
     a `synth.scene.lights` light, `lens` what the camera does to the picture. `library` names the
     texture library where a plan compares two. `figures` are the people beside the first, whose fields
-    are the row's own; `occluders` the things that may come between them and the camera.
+    are the row's own; `occluders` the things that may come between them and the camera. `scene_place`
+    says what is known of the place that the background shows; None: nothing, it is a plate at infinity.
     """
 
     version: int
@@ -123,6 +125,7 @@ class PlanRow:
     lens: Lens = field(default_factory=Lens)
     figures: Annotated[tuple[FigureRow, ...], Meta(max_length=MAX_PEOPLE - 1)] = ()
     occluders: Annotated[tuple[OccluderDraw, ...], Meta(max_length=MAX_OCCLUDERS)] = ()
+    scene_place: ScenePlace | None = None
 
     @property
     def genders(self) -> tuple[str, ...]:
@@ -146,7 +149,9 @@ class PlanRow:
 
     def to_json(self) -> str:
         """The row as a line of a plan; of one person alone it says nothing of others."""
+        scene_place = self.scene_place and asdict(self.scene_place)
         fields = {**vars(self), "view": vars(self.view), "lens": vars(self.lens)}
+        fields["scene_place"] = scene_place
         for name, items in (("figures", self.figures), ("occluders", self.occluders)):
             fields.pop(name, None)
             if items:
@@ -197,9 +202,22 @@ def _check_together(row: PlanRow) -> None:
             )
 
     background = dict(row.background)
-    good = [*background] == ["photograph"] and isinstance(background["photograph"], str)
-    good = good or ([*background] == ["painted"] and isinstance(background["painted"], int))
-    demand("background", background, good, "the path of a photograph, or the seed of a painted one")
+    (name, value), *others = [*background.items()] or [("", None)]
+    good = not others and isinstance(value, {"painted": int}.get(name, str))
+    good = good and name in ("photograph", "environment", "painted")
+    expected = "the path of a photograph or an environment, or the seed of a painted one"
+    demand("background", background, good, expected)
+    scene_place = row.scene_place
+    dome = scene_place and scene_place.dome
+    good = (dome is not None) == (name == "environment")
+    demand("scene_place.dome", dome, good, "a dome for an environment, and null for all others")
+    camera = scene_place and scene_place.photograph
+    good = camera is None or name == "photograph"
+    good = good and (scene_place is None or name != "photograph" or camera is not None)
+    expected = "the camera of a photograph that is a place, and null for all others"
+    demand("scene_place.photograph", camera, good, expected)
+    good = view.policy != "standing" or view.height is not None
+    demand("view.height", view.height, good, "metres, where the policy is standing")
     supported = " or ".join(engine.light_kinds)
     demand("light.kind", kind, kind in engine.light_kinds, f"{supported} with engine {row.engine}")
     limit = engine.max_samples or row.samples

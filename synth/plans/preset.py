@@ -42,12 +42,14 @@ from synth.scene.lens.registry import STREAM_EFFECTS
 from synth.scene.lights.registry import LIGHT_KINDS
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.occluders import OCCLUDER_KINDS
+from synth.scene.places.scene_place import CAMERA_HEIGHT, DOME_RADIUS
 from textures.library import SPLITS as TEXTURE_SPLITS
 
 FOLDER = Path(__file__).with_name("presets")
 DEFAULT = "standard"
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
+BACKGROUND_KINDS = ("plate", "photograph", "environment")
 SURREAL_CHANNELS = ("depth", "segm")
 """Unless others are asked for, a clip in SURREAL's layout is SURREAL's four files: mp4, info, these."""
 
@@ -216,6 +218,30 @@ class LensRanges:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backgrounds:
+    """Shares of the kinds of background, of which those count whose files are there (none: painted).
+
+    "plate": SURREAL's, a photograph of anything at infinity (without photographs, a painted one), before
+    which people stand as they may. The others are places: people stand on their floor, the camera is
+    theirs and moves in them. "photograph": one that shows a floor. "environment": a picture of all
+    sides, which also lights the person. "painted": drawn from a seed; beside others only where it
+    is named with a share.
+
+    `heights`: the film's camera stands so many metres above the floor of an environment or a painted
+    place, uniform in [low, high], where `camera.height` does not say. `camera_height`: metres above the
+    floor from which photographs and environments were taken, where nothing tells. `dome`: metres to
+    where an environment's dome rises. `enlarged`: how much larger than its own pixels a photograph is
+    shown at most.
+    """
+
+    kinds: Mapping[str, Share] = field(default_factory=lambda: {"plate": 1.0})
+    heights: tuple[Annotated[float, Meta(ge=0.05, le=1000)], ...] = (1.1, 2.0)
+    camera_height: Annotated[float, Meta(ge=0.05, le=1000)] = CAMERA_HEIGHT
+    dome: Annotated[float, Meta(ge=1, le=10_000)] = DOME_RADIUS
+    enlarged: Annotated[float, Meta(ge=0.1, le=100)] = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenes:
     """Whether scenes are `shared` among categories.
 
@@ -271,6 +297,7 @@ class Preset:
     camera: CameraRanges = field(default_factory=CameraRanges)
     light: Lights = field(default_factory=Lights)
     lens: LensRanges = field(default_factory=LensRanges)
+    background: Backgrounds = field(default_factory=Backgrounds)
     scenes: Scenes = field(default_factory=Scenes)
     splits: Splits = field(default_factory=Splits)
     textures: TextureSampling = field(default_factory=TextureSampling)
@@ -294,6 +321,8 @@ def preset_names() -> list[str]:
 def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Preset:
     """The preset of that name, or of a TOML file, with overrides on top.
 
+    In SURREAL's layout, channels and backgrounds are SURREAL's unless others are asked for.
+
     Args:
         name: of a preset that comes with the package, or a TOML file.
         overrides: such as "camera.distance_mean=6".
@@ -302,12 +331,15 @@ def read_preset(name: str | Path = DEFAULT, overrides: Iterable[str] = ()) -> Pr
         BadInput: an unknown preset, field or value, naming the nearest that there is.
     """
     tables, label = _tables(str(name), descendants=())
+    preset_kinds = tables.get("background", {}).get("kinds")
     for text in overrides:
         key, value = parse_override(text)
         _set_value(tables, key, value, f"--set {text}")
     film = tables.get("film", {})
     if film.get("layout", FilmFormat.layout) == "surreal":
         film.setdefault("channels", SURREAL_CHANNELS)
+        if tables.get("background", {}).get("kinds") is preset_kinds:
+            tables.setdefault("background", {})["kinds"] = {"plate": 1.0}
     sections: dict[str, Any] = {}
     for section, values in tables.items():
         attributes = {_key(f): f.name for f in dataclasses.fields(_section_classes()[section])}
@@ -418,6 +450,7 @@ def _check(preset: Preset) -> None:
     one_of("camera.moves", camera.moves, MOVES)
     one_of("light.kinds", preset.light.kinds, LIGHT_KINDS)
     one_of("lens.codecs", preset.lens.codecs, ("none", *STREAM_EFFECTS))
+    one_of("background.kinds", preset.background.kinds, BACKGROUND_KINDS)
     one_of("bodies.genders", preset.bodies.genders, GENDERS)
     one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
     one_of("people.company", [preset.people.company], COMPANY)
@@ -434,6 +467,7 @@ def _check(preset: Preset) -> None:
     for name, shares in (
         *(("camera.moves", camera.moves), ("light.kinds", preset.light.kinds)),
         ("lens.codecs", preset.lens.codecs),
+        ("background.kinds", preset.background.kinds),
     ):
         good = all(v >= 0 for v in shares.values()) and sum(shares.values()) > 0
         demand(name, dict(shares), good, "shares that are not negative and not all 0")
@@ -479,6 +513,13 @@ def _check(preset: Preset) -> None:
     good = len(camera.height) in (0, 2) and list(camera.height) == sorted(camera.height)
     expected = "nothing, or [low, high], as --set camera.height=1.4,2.4"
     demand("camera.height", camera.height, good, expected)
+    heights = preset.background.heights
+    good = len(heights) == 2 and list(heights) == sorted(heights)
+    expected = "[low, high], as --set background.heights=1.1,2"
+    demand("background.heights", heights, good, expected)
+    good = bool(camera.height) or camera.policy != "standing"
+    expected = "framed or start, or a camera.height to stand at"
+    demand("camera.policy", camera.policy, good, expected)
     good = len(camera.pitch) == 2 and max(map(abs, camera.pitch)) <= 80
     good = good and list(camera.pitch) == sorted(camera.pitch)
     expected = "[low, high] within 80 degrees, as --set camera.pitch=-5,15"
@@ -510,6 +551,12 @@ def _check_surreal_camera(preset: Preset) -> None:
                 f"{name} is up to {highest}, but film.layout is surreal, which knows one person and no "
                 f"occluder; give --set {name}={plain},{plain}, or --layout compact, which keeps them"
             )
+    if preset.background.kinds.get("photograph", 0) > 0:
+        raise BadInput(
+            "background.kinds has photographs that are places, which their own cameras see, but "
+            "film.layout is surreal, whose one camera is level; give --set background.kinds={plate=1}, "
+            "or --layout compact"
+        )
 
     def demand(field_name: str, value: Any, holds: bool, expected: str, remedy: str) -> None:
         if not holds:

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mocap.errors import BadInput
-from synth.plans.preset import Lights
+from synth.plans.preset import Backgrounds, Lights
 from synth.plans.texture_sampler import TextureSampler
 from synth.plans.view_sampler import camera_sides
 from synth.scene.camera import View
+from synth.scene.lights.environment import Environment
 from synth.scene.lights.light import Light
 from synth.scene.lights.registry import draw_light
+from synth.scene.places.scene_place import Dome, PhotographCamera, ScenePlace
 from textures.library import TextureEntry
 
 _ALL_SIDES = tuple(np.arange(16) * (2 * np.pi / 16))
@@ -34,25 +36,26 @@ _MAX_DRAWS = 1000  # of a light; at a `light.least` of 0.65 one in four is too d
 
 @dataclass(frozen=True)
 class Scenery:
-    """A row's `background` and `light`."""
+    """A row's `background`, `light` and `scene_place`."""
 
     background: dict[str, Any]
     light: dict[str, Any]
+    scene_place: ScenePlace | None = None
 
 
 @dataclass(frozen=True)
 class ClipScene:
-    """A texture, and a row's `background` and `light`."""
+    """A texture, and where it is filmed."""
 
     texture: TextureEntry
-    background: dict[str, Any]
-    light: dict[str, Any]
+    scenery: Scenery
 
 
 class SceneSampler:
     """Draws the scenes of one split, clip after clip.
 
-    `photographs` (none: backgrounds are painted) and `environments` are the split's. With
+    `photographs` (none: plates are painted), `photograph_places`, those of them that show a floor, and
+    `environments` are the split's. With
     `shared` a clip gets the first place that its category has not been filmed in, and a new one where
     there is none or where there are not yet `_FIRST_PLACES`; the n-th place depends on n and the
     `seed` alone. Else every clip draws one for itself. Either way a longer plan
@@ -69,16 +72,24 @@ class SceneSampler:
         *,
         shared: bool,
         lights: Lights,
+        backgrounds: Backgrounds,
         photographs: Sequence[str],
+        photograph_places: Mapping[str, PhotographCamera],
         environments: Sequence[str],
         seed: str,
     ):
         self._textures, self._shared, self._seed = textures, shared, seed
         self._photographs, self._environments = photographs, environments
-        self._kinds = sorted(lights.kinds)
+        self._photograph_places, self._backgrounds = photograph_places, backgrounds
         self._minimum_lit = lights.minimum_lit
-        shares = np.array([lights.kinds[kind] for kind in self._kinds])
-        self._shares = shares / shares.sum()
+        self._kinds, self._shares = _shares(lights.kinds)
+        files = {"photograph": photograph_places, "environment": environments}
+        available = {
+            kind: share
+            for kind, share in backgrounds.kinds.items()
+            if share > 0 and len(files.get(kind, kind)) > 0
+        }
+        self._background_kinds, self._background_shares = _shares(available or {"plate": 1.0})
         self._sceneries: list[Scenery] = []
         self._filmed: defaultdict[str, set[int]] = defaultdict(set)
         self._unfilmed: defaultdict[str, int] = defaultdict(int)
@@ -94,7 +105,7 @@ class SceneSampler:
             scenery = self._draw(camera_sides(view), rng)
         # Last: paired plans share all that comes before.
         texture = self._textures.next_texture(category, rng)
-        return ClipScene(texture, scenery.background, scenery.light)
+        return ClipScene(texture, scenery)
 
     def next_texture(
         self, category: str, rng: np.random.Generator, *, excluded: Collection[str]
@@ -118,14 +129,40 @@ class SceneSampler:
         return self._sceneries[number]
 
     def _draw(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:
-        if self._photographs:
-            chosen = self._photographs[int(rng.integers(len(self._photographs)))]
-            background: dict[str, Any] = {"photograph": chosen}
+        kinds, number = self._background_kinds, 0
+        place: ScenePlace | None = None
+        if len(kinds) > 1:
+            number = int(rng.choice(len(kinds), p=self._background_shares))
+        background: dict[str, Any]
+        if kinds[number] == "environment":
+            return self._draw_environment(sides, rng)
+        if kinds[number] == "photograph":
+            names = [*self._photograph_places]
+            chosen = names[int(rng.integers(len(names)))]
+            background = {"photograph": chosen}
+            place = ScenePlace(photograph=self._photograph_places[chosen])
+        elif kinds[number] == "plate" and self._photographs:
+            background = {
+                "photograph": self._photographs[int(rng.integers(len(self._photographs)))]
+            }
         else:
             background = {"painted": int(rng.integers(2**62))}
+            place = ScenePlace() if kinds[number] == "painted" else None
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = self._draw_light(kind, sides, rng).to_fields()
-        return Scenery(background, light)
+        return Scenery(background, light, place)
+
+    def _draw_environment(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:
+        """An environment that lights the person and stands behind them."""
+        light = self._draw_light(Environment.kind, sides, rng)
+        assert isinstance(light, Environment)
+        dome = Dome(
+            turn=light.turn,
+            strength=light.strength,
+            camera_height=self._backgrounds.camera_height,
+            radius=self._backgrounds.dome,
+        )
+        return Scenery({"environment": light.file}, light.to_fields(), ScenePlace(dome=dome))
 
     def _draw_light(self, kind: str, sides: Sequence[float], rng: np.random.Generator) -> Light:
         """The first of a row of lights that is bright enough on all `sides`; from `rng` one is drawn."""
@@ -141,3 +178,10 @@ class SceneSampler:
             f"light.least is {self._minimum_lit:g}: none of {_MAX_DRAWS} lights of kind {kind!r} lights "
             "so much of a body; choose less"
         )
+
+
+def _shares(kinds: Mapping[str, float]) -> tuple[list[str], np.ndarray]:
+    """Names in their order, and their shares, which sum to 1."""
+    names = sorted(kinds)
+    shares = np.array([kinds[name] for name in names])
+    return names, shares / shares.sum()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from synth.plans.preset import CameraRanges
+from synth.plans.preset import Backgrounds, CameraRanges
 from synth.scene.camera import View
+from synth.scene.places.scene_place import ScenePlace
+
+_NEAREST = 2.5  # metres: nearer, nobody is seen whole
+_UPRIGHT = 0.4  # of what a person is off the middle upwards: a standing camera tilts for it
 
 
 def draw_view(rng: np.random.Generator, ranges: CameraRanges) -> View:
@@ -37,6 +43,62 @@ def draw_view(rng: np.random.Generator, ranges: CameraRanges) -> View:
         move=move,
         amount=amount * float(limits[move]),
         phase=phase if move == "handheld" else 0,
+    )
+
+
+def view_in_place(
+    view: View,
+    place: ScenePlace | None,
+    ranges: Backgrounds,
+    rng: np.random.Generator,
+    *,
+    height: int,
+    width: int,
+) -> View:
+    """The view of a person who stands in a place, as a camera above its floor sees it.
+
+    It stands as high as was drawn for it, else as `ranges.heights` say, and turns where a framed one
+    slides. In a photograph it stands where the photographer stood, as high, with a lens between that
+    which shows all of the photograph and the one that was drawn, and the person is as large in the
+    picture as they were to be. It may turn, but a photograph has no parallax: what would drive or
+    go around stands still there.
+
+    Args:
+        view: as it was drawn.
+        place: None for a plate, before which the view stays what it is.
+        ranges: of the preset.
+        rng: the source of the height and, in a photograph, of the lens.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+    """
+    if place is None:
+        return view
+    photograph = place.photograph
+    if photograph is None:
+        drawn_height = _draw_in(rng, ranges.heights)
+        policy = "standing" if view.policy == "framed" else view.policy
+        return replace(
+            view,
+            policy=policy,
+            height=drawn_height if view.height is None else view.height,
+            offset=(view.offset[0], _UPRIGHT * view.offset[1]),
+        )
+    enlarged = ranges.enlarged
+    shortest, longest = photograph.film_focals(
+        view.focal, width=width, height=height, enlarged=enlarged
+    )
+    focal = shortest * (longest / shortest) ** float(rng.random())
+    moves = view.move in ("pan", "handheld")
+    return replace(
+        view,
+        policy="standing",
+        focal=focal,
+        distance=max(_NEAREST, view.distance * focal / view.focal),
+        height=photograph.camera_height,
+        pitch=0.0,
+        offset=(view.offset[0], _UPRIGHT * view.offset[1]),
+        move=view.move if moves else "still",
+        amount=view.amount if moves else 0.0,
     )
 
 

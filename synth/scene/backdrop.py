@@ -1,13 +1,15 @@
-"""The background of every frame of a film: a plate that is infinitely far away.
+"""The background of every frame of a film: a place that the film's own cameras see, or a plate.
 
-A still camera sees the plate itself, as in SURREAL. One that turns sees other parts of it: the plate
-is then wider than the picture, wrapped on a cylinder about the person, and each frame looks its pixels'
-directions up in it. Nothing in it has depth or flow labels: it is the background.
+A place (see `synth.scene.places`) has surfaces in the world, and each frame shows what its camera sees
+of them. A plate is a picture that is infinitely far away. A still camera sees the plate itself, as in
+SURREAL. One that turns sees other parts of it: the plate is then wider than the picture, wrapped on a
+cylinder about the person, and each frame looks its pixels' directions up in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,95 @@ import cv2
 import numpy as np
 
 from mocap.errors import BadInput
-from synth.scene.backgrounds import load_photograph, paint_background
+from synth.scene.backgrounds import load_photograph, paint_background, read_photograph
+from synth.scene.places.background_geometry import BackgroundGeometry, InfiniteBackground
+from synth.scene.places.dome import DomeGeometry, dome_picture
+from synth.scene.places.environment_pictures import (
+    mean_brightness,
+    read_environment,
+    resized_environment,
+)
+from synth.scene.places.photograph_picture import photograph_picture, sized_photograph
+from synth.scene.places.scene_place import Dome, PhotographCamera, ScenePlace
 from textures.visibility.camera import Camera
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipBackground:
+    """What stands behind a clip.
+
+    background, scene_place: of its row. cameras: of its T frames. ground: (3,) the point of the floor
+    under the person, metres in the world. photograph_yaw: the side on which the camera stood that took
+    the photograph of a place, radians. photographs, environments: where such files lie.
+    """
+
+    background: Mapping[str, Any]
+    scene_place: ScenePlace | None
+    cameras: Sequence[Camera]
+    ground: Sequence[float]
+    photograph_yaw: float = 0.0
+    photographs: Path | None = None
+    environments: Path | None = None
+
+    @property
+    def files_given(self) -> bool:
+        """Whether the folder of its file is at hand; true where it needs none."""
+        folders = {"photograph": self.photographs, "environment": self.environments}
+        return all(folders.get(kind, Path()) is not None for kind in self.background)
+
+    def geometry(self) -> BackgroundGeometry | None:
+        """Where its surfaces lie, which needs no file; None for a plate, of which nothing is known."""
+        if self.scene_place is None:
+            return None
+        if self.scene_place.dome is not None:
+            return DomeGeometry(self.scene_place.dome, self.ground, self.cameras)
+        return InfiniteBackground()
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The background of each frame, (H,W,3) RGB uint8; a camera that stands still sees one picture.
+
+        Raises:
+            BadInput: a file that is not there or cannot be read.
+        """
+        if self.scene_place is None:
+            yield from backdrops(self.background, self.cameras, folder=self.photographs)
+            return
+        last, picture = None, np.empty(0)
+        view = self._view()
+        for camera in self.cameras:
+            if last is None or not camera.same_view(last):
+                last, picture = camera, view(camera)
+            yield picture
+
+    def _view(self) -> Callable[[Camera], np.ndarray]:
+        """What shows a camera the place."""
+        place = self.scene_place
+        assert place is not None
+        if place.photograph is not None:
+            return self._photograph_view(place.photograph)
+        assert place.dome is not None
+        return self._environment_view(place.dome)
+
+    def _photograph_view(self, photograph: PhotographCamera) -> Callable[[Camera], np.ndarray]:
+        path = _file_in(self.photographs, self.background["photograph"], "photograph")
+        focal = max(float(camera.intrinsics[0, 0]) for camera in self.cameras)
+        image = sized_photograph(read_photograph(path), photograph, focal)
+        yaw = self.photograph_yaw
+        return lambda camera: photograph_picture(image, photograph, yaw=yaw, camera=camera)
+
+    def _environment_view(self, dome: Dome) -> Callable[[Camera], np.ndarray]:
+        path = _file_in(self.environments, self.background["environment"], "environment")
+        radiance = read_environment(path)
+        brightness = mean_brightness(radiance)
+        if not brightness > 0:
+            raise BadInput(f"{path}: its mean brightness is {brightness}, expected above 0")
+        focal = max(float(camera.intrinsics[0, 0]) for camera in self.cameras)
+        radiance = resized_environment(radiance, focal)
+        geometry = DomeGeometry(dome, self.ground, self.cameras)
+        scale = dome.strength / brightness
+        return lambda camera: dome_picture(
+            radiance, scale=scale, geometry=geometry, turn=dome.turn, camera=camera
+        )
 
 
 def plate_directions(camera: Camera, first: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +127,7 @@ def plate_directions(camera: Camera, first: Camera) -> tuple[np.ndarray, np.ndar
 def backdrops(
     background: Mapping[str, Any], cameras: Sequence[Camera], *, folder: Path | None
 ) -> list[np.ndarray]:
-    """The background of each frame, (H,W,3) RGB uint8.
+    """The plate behind each frame, (H,W,3) RGB uint8.
 
     Args:
         background: of a row of the plan.
@@ -73,9 +162,17 @@ def _plate(
     if "photograph" not in background:
         rng = np.random.default_rng(background["painted"])
         return paint_background(rng, height=height, width=width)
-    name = background["photograph"]
+    path = _file_in(folder, background["photograph"], "photograph")
+    return load_photograph(path, height=height, width=width)
+
+
+def _file_in(folder: Path | None, name: str, kind: str) -> Path:
+    """The path of a plan's file. Raises BadInput where there is no folder of that kind of file."""
     if folder is None:
-        raise BadInput(
-            f"{name}: a photograph of the plan, but no folder of them; give --backgrounds"
+        article, option = (
+            ("an", "--environments") if kind == "environment" else ("a", "--backgrounds")
         )
-    return load_photograph(Path(folder) / name, height=height, width=width)
+        raise BadInput(
+            f"{name}: {article} {kind} of the plan, but no folder of them; give {option}"
+        )
+    return Path(folder) / name

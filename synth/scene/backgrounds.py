@@ -302,16 +302,26 @@ def load_photograph(path: Path, *, height: int, width: int) -> np.ndarray:
     Raises:
         BadInput: the file is not a readable image.
     """
-    image = _decode(path, cv2.IMREAD_COLOR)
-    if image is None:
-        raise BadInput(f"{path}: not a readable image; remove it or save it again as JPEG or PNG")
+    image = read_photograph(path)
     scale = max(width / image.shape[1], height / image.shape[0])
     columns = max(width, round(image.shape[1] * scale))
     rows = max(height, round(image.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     image = cv2.resize(image, (columns, rows), interpolation=method)
     top, left = (rows - height) // 2, (columns - width) // 2
-    return np.ascontiguousarray(image[top : top + height, left : left + width, ::-1])
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
+
+
+def read_photograph(path: Path) -> np.ndarray:
+    """A photograph, (H,W,3) RGB uint8.
+
+    Raises:
+        BadInput: the file is not a readable image.
+    """
+    image = _decode(path, cv2.IMREAD_COLOR)
+    if image is None:
+        raise BadInput(f"{path}: not a readable image; remove it or save it again as JPEG or PNG")
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 def _decode(path: Path, mode: int) -> np.ndarray | None:

@@ -15,6 +15,10 @@ view's policy (`place_cameras`, once the body's path is known):
     SURREAL's: the person's position in the first frame is in the middle of the picture, at the distance
     drawn, whatever happens afterwards.
 
+"standing"
+    As "framed", but the camera stands at its height above the floor and turns where a framed one
+    slides: so it looks at people who stand in a place.
+
 A moving camera keeps the policy over the whole clip: the box is that of all frames, each seen by the
 camera of that frame.
 """
@@ -31,7 +35,7 @@ from scipy.spatial.transform import Rotation
 from mocap.parsing.json_files import choice
 from textures.visibility.camera import Camera, intrinsic_matrix
 
-POLICIES = ("framed", "start")
+POLICIES = ("framed", "start", "standing")
 MOVES = ("still", "pan", "dolly", "orbit", "handheld")
 
 _SHAKE_HERTZ = (0.4, 0.9, 1.7, 3.1)  # of a hand that holds a camera: a slow sway and some tremble
@@ -44,7 +48,7 @@ _FARTHEST = 1e5  # metres: a body that does not fit from there is not in front o
 class View:
     """A camera as it was drawn; `synth.scene.camera` places it once the body's path is known.
 
-    `policy` "framed" or "start" (see `synth.plans.preset.CameraRanges`). `sides` are yaws in
+    `policy` "framed", "start" or "standing" (see `synth.plans.preset.CameraRanges`). `sides` are yaws in
     radians (0: the camera stands at +z of the person, pi/2: at +x), the first of them preferred.
     `distance` in metres, `height` above the floor or None for level with the person, `pitch` in
     radians, looking down. `offset`: the share of the free margin by which the person is moved off the
@@ -74,12 +78,14 @@ class FilmCameras:
     """The cameras of a clip, one per frame, and how they came about.
 
     `yaw` in radians is the side they stand on (0: +z of the person, pi/2: +x), `distance` the metres
-    that were needed.
+    that were needed. `background_yaw` is the same of the camera that took the background, where that
+    is a photograph and a place.
     """
 
     cameras: tuple[Camera, ...]
     yaw: float
     distance: float
+    background_yaw: float = 0.0
 
 
 def place_cameras(
@@ -104,12 +110,12 @@ def place_cameras(
     inner = joints[1:-1]
     if view.policy == "start":
         middle = inner[0, 0]
-        trial = _TrialCameras(inner, middle, view, height=height, width=width, fps=fps)
+        trial = TrialCameras(inner, middle, view, height=height, width=width, fps=fps)
         yaw, distance, slide = view.sides[0], view.distance, np.zeros(2)
     else:
         points = inner.reshape(-1, 3)
         middle = (points.min(axis=0) + points.max(axis=0)) / 2
-        trial = _TrialCameras(inner, middle, view, height=height, width=width, fps=fps)
+        trial = TrialCameras(inner, middle, view, height=height, width=width, fps=fps)
         attempts = []
         for side in view.sides:
             attempts.append((*trial.step_back(side), side))
@@ -117,13 +123,7 @@ def place_cameras(
                 break
         distance, slide, yaw = min(attempts, key=lambda entry: entry[0])
         slide = trial.off_centre(yaw, distance, slide)
-    rotations, translations = trial.path(yaw, distance, slide, len(joints))
-    intrinsics = intrinsic_matrix(view.focal, (width / 2, height / 2))
-    cameras = tuple(
-        Camera(intrinsics=intrinsics, rotation=r, translation=t, width=width, height=height)
-        for r, t in zip(rotations, translations)
-    )
-    return FilmCameras(cameras, yaw, distance)
+    return FilmCameras(trial.cameras(yaw, distance, slide, len(joints)), yaw, distance)
 
 
 def flesh_boxes(
@@ -158,7 +158,7 @@ def flesh_boxes(
     return (pixels - reach).min(axis=(0, 1)), (pixels + reach).max(axis=(0, 1)), nearest
 
 
-class _TrialCameras:
+class TrialCameras:
     """The path of a clip's joints, and cameras that are tried on it."""
 
     def __init__(
@@ -180,8 +180,8 @@ class _TrialCameras:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rotations (frames,3,3) and translations (frames,3) of the cameras.
 
-        `frames` are those of `joints`, or two more, one at either end. `slide` (2,) metres moves the
-        person in the image.
+        `frames` are those of `joints`, or two more, one at either end. `slide` (2,) metres at
+        `distance` moves the person in the image.
         """
         view, count = self.view, len(self.joints)
         extra = (frames - count) // 2
@@ -199,20 +199,43 @@ class _TrialCameras:
             seconds = (np.arange(frames) - extra) / self.fps
             turn, tilt, roll, sideways, lift = view.amount * shake(view.phase, seconds)
             roll, sideways, lift = 0.7 * roll, _SHAKE_METRES * sideways, _SHAKE_METRES * lift
-        standing = _looking(yaw + orbit, zero + pitch)
-        back = -standing[:, 2]
-        positions = self.middle + distances[:, None] * back
+        aim = np.zeros(2)
+        if view.policy == "standing":
+            assert view.height is not None
+            above = np.array([self.middle[0], view.height, self.middle[2]])
+            positions = above - distances[:, None] * looking(yaw + orbit, zero)[:, 2]
+            aim, slide = np.arctan2(slide, distance), np.zeros(2)
+        standing = looking(yaw + orbit, zero + pitch)
+        if view.policy != "standing":
+            positions = self.middle - distances[:, None] * standing[:, 2]
         positions = positions + sideways[:, None] * standing[:, 0] - lift[:, None] * standing[:, 1]
         # A pan turns about the vertical (as on a tripod, to the right); a hand about the camera's axes.
         shaken = Rotation.from_rotvec(np.stack([tilt, turn, roll], axis=1)).as_matrix()
-        rotations = shaken @ _looking(yaw + orbit - pan, zero + pitch)
+        rotations = shaken @ looking(yaw + orbit - pan + aim[0], zero + pitch - aim[1])
         translations = -np.einsum("tij,tj->ti", rotations, positions)
         translations[:, :2] += slide
         return rotations, translations
 
+    def cameras(
+        self, yaw: float, distance: float, slide: np.ndarray, frames: int
+    ) -> tuple[Camera, ...]:
+        """The cameras of `path`."""
+        intrinsics = intrinsic_matrix(self.view.focal, (self.width / 2, self.height / 2))
+        return tuple(
+            Camera(
+                intrinsics=intrinsics,
+                rotation=rotation,
+                translation=translation,
+                width=self.width,
+                height=self.height,
+            )
+            for rotation, translation in zip(*self.path(yaw, distance, slide, frames))
+        )
+
     def box(
         self, yaw: float, distance: float, slide: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float]:
+        """The box around the whole clip (see `flesh_boxes`)."""
         rotations, translations = self.path(yaw, distance, slide, len(self.joints))
         return flesh_boxes(
             *(self.joints, rotations, translations, self.view),
@@ -221,6 +244,7 @@ class _TrialCameras:
         )
 
     def fits(self, box: tuple[np.ndarray, np.ndarray, float]) -> bool:
+        """Whether a box is in the frame, and what it is of before the camera."""
         low, high, nearest = box
         return bool(
             nearest > 1.0 and (low >= self.view.border).all() and (high <= self.far_border).all()
@@ -231,13 +255,8 @@ class _TrialCameras:
         free = self.far_border - self.view.border
         distance = self.view.distance
         while True:
-            slide = np.zeros(2)
-            for _ in range(20):
-                box = low, high, _ = self.box(yaw, distance, slide)
-                shift = np.array([self.width, self.height]) / 2 - (low + high) / 2
-                if not np.isfinite(shift).all() or np.abs(shift).max() < 0.5:
-                    break
-                slide = slide + shift * distance / self.view.focal
+            slide, box = self.centred(yaw, distance)
+            low, high, _ = box
             if self.fits(box):
                 return distance, slide
             if not distance < _FARTHEST:  # NaN is not, either
@@ -248,11 +267,33 @@ class _TrialCameras:
             excess = np.nan_to_num((high - low) / free, posinf=1.5).max(initial=0.0)
             distance *= max(1.01, min(excess, 1.5) ** 0.8)
 
-    def off_centre(self, yaw: float, distance: float, slide: np.ndarray) -> np.ndarray:
-        """The slide that moves the person by the view's offset, as far as everything still fits."""
+    def centred(
+        self, yaw: float, distance: float
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, float]]:
+        """The slide that brings the box to the middle of the picture, and the box."""
+        slide = np.zeros(2)
+        for _ in range(20):
+            box = low, high, _ = self.box(yaw, distance, slide)
+            shift = np.array([self.width, self.height]) / 2 - (low + high) / 2
+            if not np.isfinite(shift).all() or np.abs(shift).max() < 0.5:
+                break
+            slide = slide + shift * distance / self.view.focal
+        return slide, box
+
+    def off_centre(
+        self,
+        yaw: float,
+        distance: float,
+        slide: np.ndarray,
+        offset: tuple[float, float] | None = None,
+    ) -> np.ndarray:
+        """The slide that moves the person by the view's offset, as far as everything still fits.
+
+        `offset` takes the place of the view's.
+        """
         low, high, nearest = self.box(yaw, distance, slide)
         margin = self.far_border - self.view.border - (high - low)
-        share = np.array(self.view.offset)
+        share = np.array(self.view.offset if offset is None else offset)
         for _ in range(8):
             moved = slide + share * margin * nearest / self.view.focal
             if self.fits(self.box(yaw, distance, moved)):
@@ -261,7 +302,7 @@ class _TrialCameras:
         return slide
 
 
-def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+def looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
     """Rotations (T,3,3) of cameras at `yaw` (0: they stand at +z) that look down by `pitch`."""
     sine, cosine, zero = np.sin(yaw), np.cos(yaw), np.zeros_like(yaw)
     right = np.stack([cosine, zero, -sine], axis=1)

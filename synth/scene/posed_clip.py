@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mocap.bodies.body import Body
+from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
 from mocap.retargeting.ground import chain_joints, fit_to_ground, global_rotations
 from synth.scene.camera import View, place_cameras
 from synth.scene.occluders import Occluder, OccluderDraw, place_occluders
+from synth.scene.photograph_cameras import place_in_photograph
 from synth.scene.placement import place_figure, turned_motion
+from synth.scene.places.scene_place import PhotographCamera
 from textures.visibility.camera import Camera
 
 
@@ -68,6 +70,7 @@ class PosedClip:
     ends: whether the frame before the first and the one after the last are real: where a motion has
         none, the end frame is repeated and its flow is 0.
     yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
+    background_yaw: where the camera stood that took the background (see `FilmCameras`), radians.
     companions: the people beside the first, whose pose, translation and betas are those above.
     occluders: the things before or among them.
     """
@@ -81,6 +84,7 @@ class PosedClip:
     distance: float
     companions: tuple[PosedFigure, ...] = ()
     occluders: tuple[Occluder, ...] = ()
+    background_yaw: float = 0.0
 
     @property
     def figures(self) -> tuple[PosedFigure, ...]:
@@ -104,6 +108,7 @@ def pose_clip(
     width: int,
     companions: Sequence[FigureMotion] = (),
     occluders: Sequence[OccluderDraw] = (),
+    photograph: PhotographCamera | None = None,
 ) -> PosedClip:
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
 
@@ -121,6 +126,7 @@ def pose_clip(
         width: of the picture, pixels.
         companions: the people beside the first.
         occluders: things that come between people and camera; one without room is left out.
+        photograph: the camera of the photograph that the body stands in, if it stands in one.
 
     Raises:
         ValueError: joints that are not finite.
@@ -142,7 +148,12 @@ def pose_clip(
             *(a for f in figures for a in (f.pose, f.translation)),
         ):
             _repeat_ends(array, ends)
-    placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
+    if photograph is None:
+        placed = place_cameras(joints, view, width=width, height=height, fps=motion.fps)
+    else:
+        placed = place_in_photograph(
+            joints, view, photograph, width=width, height=height, fps=motion.fps
+        )
     cameras = list(placed.cameras)
     if not ends[0]:
         cameras[0] = cameras[1]
@@ -159,6 +170,7 @@ def pose_clip(
         distance=placed.distance,
         companions=tuple(figures),
         occluders=things,
+        background_yaw=placed.background_yaw,
     )
 
 
@@ -213,6 +225,16 @@ def skin_figure(figure: PosedFigure, skinning: Skinning) -> tuple[np.ndarray, np
         )
     finally:
         torch.set_num_threads(threads)
+
+
+def ground_point(joints: np.ndarray) -> tuple[float, float, float]:
+    """The point of the floor under the middle of a clip's way, metres in the world.
+
+    Args:
+        joints: (T+2,24P,3) of everybody, metres in the world.
+    """
+    middle = joints[1:-1, :: len(JOINT_NAMES)].reshape(-1, 3).mean(axis=0)
+    return float(middle[0]), 0.0, float(middle[2])
 
 
 def clip_motion(

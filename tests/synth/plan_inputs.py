@@ -8,6 +8,7 @@ from mocap.library.motion_library import MotionEntry
 from synth.plans.plan import make_plan
 from synth.plans.plan_row import PlanRow
 from synth.plans.preset import read_preset
+from synth.scene.places.scene_place import PhotographCamera
 from textures.library import TextureEntry
 
 FOLDER = Path("/motions")
@@ -47,8 +48,19 @@ TEXTURES = [
 ]
 
 
+FLOOR = PhotographCamera(
+    width=1200,
+    height=900,
+    focal=0.9,
+    pitch=0.1,
+    roll=0.0,
+    camera_height=1.6,
+    floor=((0.0, 1.0), (0.1, 0.55), (0.9, 0.55), (1.0, 1.0)),
+)
+
+
 def plan(*, preset: str = "standard", overrides=(), **changes) -> list[PlanRow]:
-    """The rows of a plan of one texture library."""
+    """The rows of a plan of one texture library; every photograph is a place."""
     arguments = {
         "preset": read_preset(preset, overrides),
         "entries": ENTRIES,
@@ -56,6 +68,7 @@ def plan(*, preset: str = "standard", overrides=(), **changes) -> list[PlanRow]:
         "libraries": {"": TEXTURES},
         "clips": 8,
         "seed": 7,
+        "photograph_places": dict.fromkeys(changes.get("photographs", ()), FLOOR),
     }
     (rows,) = make_plan(**(arguments | changes)).values()
     return rows
