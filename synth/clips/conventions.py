@@ -51,8 +51,6 @@ ADDED_FIELDS: dict[str, str] = {
     "flow_ends": "1x2 uint8: whether those two frames are real; where not, the end frame is repeated and "
     "that flow is 0",
     "placement": "1x2 double: zrot and camDist unrounded",
-    "background_yaw": "1 double, where the clip is filmed in a place: the side on which the camera stood "
-    "that took the photograph, as zrot",
     "image_size": "1x2 int32: width, height",
     "fps": "1 double",
     "seed": "1 int64",
@@ -70,13 +68,15 @@ ADDED_FIELDS: dict[str, str] = {
     "versions": "char, JSON: of the programs, and the body's name and build",
 }
 
-CROWD_FIELDS: dict[str, str] = {
+SCENE_FIELDS: dict[str, str] = {
     "people": "1 uint8: how many people; only where there are several",
     "occluders": "char, JSON: kind, size (width, height, depth), turn, and start and end (x, z) between "
     "which each moves evenly from the frame before the first to the one after the last; only where there "
     "are some",
+    "background_yaw": "1 double, where the clip is filmed in a place: the side on which the camera stood "
+    "that took the photograph, as zrot",
 }
-"""Fields of clips of several people, or with occluders."""
+"""Fields of clips of several people, with occluders, or filmed in a place."""
 
 SURREAL_MEANING: dict[str, str] = {
     "in short": "get_extrinsic(camLoc), get_intrinsic() and rotateBody(zrot, pose) of SURREAL's scripts "
@@ -141,7 +141,7 @@ CONVENTIONS: dict[str, Any] = {
     "tracks": "tracks2D 2xNxT single pixels, tracks3D 3xNxT single world metres, tracks_visible NxT "
     "uint8; track_faces Nx1 int32, track_barycentric Nx3 single: where on the body they are",
     "joints": list(JOINT_NAMES),
-    "info": SURREAL_FIELDS | ADDED_FIELDS | CROWD_FIELDS,
+    "info": SURREAL_FIELDS | ADDED_FIELDS | SCENE_FIELDS,
     "layouts": {
         "surreal": "SURREAL's files: channels as <clip>_<channel>.mat with the variables above, their "
         "values as in_surreal_layout says; others than depth and segm where asked for; run0 to run2 in "

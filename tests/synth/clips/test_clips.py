@@ -28,7 +28,7 @@ from synth.clips.clip import (
     write_video,
 )
 from synth.clips.clip_info import info_fields, posed_clip_of, read_info, row_of, write_info
-from synth.clips.conventions import ADDED_FIELDS, CONVENTIONS, SURREAL_FIELDS
+from synth.clips.conventions import ADDED_FIELDS, CONVENTIONS, SCENE_FIELDS, SURREAL_FIELDS
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from synth.scene.posed_clip import skin_clip
 from tests.synth.film_clip import make_clip
@@ -75,7 +75,16 @@ OUR_INFO = {
     "stand_in": ((1, 1), "uint8"),
 } | dict.fromkeys(
     (
-        *("light_kind", "light_fields", "category", "subject", "split", "identity", "uv_layout"),
+        *(
+            "light_kind",
+            "light_fields",
+            "lens_fields",
+            "category",
+            "subject",
+            "split",
+            "identity",
+            "uv_layout",
+        ),
         *("plan_row", "versions"),
     ),
     ((1,), "str"),
@@ -337,7 +346,7 @@ def test_conventions_name_every_part_channel_and_field(tmp_path):
     assert written["parts"]["2"] == "leftUpLeg" and len(written["parts"]) == 24
     assert written["mirrored"] == {"compact": False, "surreal": True}
     assert set(CHANNELS) | {"K", "joints2D"} <= set(written) | set(written["info"])
-    assert set(written["info"]) == set(SURREAL_INFO) | set(OUR_INFO) | {"people", "occluders"}
+    assert set(written["info"]) == set(SURREAL_INFO) | set(OUR_INFO) | set(SCENE_FIELDS)
     assert set(CHANNELS) < set(written["layouts"]["compact"])
     assert set(written["errors"]["compact"]) == {*CHANNELS, "face"}
     named = " ".join(written["in_surreal_layout"]).replace(",", " ").split()
