@@ -62,22 +62,24 @@ def train_category_identities(
     ]
     left_out = crops[0][1] | crops[1][1]
     _report(left_out, strict=strict)
-    sets = [labelled_objects(readable) for readable, _ in crops]
-    if not all(len(images.images) for images in sets):
+    learnt, held_out = (labelled_objects(readable) for readable, _ in crops)
+    if not len(learnt.images) or not len(held_out.images):
         raise BadInput(f"{options.images}: no readable photograph in one of its splits")
     data = {"photographs": _digest([*training, *measured])}
     if weights:
         data["trunk weights"] = sha256_of(weights)
     require_same_data(options.out, data)
     network, figures = train_reid(
-        *(recipe, *sets),
+        recipe,
+        learnt,
+        held_out,
         folder=options.out,
         fabric=make_fabric(options.device, half_precision=options.half_precision),
         trunk_weights=weights,
         data=data,
     )
-    classes = np.unique(sets[0].identities)
-    figures = {"accuracy": identity_accuracy(network, classes, sets[1]), **figures}
+    classes = np.unique(learnt.identities)
+    figures = {"accuracy": identity_accuracy(network, classes, held_out), **figures}
     path = options.out / "reid.safetensors"
     _save(path, "reid", network, category, recipe, options, figures, classes=classes.tolist())
     return path, figures | _count(left_out)
@@ -175,7 +177,8 @@ def _splits(
 
 
 def _digest(photographs: Sequence[ObjectPhotograph]) -> str:
-    return photographs_digest(photograph.path for photograph in photographs)
+    """Of the photographs that are there; the others are reported as left out."""
+    return photographs_digest(p.path for p in photographs if p.path.is_file())
 
 
 def _report(left_out: dict[str, str], *, strict: bool = False) -> None:

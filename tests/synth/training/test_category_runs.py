@@ -190,6 +190,8 @@ def test_a_damaged_photograph_is_left_out_and_counted(cub, species, generators, 
     words += ["--weights", generators[1], "--out", tmp_path / "lib"]
     assert "left out, cannot be placed or read: 1" in succeed(*words).output
     assert victim.name in (tmp_path / "lib" / "left_out.csv").read_text()
+    victim.unlink()
+    assert "left out, cannot be placed or read: 1" in succeed(*words).output
     assert run(*words, "--strict").exit_code == 1
     told = succeed(
         *("train", "reid", *COMMON, *TINY_IDENTITIES, "--images", broken, "--steps", 1),
