@@ -200,6 +200,7 @@ def train_reid(
             train_category_identities(
                 *(kind, _recipe(kind.identity_recipes, options, "small"), _training(options)),
                 trunk_weights=resnet,
+                strict=bool(options.get("strict")),
             )
         )
         return
@@ -374,6 +375,7 @@ def train_generator(
                 _recipe(category_kind.generator_recipes, options, "small"),
                 _training(options),
                 supervisor=reid,
+                strict=bool(options.get("strict")),
             )
         )
         return

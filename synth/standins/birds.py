@@ -207,10 +207,10 @@ def _draw_branch(rng: np.random.Generator, image: np.ndarray, feet: np.ndarray) 
     width = image.shape[1]
     slope = rng.normal(0, 0.12)
     ends = [(0, feet[1] - slope * feet[0]), (width, feet[1] + slope * (width - feet[0]))]
-    corners = [(round(float(x)), round(float(y))) for x, y in ends]
+    first, last = ((round(float(x)), round(float(y))) for x, y in ends)
     shade = rng.uniform(0.15, 0.5) * np.array([1.0, 0.82, 0.62])
     thickness = int(rng.integers(4, 9))
-    cv2.line(image, *corners, tuple(shade.tolist()), thickness, cv2.LINE_AA)
+    cv2.line(image, first, last, tuple(shade.tolist()), thickness, cv2.LINE_AA)
 
 
 class _CubWriter:

@@ -35,6 +35,7 @@ def train_category_identities(
     options: TrainingOptions,
     *,
     trunk_weights: Path | None = None,
+    strict: bool = False,
 ) -> TrainedWeights:
     """Train the network that tells a category's identities apart; writes OUT/reid.safetensors.
 
@@ -46,6 +47,7 @@ def train_category_identities(
         recipe: what is trained, and how.
         options: the run's; its images are the data set's folder.
         trunk_weights: of a ResNet, to start from.
+        strict: whether a photograph that cannot be read is refused, in place of being left out.
 
     Raises:
         BadInput: for a folder without photographs of both splits, and weights that are missing.
@@ -59,23 +61,25 @@ def train_category_identities(
         readable_crops(photographs, category.crop_size) for photographs in (training, measured)
     ]
     left_out = crops[0][1] | crops[1][1]
-    _report(left_out)
-    sets = [labelled_objects(readable) for readable, _ in crops]
-    if not all(len(images.images) for images in sets):
+    _report(left_out, strict=strict)
+    learnt, held_out = (labelled_objects(readable) for readable, _ in crops)
+    if not len(learnt.images) or not len(held_out.images):
         raise BadInput(f"{options.images}: no readable photograph in one of its splits")
     data = {"photographs": _digest([*training, *measured])}
     if weights:
         data["trunk weights"] = sha256_of(weights)
     require_same_data(options.out, data)
     network, figures = train_reid(
-        *(recipe, *sets),
+        recipe,
+        learnt,
+        held_out,
         folder=options.out,
         fabric=make_fabric(options.device, half_precision=options.half_precision),
         trunk_weights=weights,
         data=data,
     )
-    classes = np.unique(sets[0].identities)
-    figures = {"accuracy": identity_accuracy(network, classes, sets[1]), **figures}
+    classes = np.unique(learnt.identities)
+    figures = {"accuracy": identity_accuracy(network, classes, held_out), **figures}
     path = options.out / "reid.safetensors"
     _save(path, "reid", network, category, recipe, options, figures, classes=classes.tolist())
     return path, figures | _count(left_out)
@@ -87,6 +91,7 @@ def train_category_generator(
     options: TrainingOptions,
     *,
     supervisor: Path | None,
+    strict: bool = False,
 ) -> TrainedWeights:
     """Train RSTG's generator on a category; writes OUT/NAME_generator.safetensors and its card.
 
@@ -95,6 +100,7 @@ def train_category_generator(
         recipe: what is trained, and how.
         options: the run's; its images are the data set's folder.
         supervisor: weights of the category's identity network.
+        strict: whether a photograph that cannot be read or placed is refused, in place of being left out.
 
     Raises:
         BadInput: for a recipe that the category or the supervisor does not suit, before anything is
@@ -119,8 +125,9 @@ def train_category_generator(
     everything = PlacedObjects(
         placed[0].objects + placed[1].objects, placed[0].left_out | placed[1].left_out
     )
-    for line in everything.lines():
-        _say(line)
+    if everything.objects:
+        _say(everything.lines()[0])
+    _report(everything.left_out, strict=strict)
     torch.manual_seed(recipe.schedule.seed)
     generator = CategoryGenerator(category, recipe.generator)
     fabric = make_fabric(options.device, half_precision=options.half_precision)
@@ -170,12 +177,19 @@ def _splits(
 
 
 def _digest(photographs: Sequence[ObjectPhotograph]) -> str:
-    return photographs_digest(photograph.path for photograph in photographs)
+    """Of the photographs that are there; the others are reported as left out."""
+    return photographs_digest(p.path for p in photographs if p.path.is_file())
 
 
-def _report(left_out: dict[str, str]) -> None:
+def _report(left_out: dict[str, str], *, strict: bool = False) -> None:
+    """Say which photographs are left out, or refuse to go on without them."""
     for name, reason in left_out.items():
         _say(f"left out: {name}: {reason}")
+    if strict and left_out:
+        raise BadInput(
+            f"{len(left_out)} photographs cannot be used ({next(iter(left_out))}); mend or remove them, "
+            "or leave --strict out"
+        )
 
 
 def _count(left_out: dict[str, str]) -> dict[str, float]:

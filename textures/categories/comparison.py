@@ -56,8 +56,8 @@ _SHOWN = 128  # pixels of a picture's side
 class _Rendered:
     """A set's pictures in the own and in the other view: (N,S,S,3) uint8 each."""
 
-    own: np.ndarray
-    other: np.ndarray
+    same_view: np.ndarray
+    other_view: np.ndarray
 
 
 class GeneratorComparison:
@@ -131,7 +131,7 @@ class GeneratorComparison:
         columns = [self.bank.images[chosen], self.bank.images[self.pairs[chosen]]]
         for name, views in self.rendered.items():
             titles += [name, "in the other view"]
-            columns += [views.own[chosen], views.other[chosen]]
+            columns += [views.same_view[chosen], views.other_view[chosen]]
         cells = [np.stack([_shown(image) for image in column]) for column in columns]
         strips = [np.concatenate(list(column), axis=0) for column in cells]
         headed = [
@@ -168,7 +168,8 @@ class GeneratorComparison:
             values.setdefault(measure, {}).setdefault(name, {})[keys[row]] = value
 
         views: dict[str, tuple[np.ndarray, np.ndarray]] = {
-            name: (pictures.own, pictures.other) for name, pictures in self.rendered.items()
+            name: (pictures.same_view, pictures.other_view)
+            for name, pictures in self.rendered.items()
         }
         views[PHOTOGRAPHS] = (self.bank.images, self.bank.images[self.pairs])
         for name, pictures in views.items():

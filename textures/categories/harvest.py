@@ -72,15 +72,15 @@ def harvest_category(
     entries, new = [], 0
     for start in range(0, len(placed.objects), BATCH):
         chunk = placed.objects[start : start + BATCH]
-        wanted = []
+        requests = []
         for item in chunk:
             digest = sha256_of(item.photograph.path)
             entry = present.get(item.photograph.name)
-            same = entry is not None and entry.source_sha256 == digest
-            wanted.append((item, digest, entry if same else None))
-        missing = [item for item, _, entry in wanted if entry is None]
+            unchanged = entry is not None and entry.source_sha256 == digest
+            requests.append((item, digest, entry if unchanged else None))
+        missing = [item for item, _, entry in requests if entry is None]
         textures = iter(generator.textures(missing) if missing else torch.zeros(0))
-        for item, digest, entry in wanted:
+        for item, digest, entry in requests:
             if entry is None:
                 photograph = item.photograph
                 entry = TextureEntry(
@@ -103,13 +103,16 @@ def harvest_category(
             entries.append(entry)
     left_out = [
         LeftOut(
-            source=name, reason="too few visible keypoints", detail=f"{name}: {why}", foreseen=True
+            source=name,
+            reason="too few visible keypoints",
+            detail=f"{name}: {cause}",
+            foreseen=True,
         )
-        for name, why in read.left_out.items()
+        for name, cause in read.left_out.items()
     ]
     left_out += [
-        LeftOut(source=name, reason="cannot be placed or read", detail=f"{name}: {why}")
-        for name, why in placed.left_out.items()
+        LeftOut(source=name, reason="cannot be placed or read", detail=f"{name}: {cause}")
+        for name, cause in placed.left_out.items()
     ]
     write_manifest(out, entries)
     write_left_out(out, left_out)

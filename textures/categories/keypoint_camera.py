@@ -27,7 +27,7 @@ SMALLEST_EXTENT = 8.0  # pixels
 TWIN_MARGIN = 0.006  # a twin whose score is nearer than that is as likely
 _NOISE = 0.025  # of the extent: how well people click, and a template's parts suit a species
 _TURNED_AWAY = 0.03  # score of visible keypoints that are all turned from the camera
-_STARTS, _ROUNDS, _POLISHED = 48, 12, 4
+_ROUNDS, _POLISHED = 12, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ def orthographic_camera(
 
 
 def _started(points: np.ndarray, pixels: np.ndarray) -> list[np.ndarray]:
-    """The best rotations that a grid of starts leads to, each with its twin's kin among them.
+    """The few best rotations that a grid of starts leads to, no two of them near each other.
 
     From a rotation the keypoints' depths follow, from those the best rotation, and so on (orthogonal
     iteration), for all starts at once.
@@ -182,7 +182,6 @@ def _grid() -> np.ndarray:
         for pitch in (0.0, 35.0, -35.0, 80.0)
         for turn in turns
     ]
-    assert len(starts) == _STARTS
     return upright @ np.stack(starts)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image
 
+from mocap.errors import BadInput
 from textures.market1501 import read_image
 
 MARGIN = 0.1  # of the box's longer side, on every side of a crop
@@ -65,17 +66,31 @@ def read_object_crop(photograph: ObjectPhotograph, size: int) -> ObjectCrop:
     """The square around a photograph's box, at `size` pixels; the image's border goes on outside it.
 
     Raises:
-        BadInput: for an image or a segmentation that cannot be read.
+        BadInput: for an image or a segmentation that cannot be read, a box outside its image, and a
+            segmentation of another size.
     """
     image = read_image(photograph.path)
-    x, y, width, height = photograph.box
-    side = max(width, height) * (1 + 2 * MARGIN)
-    left, top = x + width / 2 - side / 2, y + height / 2 - side / 2
+    x, y, box_width, box_height = photograph.box
+    height, width = image.shape[:2]
+    left, right = max(x, 0.0), min(x + box_width, width)
+    top, bottom = max(y, 0.0), min(y + box_height, height)
+    if left >= right or top >= bottom:
+        raise BadInput(
+            f"{photograph.path}: {width}x{height} pixels, and its box at {x:g}, {y:g} of "
+            f"{box_width:g}x{box_height:g} lies outside; take image and box of one release"
+        )
+    side = max(right - left, bottom - top) * (1 + 2 * MARGIN)
+    left, top = (left + right - side) / 2, (top + bottom - side) / 2
     factor = size / side
     keypoints = (photograph.keypoints - (left, top)) * factor
     mask = None
     if photograph.segmentation is not None:
-        grey = read_image(photograph.segmentation).mean(2).astype(np.float32)
+        grey = read_image(photograph.segmentation)[..., 0]
+        if grey.shape != image.shape[:2]:
+            raise BadInput(
+                f"{photograph.segmentation}: {grey.shape[1]}x{grey.shape[0]} pixels, its photograph has "
+                f"{image.shape[1]}x{image.shape[0]}; take both of one release"
+            )
         mask = _window(grey, left, top, side, size) > 127
     return ObjectCrop(
         image=_window(image, left, top, side, size),
@@ -85,29 +100,12 @@ def read_object_crop(photograph: ObjectPhotograph, size: int) -> ObjectCrop:
 
 
 def _window(image: np.ndarray, left: float, top: float, side: float, size: int) -> np.ndarray:
-    """A square of an image at another size; averaged where that is smaller."""
-    first_x, first_y = int(np.floor(left)), int(np.floor(top))
-    count = int(np.ceil(side)) + 1
-    rows = np.clip(np.arange(first_y, first_y + count), 0, image.shape[0] - 1)
-    columns = np.clip(np.arange(first_x, first_x + count), 0, image.shape[1] - 1)
-    piece = image[np.ix_(rows, columns)]
-    factor = size / side
-    if factor < 1:  # averaged first, at a whole number of pixels
-        coarse = max(size, 1)
-        shrunk = cv2.resize(piece, (coarse, coarse), interpolation=cv2.INTER_AREA)
-        factor, piece = factor * count / coarse, shrunk
-        scale = coarse / count
-    else:
-        scale = 1.0
-    shift_x = -(left - first_x) * scale * factor
-    shift_y = -(top - first_y) * scale * factor
-    # OpenCV's pixel centres lie at whole numbers, ours at halves.
-    matrix = np.array(
-        [
-            [factor, 0, shift_x + factor / 2 - 0.5],
-            [0, factor, shift_y + factor / 2 - 0.5],
-        ]
-    )
-    return cv2.warpAffine(
-        piece, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    """A square of an image (H,W,...) uint8 at another size, averaged where that is smaller."""
+    height, width = image.shape[:2]
+    outside = [-left, -top, left + side - width, top + side - height]
+    border = max(0, int(np.ceil(max(outside))))
+    widened = np.pad(image, [(border, border)] * 2 + [(0, 0)] * (image.ndim - 2), mode="edge")
+    corner = left + border, top + border
+    box = (*corner, corner[0] + side, corner[1] + side)
+    picture = Image.fromarray(widened).resize((size, size), Image.Resampling.BILINEAR, box=box)
+    return np.array(picture)

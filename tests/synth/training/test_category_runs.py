@@ -12,7 +12,10 @@ import torch
 
 from mocap.errors import BadInput
 from synth.standins.birds import CubSize, write_birds
+from synth.training.category_runs import train_category_identities
+from synth.training.runs import TrainingOptions
 from tests.synth.cli.running import refusal, run, succeed
+from textures.categories.birds.configuration import BIRDS
 from textures.categories.birds.model import UV_LAYOUT
 from textures.checkpoints import save_networks
 from textures.library import read_library
@@ -187,12 +190,18 @@ def test_a_damaged_photograph_is_left_out_and_counted(cub, species, generators, 
     words += ["--weights", generators[1], "--out", tmp_path / "lib"]
     assert "left out, cannot be placed or read: 1" in succeed(*words).output
     assert victim.name in (tmp_path / "lib" / "left_out.csv").read_text()
+    victim.unlink()
+    assert "left out, cannot be placed or read: 1" in succeed(*words).output
     assert run(*words, "--strict").exit_code == 1
     told = succeed(
         *("train", "reid", *COMMON, *TINY_IDENTITIES, "--images", broken, "--steps", 1),
         *("--out", tmp_path / "reid"),
     ).output
     assert "photographs left out: 1" in told
+    options = TrainingOptions(out=tmp_path / "strict", images=broken)
+    with pytest.raises(BadInput, match=f"1 photographs cannot be used .*{victim.stem}"):
+        train_category_identities(BIRDS, BIRDS.identity_recipes["judge"], options, strict=True)
+    assert not (tmp_path / "strict").exists()
 
 
 def test_what_is_for_people_is_refused_with_birds_and_the_other_way_round(

@@ -110,11 +110,11 @@ def test_a_bird_without_another_photograph_has_no_other_view(measures):
 
 
 def test_the_exact_textures_before_the_backgrounds_are_the_photographs(comparison):
-    own = comparison.rendered["exact"].own.astype(int)
+    own = comparison.rendered["exact"].same_view.astype(int)
     apart = np.abs(own - comparison.bank.images)
     assert np.median(apart[comparison.bank.masks > 127]) <= 2
     assert (apart[comparison.bank.masks <= 127] <= 1).all()
-    others = comparison.rendered["exact"].other.astype(int)
+    others = comparison.rendered["exact"].other_view.astype(int)
     apart = np.abs(others - comparison.bank.images[comparison.pairs])
     assert np.median(apart) <= 2
 

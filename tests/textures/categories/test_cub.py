@@ -161,3 +161,30 @@ def test_a_crop_is_the_square_around_the_box_and_keypoints_go_with_it(cub):
         assert np.isnan(crop.keypoints[12]).all()
         share = crop.object_mask.mean()
         assert share == pytest.approx(100 * 60 / 120**2, abs=0.04)
+
+
+def test_a_box_or_segmentation_of_another_picture_is_refused(cub):
+    import cv2
+
+    photograph = read_cub(cub).photographs[0]
+    fields = vars(photograph)
+    with pytest.raises(BadInput, match="lies outside"):
+        read_object_crop(type(photograph)(**{**fields, "box": (400.0, 5.0, 20.0, 20.0)}), 64)
+    vast = type(photograph)(**{**fields, "box": (-9e5, -9e5, 1e6, 1e6)})  # takes no vast memory
+    assert read_object_crop(vast, 64).image.shape == (64, 64, 3)
+    cv2.imwrite(str(photograph.segmentation), np.zeros((20, 20), np.uint8))
+    with pytest.raises(BadInput, match=r"20x20 pixels, its photograph has 150x110"):
+        read_object_crop(photograph, 64)
+
+
+def test_a_box_at_the_border_shows_the_border_go_on(cub):
+    import cv2
+
+    photograph = read_cub(cub).photographs[0]
+    picture = np.zeros((110, 150, 3), np.uint8)
+    picture[:, :40] = 200
+    path = photograph.path.with_suffix(".png")
+    cv2.imwrite(str(path), picture)
+    shown = type(photograph)(**{**vars(photograph), "path": path, "box": (0.0, 0.0, 30.0, 110.0)})
+    crop = read_object_crop(shown, 66)  # from -51 to 81 pixels
+    assert (crop.image[:, :44] == 200).all() and (crop.image[:, 47:] == 0).all()

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -209,8 +209,8 @@ def _box(fields: list[str], label: str) -> tuple[float, float, float, float]:
     return x, y, width, height
 
 
-def _require_same_images(path: Path, names: dict[int, str], table: dict[int, Value]) -> None:
-    odd = names.keys() ^ table.keys()
+def _require_same_images(path: Path, names: dict[int, str], numbers: Iterable[int]) -> None:
+    odd = names.keys() ^ set(numbers)
     if odd:
         number = min(odd)
         relation = "no line for" if number in names else "a line for the unlisted"
