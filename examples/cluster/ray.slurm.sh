@@ -28,15 +28,28 @@ trap 'exit 143' TERM
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 start="ray start --block --num-cpus=$cores --object-store-memory=100000000"
 on="srun --nodes=1 --ntasks=1 --overlap --nodelist"
-# shellcheck disable=SC2086
-$on "${nodes[0]}" $start --head --port="$port" --include-dashboard=false &
-until (exec 3<>"/dev/tcp/${nodes[0]}/$port") 2>/dev/null; do
+
+# Ray on one node, until this job ends; a busy node may not be up within Ray's half a minute.
+run_node() {
+    local node=$1 child
+    shift
+    trap 'kill "$child"; wait "$child"; exit 143' TERM
+    for _ in 1 2 3; do
+        # shellcheck disable=SC2086
+        $on "$node" $start "$@" &
+        child=$!
+        wait "$child" && return
+    done
+    return 1
+}
+
+run_node "${nodes[0]}" --head --port="$port" --include-dashboard=false &
+until ray status --address="${nodes[0]}:$port" 2>/dev/null | grep -q node_; do
     kill -0 $! || exit 1
-    sleep 1
+    sleep 2
 done
 for node in "${nodes[@]:1}"; do
-    # shellcheck disable=SC2086
-    $on "$node" $start --address="${nodes[0]}:$port" &
+    run_node "$node" --address="${nodes[0]}:$port" &
 done
 
 # Who comes later than the first clips is used from then on: every actor waits for a core.

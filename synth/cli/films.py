@@ -249,7 +249,8 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
     "--budget",
     metavar="TIME",
     callback=parsed_by(_parse_duration),
-    help="Film the part of the plan that fits into 8h, 90m or 2d, in the plan's shares of everything.",
+    help="Film the part of the plan that fits into 8h, 90m or 2d, in the plan's shares of everything. "
+    "With --dry-run: say how many jobs film all of it within that time.",
 )
 @click.option(
     "--max-gb", type=POSITIVE, help="Film the part of the plan that fits into so many gigabytes."
@@ -264,7 +265,8 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Film a few frames, say what the plan covers and how long and large it will be; keep nothing.",
+    help="Film a few frames, say what the plan covers, how long and large it will be and how many "
+    "core-hours it takes; keep nothing.",
 )
 @click.pass_context
 def render_videos(

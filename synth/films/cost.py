@@ -41,6 +41,11 @@ class Cost:
         """Bytes that the clips of the rows take."""
         return sum(self.clip_bytes + self.frame_bytes * row.frames for row in rows)
 
+    def worker_seconds(self, rows: Sequence[PlanRow], *, clips_per_process: int) -> float:
+        """Seconds of workers, all together, that the clips of the rows take."""
+        work = sum(self.clip + self.frame * row.frames for row in rows)
+        return work + self.startup * math.ceil(len(rows) / clips_per_process)
+
     def seconds(self, rows: Sequence[PlanRow], *, workers: int, clips_per_process: int) -> float:
         """Seconds until `workers` workers have made the clips."""
         workers = max(1, min(workers, len(rows)))
@@ -110,6 +115,35 @@ def stratified(rows: Sequence[PlanRow]) -> list[PlanRow]:
         for k, index in enumerate(members)
     }
     return [rows[index] for index in sorted(position, key=position.__getitem__)]
+
+
+def jobs_that_fit(
+    rows: Sequence[PlanRow],
+    cost: Cost,
+    *,
+    workers: int,
+    clips_per_process: int,
+    seconds: float,
+) -> int | None:
+    """The fewest jobs of `workers` workers, each of every n-th row, that all end within `seconds`.
+
+    None where not even a job for each clip would.
+    """
+
+    def fits(jobs: int) -> bool:
+        shares = (rows[job::jobs] for job in range(jobs))
+        return all(
+            cost.seconds(share, workers=workers, clips_per_process=clips_per_process) <= seconds
+            for share in shares
+        )
+
+    low, high = 1, max(1, len(rows))
+    if not fits(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle + 1, high)
+    return low
 
 
 def rows_that_fit(

@@ -183,7 +183,7 @@ class PackedFilms:
                 },
                 members=tuple(sorted(members)),
             )
-            self.store.write(shard.record_file, record.to_json())
+            self.store.write(shard.record_file, record.to_json().encode())
         self._remove_clips(record.clips)
 
     def end(self) -> None:

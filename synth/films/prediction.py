@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap.errors import BadInput
-from synth.films.cost import MARGIN, TRIAL_LENGTHS, Cost, cost_of, duration_text, trial_rows
+from synth.films.cost import (
+    MARGIN,
+    TRIAL_LENGTHS,
+    Cost,
+    cost_of,
+    duration_text,
+    jobs_that_fit,
+    trial_rows,
+)
 from synth.films.disk import existing_parent, free_bytes, gigabytes
 from synth.films.film_workers import (
     CLIPS_PER_PROCESS,
@@ -33,7 +41,9 @@ class Prediction:
     """What the clips that are still to be made will take.
 
     `clips` (`frames` in all) take `seconds` with `workers` workers, and `bytes`, for which the disk has
-    `free`. `cost` was measured on `trials` clips.
+    `free`. `cost` was measured on `trials` clips. `core_hours` count the cores that the workers have to
+    themselves. `deadline` in seconds: what was asked for, if anything; then `jobs` of an array, of as
+    many workers each, end within it (None: no number of jobs does).
     """
 
     clips: int
@@ -44,6 +54,9 @@ class Prediction:
     free: int
     trials: int
     cost: Cost
+    core_hours: float
+    deadline: float | None = None
+    jobs: int | None = None
 
     def __str__(self) -> str:
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
@@ -53,7 +66,19 @@ class Prediction:
             f"{duration_text(self.seconds)} with {workers}, and {gigabytes(self.bytes)}, of "
             f"{gigabytes(self.free)} free\nmeasured on {short} and {long} frames of {self.trials} clips: "
             f"{self.cost.startup:.1f} s a process, {self.cost.clip:.2f} s a clip, "
-            f"{self.cost.frame:.3f} s and {self.cost.frame_bytes / 1000:.1f} kB a frame"
+            f"{self.cost.frame:.3f} s and {self.cost.frame_bytes / 1000:.1f} kB a frame\n"
+            f"{self.core_hours:,.3g} core-hours{self._jobs_text(workers)}"
+        )
+
+    def _jobs_text(self, workers: str) -> str:
+        if self.deadline is None:
+            return ""
+        time_text = duration_text(self.deadline)
+        if self.jobs is None:
+            return f"; a single clip takes longer than {time_text}, so no number of jobs ends within it"
+        return (
+            f"; within {time_text}: {self.jobs:,} jobs with {workers} each (--shard K/{self.jobs}, K "
+            f"from 1 to {self.jobs})"
         )
 
 
@@ -110,6 +135,16 @@ def predict(
             f"{failure.reason}"
         )
     cost = cost_of(trials)
+    jobs = None
+    if options.budget is not None:
+        jobs = jobs_that_fit(
+            waiting,
+            cost,
+            workers=workers,
+            clips_per_process=CLIPS_PER_PROCESS,
+            seconds=options.budget,
+        )
+    worker_seconds = cost.worker_seconds(waiting, clips_per_process=CLIPS_PER_PROCESS)
     return Prediction(
         clips=len(waiting),
         frames=sum(row.frames for row in waiting),
@@ -119,6 +154,9 @@ def predict(
         free=free_bytes(out),
         trials=len(trials),
         cost=cost,
+        core_hours=worker_seconds * machines.threads(workers) / 3600,
+        deadline=options.budget,
+        jobs=jobs,
     )
 
 

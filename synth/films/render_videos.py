@@ -119,7 +119,7 @@ def predict_videos(
         rows: the plan.
         inputs: what `open_inputs` opened, with the one texture library that was planned with.
         out: the film folder, which need not exist.
-        options: as for `render_videos`; its budget and room are not looked at.
+        options: as for `render_videos`; of a budget it is said how many jobs end within it.
 
     Raises:
         BadInput: the plan does not fit the inputs, or none of the few clips can be made.
@@ -169,6 +169,11 @@ def render_videos(
     deadline = None if options.budget is None else began + options.budget
     out = Path(out)
     _check_request(rows, inputs, options)
+    if options.store is not None and (options.budget is not None or options.room is not None):
+        raise BadInput(
+            "--budget and --max-gb take their part from all over the plan, and so from every shard; "
+            "expected neither with --pack: take a part by --shard K/N, or plan fewer clips"
+        )
     require_writable(out)
     output = options.output(out, rows)
     shard_rows = output.rows_of(options.shard)

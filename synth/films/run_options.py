@@ -61,11 +61,6 @@ class RunOptions:
             raise BadInput(f"--device {self.device}: expected one of {', '.join(DEVICES)}")
         if self.clips_per_shard < 1:
             raise BadInput(f"--count-clips-per-shard {self.clips_per_shard}: expected at least 1")
-        if self.store is not None and (self.budget is not None or self.room is not None):
-            raise BadInput(
-                "--budget and --max-gb take their part from all over the plan, and so from every shard; "
-                "expected neither with --pack: take a part by --shard K/N, or plan fewer clips"
-            )
 
     def output(self, out: Path, rows: Sequence[PlanRow]) -> FilmOutput:
         """Where the films of a plan go, by way of the folder `out`.

@@ -58,9 +58,9 @@ class ShardRecord:
     left_out: Mapping[RelativePath, str]
     members: tuple[str, ...]
 
-    def to_json(self) -> bytes:
+    def to_json(self) -> str:
         """The record as a file's content."""
-        return json.dumps(asdict(self), indent=1).encode() + b"\n"
+        return json.dumps(asdict(self), indent=1) + "\n"
 
 
 def categories_of(rows: Sequence[PlanRow]) -> list[str]:

@@ -13,6 +13,7 @@ from synth.films.cost import (
     MARGIN,
     Cost,
     cost_of,
+    jobs_that_fit,
     ledger_bytes,
     parse_duration,
     rows_that_fit,
@@ -54,6 +55,25 @@ def test_a_process_is_started_for_the_last_clips_too(count, workers, starts):
     work = sum(0.5 + 0.02 * row.frames for row in ROWS[:count]) / workers
     seconds = COST.seconds(ROWS[:count], workers=workers, clips_per_process=25)
     assert seconds == pytest.approx(work + starts * 4.0)
+
+
+@pytest.mark.parametrize("seconds", [12.0, 30.0, 100.0, 1e4])
+def test_jobs_that_fit_end_in_time_and_one_fewer_would_not(seconds):
+    jobs = jobs_that_fit(ROWS, COST, workers=2, clips_per_process=25, seconds=seconds)
+
+    def longest(count: int) -> float:
+        shares = [ROWS[k::count] for k in range(count)]
+        return max(COST.seconds(share, workers=2, clips_per_process=25) for share in shares)
+
+    assert longest(jobs) <= seconds
+    assert jobs == 1 or longest(jobs - 1) > seconds
+
+
+def test_no_number_of_jobs_is_enough_where_a_clip_takes_longer():
+    assert jobs_that_fit(ROWS, COST, workers=2, clips_per_process=25, seconds=4.4) is None
+    frames = sum(row.frames for row in ROWS)
+    expected = 300 * 0.5 + frames * 0.02 + 12 * 4.0
+    assert COST.worker_seconds(ROWS, clips_per_process=25) == pytest.approx(expected)
 
 
 def test_clips_that_cannot_be_cut_are_predicted_by_the_clip():

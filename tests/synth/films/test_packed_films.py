@@ -176,7 +176,7 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path, folder, inputs, rows, s
         render_videos(rows[::-1], inputs, other, packing(out))
     assert not other.exists()
     with pytest.raises(BadInput, match="--budget and --max-gb take their part"):
-        RunOptions(store="x", budget=10.0)
+        render_videos(rows, inputs, other, packing(out, budget=10.0))
     for address in ("nosuch://bucket", "s4://bucket"):
         with pytest.raises(BadInput, match=f"{address}: cannot be opened"):
             render_videos(rows, inputs, tmp_path / "new", packing(address))

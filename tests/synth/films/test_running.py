@@ -350,6 +350,10 @@ def test_a_dry_run_predicts_and_leaves_nothing(
     actual = sum(map(len, clip_contents(whole).values()))
     assert prediction.bytes == pytest.approx(actual, rel=0.3)
     assert prediction.cost.clip > 0 and 0 < prediction.seconds < 600
+    assert prediction.core_hours > 0 and prediction.jobs is None
+    soon = predict_videos(rows, inputs, out, RunOptions(workers=1, budget=3600.0))
+    assert (soon.jobs, soon.deadline) == (1, 3600.0)
+    assert "within 60 minutes: 1 jobs with 1 worker each (--shard K/1" in str(soon)
     assert not out.exists()
     assert predict_videos(rows, inputs, whole, RunOptions(workers=2)) is None
 
