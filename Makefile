@@ -1,6 +1,7 @@
 # make demo   the whole pipeline on generated stand-ins, into demo/; ends with demo/report.html
 # make test   the tests
-# Both create .venv from requirements.lock first; the second run installs nothing. The lock's mediapipe
+# make docs   the site of docs/, into build/site; installs mkdocs-material where it is missing
+# All create .venv from requirements.lock first; the second run installs nothing. The lock's mediapipe
 # comes without what it requires (only its BlazePose file is read); torch brings its CUDA libraries, which
 # no lock of a machine without a GPU could list.
 # Where Linux shows no NVIDIA GPU, torch is taken from its index of CPU builds, which spares gigabytes of
@@ -17,7 +18,7 @@ SYNTH := $(BIN)/synth
 DEMO ?= demo
 WORKERS ?= 2
 
-.PHONY: demo test lint clean-demo
+.PHONY: demo test lint docs clean-demo
 
 $(VENV)/.installed: requirements.lock setup.cfg
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: Blender 4.5 needs Python 3.11 (Debian: apt-get install python3.11 python3.11-venv), or give PYTHON=/path/to/python3.11"; exit 1; }
@@ -68,6 +69,13 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed
+	@$(BIN)/python -c "import material" 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable ".[docs]"
+	$(BIN)/python docs/write_reference.py
+	$(BIN)/python -m mkdocs build --strict
+	@echo "open build/site/index.html"
 
 clean-demo:
 	rm -rf $(DEMO)

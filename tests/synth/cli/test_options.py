@@ -15,6 +15,7 @@ import pytest
 
 from synth.cli import COMMANDS, SECTIONS, cli
 from synth.cli.options import ChannelNames, DeviceName, Number, listed
+from tests.synth.cli.command_lines import take
 
 TESTS = Path(__file__).resolve().parents[2]
 ROOT = TESTS.parent
@@ -92,17 +93,10 @@ def test_every_command_and_option_says_what_it_is(path, command):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_of_a_command_is_one_that_it_takes(name):
     program, first, *words = COMMANDS[name].example.split()
-    command, path = cli.get_command(click.Context(cli), first), [first]
-    assert program == "synth" and path == [name] and command.epilog.endswith(COMMANDS[name].example)
-    while isinstance(command, click.Group):
-        path.append(words.pop(0))
-        command = command.get_command(click.Context(command), path[-1])
-    values, rest, _ = command.make_parser(click.Context(command)).parse_args(list(words))
-    assert rest == []
-    for parameter in command.params:
-        given = values.get(parameter.name)
-        missing = given is None or given == () or "UNSET" in repr(given)
-        assert not (parameter.required and missing), f"{name}: {parameter.name} is not given"
+    assert program == "synth" and first == name
+    command = cli.get_command(click.Context(cli), name)
+    assert command.epilog.endswith(COMMANDS[name].example)
+    assert take([first, *words]).command_path.split()[:2] == ["synth", name]
 
 
 def test_help_shows_every_command_whole_within_80_columns():

@@ -1,0 +1,1 @@
+"""The pages, their links, their command lines and their snippets hold."""
