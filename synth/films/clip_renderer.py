@@ -37,11 +37,11 @@ from synth.plans.plan_row import MAX_PEOPLE, PlanRow
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lights.registry import light_from_fields
-from synth.scene.occluders import occluder_texture
 from synth.scene.posed_clip import PosedClip
-from synth.scene.renderer import Renderer, RenderHardware, Texture
+from synth.scene.renderer import Renderer, RenderHardware
 from synth.scene.scene_mesh import SceneGeometry, scene_geometry
 from synth.workers.pool import Report, uninterrupted
+from textures.library import read_texture
 
 REPORT_EVERY = 10  # frames
 
@@ -136,14 +136,14 @@ class ClipRenderer:
         ]
         motion = self._load_motion(row.source, row.fps, body)
         posed_clip = planned_clip(row, motion, body, companions=companions)
-        scene = scene_geometry(posed_clip, bodies)
+        scene = scene_geometry(posed_clip, bodies, texture_sizes=self._texture_sizes(row))
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
             encoder = FilmEncoder(
                 Path(f"{stem}.mp4"), row, posed_clip, backgrounds=settings.backgrounds
             )
-            engine = self._open_engine(row, scene.mesh)
+            engine = self._open_engine(row, scene.shaded_mesh)
             versions = _versions(engine, body)
             with ThreadPoolExecutor(4) as threads:
                 labelling = threads.submit(
@@ -241,9 +241,8 @@ class ClipRenderer:
         """
         settings = self.settings
         cameras = posed_clip.cameras[1:-1]
-        looks: list[Texture] = [settings.textures / texture for texture in row.textures]
-        looks += [occluder_texture(occluder) for occluder in posed_clip.occluders]
-        for instance, texture in enumerate(looks, 1):
+        pictures = scene.textures([settings.textures / texture for texture in row.textures])
+        for instance, texture in enumerate(pictures, 1):
             engine.set_texture(texture, instance=instance)
         light = light_from_fields(row.light).with_files_in(settings.environments)
         middle = scene.joints[1:-1, :: len(JOINT_NAMES)].reshape(-1, 3).mean(axis=0)
@@ -261,6 +260,12 @@ class ClipRenderer:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
         return silhouettes, spent
+
+    def _texture_sizes(self, row: PlanRow) -> tuple[int, ...]:
+        """Texels along the side of each person's texture, where somebody wears a fabric; else none."""
+        if not any(row.clothes_of_people):
+            return ()
+        return tuple(len(read_texture(self.settings.textures / name)) for name in row.textures)
 
     def _open_engine(self, row: PlanRow, mesh: Mesh) -> Renderer:
         """The renderer of a row, opened anew where the last one was of another format or topology."""

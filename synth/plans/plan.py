@@ -241,4 +241,5 @@ def _row(
         layout=film.layout,
         figures=figures,
         occluders=people.occluders(stem),
+        clothes=people.clothes(stem, 1),
     )

@@ -86,7 +86,7 @@ def filmed_crowd(body: Body, folder: Path, **changes) -> ClipData:
     """The clip rendered by the raster engine, encoded and decoded."""
     made, scene = make_crowd(body, **changes)
     row, posed_clip = made.row, made.posed_clip
-    renderer = RasterRenderer(scene.mesh, height=row.height, width=row.width, samples=10)
+    renderer = RasterRenderer(scene.shaded_mesh, height=row.height, width=row.width, samples=10)
     noise = noise_texture(folder / "noise.png")
     looks = [noise] * len(row.genders) + [occluder_texture(o) for o in posed_clip.occluders]
     for instance, texture in enumerate(looks, 1):

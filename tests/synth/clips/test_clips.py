@@ -337,7 +337,11 @@ def test_conventions_name_every_part_channel_and_field(tmp_path):
     assert written["parts"]["2"] == "leftUpLeg" and len(written["parts"]) == 24
     assert written["mirrored"] == {"compact": False, "surreal": True}
     assert set(CHANNELS) | {"K", "joints2D"} <= set(written) | set(written["info"])
-    assert set(written["info"]) == set(SURREAL_INFO) | set(OUR_INFO) | {"people", "occluders"}
+    assert set(written["info"]) == set(SURREAL_INFO) | set(OUR_INFO) | {
+        "people",
+        "occluders",
+        "clothes",
+    }
     assert set(CHANNELS) < set(written["layouts"]["compact"])
     assert set(written["errors"]["compact"]) == {*CHANNELS, "face"}
     named = " ".join(written["in_surreal_layout"]).replace(",", " ").split()
