@@ -148,6 +148,7 @@ class FigureSampler:
         seed = int(rng.integers(2**31))
         pieces = fitting_pieces(
             [CLOTHES[n] for n in order if draws[n] < shares.get(CLOTHES[n], 0.0)]
+        )
         return ClothesDraw(pieces=pieces, seed=seed) if pieces else None
 
     def occluders(self, stem: str) -> tuple[OccluderDraw, ...]:
