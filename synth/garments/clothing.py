@@ -31,6 +31,7 @@ CLOTHES = (
 
 TOPS = ("dress", "coat", "hood")
 BOTTOMS = ("skirt", "trousers")
+_EXCLUSIVE = (TOPS, (*BOTTOMS, "dress"))  # of each of these one at most is worn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +59,8 @@ def fitting_pieces(pieces: Sequence[str]) -> tuple[str, ...]:
     """
     chosen: list[str] = []
     for piece in pieces:
-        tops = TOPS if piece in TOPS else ()
-        bottoms = (*BOTTOMS, "dress") if piece in BOTTOMS else ()
-        if not set(chosen) & {*tops, *bottoms}:
+        rivals = {rival for group in _EXCLUSIVE if piece in group for rival in group}
+        if not rivals & set(chosen):
             chosen.append(piece)
     return tuple(chosen)
 
