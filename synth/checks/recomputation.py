@@ -170,10 +170,12 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
             "in another layout"
         )
     if layout == "surreal":
-        if len(posed_clip.figures) > 1 or posed_clip.occluders:
+        dressed = any(figure.clothes for figure in posed_clip.figures)
+        if len(posed_clip.figures) > 1 or posed_clip.occluders or dressed:
             raise BadInput(
-                f"{source}: {len(posed_clip.figures)} people and {len(posed_clip.occluders)} occluders, "
-                "but the layout surreal knows one person and no occluder; choose --layout compact"
+                f"{source}: {len(posed_clip.figures)} people and {len(posed_clip.occluders)} occluders"
+                f"{', clothes' * dressed}, but the layout surreal knows one person, no occluder and no "
+                "clothes; choose --layout compact"
             )
         try:
             surreal_camera(posed_clip.cameras)

@@ -22,6 +22,7 @@ from synth.clips.conventions import GENDERS
 from synth.clips.mat_files import cell, read_mat, text_of, write_mat
 from synth.clips.surreal_camera import surreal_camera
 from synth.clips.surreal_info import from_surreal_info, to_surreal_info
+from synth.garments.clothing import ClothesDraw
 from synth.plans.plan_row import MAX_OCCLUDERS, MAX_PEOPLE, MAX_SIDE, FigureRow, PlanRow
 from synth.scene.backdrop import ClipBackground
 from synth.scene.ground_truth import GroundTruth
@@ -167,12 +168,17 @@ def info_fields(
         fields["occluders"] = json.dumps([asdict(item) for item in posed_clip.occluders])
     if row.scene_place is not None:
         fields["background_yaw"] = np.array([[posed_clip.background_yaw]], np.float64)
+    dressed = any(figure.clothes for figure in figures)
+    if dressed:
+        clothes = [figure.clothes and asdict(figure.clothes) for figure in figures]
+        fields["clothes"] = json.dumps(clothes)
     if not row.film_mirrored:
         return fields
-    if len(figures) > 1 or posed_clip.occluders:
+    if len(figures) > 1 or posed_clip.occluders or dressed:
         raise BadInput(
             f"{row.stem}: {len(figures)} people and {len(posed_clip.occluders)} occluders in the layout "
-            "surreal, expected one person and no occluder; choose --layout compact"
+            f"surreal{', clothes' * dressed}, expected one person, no occluder and no clothes; choose "
+            "--layout compact"
         )
     return to_surreal_info(fields, surreal_camera(posed_clip.cameras)) | {CHECK: check}
 
@@ -233,10 +239,12 @@ def read_info(stem: Path | str) -> dict[str, Any]:
         raise BadInput(
             f"{path}: background_yaw is {yaw.dtype} {yaw.shape}, expected a number; {_ADVICE}"
         )
+    clothes_of(info, path, people)
     if "film_mirrored" in info:
-        if people > 1 or "occluders" in info:
+        if people > 1 or "occluders" in info or "clothes" in info:
             raise BadInput(
-                f"{path}: several people or occluders in SURREAL's layout, expected one person; {_ADVICE}"
+                f"{path}: several people, occluders or clothes in SURREAL's layout, expected one body; "
+                f"{_ADVICE}"
             )
         return from_surreal_info(info, path)
     if '"layout": "surreal"' in text_of(info.get("plan_row", "")):
@@ -274,6 +282,27 @@ def occluders_of(info: dict[str, Any], path: Path) -> tuple[Occluder, ...]:
         ).occluders
     except BadInput as error:
         raise BadInput(f"{path}: {error}, expected a list of occluders; {_ADVICE}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clothes:
+    """What the text `clothes` of an `_info.mat` lists."""
+
+    clothes: Annotated[tuple[ClothesDraw | None, ...], Meta(max_length=MAX_PEOPLE)]
+
+
+def clothes_of(info: dict[str, Any], path: Path, people: int) -> tuple[ClothesDraw | None, ...]:
+    """What the people of a clip wear. Raises BadInput where the text is not a list of that."""
+    if "clothes" not in info:
+        return (None,) * people
+    text = f'{{"clothes": {text_of(info["clothes"])}}}'
+    try:
+        clothing = decode_json(text.encode("utf-8", "replace"), _Clothes).clothes
+        if len(clothing) != people:
+            raise BadInput(f"clothes of {len(clothing)} people, found {people} people")
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}, expected clothes of everybody; {_ADVICE}") from None
+    return clothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,10 +368,12 @@ def planned_clip(
                 start=figure.start,
                 heading=figure.heading,
                 seed=figure.seed,
+                clothes=figure.clothes,
             )
             for figure, (other, other_body) in figures
         ],
         occluders=row.occluders,
+        clothes=row.clothes,
         photograph=row.scene_place and row.scene_place.photograph,
     )
 
@@ -394,7 +425,10 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
             info[name][..., number] if info[name].ndim == 3 else info[name] for name in names
         )
         return PosedFigure(
-            pose=joined(pose, pose_ends), translation=joined(trans, trans_ends), betas=shape[:, 0]
+            pose=joined(pose, pose_ends),
+            translation=joined(trans, trans_ends),
+            betas=shape[:, 0],
+            clothes=clothing[number],
         )
 
     width, height = (int(n) for n in info["image_size"][0])
@@ -411,6 +445,7 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
     yaw, distance = (float(n) for n in info["placement"][0])
     first, last = (bool(n) for n in info["flow_ends"][0])
     people = info["pose"].shape[2] if info["pose"].ndim == 3 else 1
+    clothing = clothes_of(info, Path("_info.mat"), people)
     person, *companions = (figure(number) for number in range(people))
     return PosedClip(
         pose=person.pose,
@@ -423,6 +458,7 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
         companions=tuple(companions),
         occluders=occluders_of(info, Path("_info.mat")),
         background_yaw=float(info["background_yaw"][0, 0]) if "background_yaw" in info else 0.0,
+        clothes=person.clothes,
     )
 
 

@@ -8,6 +8,7 @@ from mocap.bodies.body import JOINT_NAMES, PART_NAMES
 from synth.clips.compact_channels import COMPACT, ERRORS
 from synth.clips.surreal_channels import NO_DEPTH
 from synth.plans.plan_row import MAX_PEOPLE
+from synth.scene.dressed_figure import CARRIED_PART
 from synth.scene.lights.registry import LIGHT_KINDS
 from synth.scene.occluders import OCCLUDER_KINDS, OCCLUDER_PART
 from synth.scene.placement import FLESH, MARGIN
@@ -73,10 +74,12 @@ SCENE_FIELDS: dict[str, str] = {
     "occluders": "char, JSON: kind, size (width, height, depth), turn, and start and end (x, z) between "
     "which each moves evenly from the frame before the first to the one after the last; only where there "
     "are some",
+    "clothes": "char, JSON: of each person null, or the pieces worn beside what the texture shows and "
+    "their seed; only where somebody wears some",
     "background_yaw": "1 double, where the clip is filmed in a place: the side on which the camera stood "
     "that took the photograph, as zrot",
 }
-"""Fields of clips of several people, with occluders, or filmed in a place."""
+"""Fields of clips of several people, with occluders or clothes, or filmed in a place."""
 
 SURREAL_MEANING: dict[str, str] = {
     "in short": "get_extrinsic(camLoc), get_intrinsic() and rotateBody(zrot, pose) of SURREAL's scripts "
@@ -120,6 +123,8 @@ CONVENTIONS: dict[str, Any] = {
     "parts": dict(enumerate(PART_NAMES, start=1)),
     "occluder": f"part {OCCLUDER_PART} of segm: {', '.join(OCCLUDER_KINDS)}; its UVs are of a texture of "
     "its own",
+    "clothes": f"cloth and hair that stand off the body have the part and the UV of the body beneath; "
+    f"part {CARRIED_PART} is what is carried, whose UVs are 0",
     "several people": f"up to {MAX_PEOPLE}; joints2D, joints3D, joints3D_camera, joints_visible, "
     "joints_inside, pose, trans, shape, pose_ends, trans_ends have a last axis of people, gender is T x "
     "people, cloth people x T, and people is their number; one person has none of these axes. subject, "

@@ -39,11 +39,11 @@ from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import GroundTruth, ground_truth
 from synth.scene.lens.motion_blur import ShutterPicture, render_through_shutter
 from synth.scene.lights.registry import light_from_fields
-from synth.scene.occluders import occluder_texture
 from synth.scene.posed_clip import PosedClip, ground_point
-from synth.scene.renderer import Renderer, RenderHardware, Texture
+from synth.scene.renderer import Renderer, RenderHardware
 from synth.scene.scene_mesh import SceneGeometry, scene_geometry
 from synth.workers.pool import Report, uninterrupted
+from textures.library import read_texture
 
 REPORT_EVERY = 10  # frames
 
@@ -140,7 +140,7 @@ class ClipRenderer:
         ]
         motion = self._load_motion(row.source, row.fps, body)
         posed_clip = planned_clip(row, motion, body, companions=companions)
-        scene = scene_geometry(posed_clip, bodies)
+        scene = scene_geometry(posed_clip, bodies, texture_sizes=self._texture_sizes(row))
         folder = settings.partial / row.stem.replace("/", "__")
         try:
             stem = stem_in(folder, row)
@@ -152,7 +152,7 @@ class ClipRenderer:
                 environments=settings.environments,
             )
             encoder = FilmEncoder(Path(f"{stem}.mp4"), row, posed_clip, background)
-            engine = self._open_engine(row, scene.mesh)
+            engine = self._open_engine(row, scene.shaded_mesh)
             versions = _versions(engine, body)
             with ThreadPoolExecutor(4) as threads:
                 labelling = threads.submit(
@@ -253,9 +253,8 @@ class ClipRenderer:
         """
         settings = self.settings
         cameras = posed_clip.cameras
-        looks: list[Texture] = [settings.textures / texture for texture in row.textures]
-        looks += [occluder_texture(occluder) for occluder in posed_clip.occluders]
-        for instance, texture in enumerate(looks, 1):
+        pictures = scene.textures([settings.textures / texture for texture in row.textures])
+        for instance, texture in enumerate(pictures, 1):
             engine.set_texture(texture, instance=instance)
         light = light_from_fields(row.light).with_files_in(settings.environments)
         engine.set_light(light, ground=ground_point(scene.joints))
@@ -278,6 +277,12 @@ class ClipRenderer:
                 progress(REPORT_EVERY)
         progress(row.frames % REPORT_EVERY)
         return silhouettes, spent
+
+    def _texture_sizes(self, row: PlanRow) -> tuple[int, ...]:
+        """Texels along the side of each person's texture, where somebody wears a fabric; else none."""
+        if not any(row.clothes_of_people):
+            return ()
+        return tuple(len(read_texture(self.settings.textures / name)) for name in row.textures)
 
     def _open_engine(self, row: PlanRow, mesh: Mesh) -> Renderer:
         """The renderer of a row, opened anew where the last one was of another format or topology."""

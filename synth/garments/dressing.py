@@ -26,10 +26,7 @@ def make_garments(forms: WardrobeForms, vertices: np.ndarray, attire: Attire) ->
     Returns:
         The garments; the same attire gives the same bytes.
     """
-    normals = vertex_normals(vertices, forms.body.faces)
-    for _ in range(SMOOTHING):
-        normals = forms.smoothing @ normals
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    normals = smoothed_normals(forms, vertices)
     cloth = shaped_patch(forms.cloth, forms.cloth_vertices, vertices, normals)
     scalp = shaped_patch(forms.scalp, forms.scalp_vertices, vertices, normals)
     garments = [
@@ -43,3 +40,11 @@ def make_garments(forms: WardrobeForms, vertices: np.ndarray, attire: Attire) ->
     for thing in attire.luggage:
         garments += make_luggage(forms, vertices, thing, attire.top.ease)
     return garments
+
+
+def smoothed_normals(forms: WardrobeForms, vertices: np.ndarray) -> np.ndarray:
+    """Normals (V,3) of a body's vertices (V,3) along which cloth stands off, smoother than the skin's."""
+    normals = vertex_normals(vertices, forms.body.faces)
+    for _ in range(SMOOTHING):
+        normals = forms.smoothing @ normals
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)

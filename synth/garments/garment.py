@@ -30,7 +30,8 @@ class Garment:
             show; None for carried things.
         uv_faces: (F,3) int32 indices into `uv`; None for carried things.
         face_parts: (F,) uint8, the part of the nearest point of the body; 0 for carried things.
-        colour: sRGB in [0,1] of a carried thing, None of cloth and hair.
+        colour: sRGB in [0,1] of a carried thing, or of cloth that has a fabric of its own; None of cloth
+            and hair that show the body's texture.
         drape: how cloth that bridges the limbs hangs about the posed body; None for cloth that is
             skinned.
         upright: the joint from which a thing hangs by its weight, whatever the joint's tilt; None for
@@ -145,9 +146,9 @@ class DressedBody:
         return np.concatenate([np.ones(bare, bool), *rows])
 
     def texture_with_swatches(self, texture: np.ndarray) -> np.ndarray:
-        """The body's texture (S,S,3) uint8 with the colours of carried things below, (S+8,S,3)."""
+        """The body's texture (S,S,3) uint8 with the colours of things and fabrics below, (S+8,S,3)."""
         rows = np.repeat(texture[-1:], SWATCH, axis=0)
-        things = [garment for garment in self.garments if garment.carried]
+        things = [garment for garment in self.garments if garment.colour is not None]
         for number, garment in enumerate(things):
             left, right = _swatch_columns(number, len(things), texture.shape[1])
             tones = np.linspace(0.72, 1.12, right - left)[:, None]
@@ -177,7 +178,7 @@ def dressed_body(body: Body, garments: Sequence[Garment], texture_size: int) -> 
         [body.face_parts],
         [np.zeros(len(body.faces), bool)],
     )
-    things = [garment for garment in garments if garment.carried]
+    things = [garment for garment in garments if garment.colour is not None]
     vertex_count, uv_count = len(body.template), len(body.uv)
     swatches: list[Garment] = []
     height = texture_size + SWATCH
@@ -186,19 +187,20 @@ def dressed_body(body: Body, garments: Sequence[Garment], texture_size: int) -> 
         faces.append(garment.faces + vertex_count)
         labels.append(garment.face_parts)
         carried.append(np.full(len(garment.faces), garment.carried))
-        if garment.uv is None or garment.uv_faces is None:
+        garment_uv, garment_uv_faces = _uv_of(garment)
+        if garment.colour is not None:
             left, right = _swatch_columns(len(swatches), len(things), texture_size)
-            shade = _shade_of_vertices(garment.vertices)
+            corner = np.zeros(len(garment_uv), np.intp)  # a vertex at each of the UVs
+            corner[garment_uv_faces.ravel()] = garment.faces.ravel()
+            shade = _shade_of_vertices(garment.vertices)[corner]
             columns = left + 1.5 + shade * (right - left - 3)
             rows = np.full(len(columns), texture_size + SWATCH * 0.65)
             swatches.append(garment)
-            uv.append(np.zeros((len(columns), 2), np.float32))
             scaled.append(np.stack([columns / texture_size, 1 - rows / height], 1))
-            uv_faces.append(garment.faces + uv_count)
         else:
-            uv.append(garment.uv)
-            scaled.append(_above_swatches(garment.uv, texture_size))
-            uv_faces.append(garment.uv_faces + uv_count)
+            scaled.append(_above_swatches(garment_uv, texture_size))
+        uv.append(garment_uv)
+        uv_faces.append(garment_uv_faces + uv_count)
         vertex_count += len(garment.vertices)
         uv_count += len(uv[-1])
     mesh = Mesh(
@@ -216,6 +218,13 @@ def dressed_body(body: Body, garments: Sequence[Garment], texture_size: int) -> 
         carried=np.concatenate(carried),
         garments=tuple(garments),
     )
+
+
+def _uv_of(garment: Garment) -> tuple[np.ndarray, np.ndarray]:
+    """UVs of a garment and the faces that index them; those of a carried thing are nought."""
+    if garment.uv is None or garment.uv_faces is None:
+        return np.zeros((len(garment.vertices), 2), np.float32), garment.faces
+    return garment.uv, garment.uv_faces
 
 
 def _above_swatches(uv: np.ndarray, size: int) -> np.ndarray:

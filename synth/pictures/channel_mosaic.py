@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 
 from mocap.bodies.body import PARENTS
+from synth.scene.dressed_figure import CARRIED_PART
 from synth.scene.occluders import OCCLUDER_PART
 
-_HUES = (np.arange(26) * 67) % 180
+_LABELS = 27  # background, SURREAL's 24, occluders and carried things
+_HUES = (np.arange(_LABELS) * 67) % 180
 _LEFT = (1, 4, 7, 10, 13, 16, 18, 20, 22)
 
 
@@ -23,11 +25,11 @@ def depth_picture(depth: np.ndarray, near: float, far: float) -> np.ndarray:
 
 def parts_picture(parts: np.ndarray) -> np.ndarray:
     """Part labels (H, W) uint8 as RGB: a hue for each of SURREAL's, occluders grey, background black."""
-    hsv = np.zeros((26, 1, 3), np.uint8)
+    hsv = np.zeros((_LABELS, 1, 3), np.uint8)
     hsv[1:, 0, 0] = _HUES[1:]
     hsv[1:, 0, 1:] = 190, 235
-    palette = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).reshape(26, 3)
-    palette[0], palette[OCCLUDER_PART] = 0, 150
+    palette = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).reshape(_LABELS, 3)
+    palette[0], palette[OCCLUDER_PART], palette[CARRIED_PART] = 0, 150, 230
     return palette[parts]
 
 

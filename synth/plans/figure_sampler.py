@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from mocap.library.motion_library import MotionEntry
+from synth.garments.clothing import CLOTHES, ClothesDraw, fitting_pieces
 from synth.plans.clip_order import ClipSlot, frames_at
 from synth.plans.clip_seed import clip_seed
 from synth.plans.plan_row import FigureRow
@@ -131,9 +132,24 @@ class FigureSampler:
                     identity=texture.identity,
                     heading=heading,
                     seed=place_seed,
+                    clothes=self.clothes(stem, number),
                 )
             )
         return tuple(figures), stand_in
+
+    def clothes(self, stem: str, person: int) -> ClothesDraw | None:
+        """What a person of a clip, from 1, wears beside what the texture shows; None for nothing."""
+        shares = self._preset.clothes.shares
+        if not any(shares.values()):
+            return None
+        rng = np.random.default_rng(clip_seed(self._seed, f"{stem} clothes {person}"))
+        draws = rng.random(len(CLOTHES))
+        order = rng.permutation(len(CLOTHES))
+        seed = int(rng.integers(2**31))
+        pieces = fitting_pieces(
+            [CLOTHES[n] for n in order if draws[n] < shares.get(CLOTHES[n], 0.0)]
+        )
+        return ClothesDraw(pieces=pieces, seed=seed) if pieces else None
 
     def occluders(self, stem: str) -> tuple[OccluderDraw, ...]:
         """The things before the people of a clip."""

@@ -298,4 +298,5 @@ def _row(
         occluders=people.occluders(stem),
         lens=draw_lens(np.random.default_rng(clip_seed(seed, f"lens {stem}")), preset.lens),
         scene_place=scenery.scene_place,
+        clothes=people.clothes(stem, 1),
     )

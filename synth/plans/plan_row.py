@@ -18,6 +18,7 @@ from msgspec import Meta
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from mocap.parsing.json_files import Label, RelativePath, choice, decode_json, read_json_lines
+from synth.garments.clothing import ClothesDraw
 from synth.scene.camera import View
 from synth.scene.engines import ENGINES
 from synth.scene.ground_truth import CHANNELS
@@ -73,6 +74,7 @@ class FigureRow:
     identity: Label
     heading: Annotated[float, Meta(ge=-10, le=10)]
     seed: Annotated[int, Meta(ge=0, lt=2**62)]
+    clothes: ClothesDraw | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,12 @@ class PlanRow:
     figures: Annotated[tuple[FigureRow, ...], Meta(max_length=MAX_PEOPLE - 1)] = ()
     occluders: Annotated[tuple[OccluderDraw, ...], Meta(max_length=MAX_OCCLUDERS)] = ()
     scene_place: ScenePlace | None = None
+    clothes: ClothesDraw | None = None
+
+    @property
+    def clothes_of_people(self) -> tuple[ClothesDraw | None, ...]:
+        """What everybody wears beside what their texture shows, the first person first."""
+        return (self.clothes, *(figure.clothes for figure in self.figures))
 
     @property
     def genders(self) -> tuple[str, ...]:
@@ -156,6 +164,9 @@ class PlanRow:
             fields.pop(name, None)
             if items:
                 fields[name] = [asdict(item) for item in items]
+        fields.pop("clothes", None)
+        if self.clothes is not None:
+            fields["clothes"] = asdict(self.clothes)
         return json.dumps(fields, sort_keys=True)
 
     @classmethod
@@ -239,6 +250,8 @@ def _check_together(row: PlanRow) -> None:
     )
     demand("figures", len(row.figures), not row.figures, f"none {alone}")
     demand("occluders", len(row.occluders), not row.occluders, f"none {alone}")
+    plain = "in the layout surreal, which knows bodies alone; plan with --layout compact"
+    demand("clothes", row.clothes, row.clothes is None, f"none {plain}")
     layout = "in the layout surreal, whose one camera"
     good = view.move == "still" or view.amount == 0
     demand("view.move", view.move, good, f"still {layout} does not move")

@@ -23,6 +23,7 @@ from msgspec import Meta
 from mocap.errors import BadInput
 from mocap.parsing.json_files import Label, decode_json, read_bounded_file
 from mocap.parsing.settings import is_mapping, nearest_fields, parse_override, typed_value
+from synth.garments.clothing import CLOTHES
 from synth.plans.plan_row import (
     GENDERS,
     LAYOUTS,
@@ -139,6 +140,16 @@ class People:
 
     count: tuple[Annotated[int, Meta(ge=1, le=MAX_PEOPLE)], ...] = (1, 1)
     company: str = "category"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clothes:
+    """Clothes and hair with a shape: the share of people that wears each piece, none by default.
+
+    Of tops and bottoms that exclude each other the first drawn is worn (`synth.garments.clothing`).
+    """
+
+    shares: Mapping[str, Annotated[float, Meta(ge=0, le=1)]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +314,7 @@ class Preset:
     textures: TextureSampling = field(default_factory=TextureSampling)
     people: People = field(default_factory=People)
     occluders: Occluders = field(default_factory=Occluders)
+    clothes: Clothes = field(default_factory=Clothes)
 
     @property
     def crowded(self) -> bool:
@@ -454,6 +466,7 @@ def _check(preset: Preset) -> None:
     one_of("bodies.genders", preset.bodies.genders, GENDERS)
     one_of("splits.subjects", [preset.splits.subjects], SUBJECT_SPLITS)
     one_of("people.company", [preset.people.company], COMPANY)
+    one_of("clothes.shares", preset.clothes.shares, CLOTHES)
     one_of("occluders.kinds", preset.occluders.kinds, OCCLUDER_KINDS)
     for name, count in (
         ("people.count", preset.people.count),
@@ -545,11 +558,13 @@ def _check_surreal_camera(preset: Preset) -> None:
     for name, highest, plain in (
         ("people.count", max(preset.people.count), 1),
         ("occluders.count", max(preset.occluders.count), 0),
+        ("clothes.shares", max(preset.clothes.shares.values(), default=0), 0),
     ):
         if highest > plain:
             raise BadInput(
-                f"{name} is up to {highest}, but film.layout is surreal, which knows one person and no "
-                f"occluder; give --set {name}={plain},{plain}, or --layout compact, which keeps them"
+                f"{name} is up to {highest:g}, but film.layout is surreal, which knows one person, no "
+                f"occluder and no clothes; leave {name} as it is, or give --layout compact, which "
+                "keeps them"
             )
     if preset.background.kinds.get("photograph", 0) > 0:
         raise BadInput(

@@ -7,7 +7,8 @@ motions and without Blender.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.skinning import Skinning, skin
 from mocap.motion import Motion
 from mocap.retargeting.ground import chain_joints, fit_to_ground, global_rotations
+from synth.garments.clothing import ClothesDraw
 from synth.scene.camera import View, place_cameras
 from synth.scene.occluders import Occluder, OccluderDraw, place_occluders
 from synth.scene.photograph_cameras import place_in_photograph
@@ -32,11 +34,13 @@ class PosedFigure:
     pose: (T+2,72) float32, SMPL's axis-angle numbers.
     translation: (T+2,3) float32, as SMPL's, metres.
     betas: (10,) float32, as SMPL's.
+    clothes: what is worn beside what the texture shows.
     """
 
     pose: np.ndarray
     translation: np.ndarray
     betas: np.ndarray
+    clothes: ClothesDraw | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,7 @@ class FigureMotion:
     start: first frame of the clip in `motion`.
     heading: radians by which the motion is turned about the vertical.
     seed: of the place.
+    clothes: what is worn beside what the texture shows.
     """
 
     motion: Motion
@@ -57,6 +62,7 @@ class FigureMotion:
     start: int
     heading: float
     seed: int
+    clothes: ClothesDraw | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +77,7 @@ class PosedClip:
         none, the end frame is repeated and its flow is 0.
     yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
     background_yaw: where the camera stood that took the background (see `FilmCameras`), radians.
-    companions: the people beside the first, whose pose, translation and betas are those above.
+    companions: the people beside the first, whose pose, translation, betas and clothes are the clip's.
     occluders: the things before or among them.
     """
 
@@ -85,11 +91,14 @@ class PosedClip:
     companions: tuple[PosedFigure, ...] = ()
     occluders: tuple[Occluder, ...] = ()
     background_yaw: float = 0.0
+    clothes: ClothesDraw | None = None
 
     @property
     def figures(self) -> tuple[PosedFigure, ...]:
         """Everybody, the first person first."""
-        first = PosedFigure(pose=self.pose, translation=self.translation, betas=self.betas)
+        first = PosedFigure(
+            pose=self.pose, translation=self.translation, betas=self.betas, clothes=self.clothes
+        )
         return (first, *self.companions)
 
     def __len__(self) -> int:
@@ -109,6 +118,7 @@ def pose_clip(
     companions: Sequence[FigureMotion] = (),
     occluders: Sequence[OccluderDraw] = (),
     photograph: PhotographCamera | None = None,
+    clothes: ClothesDraw | None = None,
 ) -> PosedClip:
     """Cut a motion, stand the shaped body on the ground and place the cameras of a view.
 
@@ -127,12 +137,14 @@ def pose_clip(
         companions: the people beside the first.
         occluders: things that come between people and camera; one without room is left out.
         photograph: the camera of the photograph that the body stands in, if it stands in one.
+        clothes: what the first person wears beside what the texture shows; soles lift them.
 
     Raises:
         ValueError: joints that are not finite.
     """
     shape = np.array(betas, np.float32)
     pose, translation, ends = clip_motion(motion, body, shape, start=start, frames=frames)
+    translation = _on_soles(translation, clothes)
     joints = pose_joints(body, pose=pose, betas=shape, translation=translation)
     figures: list[PosedFigure] = []
     for other in companions:
@@ -171,7 +183,15 @@ def pose_clip(
         companions=tuple(figures),
         occluders=things,
         background_yaw=placed.background_yaw,
+        clothes=clothes,
     )
+
+
+def _on_soles(translation: np.ndarray, clothes: ClothesDraw | None) -> np.ndarray:
+    """A translation (T+2,3) lifted by the soles of the shoes."""
+    if clothes is None:
+        return translation
+    return (translation + np.array([0.0, clothes.sole, 0.0])).astype(translation.dtype)
 
 
 def _placed_figure(
@@ -185,12 +205,14 @@ def _placed_figure(
     rest_joints = other.body.joint_regressor @ (
         other.body.template + other.body.shape_directions @ shape
     )
+    translation = _on_soles(translation, other.clothes)
     pose, translation = turned_motion(pose, translation, rest_joints[0], other.heading)
     posed = pose_joints(other.body, pose=pose, betas=shape, translation=translation)
     shift = place_figure(posed, joints, np.random.default_rng(other.seed))
     translation = (translation + shift).astype(np.float32)
     posed = pose_joints(other.body, pose=pose, betas=shape, translation=translation)
-    return PosedFigure(pose=pose, translation=translation, betas=shape), posed, ends
+    figure = PosedFigure(pose=pose, translation=translation, betas=shape, clothes=other.clothes)
+    return figure, posed, ends
 
 
 def _repeat_ends(values: np.ndarray, ends: tuple[bool, bool]) -> None:
@@ -214,15 +236,22 @@ def skin_figure(figure: PosedFigure, skinning: Skinning) -> tuple[np.ndarray, np
 
     On one thread, whatever torch is set to: sums in another order have other last bits.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return skin(
             skinning,
             pose=figure.pose,
             betas=figure.betas,
             translation=figure.translation,
         )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While open, torch computes on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
 

@@ -16,7 +16,7 @@ from synth.plans.plan_row import FigureRow
 from synth.scene.backdrop import backdrops
 from synth.scene.ground_truth import CHANNELS, ground_truth
 from synth.scene.lights.registry import light_from_fields
-from synth.scene.occluders import OccluderDraw, occluder_texture
+from synth.scene.occluders import OccluderDraw
 from synth.scene.picture import composite
 from synth.scene.raster import RasterRenderer
 from synth.scene.scene_mesh import SceneGeometry, scene_geometry
@@ -86,10 +86,9 @@ def filmed_crowd(body: Body, folder: Path, **changes) -> ClipData:
     """The clip rendered by the raster engine, encoded and decoded."""
     made, scene = make_crowd(body, **changes)
     row, posed_clip = made.row, made.posed_clip
-    renderer = RasterRenderer(scene.mesh, height=row.height, width=row.width, samples=10)
+    renderer = RasterRenderer(scene.shaded_mesh, height=row.height, width=row.width, samples=10)
     noise = noise_texture(folder / "noise.png")
-    looks = [noise] * len(row.genders) + [occluder_texture(o) for o in posed_clip.occluders]
-    for instance, texture in enumerate(looks, 1):
+    for instance, texture in enumerate(scene.textures([noise] * len(row.genders)), 1):
         renderer.set_texture(texture, instance=instance)
     renderer.set_light(light_from_fields(row.light))
     plates = backdrops(row.background, posed_clip.cameras[1:-1], folder=None)

@@ -32,10 +32,11 @@ FIELDS = {
     "uv": ("uv", "face"),
     "occlusion": ("occlusion_forward", "occlusion_backward"),
     "tracks": (*("tracks2d", "tracks3d", "tracks_visible", "track_faces", "track_barycentric"),),
+    "instances": ("instances",),
 }
 LOSSLESS = {
     *("parts", "face", "occlusion_forward", "occlusion_backward"),
-    *("tracks_visible", "track_faces", "track_barycentric"),
+    *("tracks_visible", "track_faces", "track_barycentric", "instances"),
 }
 
 
@@ -88,6 +89,7 @@ def drawn_truth(seed: int, *, frames: int, height: int, width: int, reach: float
         tracks_visible=rng.random((frames, tracks)) < 0.5,
         track_faces=rng.integers(0, 27000, tracks).astype(np.int32),
         track_barycentric=rng.random((tracks, 3)).astype(np.float32),
+        instances=on_body(rng.integers(1, 16, mask.shape), 0, np.uint8),
     )
 
 
@@ -237,6 +239,7 @@ def test_compact_is_read_by_numpy_and_the_words_in_conventions_alone(truth, tmp_
     assert np.array_equal(faces[0] + 256 * faces[1] + 65536 * faces[2], truth.face[at])
     seen = np.unpackbits(load["occlusion"]["forward"], count=len(places))
     assert np.array_equal(seen, truth.occlusion_forward[at])
+    assert np.array_equal(load["instances"]["instances"], truth.instances[at])
     tracks = load["tracks"]
     codes = sum(
         plane.astype(np.int64) << 8 * byte for byte, plane in enumerate(tracks["metres_residuals"])

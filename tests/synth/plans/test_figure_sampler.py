@@ -106,6 +106,23 @@ def test_channels_of_a_crowd_hold_instances_unless_others_are_asked_for():
     assert "instances" not in read_preset("standard").film.channels
 
 
+def test_clothes_are_drawn_by_their_shares_and_change_nothing_else():
+    shares = "clothes.shares={skirt=0.5,coat=1,dress=1,hat=0.2}"
+    plain, rows = (
+        plan(clips=60, overrides=("people.count=2",)),
+        plan(clips=60, overrides=("people.count=2", shares)),
+    )
+    worn = [clothes.pieces for row in rows for clothes in row.clothes_of_people]
+    assert all(len({"coat", "dress"} & set(pieces)) == 1 for pieces in worn)
+    assert 10 < sum("hat" in pieces for pieces in worn) < 40
+    assert not any("shoes" in pieces for pieces in worn)
+    for a, b in zip(plain, rows):
+        figures = tuple(replace(figure, clothes=None) for figure in b.figures)
+        assert replace(b, clothes=None, figures=figures) == a
+        assert PlanRow.from_json(b.to_json()) == b
+    assert "clothes" not in json.loads(plan(clips=1)[0].to_json())
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
@@ -117,6 +134,12 @@ def test_channels_of_a_crowd_hold_instances_unless_others_are_asked_for():
         (["occluders.count=-1"], "occluders.count"),
         (["occluders.kinds=car"], "occluders.kinds is 'car', expected one of box, pole, plant"),
         (["people.count=2", "film.layout=surreal"], "people.count is up to 2, .*--layout compact"),
+        (["clothes.shares={cape=1}"], "clothes.shares is 'cape', expected one of dress"),
+        (["clothes.shares={hat=2}"], "clothes.*shares"),
+        (
+            ["clothes.shares={hat=0.5}", "film.layout=surreal"],
+            "clothes.shares is up to 0.5, .*compact",
+        ),
         (["occluders.count=1", "film.layout=surreal"], "occluders.count is up to 1, .*knows one"),
     ],
 )
