@@ -190,6 +190,13 @@ def inspect_clip(
     if task.planned is None and settings.planned:
         damage += (f"{stem}: not in the folder's plan.jsonl",)
     vertices, joints = skin_clip(posed_clip, skinning)
+    background = clip_background(
+        row,
+        posed_clip,
+        joints,
+        photographs=settings.backgrounds,
+        environments=settings.environments,
+    )
     recomputed = ground_truth(
         vertices,
         joints,
@@ -198,13 +205,7 @@ def inspect_clip(
         channels=[*stored],
         tracks=row.tracks,
         seed=row.seed,
-    )
-    background = clip_background(
-        row,
-        posed_clip,
-        joints,
-        photographs=settings.backgrounds,
-        environments=settings.environments,
+        background=background.geometry(),
     )
     plates = None
     if background.files_given:

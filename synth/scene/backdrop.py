@@ -60,10 +60,10 @@ class ClipBackground:
         folders = {"photograph": self.photographs, "environment": self.environments}
         return all(folders.get(kind, Path()) is not None for kind in self.background)
 
-    def geometry(self) -> BackgroundGeometry | None:
-        """Where its surfaces lie, which needs no file; None for a plate, of which nothing is known."""
+    def geometry(self) -> BackgroundGeometry:
+        """Where its surfaces lie, which needs no file; a plate and a photograph are infinitely far."""
         if self.scene_place is None:
-            return None
+            return InfiniteBackground()
         if self.scene_place.dome is not None:
             return DomeGeometry(self.scene_place.dome, self.ground, self.cameras)
         return self._painted() if "painted" in self.background else InfiniteBackground()
