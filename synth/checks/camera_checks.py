@@ -8,6 +8,11 @@ from synth.checks import joint_figures
 from synth.checks.check import Check, Figure
 from synth.checks.clip_data import ClipData
 
+_DENSE = (
+    *("parts", "depth", "normals", "flow_forward", "flow_backward", "uv", "face"),
+    *("background_flow_forward", "background_flow_backward"),
+)
+
 
 def _shapes(data: ClipData) -> dict[str, float]:
     """Sizes of channels and cameras against the row's."""
@@ -15,7 +20,7 @@ def _shapes(data: ClipData) -> dict[str, float]:
     cameras = {(camera.width, camera.height) for camera in data.posed_clip.cameras}
     shapes = [
         value.shape[:3] if value.ndim >= 3 else None
-        for name in ("parts", "depth", "normals", "flow_forward", "flow_backward", "uv", "face")
+        for name in _DENSE
         if (value := getattr(data.truth, name)) is not None
     ]
     wrong = sum(shape != expected for shape in shapes)

@@ -194,6 +194,13 @@ def inspect_clip(
     if task.planned is None and settings.planned:
         damage += (f"{stem}: not in the folder's plan.jsonl",)
     scene = scene_geometry(posed_clip, clip_bodies)
+    background = clip_background(
+        row,
+        posed_clip,
+        scene.joints,
+        photographs=settings.backgrounds,
+        environments=settings.environments,
+    )
     recomputed = ground_truth(
         scene.vertices,
         scene.joints,
@@ -202,13 +209,7 @@ def inspect_clip(
         channels=[*stored],
         tracks=row.tracks,
         seed=row.seed,
-    )
-    background = clip_background(
-        row,
-        posed_clip,
-        scene.joints,
-        photographs=settings.backgrounds,
-        environments=settings.environments,
+        background=background.geometry(),
     )
     plates = None
     if background.files_given:

@@ -21,7 +21,7 @@ from mocap.errors import BadInput
 from synth.clips.channel_files import channel_files, write_channels
 from synth.clips.clip import find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import posed_clip_of, read_info, row_of
+from synth.clips.clip_info import clip_background, posed_clip_of, read_info, row_of
 from synth.clips.surreal_camera import surreal_camera
 from synth.plans.plan_row import LAYOUTS
 from synth.scene.ground_truth import CHANNELS, ground_truth
@@ -194,6 +194,9 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
         channels=settings.channels,
         tracks=row.tracks,
         seed=row.seed,
+        background=clip_background(
+            row, posed_clip, joints, photographs=None, environments=None
+        ).geometry(),
     )
     folder = settings.partial / stem.replace("/", "__")
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ DIFFERENCES: dict[str, float] = {
     "normals": 0.01,
     "flow_forward": 0.05,
     "flow_backward": 0.05,
+    "background_flow_forward": 0.05,
+    "background_flow_backward": 0.05,
     "uv": 1e-3,
     "face": 0,
     "occlusion_forward": 0,

@@ -25,7 +25,8 @@ from synth.cli.options import (
     "--channels",
     type=ChannelNames(none_allowed=False),
     required=True,
-    help="Channels with commas between: depth, segm, normal, gtflow, uv, occlusion, tracks, instances.",
+    help="Channels with commas between: depth, segm, normal, gtflow, uv, occlusion, tracks, instances, "
+    "bgflow.",
 )
 @layout_option("default each clip's own")
 @out_option("the channels' files; default beside the clips", required=False)

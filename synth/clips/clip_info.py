@@ -26,6 +26,7 @@ from synth.garments.clothing import ClothesDraw
 from synth.plans.plan_row import MAX_OCCLUDERS, MAX_PEOPLE, MAX_SIDE, FigureRow, PlanRow
 from synth.scene.backdrop import ClipBackground
 from synth.scene.ground_truth import GroundTruth
+from synth.scene.lights.registry import light_from_fields
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.occluders import Occluder
 from synth.scene.posed_clip import (
@@ -400,10 +401,18 @@ def clip_background(
         scene_place=row.scene_place,
         cameras=posed_clip.cameras[1:-1],
         ground=ground_point(joints),
+        reach=_reach(joints),
+        light=light_from_fields(row.light),
         photograph_yaw=posed_clip.background_yaw,
         photographs=photographs,
         environments=environments,
     )
+
+
+def _reach(joints: np.ndarray) -> float:
+    """Metres along the floor from the middle of a clip's way to the farthest joint."""
+    middle = np.array(ground_point(joints))
+    return float(np.linalg.norm((joints[1:-1] - middle)[..., [0, 2]], axis=-1).max())
 
 
 def posed_clip_of(info: dict[str, Any]) -> PosedClip:

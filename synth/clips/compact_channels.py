@@ -51,6 +51,7 @@ ERRORS: dict[str, Any] = {
     "segm": "lossless",
     "normal": {"degrees": NORMAL_ERROR_DEGREES},
     "gtflow": {"pixels": FLOW_STEP / 2},
+    "bgflow": {"pixels": FLOW_STEP / 2},
     "uv": {"texture sides": UV_STEP / 2},
     "face": "lossless",
     "occlusion": "lossless",
@@ -78,6 +79,8 @@ COMPACT: dict[str, Any] = {
     "where z > 0: u, v = (1 - |v|) sign u, (1 - |u|) sign v; the normal is (u, v, z) at length 1",
     "gtflow": f"_gtflow.npz: backward_*, forward_*: fixed point, step {FLOW_STEP:g} pixels, wider "
     f"where a frame's flow ranges over more than {65536 * FLOW_STEP:g}",
+    "bgflow": "_bgflow.npz: as gtflow, but of the pixels beside the mask, in their order, whose "
+    "neighbours are others beside it",
     "uv": f"_uv.npz: fixed point, step {UV_STEP:g}; faces (3,N) uint8: the face's number, low, "
     "middle and high byte",
     "occlusion": "_occlusion.npz: forward, backward: numpy.unpackbits(.., count=N)",
@@ -252,6 +255,29 @@ def _flow(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     }
 
 
+def _background_flow_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
+    beside, members = body_pixels(~truth.mask), {}
+    for name in ("backward", "forward"):
+        values = truth.require(f"background_flow_{name}")
+        members |= _fixed_members(
+            f"{name}_",
+            _on_body(f"background_flow_{name}", values, 0, beside),
+            beside,
+            FLOW_STEP,
+            "pixels",
+        )
+    return members
+
+
+def _background_flow(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
+    mask = pixels.scatter(np.ones((len(pixels.index), 1), bool), False)[..., 0]
+    beside = body_pixels(~mask)
+    return {
+        f"background_flow_{name}": beside.scatter(_fixed_values(members, f"{name}_", beside, 2), 0)
+        for name in ("backward", "forward")
+    }
+
+
 def _uv_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
     members = _fixed_members("", _on_body("uv", truth.uv, 0, pixels), pixels, UV_STEP, "sides")
     faces = _on_body("face", truth.face, -1, pixels)[:, 0]
@@ -348,4 +374,5 @@ _CHANNELS = {
     "uv": (_uv_members, _uv),
     "occlusion": (_occlusion_members, _occlusion),
     "instances": (_instance_members, _instances),
+    "bgflow": (_background_flow_members, _background_flow),
 }

@@ -100,6 +100,7 @@ SURREAL_MEANING: dict[str, str] = {
     f"{NO_DEPTH:g}",
     "gtflow": "gtflow_N: Blender's vectors, to where the point was one frame before, x right, y up; "
     "gtflow_forward_N the same to one frame after",
+    "bgflow": "bgflow_N, bgflow_forward_N: the same of the background",
     "normal": "normal_N: unit normals in SURREAL's world",
     "tracks_R, tracks_t, tracks_width": "of _tracks.mat: our camera and picture, by which it is turned",
     "film_mirrored": "1 uint8: 1",
@@ -136,6 +137,8 @@ CONVENTIONS: dict[str, Any] = {
     "normal": "normal_N (H,W,3) single: unit normals in camera axes; background 0",
     "gtflow": "gtflow_N (H,W,2) single: backward flow, where the point was one frame before, minus where "
     "it is, (dx, dy) pixels, y down; background 0",
+    "bgflow": "bgflow_N, bgflow_forward_N (H,W,2) single: as gtflow, of the background beside the body, "
+    "which stands still while the camera moves; exact for the surfaces that it is drawn on; body 0",
     "gtflow_forward": "gtflow_forward_N in _gtflow_forward.mat: the same to one frame after",
     "uv": "uv_N (H,W,2) single: texture coordinates in [0, 1], (0, 0) at the image's bottom-left; "
     "background 0",

@@ -23,7 +23,12 @@ from synth.clips.mat_files import numbered, read_mat, stacked, write_mat
 from synth.clips.surreal_camera import SurrealCamera, ray_lengths
 from synth.scene.ground_truth import GroundTruth
 
-_FLOWS = ("flow_backward", "flow_forward")
+_FLOWS = (
+    "flow_backward",
+    "flow_forward",
+    "background_flow_backward",
+    "background_flow_forward",
+)
 NO_DEPTH = 1e10  # what SURREAL (Blender) writes where there is nothing
 _ADVICE = "render the clip again, or recompute the channel"
 
@@ -61,6 +66,12 @@ _FILES: dict[str, dict[str, tuple[_Frames, ...]]] = {
     },
     "tracks": {"_tracks.mat": ()},
     "instances": {"_instances.mat": (_Frames("instances", "instances", np.uint8, 3),)},
+    "bgflow": {
+        "_bgflow.mat": (
+            _Frames("bgflow", "background_flow_backward", np.float32, 4),
+            _Frames("bgflow_forward", "background_flow_forward", np.float32, 4),
+        )
+    },
 }
 
 

@@ -164,6 +164,7 @@ class ClipRenderer:
                     channels=row.channels,
                     tracks=row.tracks,
                     seed=row.seed,
+                    background=background.geometry(),
                 )
 
                 def check() -> tuple[ClipData, dict[str, CheckResult]]:

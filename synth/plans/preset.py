@@ -50,7 +50,7 @@ FOLDER = Path(__file__).with_name("presets")
 DEFAULT = "standard"
 SUBJECT_SPLITS = ("auto", "surreal", "hash", "motion")
 BALANCES = ("identity", "texture", "random")
-BACKGROUND_KINDS = ("plate", "photograph", "environment")
+BACKGROUND_KINDS = ("plate", "photograph", "environment", "painted")
 SURREAL_CHANNELS = ("depth", "segm")
 """Unless others are asked for, a clip in SURREAL's layout is SURREAL's four files: mp4, info, these."""
 

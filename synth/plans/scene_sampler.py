@@ -89,7 +89,7 @@ class SceneSampler:
             for kind, share in backgrounds.kinds.items()
             if share > 0 and len(files.get(kind, kind)) > 0
         }
-        self._background_kinds, self._background_shares = _shares(available or {"plate": 1.0})
+        self._background_kinds, self._background_shares = _shares(available or {"painted": 1.0})
         self._sceneries: list[Scenery] = []
         self._filmed: defaultdict[str, set[int]] = defaultdict(set)
         self._unfilmed: defaultdict[str, int] = defaultdict(int)

@@ -18,6 +18,7 @@ import numpy as np
 
 from mocap.errors import BadInput
 from synth.scene.backgrounds import load_photograph, paint_background, read_photograph
+from synth.scene.lights.light import Light
 from synth.scene.places.background_geometry import BackgroundGeometry, InfiniteBackground
 from synth.scene.places.dome import DomeGeometry, dome_picture
 from synth.scene.places.environment_pictures import (
@@ -25,9 +26,12 @@ from synth.scene.places.environment_pictures import (
     read_environment,
     resized_environment,
 )
+from synth.scene.places.painted_place import paint_place
+from synth.scene.places.painted_tracing import TracedPlace
 from synth.scene.places.photograph_picture import photograph_picture, sized_photograph
 from synth.scene.places.scene_place import Dome, PhotographCamera, ScenePlace
 from textures.visibility.camera import Camera
+from textures.visibility.shading import linear_to_srgb, to_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,8 @@ class ClipBackground:
     """What stands behind a clip.
 
     background, scene_place: of its row. cameras: of its T frames. ground: (3,) the point of the floor
-    under the person, metres in the world. photograph_yaw: the side on which the camera stood that took
+    under the person, metres in the world; reach: metres from there to the farthest that they get. light:
+    what lights them. photograph_yaw: the side on which the camera stood that took
     the photograph of a place, radians. photographs, environments: where such files lie.
     """
 
@@ -43,6 +48,8 @@ class ClipBackground:
     scene_place: ScenePlace | None
     cameras: Sequence[Camera]
     ground: Sequence[float]
+    reach: float
+    light: Light
     photograph_yaw: float = 0.0
     photographs: Path | None = None
     environments: Path | None = None
@@ -53,13 +60,13 @@ class ClipBackground:
         folders = {"photograph": self.photographs, "environment": self.environments}
         return all(folders.get(kind, Path()) is not None for kind in self.background)
 
-    def geometry(self) -> BackgroundGeometry | None:
-        """Where its surfaces lie, which needs no file; None for a plate, of which nothing is known."""
+    def geometry(self) -> BackgroundGeometry:
+        """Where its surfaces lie, which needs no file; a plate and a photograph are infinitely far."""
         if self.scene_place is None:
-            return None
+            return InfiniteBackground()
         if self.scene_place.dome is not None:
             return DomeGeometry(self.scene_place.dome, self.ground, self.cameras)
-        return InfiniteBackground()
+        return self._painted() if "painted" in self.background else InfiniteBackground()
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The background of each frame, (H,W,3) RGB uint8; a camera that stands still sees one picture.
@@ -81,10 +88,22 @@ class ClipBackground:
         """What shows a camera the place."""
         place = self.scene_place
         assert place is not None
+        if "painted" in self.background:
+            painted = self._painted()
+            return lambda camera: to_bytes(linear_to_srgb(painted.picture(camera)))
         if place.photograph is not None:
             return self._photograph_view(place.photograph)
         assert place.dome is not None
         return self._environment_view(place.dome)
+
+    def _painted(self) -> TracedPlace:
+        return paint_place(
+            int(self.background["painted"]),
+            ground=self.ground,
+            reach=self.reach,
+            cameras=self.cameras,
+            light=self.light,
+        )
 
     def _photograph_view(self, photograph: PhotographCamera) -> Callable[[Camera], np.ndarray]:
         path = _file_in(self.photographs, self.background["photograph"], "photograph")

@@ -8,7 +8,7 @@ that no two are alike and nothing about them tells the person's motion.
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,10 @@ import numpy as np
 from mocap.errors import BadInput
 
 PHOTOGRAPH_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+SURFACE_PATTERNS = ("plain", "tiles", "bricks", "boards", "stripes", "checker")
+"""What `paint_surface` may show."""
 
 
 def paint_background(rng: np.random.Generator, *, height: int, width: int) -> np.ndarray:
@@ -37,15 +41,16 @@ def paint_background(rng: np.random.Generator, *, height: int, width: int) -> np
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _colour(
+def draw_colour(
     rng: np.random.Generator, *, saturation: float = 0.3, low: float = 0.15, high: float = 0.9
 ) -> np.ndarray:
+    """A colour (3,) float32 in [0, 1], mostly dull, of a brightness uniform in [low, high]."""
     value = rng.uniform(low, high)
     colour = colorsys.hsv_to_rgb(rng.random(), rng.beta(1.2, 3) * saturation * 2, value)
     return np.array(colour, dtype=np.float32)
 
 
-def _noise(
+def smooth_noise(
     rng: np.random.Generator, width: int, height: int, cells: float, octaves: int = 3
 ) -> np.ndarray:
     """Smooth noise in about [-1, 1], (H,W) float32; `cells` features along the height."""
@@ -75,12 +80,18 @@ def _ground(
     return turned, away
 
 
-def _surface(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def paint_surface(
+    rng: np.random.Generator,
+    u: np.ndarray,
+    v: np.ndarray,
+    *,
+    patterns: Sequence[str] = SURFACE_PATTERNS,
+) -> np.ndarray:
     """A pavement, floor or wall covering over metres `u`, `v`: (H,W,3) float32."""
     height, width = u.shape
-    base = _colour(rng, saturation=0.15)
+    base = draw_colour(rng, saturation=0.15)
     image = np.broadcast_to(base, (height, width, 3)).copy()
-    kind = rng.choice(["plain", "tiles", "bricks", "boards", "stripes", "checker"])
+    kind = rng.choice(patterns)
     period = rng.uniform(0.25, 1.4)
     joint = rng.uniform(0.03, 0.09)
     shade = rng.uniform(0.55, 0.85) if rng.random() < 0.7 else rng.uniform(1.15, 1.4)
@@ -97,11 +108,11 @@ def _surface(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarr
         image *= (1 + rng.uniform(0, 0.35) * variation * fade)[..., None]
         image *= (1 - (1 - shade) * lines * fade)[..., None]
     elif kind == "stripes":
-        image += (_colour(rng) - base) * ((v / period % 1 < 0.5) * fade)[..., None]
+        image += (draw_colour(rng) - base) * ((v / period % 1 < 0.5) * fade)[..., None]
     elif kind == "checker":
         dark = (np.floor(u / period) + np.floor(v / period)) % 2
         image *= (1 - (1 - shade) * dark * fade)[..., None]
-    stains = _noise(rng, width, height, rng.uniform(2, 8))
+    stains = smooth_noise(rng, width, height, rng.uniform(2, 8))
     return image * (1 + rng.uniform(0.03, 0.16) * stains)[..., None]
 
 
@@ -109,7 +120,7 @@ def _wall(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     scale = rng.uniform(2.5, 7) / height
     slant = rng.uniform(-0.25, 0.25)
-    return _surface(rng, columns * scale, (rows + slant * columns) * scale)
+    return paint_surface(rng, columns * scale, (rows + slant * columns) * scale)
 
 
 def _rectangle(
@@ -122,13 +133,13 @@ def _rectangle(
 def _street(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     horizon = height * rng.choice([rng.uniform(-0.3, 0.1), rng.uniform(0.1, 0.55)])
     across, away = _ground(rng, width, height, horizon)
-    image = _surface(rng, across, away)
+    image = paint_surface(rng, across, away)
     top = max(int(horizon), 0)
     if top > 2:
         image[:top] = _facade(rng, width, top)
     for _ in range(rng.integers(0, 4)):  # kerbs, lawns, tracks: bands parallel to the horizon
         start = top + (height - top) * rng.random() ** 2 * 0.7
-        band = _colour(rng, saturation=0.6)
+        band = draw_colour(rng, saturation=0.6)
         if rng.random() < 0.4:
             band = np.array([0.3, 0.45, 0.22], np.float32) * rng.uniform(0.6, 1.4)
         thickness = height * rng.uniform(0.01, 0.12)
@@ -145,19 +156,21 @@ def _facade(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     """Sky, a building with windows, a hedge or a dark doorway above the ground."""
     kind = rng.choice(["building", "trees", "dark", "wall", "sky"], p=[0.3, 0.25, 0.2, 0.15, 0.1])
     if kind == "sky":
-        return np.linspace(_colour(rng, low=0.7), _colour(rng, low=0.6), height)[:, None].repeat(
-            width, axis=1
-        )
+        return np.linspace(draw_colour(rng, low=0.7), draw_colour(rng, low=0.6), height)[
+            :, None
+        ].repeat(width, axis=1)
     if kind == "trees":
         leaves = np.array([0.22, 0.3, 0.14], np.float32) * rng.uniform(0.5, 1.5)
-        return leaves * (1 + 0.8 * _noise(rng, width, height, rng.uniform(4, 14), 4))[..., None]
+        return (
+            leaves * (1 + 0.8 * smooth_noise(rng, width, height, rng.uniform(4, 14), 4))[..., None]
+        )
     if kind == "dark":
-        return _colour(rng, low=0.04, high=0.2) * (
-            1 + 0.3 * _noise(rng, width, height, 4)[..., None]
+        return draw_colour(rng, low=0.04, high=0.2) * (
+            1 + 0.3 * smooth_noise(rng, width, height, 4)[..., None]
         )
     image = _wall(rng, width, height)
     if kind == "building":
-        pane = _colour(rng, saturation=0.3, low=0.08, high=0.6)
+        pane = draw_colour(rng, saturation=0.3, low=0.08, high=0.6)
         step_x, step_y = width * rng.uniform(0.12, 0.5), height * rng.uniform(0.25, 0.8)
         share = rng.uniform(0.4, 0.8)
         for x in np.arange(-rng.random() * step_x, width, step_x):
@@ -173,7 +186,7 @@ def _thing(rng: np.random.Generator, image: np.ndarray, top: int) -> None:
     foot = top + (height - top) * rng.random() * 0.6
     size = height * 0.1 + (foot - top) * rng.uniform(0.4, 1.0)
     x = rng.uniform(-0.1, 1.1) * width
-    colour = _colour(rng, saturation=0.5, low=0.05)
+    colour = draw_colour(rng, saturation=0.5, low=0.05)
     tone = [float(c) for c in colour]
     thick = max(1, int(size * 0.04))
     kind = rng.integers(5)
@@ -195,7 +208,7 @@ def _thing(rng: np.random.Generator, image: np.ndarray, top: int) -> None:
         green = np.array([0.2, 0.33, 0.14]) * rng.uniform(0.5, 1.4)
         cv2.ellipse(image, (int(x), int(foot - axes[1])), axes, 0, 0, 360, green.tolist(), -1)
     else:
-        body = _colour(rng, saturation=0.5, low=0.05)
+        body = draw_colour(rng, saturation=0.5, low=0.05)
         _rectangle(image, colour * 0.6, x, foot - size * 0.5, x + size * 0.16, foot)
         _rectangle(
             image, body, x - size * 0.05, foot - size * 0.85, x + size * 0.2, foot - size * 0.45
@@ -210,15 +223,15 @@ def _room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     horizon = height * rng.uniform(0.25, 0.6)
     edge = int(horizon + height * rng.uniform(0.05, 0.3))
     across, away = _ground(rng, width, height, horizon)
-    image = _surface(rng, across, away)
+    image = paint_surface(rng, across, away)
     image[:edge] = _wall(rng, width, edge)
     if rng.random() < 0.6:  # a second wall round the corner
         corner = int(width * rng.uniform(0.1, 0.9))
         image[:edge, corner:] *= rng.uniform(0.6, 0.95)
-    skirting = _colour(rng)
+    skirting = draw_colour(rng)
     _rectangle(image, skirting, 0, edge - 0.02 * height, width, edge)
     for _ in range(rng.integers(1, 6)):  # pictures, windows, doors, furniture
-        colour = _colour(rng, saturation=0.5)
+        colour = draw_colour(rng, saturation=0.5)
         left = rng.uniform(-0.1, 0.95) * width
         span = rng.uniform(0.08, 0.4) * width
         if rng.random() < 0.5:
@@ -238,7 +251,7 @@ def _room(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 def _clutter(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     image = _wall(rng, width, height)
     for _ in range(rng.integers(4, 24)):
-        colour = _colour(rng, saturation=0.6, low=0.05).tolist()
+        colour = draw_colour(rng, saturation=0.6, low=0.05).tolist()
         centre = rng.uniform((0, 0), (width, height)).astype(int).tolist()
         size = height * rng.uniform(0.02, 0.25)
         kind = rng.integers(3)
@@ -251,7 +264,7 @@ def _clutter(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
         else:
             end = (np.array(centre) + rng.normal(0, 4 * size, 2)).astype(int).tolist()
             cv2.line(image, centre, end, colour, max(1, int(size / 6)), cv2.LINE_AA)
-    tint = _noise(rng, width, height, rng.uniform(2, 30))
+    tint = smooth_noise(rng, width, height, rng.uniform(2, 30))
     return image * (1 + 0.15 * tint)[..., None]
 
 

@@ -2,8 +2,9 @@
 
 Without Blender and without anti-aliasing: one visibility buffer per frame gives depth, parts,
 normals, UVs and both flows by plain array arithmetic, so a label is exactly that of the surface point
-at the pixel's centre. The background is a plate at infinity without labels: its flow is 0 and it is
-never occluded, also where the camera moves. Conventions: `CONVENTIONS` in `synth.clips.conventions`.
+at the pixel's centre. Labels are the body's, and the background has none, but for one channel of its own,
+"bgflow": how what stands still behind the person moves in the picture where the camera moves, from the
+surfaces that the background is drawn on. Conventions: `CONVENTIONS` in `synth.clips.conventions`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ import numpy as np
 
 from mocap.bodies.body import PARENTS, Body
 from mocap.bodies.mesh import Mesh
+from synth.scene.places.background_geometry import (
+    BackgroundGeometry,
+    InfiniteBackground,
+    background_flow,
+)
 from textures.visibility.camera import Camera
 from textures.visibility.projected_mesh import (
     OUTSIDE,
@@ -32,7 +38,10 @@ from textures.visibility.projected_mesh import (
 )
 from textures.visibility.surface_points import SurfacePoints, draw_surface_points
 
-CHANNELS = ("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks", "instances")
+CHANNELS = (
+    *("depth", "segm", "normal", "gtflow", "uv", "occlusion", "tracks"),
+    *("instances", "bgflow"),
+)
 TOLERANCE = 0.005  # metres that a surface must be nearer to hide a point
 
 
@@ -52,6 +61,8 @@ class GroundTruth:
     depth: (T,H,W) float32 planar z in metres, inf background.
     normals: (T,H,W,3) float32 unit vectors in camera space, background 0.
     flow_forward, flow_backward: (T,H,W,2) float32 pixels (dx, dy), y down, background 0.
+    background_flow_forward, background_flow_backward: (T,H,W,2) float32, the same of the background
+        beside the body, 0 on it and where a point is not before the other camera.
     uv: (T,H,W,2) float32 in [0, 1], (0, 0) at the texture's bottom-left, background 0.
     face: (T,H,W) int32 face of the body, or of all bodies and occluders one after another, -1 background.
     occlusion_forward, occlusion_backward: (T,H,W) bool; the pixel's point is not seen in the next,
@@ -74,6 +85,8 @@ class GroundTruth:
     normals: np.ndarray | None = None
     flow_forward: np.ndarray | None = None
     flow_backward: np.ndarray | None = None
+    background_flow_forward: np.ndarray | None = None
+    background_flow_backward: np.ndarray | None = None
     uv: np.ndarray | None = None
     face: np.ndarray | None = None
     occlusion_forward: np.ndarray | None = None
@@ -112,6 +125,7 @@ def ground_truth(
     channels: Sequence[str] = CHANNELS,
     tracks: int = 1000,
     seed: int = 0,
+    background: BackgroundGeometry | None = None,
 ) -> GroundTruth:
     """The ground truth of the frames between the first and the last.
 
@@ -127,6 +141,7 @@ def ground_truth(
         cameras: T+2.
         channels: of `CHANNELS`, those that are computed.
         tracks: how many points are drawn by area on the body's template.
+        background: the surfaces behind the body; None: they are infinitely far away.
         seed: of that draw: a seed names the same points on a body whatever its pose and shape.
 
     Raises:
@@ -160,6 +175,9 @@ def ground_truth(
         after = project_mesh(vertices[frame + 2], surface.faces, cameras[frame + 2])
         visible = visible_pixels(now)
         _write_pixels(out, frame, visible, now, surface)
+        if "background_flow_forward" in out:
+            geometry = background or InfiniteBackground()
+            _write_background(out, frame, now, before, after, geometry)
         queries = _write_joints(out, frame, now, joints[frame + 1], surface)
         if points is not None:
             queries += _write_tracks(out, frame, now, points)
@@ -209,6 +227,9 @@ def _empty(
     if "gtflow" in channels:
         out["flow_forward"] = np.zeros((*size, 2), np.float32)
         out["flow_backward"] = np.zeros((*size, 2), np.float32)
+    if "bgflow" in channels:
+        out["background_flow_forward"] = np.zeros((*size, 2), np.float32)
+        out["background_flow_backward"] = np.zeros((*size, 2), np.float32)
     if "uv" in channels:
         out["uv"] = np.zeros((*size, 2), np.float32)
         out["face"] = np.full(size, -1, np.int32)
@@ -244,6 +265,26 @@ def _write_pixels(
     if "uv" in out:
         write_values(visible, surface.uv_faces, surface.uv, out["uv"][frame])
         out["face"][frame, visible.row, visible.column] = visible.face
+
+
+def _write_background(
+    out: dict[str, np.ndarray],
+    frame: int,
+    mesh: ProjectedMesh,
+    before: ProjectedMesh,
+    after: ProjectedMesh,
+    geometry: BackgroundGeometry,
+) -> None:
+    """How the background moves to the neighbouring frames; nothing where the camera stands still."""
+    points: np.ndarray | None = None
+    for way, other in (("forward", after), ("backward", before)):
+        if mesh.camera.same_view(other.camera):
+            continue
+        if points is None:
+            points = geometry.points(mesh.camera)
+        flow = np.nan_to_num(background_flow(points, other.camera), posinf=0.0, neginf=0.0)
+        flow[out["parts"][frame] > 0] = 0.0
+        out[f"background_flow_{way}"][frame] = flow
 
 
 def _write_motion(
