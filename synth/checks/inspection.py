@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,11 +211,11 @@ def inspect_clip(
         seed=row.seed,
         background=background.geometry(),
     )
-    plates = None
+    plates: Sequence[np.ndarray] | None = None
     if background.files_given:
         try:
-            plates = list(background.pictures())
-            plates = plates_through_lens(plates, posed_clip.cameras, row.lens)
+            pictures = list(background.pictures())
+            plates = plates_through_lens(pictures, posed_clip.cameras, row.lens)
         except BadInput as error:
             missing += (str(error),)
     data = ClipData(

@@ -195,7 +195,7 @@ def recompute_clip(stem: str, settings: RecomputationSettings, bodies: FilmBodie
         tracks=row.tracks,
         seed=row.seed,
         background=clip_background(
-            row, posed_clip, joints, photographs=None, environments=None
+            row, posed_clip, scene.joints, photographs=None, environments=None
         ).geometry(),
     )
     folder = settings.partial / stem.replace("/", "__")

@@ -375,7 +375,7 @@ def planned_clip(
         ],
         occluders=row.occluders,
         clothes=row.clothes,
-        photograph=row.scene_place and row.scene_place.photograph,
+        photograph=None if row.scene_place is None else row.scene_place.photograph,
     )
 
 

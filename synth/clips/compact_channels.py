@@ -256,7 +256,8 @@ def _flow(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
 
 
 def _background_flow_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
-    beside, members = body_pixels(~truth.mask), {}
+    beside = body_pixels(~truth.mask)
+    members: dict[str, np.ndarray] = {}
     for name in ("backward", "forward"):
         values = truth.require(f"background_flow_{name}")
         members |= _fixed_members(

@@ -265,7 +265,7 @@ class ClipRenderer:
             began = time.perf_counter()
             picture = render_through_shutter(
                 engine,
-                scene.vertices[index : index + 3],
+                [*scene.vertices[index : index + 3]],
                 cameras[index : index + 3],
                 shutter=row.lens.shutter,
                 samples=row.samples,

@@ -87,7 +87,7 @@ def markdown_lines(
 
 def _measure_lines(summary: MeasureSummary, rows: Sequence[TableRow], against: str) -> list[str]:
     arrow = "higher is better" if summary.higher_is_better else "lower is better"
-    lines = []
+    lines: list[str] = []
     names = [row.name for row in rows]
     for name in [*names, *(n for n in summary.figures if n not in names)]:
         if name not in summary.figures:

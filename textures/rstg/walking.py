@@ -18,7 +18,8 @@ from mocap.bodies.skinning import Skinning, skin
 from textures.body_fit.bank_fits import rest_pelvis
 from textures.body_fit.camera_frame import FACING, crop_camera, pelvis_position
 from textures.body_fit.photograph_bank import body_view
-from textures.training.pedestrian_bank import UV_STEPS, PedestrianBank
+from textures.training.crop_bank import UV_STEPS
+from textures.training.pedestrian_bank import PedestrianBank
 
 
 @dataclass(frozen=True)
