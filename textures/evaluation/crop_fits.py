@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class CropFits:
 
 
 def _joined(fits: Sequence[PosedFit]) -> PosedFit:
-    columns = {}
+    columns: dict[str, Any] = {}
     for field in dataclasses.fields(PosedFit):
         parts = [getattr(fit, field.name) for fit in fits]
         is_tuple = isinstance(parts[0], tuple)
