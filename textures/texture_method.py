@@ -176,6 +176,11 @@ class TextureMethod(ABC):
         return {}
 
     @classmethod
+    def teachers(cls, recipe: Any, reid_weights: Path | None) -> Mapping[str, str]:
+        """Other networks that a training by this recipe looks through, in words, for the card."""
+        return {}
+
+    @classmethod
     def held_out_share(cls, recipe: Any) -> float:
         """The share of the people that a training by this recipe does not see."""
         return HELD_OUT

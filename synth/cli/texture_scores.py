@@ -120,13 +120,12 @@ def eval_textures(
     from textures.body_fit.fitting import BodyFitter
     from textures.evaluation.attributes import read_clothing_labels
     from textures.evaluation.crop_fits import CropFits
-    from textures.evaluation.describers import training_in_words
     from textures.evaluation.evaluation import TextureEvaluator
-    from textures.evaluation.made_textures import made_texture_set
+    from textures.evaluation.made_textures import made_texture_set, set_name, table_row
     from textures.evaluation.markdown_table import (
-        TableRow,
         markdown_lines,
         marked_text,
+        protocol_in_words,
         write_between_markers,
     )
     from textures.evaluation.networks import open_networks
@@ -135,7 +134,7 @@ def eval_textures(
     from textures.evaluation.texture_sets import named_apart, read_texture_set, reference_sets
     from textures.evidence.sources import SourceOptions, open_sources
     from textures.harvest.crop_folder import left_out_lines, read_crop_folder
-    from textures.methods import open_method, published_figures
+    from textures.methods import open_method
 
     if table is not None:
         marked_text(table, table_name)  # before hours are spent
@@ -153,34 +152,20 @@ def eval_textures(
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
     fits = CropFits(fitter)
     sources = chosen_photographs(crops, {crop.person.identity for crop in crops}, limit)
-    sets, rows = [], []
-    for path in textures:
-        if path in methods:
-            method = methods[path]
-            name = (method.card.get("recipe") or {}).get("variant") or path.parent.name
-            sets.append(made_texture_set(method, name, sources, fits))
-        else:
-            sets.append(folders[path])
+    sets = [
+        made_texture_set(methods[path], set_name(methods[path], path), sources, fits)
+        if path in methods
+        else folders[path]
+        for path in textures
+    ]
     sets = named_apart(sets, textures)
-    for path, texture_set in zip(textures, sets):
-        if path in methods:
-            card = methods[path].card
-            row = TableRow(
-                name=texture_set.name,
-                training=training_in_words(card),
-                command=card.get("command", ""),
-                published=published_figures(methods[path]),
-            )
-        else:
-            row = TableRow(name=texture_set.name)
-        rows.append(row)
+    rows = [table_row(item.name, methods.get(path)) for item, path in zip(sets, textures)]
     left_out = [item for texture_set in sets for item in texture_set.left_out]
     for line in left_out_lines(left_out):
         click.echo(line, err=True)
     if references:
-        references_of_first = reference_sets(sets[0], {crop.person.identity for crop in crops})
-        sets += references_of_first
-        rows += [TableRow(name=item.name) for item in references_of_first]
+        sets += reference_sets(sets[0], {crop.person.identity for crop in crops})
+        rows += [table_row(item.name, None) for item in sets[len(rows) :]]
     names = [texture_set.name for texture_set in sets]
     if against is not None and against not in names:
         raise BadInput(f"--against {against}: expected one of {', '.join(names)}")
@@ -208,20 +193,11 @@ def eval_textures(
         page = write_texture_evaluation(out, content, summaries, result, body, skinning)
         click.echo(f"look at {page}", err=True)
     if table is not None:
-        protocol = (
-            f"{result.people} people of {images.name}, "
-            + (
-                f"{limit} photographs of each, at most"
-                if limit
-                else "one photograph of each camera"
-            )
-            + f", bodies fitted by {result.fitted_by}, intervals over people."
-        )
         lines = markdown_lines(
             rows,
             summaries,
             against=against or names[0],
-            protocol=protocol,
+            protocol=protocol_in_words(result, images.name, limit),
             command=shlex.join(["synth", *sys.argv[1:]]),
         )
         write_between_markers(table, table_name, lines)

@@ -578,6 +578,7 @@ def train_method_run(
             "crops": len(training),
             "bodies fitted by": fitter.tag,
         }
+        saved |= method.teachers(recipe, reid)
     return _save(
         *(options, method.kind, model.networks, model.config, figures, bank, recipe),
         held_out=share,

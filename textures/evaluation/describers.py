@@ -24,6 +24,7 @@ SHIPPED = "shipped"
 JUDGES = ("omz-0277",)  # installed networks that describe crops; they are no rivals
 CROP_SIZE = (128, 64)
 BATCH = 64
+TRAINING_WORDS = ("bodies fitted by", "supervised by", "perceptual network")  # of a card's data
 
 
 class Describer(Protocol):
@@ -121,6 +122,7 @@ def training_in_words(card: Mapping[str, Any]) -> str:
         words.append(f"{data['identities']:,} people in {data['crops']:,} crops")
     if "held out" in data:
         words.append(f"without {data['held out']}")
+    words += [f"{name} {data[name]}" for name in TRAINING_WORDS if name in data]
     if "steps" in card:
         words.append(f"{card['steps']:,} steps")
     return ", ".join(words)

@@ -7,7 +7,7 @@ says itself (4.1) that it tells little of one kind of thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -25,55 +25,53 @@ def inception_score(probabilities: np.ndarray, parts: int = 1) -> float:
     return float(_scores(probabilities, weights, parts)[0])
 
 
-def score_figure(values: Probabilities, parts: int, rng: np.random.Generator) -> Figure | None:
-    """The score with its interval over people, None of no pictures.
+class InceptionScores:
+    """Scores of sets of pictures, with intervals over people; those of the same pictures once only."""
 
-    Args:
-        values: of the pictures; their parts are cut in the order of people and photographs.
-        parts: of which the score is the mean.
-        rng: of the resampling of people, who keep their places.
-    """
-    if not values:
-        return None
-    keys = sorted(values)
-    mean = _interval(_resampled([values], keys, parts, rng)[0])
-    return Figure(mean=mean, people=len({person for person, _ in keys}), items=len(keys))
+    def __init__(self, values: Mapping[str, Probabilities], parts: int, *, seed: int) -> None:
+        """Keep the pictures' probabilities.
 
+        Args:
+            values: by set; parts are cut in the order of people and photographs.
+            parts: of which a score is the mean.
+            seed: of the resampling of people, who keep their places.
+        """
+        self.values, self.parts, self.seed = values, parts, seed
+        self._resampled: dict[tuple[str, tuple[tuple[str, str], ...]], np.ndarray] = {}
 
-def score_difference(
-    first: str,
-    second: str,
-    values: Mapping[str, Probabilities],
-    parts: int,
-    rng: np.random.Generator,
-) -> PairedDifference | None:
-    """The difference of two sets' scores on the pictures of both; None where there is none."""
-    keys = sorted(values[first].keys() & values[second].keys())
-    if not keys:
-        return None
-    a, b = _resampled([values[first], values[second]], keys, parts, rng)
-    return PairedDifference(
-        first=first,
-        second=second,
-        difference=_interval(a - b),
-        people=len({person for person, _ in keys}),
-        items=len(keys),
-    )
+    def figure(self, name: str) -> Figure | None:
+        """A set's score, None of no pictures."""
+        keys = tuple(sorted(self.values[name]))
+        if not keys:
+            return None
+        mean = _interval(self._scores_of(name, keys))
+        return Figure(mean=mean, people=len({person for person, _ in keys}), items=len(keys))
 
+    def difference(self, first: str, second: str) -> PairedDifference | None:
+        """The difference of two sets' scores on the pictures of both; None where there is none."""
+        keys = tuple(sorted(self.values[first].keys() & self.values[second].keys()))
+        if not keys:
+            return None
+        apart = self._scores_of(first, keys) - self._scores_of(second, keys)
+        return PairedDifference(
+            first=first,
+            second=second,
+            difference=_interval(apart),
+            people=len({person for person, _ in keys}),
+            items=len(keys),
+        )
 
-def _resampled(
-    sets: Sequence[Probabilities],
-    keys: Sequence[tuple[str, str]],
-    parts: int,
-    rng: np.random.Generator,
-) -> list[np.ndarray]:
-    """Scores (1 + RESAMPLES,) of each set: of all people, and of people drawn with replacement."""
-    _, person = np.unique([name for name, _ in keys], return_inverse=True)
-    count = int(person.max()) + 1
-    rows = rng.integers(0, count, (RESAMPLES, count))
-    times = np.stack([np.bincount(row, minlength=count) for row in rows])
-    weights = np.concatenate([np.ones((1, len(keys))), times[:, person]])
-    return [_scores(np.stack([values[k] for k in keys]), weights, parts) for values in sets]
+    def _scores_of(self, name: str, keys: tuple[tuple[str, str], ...]) -> np.ndarray:
+        """Scores (1 + RESAMPLES,) of all people, and of people drawn with replacement."""
+        if (name, keys) not in self._resampled:
+            _, person = np.unique([who for who, _ in keys], return_inverse=True)
+            count = int(person.max()) + 1
+            rows = np.random.default_rng(self.seed).integers(0, count, (RESAMPLES, count))
+            times = np.stack([np.bincount(row, minlength=count) for row in rows])
+            weights = np.concatenate([np.ones((1, len(keys))), times[:, person]])
+            pictures = np.stack([self.values[name][key] for key in keys])
+            self._resampled[name, keys] = _scores(pictures, weights, self.parts)
+        return self._resampled[name, keys]
 
 
 def _scores(probabilities: np.ndarray, weights: np.ndarray, parts: int) -> np.ndarray:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mocap.errors import BadInput
 from textures.evaluation.crop_fits import CropFits
+from textures.evaluation.describers import training_in_words
+from textures.evaluation.markdown_table import TableRow
 from textures.evaluation.texture_sets import EvaluatedTexture, Painting, TextureSet
 from textures.harvest.crop_folder import LeftOut, SourceCrop
 from textures.harvest.crop_image import read_crop
+from textures.methods import published_figures
 from textures.texture_method import TextureMethod
 
 BATCH = 32
@@ -74,6 +78,26 @@ def made_texture_set(
         textures=tuple(textures),
         read=lambda texture: paintings[texture.source or ""],
         left_out=tuple(left_out),
+    )
+
+
+def set_name(method: TextureMethod, weights: Path) -> str:
+    """What the textures of weights are called: their recipe's variant, else their folder."""
+    variant = (method.card.get("recipe") or {}).get("variant")
+    return str(variant) if variant else weights.parent.name
+
+
+def table_row(name: str, method: TextureMethod | None) -> TableRow:
+    """The row of a set of textures, with what its method's card says where there is one."""
+    if method is None:
+        return TableRow(name=name)
+    variant = method.variants.get((method.card.get("recipe") or {}).get("variant", ""))
+    return TableRow(
+        name=name,
+        definition=variant.definition if variant else "",
+        training=training_in_words(method.card),
+        command=method.card.get("command", ""),
+        published=published_figures(method),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from textures.evaluation.comparison import PairedDifference
+from textures.evaluation.evaluation import TextureEvaluation
 from textures.evaluation.measures import OTHER_CAMERA, SAME_VIEW, SET_MEASURES
 from textures.evaluation.summary import ORDER_SIGNS, MeasureSummary
 
@@ -32,10 +33,12 @@ SHOWN = (
 class TableRow:
     """One set of textures: its name, how it came about, and a paper's figures for it by measure.
 
-    training: in words, empty where nothing is known. command: that made it, empty likewise.
+    definition: of the set, in a sentence. training: in words. command: that made it. All three are empty
+    where nothing is known.
     """
 
     name: str
+    definition: str = ""
     training: str = ""
     command: str = ""
     published: dict[str, float] = field(default_factory=dict)
@@ -79,10 +82,19 @@ def markdown_lines(
     lines.append("")
     missing = [s for s in summaries if s.not_computed is not None and s.name in (*SHOWN, "fid")]
     lines += [f"- {summary.name}: {summary.not_computed}" for summary in missing]
-    lines += ["", "| set | trained on |", "| --- | --- |"]
-    lines += [f"| {row.name} | {row.training or 'not said'} |" for row in rows]
+    lines += ["", "| set | what it is | trained on |", "| --- | --- | --- |"]
+    lines += [f"| {row.name} | {row.definition} | {row.training or 'not said'} |" for row in rows]
     commands = [row.command for row in rows if row.command]
     return [*lines, "", "```sh", *commands, command, "```"]
+
+
+def protocol_in_words(evaluation: TextureEvaluation, images: str, limit: int | None) -> str:
+    """On what an evaluation was made: people, photographs of `images`, fits."""
+    count = f"{limit} photographs of each, at most" if limit else "one photograph of each camera"
+    return (
+        f"{evaluation.people} people of {images}, {count}, bodies fitted by {evaluation.fitted_by}, "
+        "intervals over people."
+    )
 
 
 def _measure_lines(summary: MeasureSummary, rows: Sequence[TableRow], against: str) -> list[str]:

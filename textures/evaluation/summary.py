@@ -11,7 +11,7 @@ import numpy as np
 
 from textures.evaluation.comparison import Figure, PairedDifference, figure, paired_difference
 from textures.evaluation.evaluation import PHOTOGRAPHS, TextureEvaluation
-from textures.evaluation.inception import score_difference, score_figure
+from textures.evaluation.inception import InceptionScores
 from textures.evaluation.measures import (
     NETWORK_ATTRIBUTES,
     PERSON_MEASURES,
@@ -76,16 +76,14 @@ def summarise(
             reason = "not computed; no photograph that it could be computed on"
         figures, differences = {}, []
         if reason is None and name in SET_MEASURES:
-            parts = SET_MEASURES[name].parts
+            scores = InceptionScores(pictures, SET_MEASURES[name].parts, seed=seed)
             present = [item for item in (*sets, PHOTOGRAPHS) if item in pictures]
             for item in present:
-                mean = score_figure(pictures[item], parts, np.random.default_rng(seed))
+                mean = scores.figure(item)
                 if mean is not None:
                     figures[item] = mean
             for first, second in itertools.combinations(present, 2):
-                difference = score_difference(
-                    first, second, pictures, parts, np.random.default_rng(seed)
-                )
+                difference = scores.difference(first, second)
                 if difference is not None:
                     differences.append(difference)
         elif reason is None:

@@ -108,6 +108,19 @@ class RstgMethod(TextureMethod):
         return {"VGG weights": perceptual_weights(recipe.losses.vgg)}
 
     @classmethod
+    def teachers(cls, recipe: RstgRecipe, reid_weights: Path | None) -> Mapping[str, str]:
+        """The re-ID network, and the perceptual one where a term needs it."""
+        path = Path(reid_weights) if reid_weights else shipped_weights("reid")
+        card = read_card(path, "reid")
+        label = ReidConfig(**card["config"]).label
+        data = card.get("data") or {}
+        held_out = f", without {data['held out']}" if "held out" in data else ""
+        words = {"supervised by": f"{label} trained on {data.get('set', 'unknown data')}{held_out}"}
+        if recipe.losses.perceptual:
+            words["perceptual network"] = open_perceptual(recipe.losses.vgg).name
+        return words
+
+    @classmethod
     def uses_fits(cls, recipe: RstgRecipe) -> bool:
         """Only the projected input looks at fitted bodies."""
         return recipe.generator.projection

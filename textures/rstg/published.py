@@ -37,7 +37,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
             "pixel-wise l1",
         ),
         "perceptual": Variant(
-            "Perceptual loss of a VGG in place of the re-ID loss; --set losses.vgg=FILE for VGG-19.",
+            "Perceptual loss in place of the re-ID loss: by losses.vgg, else by ST-LPIPS's VGG-16.",
             ("losses.reid=0", "losses.perceptual=1"),
             "Perceptual",
         ),

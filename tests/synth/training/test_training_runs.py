@@ -366,7 +366,11 @@ def test_rows_of_the_paper_train_on_photographs_of_the_people_who_are_not_listed
         **{"set": "Market-1501 (not shipped)", "identities": 4, "crops": 7},
         **{"held out": "the people of list.txt", "unreadable crops": 1},
         "bodies fitted by": cards["reid"]["data"]["bodies fitted by"],
+        "supervised by": cards["reid"]["data"]["supervised by"],
     }
+    assert cards["reid"]["data"]["supervised by"].startswith(
+        "PCB on ResNet-10 trained on generated"
+    )
     assert len({path.read_bytes() for path in weights.values()}) == 4
     again = run_train(
         *("generator", "--out", tmp_path / "again", *COMMON, "--variant", "reid", *arguments)

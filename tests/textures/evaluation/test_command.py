@@ -128,7 +128,8 @@ def test_weights_of_any_method_are_measured_on_the_same_crops_and_fits(
     assert "Inception-v3's weights" in measures["fid"]["not_computed"]
     text = page.read_text()
     assert text.startswith("before\n<!-- begin rows -->\n5 people of images, 2 photographs of each")
-    assert "| pixel | a set, 3 people in 9 crops, 7 steps |" in text
+    sentence = RstgMethod.variants["pixel"].definition
+    assert f"| pixel | {sentence} | a set, 3 people in 9 crops, 7 steps |" in text
     assert "synth train generator --variant pixel\n" in text
     assert "| 0.374 |" in text and text.endswith("<!-- end rows -->\nafter\n")
     assert "expected one of reid, pixel" in refusal(*words[:-2], "--against", "me")

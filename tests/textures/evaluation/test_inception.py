@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from textures.evaluation.inception import inception_score, score_difference, score_figure
+from textures.evaluation.inception import InceptionScores, inception_score
 
 
 def drawn(count, classes, seed):
@@ -35,28 +35,30 @@ def test_figures_and_differences_are_over_people_and_on_common_pictures():
     p, q = drawn(60, 5, 2), drawn(60, 5, 3)
     keys = [(f"{k // 3:04d}", f"{k}") for k in range(60)]
     sets = {"a": dict(zip(keys, p)), "b": dict(zip(keys[:30], q))}
-    mean = score_figure(sets["a"], 1, np.random.default_rng(0))
+    scores = InceptionScores({**sets, "c": sets["a"], "none": {}}, 1, seed=0)
+    mean = scores.figure("a")
     ordered = np.stack([sets["a"][key] for key in sorted(keys)])
     assert mean.mean.value == pytest.approx(inception_score(ordered))
     assert mean.mean.low < mean.mean.value and (mean.people, mean.items) == (20, 60)
-    item = score_difference("a", "b", sets, 1, np.random.default_rng(0))
+    item = scores.difference("a", "b")
     order = sorted(keys[:30])
     expected = [inception_score(np.stack([sets[n][k] for k in order])) for n in ("a", "b")]
     assert item.difference.value == pytest.approx(expected[0] - expected[1])
     assert (item.people, item.items) == (10, 30) and item.difference.low < item.difference.high
     assert item.turned().turned() == item
     assert item.turned().difference.low == -item.difference.high
-    same = score_difference("a", "c", {**sets, "c": sets["a"]}, 10, np.random.default_rng(0))
+    same = scores.difference("a", "c")
     assert (same.difference.low, same.difference.high) == (0, 0)
-    assert score_figure({}, 1, np.random.default_rng(0)) is None
-    assert score_difference("a", "b", {"a": {}, "b": {}}, 1, np.random.default_rng(0)) is None
+    assert scores.figure("none") is None and scores.difference("a", "none") is None
+    alone = InceptionScores({"a": {k: sets["a"][k] for k in order}}, 1, seed=0).figure("a").mean
+    assert scores.figure("a").mean != alone  # of other pictures: not mixed up
 
 
 def test_people_are_drawn_whole():
     """One person has all that differs: with them or without, never some of their pictures."""
     p = np.concatenate([np.tile(np.eye(4)[0], (6, 1)), np.eye(4)[[1, 2, 3]]])
     values = {(("a", "b", "c")[k // 2] if k < 6 else "d", str(k)): row for k, row in enumerate(p)}
-    mean = score_figure(values, 1, np.random.default_rng(0)).mean
+    mean = InceptionScores({"set": values}, 1, seed=0).figure("set").mean
     assert mean.low == pytest.approx(1) and mean.high == pytest.approx(
         literal(np.clip(np.concatenate([p[:2], p[6:], p[6:], p[6:]]), 1e-12, 1)), rel=0.25
     )

@@ -66,7 +66,7 @@ def test_every_set_has_its_figure_its_difference_and_what_was_published():
     assert full[0] == f"{NAME}, lower is better" and full[3] == ""
     assert ["is@rstg", "other", "not computed", "", "3.96"] in cells(lines, "other")
     assert "- is@rstg: not computed: no weights" in lines
-    assert "| full | some crops, 10 steps |" in lines
+    assert "| full |  | some crops, 10 steps |" in lines
     assert lines[-4:] == ["```sh", "synth train x", "synth y", "```"]
 
 
