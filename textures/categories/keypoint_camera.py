@@ -16,13 +16,15 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from textures.categories.object_model import ObjectModel
+from textures.visibility.buffer import surface_depth
 from textures.visibility.camera import Camera
 
 DISTANCE = (
     300.0  # times the object's size: so far off that a pinhole shows what scaled orthography does
 )
 LARGEST_RESIDUAL = 0.09  # of the visible keypoints' extent
-LARGEST_AWAY = 0.4  # of the visible keypoints, which must face the camera
+LARGEST_HIDDEN = 0.34  # of the visible keypoints beside the middle, which nothing should hide
+HIDDEN_DEPTH = 0.07  # of the object's size: a keypoint so far behind the surface is hidden
 SMALLEST_EXTENT = 8.0  # pixels
 TWIN_MARGIN = 0.006  # a twin whose score is nearer than that is as likely
 _NOISE = 0.025  # of the extent: how well people click, and a template's parts suit a species
@@ -59,7 +61,6 @@ class _View:
     shift: np.ndarray
     shape: np.ndarray
     residual: float
-    away: float
     score: float
 
 
@@ -91,15 +92,17 @@ def fit_keypoints(model: ObjectModel, keypoints: np.ndarray, size: int) -> Keypo
             f"the keypoints are {best.residual:.0%} of their extent off those of any view, at most "
             f"{LARGEST_RESIDUAL:.0%} allowed"
         )
-    if best.away > LARGEST_AWAY:
+    camera = orthographic_camera(model, best.rotation, best.scale, best.shift, size)
+    hidden = _hidden_share(model, best.shape, camera, visible)
+    if hidden > LARGEST_HIDDEN:
         return (
-            f"{best.away:.0%} of the visible keypoints face away from the camera, at most "
-            f"{LARGEST_AWAY:.0%} allowed; left and right may be exchanged"
+            f"{hidden:.0%} of the visible keypoints of one side would lie behind the object, at most "
+            f"{LARGEST_HIDDEN:.0%} allowed; left and right may be exchanged"
         )
     apart = _degrees_between(best.rotation, twin.rotation)
     margin = twin.score - best.score if apart > 10 else np.inf
     return KeypointFit(
-        camera=orthographic_camera(model, best.rotation, best.scale, best.shift, size),
+        camera=camera,
         shape=best.shape,
         residual=best.residual,
         twin_margin=float(margin),
@@ -217,9 +220,22 @@ def _polished(
         shift=extent * values[4:6],
         shape=values[6:],
         residual=residual,
-        away=away,
         score=residual + strain + _TURNED_AWAY * away,
     )
+
+
+def _hidden_share(
+    model: ObjectModel, shape: np.ndarray, camera: Camera, visible: np.ndarray
+) -> float:
+    """The share of the visible keypoints of left and right that the object hides from the camera."""
+    sided = visible & (np.array(model.sides) != np.arange(len(visible)))
+    if not sided.any():
+        return 0.0
+    vertices = model.vertices(shape)
+    pixels, distance = camera.project(model.keypoints(shape)[sided])
+    surface = surface_depth(vertices, model.mesh.faces, camera, pixels)
+    depth = HIDDEN_DEPTH * float(np.ptp(vertices, axis=0).max())
+    return float((distance > surface + depth).mean())
 
 
 def _degrees_between(a: np.ndarray, b: np.ndarray) -> float:

@@ -57,7 +57,7 @@ def test_the_cameras_of_rendered_birds_are_recovered():
         assert isinstance(fit, KeypointFit)
         errors.append(degrees_between(fit.camera.rotation, camera.rotation))
         residuals.append(fit.residual)
-    assert np.median(errors) < 6 and max(errors) < 20
+    assert np.median(errors) < 6 and max(errors) < 20  # and none of them was refused
     assert np.median(residuals) < 0.03
 
 
@@ -107,10 +107,10 @@ def test_keypoints_of_no_bird_are_left_out_with_a_reason():
 
 def test_keypoints_with_left_and_right_exchanged_are_left_out():
     """A mirrored photograph is the bird seen through from its other side: nothing faces the camera."""
-    for seed in range(4):
+    for seed, azimuth in enumerate((0.9, 1.3, -1.6, -0.9)):
         _, pixels, _ = seen_bird(
-            np.random.default_rng(seed), noise=0.3, shape_spread=0.3, azimuth=0.9
+            np.random.default_rng(seed), noise=0.3, shape_spread=0.3, azimuth=azimuth
         )
         assert isinstance(fit_keypoints(MODEL, pixels, SIZE), KeypointFit)
         mirrored = fit_keypoints(MODEL, np.stack([SIZE - pixels[:, 0], pixels[:, 1]], 1), SIZE)
-        assert isinstance(mirrored, str) and "face away from the camera" in mirrored
+        assert isinstance(mirrored, str) and "would lie behind the object" in mirrored
