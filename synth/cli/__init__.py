@@ -101,6 +101,9 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
             "plan",
             "synth plan --motions cmu --textures textures --out plan.jsonl",
         ),
+        "places": CommandEntry(
+            "synth.cli.places", "inspect_places", "synth places photographs --out places.jpg"
+        ),
         "status": CommandEntry("synth.cli.status", "status", "synth status films"),
         "check": CommandEntry("synth.cli.check", "check", "synth check films"),
         "ground-truth": CommandEntry(
