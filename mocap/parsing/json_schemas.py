@@ -26,8 +26,8 @@ def json_schema(kind: type, *, title: str) -> dict[str, Any]:
     Returns:
         The schema, of plain values.
     """
-    found = msgspec.json.schema(cast(Any, kind))
-    schema = _plain(found)
+    generated = msgspec.json.schema(cast(Any, kind))
+    schema = _plain(generated)
     definitions = schema.pop("$defs", {})
     root = definitions.pop(schema.pop("$ref", "").rpartition("/")[2], None) or schema
     for definition in (root, *definitions.values()):
