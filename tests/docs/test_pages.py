@@ -77,6 +77,11 @@ def test_every_block_is_on_a_page_and_a_stale_one_is_seen():
         reference().written_page(stale.replace("protocols", "nothing"))
 
 
+def test_signs_of_markdown_are_escaped_outside_code():
+    text = "at [0<=x<=4], *_info.mat* or `a_b<c`"
+    assert reference().escaped(text) == r"at \[0&lt;=x&lt;=4\], \*\_info.mat\* or `a_b<c`"
+
+
 def test_the_commands_page_has_every_command_and_option():
     from synth.cli import COMMANDS
     from tests.synth.cli.test_options import ALL, OPTIONS
@@ -123,4 +128,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "tutorial.html").is_file()
+    pages = sorted((tmp_path / "site").glob("*.html"))
+    assert {page.stem for page in pages} == {"404", *(page.stem for page in DOC_PAGES)}
+    fetched = re.compile(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?:")
+    assert not any(fetched.search(page.read_text(encoding="utf-8")) for page in pages)
