@@ -29,7 +29,11 @@ BLOCK = re.compile(r"(<!-- begin (\S+)[^\n]*-->\n).*?(<!-- end \2 -->)", re.DOTA
 def escaped(text: str) -> str:
     """Text in which Markdown sees no signs of its own, but for what stands between backticks."""
     pieces = re.split(r"(`[^`]*`)", text)
-    pieces[::2] = [re.sub(r"([\\*_<\[\]#|])", r"\\\1", piece) for piece in pieces[::2]]
+    for index in range(0, len(pieces), 2):
+        piece = re.sub(r"([\\*_\[\]#])", r"\\\1", pieces[index])
+        pieces[index] = piece.replace(
+            "<", "&lt;"
+        )  # which, unlike \<, GitHub and the site both take
     return "".join(pieces)
 
 

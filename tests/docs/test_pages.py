@@ -35,7 +35,9 @@ def test_links_lead_to_files_and_headings(page):
     dead = []
     for link in links(page.read_text(encoding="utf-8")):
         target = (page.parent / link.path).resolve() if link.path else page
-        inside = target.is_relative_to(DOCS if page.parent == DOCS else ROOT)
+        # The site has copies of files above docs/ (docs/site_files.py), but not of pages.
+        on_site = (target.is_file() and target.suffix != ".md") or target.is_relative_to(DOCS)
+        inside = target.is_relative_to(ROOT) and (page.parent != DOCS or on_site)
         if not (inside and target.exists() and has_anchor(target, link.anchor)):
             dead.append(link)
     assert not dead
@@ -75,6 +77,11 @@ def test_every_block_is_on_a_page_and_a_stale_one_is_seen():
     assert reference().written_page(page) == page
     with pytest.raises(KeyError):
         reference().written_page(stale.replace("protocols", "nothing"))
+
+
+def test_signs_of_markdown_are_escaped_outside_code():
+    text = "at [0<=x<=4], *_info.mat* or `a_b<c`"
+    assert reference().escaped(text) == r"at \[0&lt;=x&lt;=4\], \*\_info.mat\* or `a_b<c`"
 
 
 def test_the_commands_page_has_every_command_and_option():
@@ -123,4 +130,10 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "tutorial.html").is_file()
+    pages = sorted((tmp_path / "site").glob("*.html"))
+    assert {page.stem for page in pages} == {"404", *(page.stem for page in DOC_PAGES)}
+    notebook = tmp_path / "site" / "files" / "examples" / "films_and_labels.ipynb"
+    assert notebook.read_bytes() == (ROOT / "examples" / notebook.name).read_bytes()
+    assert f"files/examples/{notebook.name}" in (tmp_path / "site" / "python.html").read_text()
+    fetched = re.compile(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?:")
+    assert not any(fetched.search(page.read_text(encoding="utf-8")) for page in pages)
