@@ -22,6 +22,9 @@ shift 4
 port=${PORT:-6379}
 cores=${SLURM_CPUS_PER_TASK:-1}
 export OMP_NUM_THREADS=1 RAY_USAGE_STATS_ENABLED=0
+# Who has no token of this job can neither use its cluster nor run a program there.
+RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN
 trap 'trap - TERM EXIT; kill $(jobs -p) 2>/dev/null; wait' EXIT
 trap 'exit 143' TERM
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,8 @@ import pytest
 from mocap.errors import BadInput
 from synth import cli
 from synth.films import render_videos as films
-from synth.films.ledger import read_ledger
+from synth.films.ledger import read_ledger, read_ledger_files
+from synth.films.progress import film_progress
 from synth.films.render_videos import predict_videos, render_videos
 from synth.films.run_options import RunOptions
 from synth.plans.plan_row import read_plan, write_plan
@@ -119,6 +122,27 @@ def test_two_runs_in_one_folder_share_the_clips_and_leave_nothing_behind(
     assert sorted(lines) == sorted(row.stem for row in rows)  # each was made once
     made = [int(text.split()[0]) for text in said]
     assert sum(made) == CLIPS and all(" 0 failed" in text for text in said)
+
+
+def test_runs_of_two_hosts_one_of_which_is_killed_make_no_clip_twice(tmp_path, folder, rows, whole):
+    out = tmp_path / "out"
+    host = "import socket; socket.gethostname = lambda: {name!r}; "
+    runs = []
+    for name in ("node1", "node2"):
+        program, flag, code, *words = command(folder, rows, out, "--workers", 1)
+        runs.append(start([program, flag, host.format(name=name) + code, *words]))
+    while not list(read_ledger(out)):
+        time.sleep(0.05)
+    os.killpg(runs[0].pid, signal.SIGKILL)
+    assert runs[0].wait() == -signal.SIGKILL and runs[1].wait() == 0
+    assert clip_contents(out) == clip_contents(whole)
+    assert (out / "checksums.jsonl").read_bytes() == (whole / "checksums.jsonl").read_bytes()
+    lines = [line.stem for line in read_ledger(out)]
+    # A kill may come between a clip's publishing and its line.
+    assert len(lines) == len(set(lines)) and CLIPS - 1 <= len(lines) <= CLIPS
+    assert {file.host for file in read_ledger_files(out)} <= {"node1", "node2"}
+    progress = film_progress(out)
+    assert (progress.completed, progress.active, progress.stale) == (CLIPS, (), ())
 
 
 def test_a_clip_beyond_its_limit_is_ended_and_the_others_are_made(

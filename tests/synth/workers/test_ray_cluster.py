@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from mocap.errors import BadInput
-from synth.workers.pool import work_through
+from synth.workers.pool import TimeLimit, work_through
 from synth.workers.ray_cluster import RayCluster
 from tests.synth.worker_tasks import open_worker
 
@@ -28,7 +29,7 @@ def cluster():
         yield cluster
 
 
-def run(cluster, folder: Path, tasks: list[str], *, tasks_per_process: int = 10):
+def run(cluster, folder: Path, tasks: list[str], *, tasks_per_process: int = 10, limit=None):
     attempts, progress = [], []
     pool = cluster.pool(open_worker, str(folder), not_retried=(BadInput,))
     outcome = work_through(
@@ -38,6 +39,7 @@ def run(cluster, folder: Path, tasks: list[str], *, tasks_per_process: int = 10)
         tasks_per_process=tasks_per_process,
         progress=progress.append,
         on_attempt=attempts.append,
+        limit=limit,
     )
     return outcome, attempts, sum(progress)
 
@@ -72,6 +74,22 @@ def test_what_fails_and_who_dies_is_tried_once_more_by_another_actor(cluster, tm
     assert len(set(tries(tmp_path, "crash-always"))) == 2
     assert len(set(tries(tmp_path, "raise-always"))) == 2
     assert progress == 2 * 3
+
+
+def test_a_task_beyond_its_limit_is_ended_with_its_actor_and_not_tried_again(cluster, tmp_path):
+    limit = TimeLimit(lambda task: 3.0 if task == "hang" else 300.0, "give more")
+    outcome, attempts, progress = run(cluster, tmp_path, ["hang", "one", "two"], limit=limit)
+    (failure,) = outcome.failures
+    assert (failure.task, failure.reason) == (
+        "hang",
+        "took longer than 3 s, its limit, and was ended; give more",
+    )
+    assert {a.task for a in attempts if a.reason is None} == {"one", "two"} and progress == 4
+    (process,) = tries(tmp_path, "hang")
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)  # Ray's kill is answered before the process is gone
+    assert not Path(f"/proc/{process}").exists()
 
 
 def test_what_stops_all_stops_all(cluster, tmp_path):
