@@ -137,8 +137,9 @@ def _compare_category(
     from textures.categories.registry import category_named
     from textures.evaluation.summary import summary_lines
 
+    kind = category_named(name)
     summaries = compare_generators(
-        *(category_named(name), weights, images, judge, out),
+        *(kind, weights, images, judge, out),
         seed=seed,
         device=device,
         report=lambda line: click.echo(line, err=True),
@@ -146,5 +147,5 @@ def _compare_category(
     if as_json:
         click.echo(json.dumps([summary.as_dict() for summary in summaries], indent=1))
     else:
-        click.echo("\n".join(summary_lines(summaries)))
+        click.echo("\n".join(summary_lines(summaries, subjects=kind.identity)))
         click.echo(f"look at {out / 'comparison.png'}")

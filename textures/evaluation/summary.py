@@ -116,8 +116,8 @@ def summarise(
     return summaries
 
 
-def summary_lines(summaries: Sequence[MeasureSummary]) -> list[str]:
-    """The summaries as text: a block per measure."""
+def summary_lines(summaries: Sequence[MeasureSummary], *, subjects: str = "people") -> list[str]:
+    """The summaries as text: a block per measure; `subjects` names what the intervals are over."""
     lines = []
     for summary in summaries:
         arrow = "higher is better" if summary.higher_is_better else "lower is better"
@@ -128,11 +128,11 @@ def summary_lines(summaries: Sequence[MeasureSummary]) -> list[str]:
         width = max(map(len, summary.figures), default=0)
         for name, value in summary.figures.items():
             lines.append(
-                f"  {name:{width}}  {value.mean}  {value.items} items of {value.people} people"
+                f"  {name:{width}}  {value.mean}  {value.items} items of {value.people} {subjects}"
             )
         for item in summary.differences:
             lines.append(
                 f"  {item.first} {ORDER_SIGNS[item.order]} {item.second}: better by {item.difference} "
-                f"on {item.items} items of {item.people} people"
+                f"on {item.items} items of {item.people} {subjects}"
             )
     return lines

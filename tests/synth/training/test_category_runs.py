@@ -136,7 +136,7 @@ def test_textures_of_a_trained_generator_are_nearer_to_photographs_and_to_the_tr
     words = ["eval-generator", *generators, "--category", "birds", "--images", cub, "--seed", 1]
     words += ["--judge", species / "judge" / "reid.safetensors", "--device", "cpu"]
     told = succeed(*words, "--out", tmp_path / "figure7").output
-    assert "untrained < trained: better by -" in told
+    assert "untrained < trained: better by -" in told and "items of 3 species" in told
     content = json.loads((tmp_path / "figure7" / "comparison.json").read_text())
     measures = {row["name"]: row["figures"] for row in content["measures"]}
     for name in ("ssim, own view", "texture ssim"):
