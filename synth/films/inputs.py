@@ -13,7 +13,7 @@ from mocap.files import is_stand_in
 from mocap.library.checking import find_unfit
 from mocap.library.motion_library import MotionEntry, MotionLibrary, open_motion_library
 from synth.plans.clip_order import frames_at
-from synth.plans.plan_row import PlanRow
+from synth.plans.plan_row import FigureRow, PlanRow
 from synth.scene.backgrounds import open_photographs
 from textures.library import TextureEntry, read_library, read_texture
 
@@ -149,7 +149,8 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     layouts = {entry.file: entry.uv_layout for entry in texture_entries}
     photographs, environments = set(inputs.photographs), set(inputs.environments)
     for row in rows:
-        for person in (row, *row.figures):
+        people: tuple[PlanRow | FigureRow, ...] = (row, *row.figures)
+        for person in people:
             if person.source not in sources:
                 raise BadInput(
                     f"{row.stem}: its motion {person.source} is not in {folder}; plan again"
