@@ -28,14 +28,8 @@ from synth.checks.joint_figures import rotation_figures
 from synth.clips.channel_files import SHARP, read_channels, stored_channels
 from synth.clips.clip import INFO, files_of, find_clips
 from synth.clips.clip_bodies import FilmBodies
-from synth.clips.clip_info import (
-    clip_background,
-    joint_truth,
-    people_of,
-    posed_clip_of,
-    read_info,
-    row_of,
-)
+from synth.clips.clip_info import clip_background, joint_truth, posed_clip_of, read_info, row_of
+from synth.clips.scene_info import people_of
 from synth.clips.video_files import frame_rate, read_video
 from synth.plans.plan_row import PlanRow, read_plan
 from synth.scene.ground_truth import GroundTruth, ground_truth

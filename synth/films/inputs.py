@@ -149,7 +149,7 @@ def check_rows(rows: Sequence[PlanRow], inputs: FilmInputs) -> None:
     layouts = {entry.file: entry.uv_layout for entry in texture_entries}
     photographs, environments = set(inputs.photographs), set(inputs.environments)
     for row in rows:
-        people: list[PlanRow | FigureRow] = [row, *row.figures]
+        people: tuple[PlanRow | FigureRow, ...] = (row, *row.figures)
         for person in people:
             if person.source not in sources:
                 raise BadInput(

@@ -281,7 +281,10 @@ class BlenderRenderer:
         real = light.casts_shadows
         with quiet():
             self._lights.set_light(light, ground=self._ground, floor=real and self._floor)
-        for slot, material in enumerate(self._cloths if real else self._harmonics):
+        materials: Sequence[HarmonicsMaterial | ClothMaterial] = (
+            self._cloths if real else self._harmonics
+        )
+        for slot, material in enumerate(materials):
             self._mesh.materials[slot] = material.block
         self._scene.cycles.max_bounces = _BOUNCES if real else 0
         # What a frame shares with the last may stay inside Cycles; but lamps that come and go are

@@ -189,7 +189,8 @@ def _box(width: float, height: float, depth: float) -> tuple[np.ndarray, np.ndar
     """Six sides of four vertices each, and UVs of a whole texture on each."""
     low, high = np.array([-width / 2, 0, -depth / 2]), np.array([width / 2, height, depth / 2])
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    vertices, faces = [], []
+    vertices: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
     for axis in range(3):
         for side in (0, 1):
             across, upward = (axis + 1) % 3, (axis + 2) % 3
