@@ -256,14 +256,14 @@ def _flow(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
 
 
 def _background_flow_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str, np.ndarray]:
-    beside = body_pixels(~truth.mask)
+    outside_body = body_pixels(~truth.mask)
     members: dict[str, np.ndarray] = {}
     for name in ("backward", "forward"):
         values = truth.require(f"background_flow_{name}")
         members |= _fixed_members(
             f"{name}_",
-            _on_body(f"background_flow_{name}", values, 0, beside),
-            beside,
+            _on_body(f"background_flow_{name}", values, 0, outside_body),
+            outside_body,
             FLOW_STEP,
             "pixels",
         )
@@ -272,9 +272,11 @@ def _background_flow_members(truth: GroundTruth, pixels: BodyPixels) -> dict[str
 
 def _background_flow(members: Archive, pixels: BodyPixels) -> dict[str, np.ndarray]:
     mask = pixels.scatter(np.ones((len(pixels.index), 1), bool), False)[..., 0]
-    beside = body_pixels(~mask)
+    outside_body = body_pixels(~mask)
     return {
-        f"background_flow_{name}": beside.scatter(_fixed_values(members, f"{name}_", beside, 2), 0)
+        f"background_flow_{name}": outside_body.scatter(
+            _fixed_values(members, f"{name}_", outside_body, 2), 0
+        )
         for name in ("backward", "forward")
     }
 

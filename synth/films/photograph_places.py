@@ -95,7 +95,7 @@ def usable_places(
     analyses = analyse_photographs(
         folder, names, camera_height=camera_height, workers=workers, report=report
     )
-    unusable = {name: found.unusable for name, found in analyses.items() if found.unusable}
+    unusable = {name: one.unusable for name, one in analyses.items() if one.unusable}
     if unusable:
         first = min(unusable)
         report(
@@ -103,7 +103,7 @@ def usable_places(
             f"stand on and are left out; the first, {first}: {unusable[first]} (`synth places` shows "
             "them all)"
         )
-    return {name: found.camera for name, found in analyses.items() if not found.unusable}
+    return {name: one.camera for name, one in analyses.items() if not one.unusable}
 
 
 def _digest(path: Path, camera_height: float) -> str:

@@ -214,8 +214,8 @@ def _check_together(row: PlanRow) -> None:
 
     background = dict(row.background)
     items: list[tuple[str, object]] = [*background.items()] or [("", None)]
-    (name, value), *others = items
-    good = not others and isinstance(value, {"painted": int}.get(name, str))
+    (name, value), *more_kinds = items
+    good = not more_kinds and isinstance(value, {"painted": int}.get(name, str))
     good = good and name in ("photograph", "environment", "painted")
     expected = "the path of a photograph or an environment, or the seed of a painted one"
     demand("background", background, good, expected)

@@ -130,7 +130,7 @@ class SceneSampler:
 
     def _draw(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:
         kinds, number = self._background_kinds, 0
-        place: ScenePlace | None = None
+        scene_place: ScenePlace | None = None
         if len(kinds) > 1:
             number = int(rng.choice(len(kinds), p=self._background_shares))
         background: dict[str, Any]
@@ -140,17 +140,17 @@ class SceneSampler:
             names = [*self._photograph_places]
             chosen = names[int(rng.integers(len(names)))]
             background = {"photograph": chosen}
-            place = ScenePlace(photograph=self._photograph_places[chosen])
+            scene_place = ScenePlace(photograph=self._photograph_places[chosen])
         elif kinds[number] == "plate" and self._photographs:
             background = {
                 "photograph": self._photographs[int(rng.integers(len(self._photographs)))]
             }
         else:
             background = {"painted": int(rng.integers(2**62))}
-            place = ScenePlace() if kinds[number] == "painted" else None
+            scene_place = ScenePlace() if kinds[number] == "painted" else None
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = self._draw_light(kind, sides, rng).to_fields()
-        return Scenery(background, light, place)
+        return Scenery(background, light, scene_place)
 
     def _draw_environment(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:
         """An environment that lights the person and stands behind them."""

@@ -48,7 +48,7 @@ def draw_view(rng: np.random.Generator, ranges: CameraRanges) -> View:
 
 def view_in_place(
     view: View,
-    place: ScenePlace | None,
+    scene_place: ScenePlace | None,
     ranges: Backgrounds,
     rng: np.random.Generator,
     *,
@@ -65,15 +65,15 @@ def view_in_place(
 
     Args:
         view: as it was drawn.
-        place: None for a plate, before which the view stays what it is.
+        scene_place: None for a plate, before which the view stays what it is.
         ranges: of the preset.
         rng: the source of the height and, in a photograph, of the lens.
         height: of the picture, pixels.
         width: of the picture, pixels.
     """
-    if place is None:
+    if scene_place is None:
         return view
-    photograph = place.photograph
+    photograph = scene_place.photograph
     if photograph is None:
         drawn_height = _draw_in(rng, ranges.heights)
         policy = "standing" if view.policy == "framed" else view.policy

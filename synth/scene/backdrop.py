@@ -86,15 +86,15 @@ class ClipBackground:
 
     def _view(self) -> Callable[[Camera], np.ndarray]:
         """What shows a camera the place."""
-        place = self.scene_place
-        assert place is not None
+        scene_place = self.scene_place
+        assert scene_place is not None
         if "painted" in self.background:
             painted = self._painted()
             return lambda camera: to_bytes(linear_to_srgb(painted.picture(camera)))
-        if place.photograph is not None:
-            return self._photograph_view(place.photograph)
-        assert place.dome is not None
-        return self._environment_view(place.dome)
+        if scene_place.photograph is not None:
+            return self._photograph_view(scene_place.photograph)
+        assert scene_place.dome is not None
+        return self._environment_view(scene_place.dome)
 
     def _painted(self) -> TracedPlace:
         return paint_place(

@@ -202,8 +202,8 @@ class TrialCameras:
         aim = np.zeros(2)
         if view.policy == "standing":
             assert view.height is not None
-            above = np.array([self.middle[0], view.height, self.middle[2]])
-            positions = above - distances[:, None] * looking(yaw + orbit, zero)[:, 2]
+            standpoint = np.array([self.middle[0], view.height, self.middle[2]])
+            positions = standpoint - distances[:, None] * looking(yaw + orbit, zero)[:, 2]
             aim, slide = np.arctan2(slide, distance), np.zeros(2)
         standing = looking(yaw + orbit, zero + pitch)
         if view.policy != "standing":

@@ -37,9 +37,9 @@ class DomeGeometry:
         rays, start = pixel_rays(camera), camera.position
         # |start + s ray - centre| = radius, for the larger s: the camera stands inside.
         offset = start - self.centre
-        square, half = (rays**2).sum(axis=-1), rays @ offset
-        rest = offset @ offset - self._radius**2
-        distance = (-half + np.sqrt(half**2 - square * rest)) / square
+        square, slope = (rays**2).sum(axis=-1), rays @ offset
+        excess = offset @ offset - self._radius**2
+        distance = (-slope + np.sqrt(slope**2 - square * excess)) / square
         with np.errstate(divide="ignore"):
             to_floor = (self.level - start[1]) / rays[..., 1]
         distance = np.where((to_floor > 0) & (to_floor < distance), to_floor, distance)

@@ -21,7 +21,10 @@ _NEAR, _FAR = 2.5, 16.0  # metres in which people are to stand
 _STEP = 0.5  # metres
 _TALL = 2.3  # metres above the floor that are to be seen of who stands on it, and some air
 _BLUE, _COLOURFUL = (92, 125), 100  # OpenCV's hue, of 180, and saturation, of 255
-_FEW, _UPRIGHT_SHARE = 4, 0.4  # lines in a floor, and of their length what may stand upright
+_UPRIGHT_LINES, _UPRIGHT_SHARE = (
+    4,
+    0.4,
+)  # lines in a floor, and of their length what may stand upright
 
 
 def floor_polygon(
@@ -49,18 +52,18 @@ def floor_polygon(
     rows, columns = np.mgrid[:height, :width] + 0.5
     line = (horizon[0] + (horizon[1] - horizon[0]) * columns / width + _MARGIN) * height
     mask = np.full((height, width), cv2.GC_PR_BGD, np.uint8)
-    below = rows > line
+    ground = rows > line
     share = (rows - line) / np.maximum(height - line, 1.0)  # 0 at the horizon, 1 at the lower rim
-    mask[below & (share > 0.35)] = cv2.GC_PR_FGD
-    mask[~below] = cv2.GC_BGD
-    strip = below & (share > 0.86) & (np.abs(columns / width - 0.5) < 0.3)
+    mask[ground & (share > 0.35)] = cv2.GC_PR_FGD
+    mask[~ground] = cv2.GC_BGD
+    strip = ground & (share > 0.86) & (np.abs(columns / width - 0.5) < 0.3)
     mask[strip] = cv2.GC_FGD
     if segments is None or standing is None:
         segments, standing = np.zeros((0, 4)), np.zeros(0, bool)
     for x0, y0, x1, y1 in segments[standing]:
         ends = [(round(x * width), round(y * height)) for x, y in ((x0, y0), (x1, y1))]
         cv2.line(mask, *ends, int(cv2.GC_BGD), 3)
-    if (mask == cv2.GC_FGD).sum() < 20 or below.mean() < 0.05:
+    if (mask == cv2.GC_FGD).sum() < 20 or ground.mean() < 0.05:
         return ()
     if not (mask == cv2.GC_BGD).any():  # the horizon lies above the picture
         mask[:2] = cv2.GC_PR_BGD
@@ -69,8 +72,8 @@ def floor_polygon(
     cv2.grabCut(
         np.ascontiguousarray(small[..., ::-1]), mask, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK
     )
-    floor = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)) & below
-    region = _before_camera(floor, below)
+    floor = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)) & ground
+    region = _before_camera(floor, ground)
     if _is_upright(region, segments, standing) or _is_water(region, small):
         return ()
     return _outline(region)
@@ -98,7 +101,8 @@ def _is_upright(region: np.ndarray, segments: np.ndarray, standing: np.ndarray) 
     length = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
     upright = inside & standing
     return bool(
-        upright.sum() >= _FEW and length[upright].sum() > _UPRIGHT_SHARE * length[inside].sum()
+        upright.sum() >= _UPRIGHT_LINES
+        and length[upright].sum() > _UPRIGHT_SHARE * length[inside].sum()
     )
 
 
@@ -111,7 +115,7 @@ def _is_water(region: np.ndarray, image: np.ndarray) -> bool:
     return bool(_BLUE[0] <= hue <= _BLUE[1] and saturation > _COLOURFUL)
 
 
-def _before_camera(floor: np.ndarray, below: np.ndarray) -> np.ndarray:
+def _before_camera(floor: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """The one piece of a floor (H,W) bool that begins at the lower rim, without holes and threads."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     region = cv2.morphologyEx(floor.astype(np.uint8), cv2.MORPH_OPEN, kernel)
@@ -121,7 +125,7 @@ def _before_camera(floor: np.ndarray, below: np.ndarray) -> np.ndarray:
     sizes = np.bincount(rim[rim > 0], minlength=count)
     if not sizes.any():
         return np.zeros_like(floor)
-    return (labels == int(sizes.argmax())) & below
+    return (labels == int(sizes.argmax())) & ground
 
 
 def _outline(region: np.ndarray) -> tuple[tuple[float, float], ...]:

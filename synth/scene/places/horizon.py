@@ -54,11 +54,11 @@ def line_segments(image: np.ndarray) -> np.ndarray:
     factor = min(1.0, _SIDE / max(grey.shape))
     if factor < 1:
         grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(grey)[0]
-    if found is None:
+    detected = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(grey)[0]
+    if detected is None:
         return np.zeros((0, 4))
     middle = np.tile([grey.shape[1] / 2, grey.shape[0] / 2], 2)
-    segments = (found.reshape(-1, 4).astype(np.float64) - middle) / max(grey.shape)
+    segments = (detected.reshape(-1, 4).astype(np.float64) - middle) / max(grey.shape)
     length = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
     order = np.argsort(-length, kind="stable")[:_SEGMENTS]
     return segments[order[length[order] >= _SHORTEST]]
@@ -130,12 +130,12 @@ def uprights(segments: np.ndarray, estimate: CameraEstimate) -> np.ndarray:
         level, _misfits(normals, middles, np.cos(turns) * forward - np.sin(turns) * right)
     )
     vertical = _misfits(normals, middles, zenith[None])[0]
-    least = np.minimum(level, vertical)
-    chances = np.log(0.5 + 0.5 * np.exp(-0.5 * least / _SIGMA**2) / _SIGMA)
+    misfit = np.minimum(level, vertical)
+    chances = np.log(0.5 + 0.5 * np.exp(-0.5 * misfit / _SIGMA**2) / _SIGMA)
     aligned = level[int(chances.sum(axis=1).argmax())]
     ends = np.concatenate([segments, np.full((len(segments), 1), estimate.focal)], axis=1)
-    above = (ends[:, [[0, 1, 4], [2, 3, 4]]] @ zenith > 0).any(axis=1)
-    return (vertical < (2 * _SIGMA) ** 2) & (above | (aligned > (5 * _SIGMA) ** 2))
+    rises = (ends[:, [[0, 1, 4], [2, 3, 4]]] @ zenith > 0).any(axis=1)
+    return (vertical < (2 * _SIGMA) ** 2) & (rises | (aligned > (5 * _SIGMA) ** 2))
 
 
 def _misfits(normals: np.ndarray, middles: np.ndarray, directions: np.ndarray) -> np.ndarray:
@@ -202,8 +202,8 @@ def _evidence(segments, weights, focals, pitches, rolls, turn_step):
                             ct * fy - st * ry,
                             ct * fz - st * rz,
                         )
-                        least = min(upright[n], first, second)
-                        chance = 0.5 + 0.5 / 3 * peak * np.exp(-0.5 * least / _SIGMA**2)
+                        misfit = min(upright[n], first, second)
+                        chance = 0.5 + 0.5 / 3 * peak * np.exp(-0.5 * misfit / _SIGMA**2)
                         total += weights[n] * np.log(chance)
                     best = max(best, total)
                 out[f, p, r] = best

@@ -98,8 +98,8 @@ def _of_sun(light: SunSky) -> tuple[np.ndarray, np.ndarray]:
 def _of_lamps(light: AreaLamps) -> tuple[np.ndarray, np.ndarray]:
     lit = np.full((6, 3), light.ambient)
     for lamp in light.lamps:
-        towards = direction(lamp.azimuth, lamp.elevation)
-        facing = np.clip(0.25 + 0.75 * _AXES @ towards, 0, None)
+        beam = direction(lamp.azimuth, lamp.elevation)
+        facing = np.clip(0.25 + 0.75 * _AXES @ beam, 0, None)
         lit += 0.8 * lamp.strength * facing[:, None] * np.array(lamp.colour)
     return np.clip(lit, _LEAST_LIT, _MOST_LIT), np.zeros(6)
 
@@ -186,7 +186,7 @@ class _Layout:
         """All solids, (N, COLUMNS)."""
         return np.array(self.rows).reshape(-1, COLUMNS)
 
-    def along(self, position: float, depth: float) -> tuple[float, float]:
+    def turned_point(self, position: float, depth: float) -> tuple[float, float]:
         """Across and away of a point by the turned axes, `depth` beyond the person's middle."""
         cosine, sine = math.cos(self.turn), math.sin(self.turn)
         return cosine * position + sine * depth, -sine * position + cosine * depth
@@ -216,31 +216,35 @@ def _lay_street(layout: _Layout) -> None:
         layout.bands.append((begin, begin + rng.uniform(2, 7), road))
     if rng.random() < 0.4:
         layout.bands.append((-rng.uniform(4, 9), -rng.uniform(1.5, 3), layout.material("asphalt")))
-    half = layout.half_width(back) / max(math.cos(layout.turn), 0.5) + 8
-    depth = back + abs(math.sin(layout.turn)) * min(half, 12) * 0.5
+    half_row = layout.half_width(back) / max(math.cos(layout.turn), 0.5) + 8
+    depth = back + abs(math.sin(layout.turn)) * min(half_row, 12) * 0.5
     lining = str(rng.choice(["buildings", "trees", "wall"], p=[0.6, 0.25, 0.15]))
     leaves, wood = layout.material("leaves"), layout.material("wood")
     if lining == "buildings":
         facades = [layout.material("facade") for _ in range(int(rng.integers(1, 4)))]
-        position = -half
-        while position < half:
+        position = -half_row
+        while position < half_row:
             wide, deep = rng.uniform(6, 16), rng.uniform(8, 14)
             step = rng.uniform(0, 2.5)
-            across, away = layout.along(position + wide / 2, depth + deep / 2 + step)
+            across, away = layout.turned_point(position + wide / 2, depth + deep / 2 + step)
             size = (wide, rng.uniform(5, 19), deep)
             shift = tuple(rng.uniform(0, 10, 2))
             layout.add(across, away, size, facades[int(rng.integers(len(facades)))], shift=shift)
             position += wide + (rng.uniform(0, 5) if rng.random() < 0.4 else 0.0)
     elif lining == "trees":
         for _ in range(int(rng.integers(10, 22))):
-            across, away = layout.along(rng.uniform(-half, half), depth + rng.uniform(0, 14))
+            across, away = layout.turned_point(
+                rng.uniform(-half_row, half_row), depth + rng.uniform(0, 14)
+            )
             _add_tree(layout, across, away, leaves, wood, rng.uniform(0.8, 1.7))
     else:
         wall = layout.material("wall")
-        across, away = layout.along(0.0, depth + 0.3)
-        layout.add(across, away, (2 * half + 40, rng.uniform(1.6, 6.0), 0.6), wall)
+        across, away = layout.turned_point(0.0, depth + 0.3)
+        layout.add(across, away, (2 * half_row + 40, rng.uniform(1.6, 6.0), 0.6), wall)
         for _ in range(int(rng.integers(0, 9))):
-            across, away = layout.along(rng.uniform(-half, half), depth + rng.uniform(5, 20))
+            across, away = layout.turned_point(
+                rng.uniform(-half_row, half_row), depth + rng.uniform(5, 20)
+            )
             _add_tree(layout, across, away, leaves, wood, rng.uniform(1.0, 1.8))
     metals = [layout.material("metal") for _ in range(2)]
     for _ in range(int(rng.integers(3, 13))):
@@ -319,8 +323,8 @@ def _add_car(
     layout.add(across, away, (2.1, 0.42, 1.62), dark, base=0.98, turn=turn, tint=glass)
     for x in (-1.35, 1.35):
         wheel = (0.64, 0.64, 1.8)
-        at = across + cosine * x, away - sine * x
-        layout.add(*at, wheel, dark, kind=ELLIPSOID, turn=turn, tint=(0.07, 0.07, 0.07))
+        foot = across + cosine * x, away - sine * x
+        layout.add(*foot, wheel, dark, kind=ELLIPSOID, turn=turn, tint=(0.07, 0.07, 0.07))
 
 
 def _add_passer_by(layout: _Layout, spot: tuple[float, float], cloths: Sequence[int]) -> None:
@@ -356,17 +360,21 @@ def _lay_room(layout: _Layout) -> None:
     high = max(rng.uniform(2.5, 8) + layout.reach, max(sides) + 0.5)
     length = 2 * (layout.distance + depth) + 6
     middle = (low + high) / 2
-    layout.add(*layout.along(middle, depth + 0.1), (high - low + 0.4, tall, 0.2), wall)
+    layout.add(*layout.turned_point(middle, depth + 0.1), (high - low + 0.4, tall, 0.2), wall)
     for x in (low - 0.1, high + 0.1):
-        layout.add(*layout.along(x, depth - length / 2), (0.2, tall, length), other)
+        layout.add(*layout.turned_point(x, depth - length / 2), (0.2, tall, length), other)
     ceiling = (high - low + 1, 0.2, length)
     plaster = layout.material("wall")
     layout.add(
-        *layout.along(middle, depth - length / 2), ceiling, plaster, base=tall, tint=(1.2,) * 3
+        *layout.turned_point(middle, depth - length / 2),
+        ceiling,
+        plaster,
+        base=tall,
+        tint=(1.2,) * 3,
     )
     wood, metal = layout.material("wood"), layout.material("metal")
     skirting = (high - low, rng.uniform(0.06, 0.14), 0.04)
-    layout.add(*layout.along(middle, depth - 0.02), skirting, wood)
+    layout.add(*layout.turned_point(middle, depth - 0.02), skirting, wood)
     _hang_pictures(layout, depth, tall, low, high, (wood, plaster))
     position = low + rng.uniform(0.2, 2)
     while position < high - 1.0:  # furniture along the wall
@@ -378,12 +386,12 @@ def _lay_room(layout: _Layout) -> None:
         )
         if rng.random() < 0.6 and depth - deep > layout.reach + _ROOM:
             tint = draw_colour(rng, saturation=0.4, low=0.4, high=1.0) * 1.2
-            at = layout.along(position + wide / 2, depth - deep / 2)
+            foot = layout.turned_point(position + wide / 2, depth - deep / 2)
             material = int(rng.choice([wood, metal]))
             if rng.random() < 0.4 and size[1] < 1.2:
-                _add_table(layout, at, size, material, tint)
+                _add_table(layout, foot, size, material, tint)
             else:
-                layout.add(*at, size, material, tint=tint)
+                layout.add(*foot, size, material, tint=tint)
         position += wide + rng.exponential(0.8)
     leaves = layout.material("leaves")
     for _ in range(int(rng.integers(0, 5))):
@@ -412,20 +420,22 @@ def _hang_pictures(
     while position < high - 1.2:
         kind = str(rng.choice(["picture", "window", "door"], p=[0.5, 0.3, 0.2]))
         wide = rng.uniform(0.4, 1.3) if kind == "picture" else rng.uniform(0.8, 1.8)
-        at = layout.along(position + wide / 2, depth - 0.02)
+        foot = layout.turned_point(position + wide / 2, depth - 0.02)
         if kind == "door":
             size = (0.95, min(2.05, tall - 0.1), 0.05)
-            layout.add(*at, size, wood, tint=draw_colour(rng, low=0.5) * 1.3)
+            layout.add(*foot, size, wood, tint=draw_colour(rng, low=0.5) * 1.3)
         elif kind == "window":
             high_side = min(rng.uniform(1.0, 1.6), tall - 1.2)
-            layout.add(*at, (wide + 0.14, high_side + 0.14, 0.03), wood, base=0.93, tint=(1.3,) * 3)
+            layout.add(
+                *foot, (wide + 0.14, high_side + 0.14, 0.03), wood, base=0.93, tint=(1.3,) * 3
+            )
             bright = np.array([2.2, 2.4, 2.6]) * rng.uniform(0.8, 1.8)
-            layout.add(*at, (wide, high_side, 0.05), bright_material, base=1.0, tint=bright)
+            layout.add(*foot, (wide, high_side, 0.05), bright_material, base=1.0, tint=bright)
         else:
             size = (wide, rng.uniform(0.4, 1.1), 0.05)
             picture = layout.material("picture") if len(layout.materials) < 14 else wood
             layout.add(
-                *at, size, picture, base=rng.uniform(1.1, 1.5), scale=wide, shift=(wide / 2, 0.0)
+                *foot, size, picture, base=rng.uniform(1.1, 1.5), scale=wide, shift=(wide / 2, 0.0)
             )
         position += wide + rng.exponential(1.2) + 0.2
 
@@ -442,5 +452,5 @@ def _add_table(
     cosine, sine = math.cos(layout.turn), math.sin(layout.turn)
     for x in (-wide / 2 + 0.05, wide / 2 - 0.05):
         for z in (-deep / 2 + 0.05, deep / 2 - 0.05):
-            at = spot[0] + cosine * x + sine * z, spot[1] - sine * x + cosine * z
-            layout.add(*at, (0.05, tall - 0.05, 0.05), material, tint=tint)
+            foot = spot[0] + cosine * x + sine * z, spot[1] - sine * x + cosine * z
+            layout.add(*foot, (0.05, tall - 0.05, 0.05), material, tint=tint)

@@ -16,7 +16,18 @@ from synth.scene.places.background_geometry import pixel_rays
 from textures.visibility.camera import Camera
 
 BOX, ELLIPSOID = 0, 1
-KIND, CENTRE, HALF, COSINE, SINE, SIDES, TOP, SCALE, TINT, SHIFT = 0, 1, 4, 7, 8, 9, 10, 11, 12, 15
+KIND, CENTRE, HALF_SIZE, COSINE, SINE, SIDES, TOP, SCALE, TINT, SHIFT = (
+    0,
+    1,
+    4,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    15,
+)
 COLUMNS = 17
 """Columns of a solid: kind, centre (3), half sizes (3), cosine and sine of its turn about the vertical,
 the materials of its sides and top, by what its texture is larger, its tint (3), where its texture begins
@@ -86,7 +97,7 @@ class TracedPlace:
 def _covered(solid: np.ndarray, camera: Camera) -> tuple[int, int, int, int]:
     """First and last row and column that may show a solid, exclusive."""
     signs = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
-    x, y, z = (signs * solid[HALF : HALF + 3]).T
+    x, y, z = (signs * solid[HALF_SIZE : HALF_SIZE + 3]).T
     cosine, sine = solid[COSINE], solid[SINE]
     corners = np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=1)
     pixels, depth = camera.project(corners + solid[CENTRE : CENTRE + 3])
@@ -112,10 +123,10 @@ def _hit(solid, ox, oy, oz, dx, dy, dz):
         qx, py, qz, ex, dy, ez = qx / hx, py / hy, qz / hz, ex / hx, dy / hy, ez / hz
         a = ex * ex + dy * dy + ez * ez
         b = qx * ex + py * dy + qz * ez
-        rest = b * b - a * (qx * qx + py * py + qz * qz - 1.0)
-        if rest <= 0.0:
+        root = b * b - a * (qx * qx + py * py + qz * qz - 1.0)
+        if root <= 0.0:
             return np.inf
-        near = (-b - np.sqrt(rest)) / a
+        near = (-b - np.sqrt(root)) / a
         return near if near > 1e-4 else np.inf
     first, last = -np.inf, np.inf
     for axis in range(3):
@@ -164,10 +175,10 @@ def _texel(textures, material, u, v, footprint):
     level = min(max(level, 0.0), LEVELS - 1.001)
     red, green, blue = 0.0, 0.0, 0.0
     for k in range(2):
-        which = int(level) + k
+        mip = int(level) + k
         weight = level - int(level) if k == 1 else 1.0 - (level - int(level))
         side, begin = TEXELS, 0
-        for _ in range(which):
+        for _ in range(mip):
             begin += side * side
             side //= 2
         x, y = (
@@ -267,8 +278,9 @@ def _shade(
             reach = nx * sun[0] + ny * sun[1] + nz * sun[2]
             if sunny and reach > 0.0:
                 for n in range(len(solids)):
-                    bx, by, bz = x + 1e-3 * nx, y + 1e-3 * ny, z + 1e-3 * nz
-                    if n != number and _hit(solids[n], bx, by, bz, sun[0], sun[1], sun[2]) < 200.0:
+                    start_x, start_y, start_z = x + 1e-3 * nx, y + 1e-3 * ny, z + 1e-3 * nz
+                    reached = _hit(solids[n], start_x, start_y, start_z, sun[0], sun[1], sun[2])
+                    if n != number and reached < 200.0:
                         lit = 0.0
                         break
             clear = np.exp(-t * size / haze)

@@ -98,29 +98,29 @@ def analyse_photograph(path: Path, *, camera_height: float = CAMERA_HEIGHT) -> P
         notes = read_json(notes_path(path), PhotographNotes, advice=_ADVICE)
     height, width = image.shape[:2]
     exif = exif_focal(path)
-    given = notes.focal if notes.focal is not None else exif
+    told_focal = notes.focal if notes.focal is not None else exif
     source = "file" if notes.focal is not None else "exif"
     segments, standing = np.zeros((0, 4)), np.zeros(0, bool)
     if notes.horizon is None:
         segments = line_segments(image)
-        estimate = estimate_camera(segments, focal=given)
+        estimate = estimate_camera(segments, focal=told_focal)
         standing = uprights(segments, estimate)
         segments = segments * max(width, height) / np.tile([width, height], 2) + 0.5
         focal, spread = estimate.focal, estimate.pitch_spread
         horizon = horizon_of(width, height, focal, estimate.pitch, estimate.roll)
-        if given is None:
+        if told_focal is None:
             source = "lines" if spread < WIDEST_SPREAD else "assumed"
     else:
         horizon, spread = notes.horizon, 0.0
-        focal = given if given is not None else estimate_camera(np.zeros((0, 4))).focal
-        source = source if given is not None else "assumed"
+        focal = told_focal if told_focal is not None else estimate_camera(np.zeros((0, 4))).focal
+        source = source if told_focal is not None else "assumed"
     floor = notes.floor
     if floor is None:
         floor = floor_polygon(image, horizon=horizon, segments=segments, standing=standing)
-    above = notes.camera_height if notes.camera_height is not None else camera_height
+    eye_height = notes.camera_height if notes.camera_height is not None else camera_height
     area = 0.0
     if len(floor) >= 3:
-        area = standing_area(camera_of(width, height, focal, horizon, above, floor))
+        area = standing_area(camera_of(width, height, focal, horizon, eye_height, floor))
     unusable = ""
     if spread > WIDEST_SPREAD:
         unusable = f"its horizon is unknown by {math.degrees(spread):.0f} degrees"
@@ -131,7 +131,7 @@ def analyse_photograph(path: Path, *, camera_height: float = CAMERA_HEIGHT) -> P
         height=height,
         focal=round(focal, 4),
         horizon=(round(horizon[0], 4), round(horizon[1], 4)),
-        camera_height=above,
+        camera_height=eye_height,
         floor=floor,
         pitch_spread=round(math.degrees(spread), 2),
         focal_source=source,
@@ -172,12 +172,12 @@ def camera_of(
     """The camera that sees the horizon there; the arguments are those of `PhotographAnalysis`."""
     pixels = focal * max(width, height)
     roll = math.atan2((horizon[0] - horizon[1]) * height, width)
-    above = (0.5 - sum(horizon) / 2) * height * math.cos(roll)
+    rise = (0.5 - sum(horizon) / 2) * height * math.cos(roll)
     return PhotographCamera(
         width=width,
         height=height,
         focal=focal,
-        pitch=math.atan2(above, pixels),
+        pitch=math.atan2(rise, pixels),
         roll=roll,
         camera_height=camera_height,
         floor=floor,

@@ -12,7 +12,7 @@ from synth.scene.lights.registry import draw_light
 from synth.scene.lights.sun_sky import SunSky
 from synth.scene.places.background_geometry import background_flow
 from synth.scene.places.painted_place import paint_place
-from synth.scene.places.painted_tracing import HALF, KIND, TracedPlace
+from synth.scene.places.painted_tracing import HALF_SIZE, KIND, TracedPlace
 from textures.visibility.camera import Camera, look_at
 
 
@@ -80,4 +80,4 @@ def test_the_sun_throws_shadows_onto_the_floor():
 
 def test_solids_have_sizes():
     solids = place(3, eye()).solids
-    assert (solids[:, HALF : HALF + 3] > 0).all() and set(solids[:, KIND]) <= {0.0, 1.0}
+    assert (solids[:, HALF_SIZE : HALF_SIZE + 3] > 0).all() and set(solids[:, KIND]) <= {0.0, 1.0}
