@@ -5,6 +5,7 @@ A further method is a folder of its own, with a class that is a `TextureMethod`,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from mocap.bodies.body import Body
@@ -13,7 +14,7 @@ from textures.checkpoints import card_kind
 from textures.ddff.method import DdffMethod
 from textures.rstg.method import RstgMethod
 from textures.sampler_refiner.method import SamplerRefinerMethod
-from textures.texture_method import TextureMethod, load_method
+from textures.texture_method import PublishedTable, TextureMethod, load_method
 
 METHODS: dict[str, type[TextureMethod]] = {
     "rstg": RstgMethod,
@@ -42,6 +43,12 @@ def open_method(path: Path, body: Body, *, device: str = "cpu") -> TextureMethod
             return load_method(method, body, path, device=device)
     expected = ", ".join(method.kind for method in METHODS.values())
     raise BadInput(f"{path}: weights of {kind}, which makes no textures; expected {expected}")
+
+
+def photograph_tables(methods: Iterable[TextureMethod]) -> list[PublishedTable]:
+    """The papers' tables of some methods' textures of photographs, each once."""
+    tables = {type(method): method.photograph_table for method in methods}
+    return [table for table in tables.values() if table is not None]
 
 
 def published_figures(method: TextureMethod) -> dict[str, float]:

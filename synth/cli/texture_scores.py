@@ -134,7 +134,7 @@ def eval_textures(
     from textures.evaluation.texture_sets import named_apart, read_texture_set, reference_sets
     from textures.evidence.sources import SourceOptions, open_sources
     from textures.harvest.crop_folder import left_out_lines, read_crop_folder
-    from textures.methods import open_method
+    from textures.methods import open_method, photograph_tables
 
     if table is not None:
         marked_text(table, table_name)  # before hours are spent
@@ -198,6 +198,7 @@ def eval_textures(
             summaries,
             against=against or names[0],
             protocol=protocol_in_words(result, images.name, limit),
+            notes=[f"{item.title}. {item.data}" for item in photograph_tables(methods.values())],
             command=shlex.join(["synth", *sys.argv[1:]]),
         )
         write_between_markers(table, table_name, lines)

@@ -91,5 +91,10 @@ def _scores(probabilities: np.ndarray, weights: np.ndarray, parts: int) -> np.nd
 
 
 def _interval(scores: np.ndarray) -> Interval:
-    low, high = np.quantile(scores[1:], (0.025, 0.975))
-    return Interval(float(scores[0]), float(low), float(high))
+    """The score of all people, and the spread of the resampled ones about their mean.
+
+    People who are drawn twice are alike to themselves, which lowers every resampled score: that bias is
+    no part of the interval.
+    """
+    low, high = np.quantile(scores[1:] - scores[1:].mean(), (0.025, 0.975))
+    return Interval(float(scores[0]), float(scores[0] + low), float(scores[0] + high))

@@ -25,7 +25,8 @@ TABLE = PublishedTable(
     },
     data="Published: 1,747 crops of 100 people, SMPL by HMR, textures of 64 texels on backgrounds of PRW "
     "and CUHK-SYSU, pose masks of key points, IS by Inception-v3. Here: the same people, as many of "
-    "their crops as are said, the free body by our fit, generated backgrounds, the body's mask.",
+    "their crops as are said, the free body by our fit, generated backgrounds, the body's mask. Orders "
+    "between rows can be compared, figures cannot.",
 )
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(

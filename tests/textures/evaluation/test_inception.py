@@ -54,11 +54,15 @@ def test_figures_and_differences_are_over_people_and_on_common_pictures():
     assert scores.figure("a").mean != alone  # of other pictures: not mixed up
 
 
-def test_people_are_drawn_whole():
-    """One person has all that differs: with them or without, never some of their pictures."""
-    p = np.concatenate([np.tile(np.eye(4)[0], (6, 1)), np.eye(4)[[1, 2, 3]]])
-    values = {(("a", "b", "c")[k // 2] if k < 6 else "d", str(k)): row for k, row in enumerate(p)}
-    mean = InceptionScores({"set": values}, 1, seed=0).figure("set").mean
-    assert mean.low == pytest.approx(1) and mean.high == pytest.approx(
-        literal(np.clip(np.concatenate([p[:2], p[6:], p[6:], p[6:]]), 1e-12, 1)), rel=0.25
-    )
+def test_people_are_drawn_whole_and_the_score_lies_in_its_interval():
+    p = drawn(60, 8, 5)
+
+    def interval(person_of):
+        values = {(f"{person_of(k):04d}", f"{k:04d}"): row for k, row in enumerate(p)}
+        return InceptionScores({"set": values}, 1, seed=0).figure("set").mean
+
+    alone, pairs, one = (interval(way) for way in (lambda k: k, lambda k: k // 20, lambda k: 0))
+    assert alone.low < alone.value < alone.high
+    assert [pairs.value, one.value] == pytest.approx([alone.value] * 2)
+    assert [one.low, one.high] == pytest.approx([one.value] * 2)  # nobody else to draw
+    assert pairs.high - pairs.low != pytest.approx(alone.high - alone.low, rel=0.05)
