@@ -25,6 +25,7 @@ from synth.plans.view_sampler import camera_sides
 from synth.scene.camera import View
 from synth.scene.lights.light import Light
 from synth.scene.lights.registry import draw_light
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from textures.library import TextureEntry
 
 _ALL_SIDES = tuple(np.arange(16) * (2 * np.pi / 16))
@@ -76,7 +77,7 @@ class SceneSampler:
         self._textures, self._shared, self._seed = textures, shared, seed
         self._photographs, self._environments = photographs, environments
         self._kinds = sorted(lights.kinds)
-        self._minimum_lit = lights.minimum_lit
+        self._minimum_lit, self._contact = lights.minimum_lit, lights.contact
         shares = np.array([lights.kinds[kind] for kind in self._kinds])
         self._shares = shares / shares.sum()
         self._sceneries: list[Scenery] = []
@@ -119,6 +120,8 @@ class SceneSampler:
             background = {"painted": int(rng.integers(2**62))}
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = self._draw_light(kind, sides, rng).to_fields()
+        if kind == SphericalHarmonics.kind:
+            light["contact"] = self._contact
         return Scenery(background, light)
 
     def _draw_light(self, kind: str, sides: Sequence[float], rng: np.random.Generator) -> Light:
