@@ -26,7 +26,7 @@ from synth.checks.clip_results import (
 )
 from synth.checks.joint_figures import rotation_figures
 from synth.clips.channel_files import SHARP, read_channels, stored_channels
-from synth.clips.clip import INFO, files_of, find_clips
+from synth.clips.clip import INFO, find_clips, row_files
 from synth.clips.clip_bodies import FilmBodies
 from synth.clips.clip_info import clip_background, joint_truth, posed_clip_of, read_info, row_of
 from synth.clips.scene_info import people_of
@@ -166,7 +166,7 @@ def inspect_clip(
             raise ValueError(f"people is not the {len(row.genders)} of its plan_row")
     except ValueError as error:  # BadInput is one
         return Inspection(task.stem, None, (_named(error, stem),), ())
-    suffixes = [end for end in files_of(row) if end != INFO]
+    suffixes = [end for end in row_files(row) if end != INFO]
     missing = tuple(
         task.stem + suffix for suffix in suffixes if not Path(f"{stem}{suffix}").is_file()
     )

@@ -92,7 +92,7 @@ def stem_in(folder: Path, row: PlanRow) -> Path:
     return folder / Path(row.stem).name
 
 
-def files_of(row: PlanRow) -> list[str]:
+def row_files(row: PlanRow) -> list[str]:
     """Suffixes of all files of the clip of a row."""
     return clip_files(row.channels, row.layout, sharp=row.lens.sharp)
 
@@ -101,14 +101,14 @@ def publish(folder: Path, out: Path, row: PlanRow) -> None:
     """Move a clip that lies whole in `folder` to its place under `out`."""
     target = out / row.stem
     target.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in files_of(row):
+    for suffix in row_files(row):
         os.replace(folder / (target.name + suffix), f"{target}{suffix}")
 
 
 def is_published(out: Path, row: PlanRow) -> bool:
     """Whether every file of the clip is in place."""
     stem = out / row.stem
-    return all(Path(f"{stem}{end}").is_file() for end in files_of(row))
+    return all(Path(f"{stem}{end}").is_file() for end in row_files(row))
 
 
 def published_stems(out: Path, rows: Iterable[PlanRow]) -> set[str]:
@@ -133,7 +133,7 @@ def published_stems(out: Path, rows: Iterable[PlanRow]) -> set[str]:
 
 def published_bytes(out: Path, row: PlanRow) -> int:
     """Bytes of a published clip's files."""
-    ends = files_of(row)
+    ends = row_files(row)
     return sum(Path(f"{out / row.stem}{end}").stat().st_size for end in ends)
 
 

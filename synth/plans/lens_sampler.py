@@ -15,7 +15,7 @@ def draw_lens(rng: np.random.Generator, ranges: LensRanges) -> Lens:
         rng: of the clip's lens alone, so that nothing else of a clip depends on it.
         ranges: of the preset.
     """
-    drawn = {
+    strengths = {
         name: float(rng.uniform(*getattr(ranges, name)))
         for name in (
             *("shutter", "defocus", "backdrop_defocus"),
@@ -25,13 +25,13 @@ def draw_lens(rng: np.random.Generator, ranges: LensRanges) -> Lens:
     codecs = sorted(ranges.codecs)
     shares = np.array([ranges.codecs[name] for name in codecs])
     codec = codecs[int(rng.choice(len(codecs), p=shares / shares.sum()))]
-    strengths = {
+    qualities = {
         name: int(rng.integers(getattr(ranges, name)[0], getattr(ranges, name)[1] + 1))
         for name in ("jpeg", "h264")
     }
     return Lens(
-        **drawn,
-        jpeg=strengths["jpeg"] if codec == "jpeg" else 0,
-        h264=strengths["h264"] if codec == "h264" else 0,
+        **strengths,
+        jpeg=qualities["jpeg"] if codec == "jpeg" else 0,
+        h264=qualities["h264"] if codec == "h264" else 0,
         sharp=ranges.sharp,
     )

@@ -201,10 +201,13 @@ class Lights:
 
     A light is drawn again until it lights `minimum_lit` (in files: `least`) of the body as the camera
     sees it, by `Light.lit_shares`; 0 takes any, as SURREAL, whose law leaves some people black.
+    `contact` is how much of an even sky's shadow, on the body and about its feet, is laid over harmonics,
+    which have none of their own.
     """
 
     kinds: Mapping[str, Share] = field(default_factory=lambda: {SphericalHarmonics.kind: 1.0})
     minimum_lit: float = field(default=0.0, metadata={"key": "least"})
+    contact: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

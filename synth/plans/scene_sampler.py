@@ -26,6 +26,7 @@ from synth.scene.camera import View
 from synth.scene.lights.environment import Environment
 from synth.scene.lights.light import Light
 from synth.scene.lights.registry import draw_light
+from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.places.scene_place import Dome, PhotographCamera, ScenePlace
 from textures.library import TextureEntry
 
@@ -81,7 +82,7 @@ class SceneSampler:
         self._textures, self._shared, self._seed = textures, shared, seed
         self._photographs, self._environments = photographs, environments
         self._photograph_places, self._backgrounds = photograph_places, backgrounds
-        self._minimum_lit = lights.minimum_lit
+        self._minimum_lit, self._contact = lights.minimum_lit, lights.contact
         self._kinds, self._shares = _shares(lights.kinds)
         files = {"photograph": photograph_places, "environment": environments}
         available = {
@@ -150,6 +151,8 @@ class SceneSampler:
             scene_place = ScenePlace() if kinds[number] == "painted" else None
         kind = self._kinds[int(rng.choice(len(self._kinds), p=self._shares))]
         light = self._draw_light(kind, sides, rng).to_fields()
+        if kind == SphericalHarmonics.kind:
+            light["contact"] = self._contact
         return Scenery(background, light, scene_place)
 
     def _draw_environment(self, sides: Sequence[float], rng: np.random.Generator) -> Scenery:

@@ -8,8 +8,10 @@ see `textures.visibility.camera`). Blender's world is z up; the turn between the
 nowhere else. Inside Blender the mesh keeps our coordinates and its object carries the turn.
 
 Under `SphericalHarmonics` the colour is `texture * max(E(n), 0)`, as SURREAL lights its bodies:
-an emission, without shadows or bounces. Under the other kinds of `synth.scene.lights` the body is matt
-cloth in real light, which casts real shadows, on itself and on a floor that shows nothing else.
+an emission, without shadows or bounces but those of `contact`. Under the other kinds of
+`synth.scene.lights` the body is matt cloth in real light, which is traced with few rays and denoised
+(Open Image Denoise). The shadow on the floor has no grain to begin with: it is that of maps
+(`synth.scene.beam_shadows`), a tenth of the price of a floor that Cycles would trace.
 What comes back is scene-linear and premultiplied; `synth.scene.picture.composite` lays it over a
 background.
 """
@@ -29,22 +31,25 @@ import numpy as np
 
 from mocap.bodies.mesh import Mesh
 from mocap.errors import BadInput
+from synth.scene.beam_shadows import ShadowCaster, with_shadow
 from synth.scene.blender_lights import BlenderLights
-from synth.scene.blender_materials import BODY_PASS, ClothMaterial, HarmonicsMaterial
+from synth.scene.blender_materials import OPENNESS, ClothMaterial, HarmonicsMaterial
 from synth.scene.blender_passes import (
     convert_passes,
     geometry_passes,
     labelled_parts,
     write_point_cache,
 )
-from synth.scene.cast_shadow import FloorPatch, shadow_patch
+from synth.scene.cast_shadow import shadow_patch
 from synth.scene.exr import read_exr
+from synth.scene.lights.beams import Beams, light_beams
 from synth.scene.lights.light import Light
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.picture import Picture, covered_box
 from synth.scene.renderer import RenderHardware, Texture
 from synth.scene.system_libraries import require_system_libraries
 from textures.visibility.camera import Camera
+from textures.visibility.vertex_normals import normals_at
 
 DEVICES = ("cpu", "cuda", "optix", "hip", "oneapi", "metal")
 
@@ -53,6 +58,7 @@ _TO_BLENDER = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1
 _SENSOR_WIDTH = 32.0
 _FILTER_WIDTH, _POINT = 1.5, 0.01  # pixels
 _BOUNCES = 1  # of real light: off one limb onto another
+_DENOISED_SAMPLES = 64
 _BLENDER_SCRIPTS = re.compile(r"[/\\]bpy[/\\]\d+\.\d+[/\\]scripts")
 _COMPLAINT = re.compile(r"error|failed|could not|cannot|out of memory", re.IGNORECASE)
 
@@ -117,7 +123,8 @@ class BlenderRenderer:
         height: of the picture, pixels.
         width: of the picture, pixels.
         samples: per pixel. Under `SphericalHarmonics` they serve the edges only, since that light has
-            no noise; the other kinds have, and want 32 or more.
+            no noise; the other kinds have, which is taken out again where there are up to
+            `_DENOISED_SAMPLES`.
         hardware: the device, CPU threads and scratch folder.
         floor: whether lights cast shadows on the ground.
 
@@ -162,6 +169,8 @@ class BlenderRenderer:
         self._images: list[Any] = [None] * instances
         self._lights = BlenderLights(self._bpy, self._scene, _TO_BLENDER, self._harmonics)
         self._light: Light | None = None
+        self._beams: Beams | None = None
+        self._caster, self._faces = ShadowCaster(mesh), np.ascontiguousarray(mesh.faces, np.int32)
         self._floor, self._ground = floor, np.zeros(3)
         self._camera: Camera | None = None
         lens = self._bpy.data.cameras.new("camera")
@@ -209,7 +218,10 @@ class BlenderRenderer:
         # Every face is an emitter; sorting 27,000 of them into a light tree each frame would take
         # four times as long as the picture.
         cycles.use_light_tree = False
-        self._use_body_pass(False)
+        cycles.denoiser = "OPENIMAGEDENOISE"
+        cycles.denoising_input_passes, cycles.denoising_prefilter = "RGB_ALBEDO_NORMAL", "NONE"
+        cycles.denoising_quality = "FAST"
+        self._write_plain()
 
     def _choose_device(self, device: str) -> None:
         if device not in DEVICES:
@@ -235,6 +247,8 @@ class BlenderRenderer:
         layer = block.uv_layers.new(name="uv")
         layer.data.foreach_set("uv", np.ascontiguousarray(corner_uv, np.float32).ravel())
         block.update(calc_edges=True)
+        openness = block.attributes.new(OPENNESS, "FLOAT", "POINT")
+        openness.data.foreach_set("value", np.ones(self._count, np.float32))
         return block
 
     # ------------------------------------------------------------------------------- once per clip
@@ -279,32 +293,30 @@ class BlenderRenderer:
         """
         self._ground = np.array(ground, dtype=np.float64)
         real = light.casts_shadows
+        shaded = light.floor_darkening > 0 and (self._floor or not real)
+        self._beams = light_beams(light, self._ground) if shaded else None
         with quiet():
-            self._lights.set_light(light, ground=self._ground, floor=real and self._floor)
+            self._lights.set_light(light, ground=self._ground)
+            for harmonics in self._harmonics:
+                harmonics.shade(self._beams is not None)
         materials: Sequence[HarmonicsMaterial | ClothMaterial] = (
             self._cloths if real else self._harmonics
         )
         for slot, material in enumerate(materials):
             self._mesh.materials[slot] = material.block
         self._scene.cycles.max_bounces = _BOUNCES if real else 0
+        self._scene.cycles.use_denoising = real and self._samples <= _DENOISED_SAMPLES
         # What a frame shares with the last may stay inside Cycles; but lamps that come and go are
-        # numbered by their history there, and their noise with them.
-        self._scene.render.use_persistent_data = not real
+        # numbered by their history there, and their noise with them: each light begins anew.
+        self._scene.render.use_persistent_data = False
+        self._scene.render.use_persistent_data = True
         self._light = light
-        self._use_body_pass(real and self._floor)
 
-    def _use_body_pass(self, active: bool) -> None:
-        """Render the body's own coverage beside the picture, whose alpha then has shadows too."""
-        aovs = self._scene.view_layers[0].aovs
-        while len(aovs):
-            aovs.remove(aovs[0])
+    def _write_plain(self) -> None:
+        """Write the picture alone."""
         image = self._scene.render.image_settings
-        image.file_format = "OPEN_EXR_MULTILAYER" if active else "OPEN_EXR"
+        image.file_format = "OPEN_EXR"
         image.color_mode, image.color_depth, image.exr_codec = "RGBA", "32", "NONE"
-        if active:
-            aov = aovs.add()
-            aov.name, aov.type = BODY_PASS, "VALUE"
-        self._body_pass = active
 
     def set_camera(self, camera: Camera) -> None:
         """Look through `camera`, K, R and t exactly.
@@ -351,33 +363,29 @@ class BlenderRenderer:
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
         rgba = np.zeros((self.height, self.width, 4), dtype=np.float32)
-        shadowed = self._shadow(vertices, light)
-        points = vertices if shadowed is None else np.vstack([vertices, shadowed.corners])
-        box = covered_box(points, camera)
-        if box is None:
+        shadow = self._shadow(vertices, camera, light)
+        box = covered_box(vertices, camera)
+        if box is not None:
+            left, top, right, bottom = box
+            # A hundred times as quick as vertices.co.
+            positions = self._mesh.attributes["position"].data
+            positions.foreach_set("vector", np.ascontiguousarray(vertices, np.float32).ravel())
+            self._mesh.update()
+            self._scene.cycles.seed = seed % 2**31
+            self._scene.cycles.samples = self._samples if samples is None else samples
+            self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH
+            self._trace_only(box)
+            channels = self._render_file()
+            if channels["A"].shape != (bottom - top, right - left):
+                raise BlenderError(f"Blender rendered {channels['A'].shape} of the box {box}")
+            for index, name in enumerate("RGBA"):
+                rgba[top:bottom, left:right, index] = channels[name]
+            rgba[rgba[..., 3] <= 0] = 0.0  # the denoiser spreads colour beyond the body
+        if shadow is None:
             return Picture(rgba, rgba[..., 3])
-        left, top, right, bottom = box
-        # A hundred times as quick as vertices.co.
-        positions = self._mesh.attributes["position"].data
-        positions.foreach_set("vector", np.ascontiguousarray(vertices, np.float32).ravel())
-        self._mesh.update()
-        self._scene.cycles.seed = seed % 2**31
-        self._scene.cycles.samples = self._samples if samples is None else samples
-        self._scene.cycles.filter_width = _POINT if point_sampled else _FILTER_WIDTH
-        self._trace_only(box)
-        channels = self._render_file()
-        layer = "ViewLayer.Combined." if self._body_pass else ""
-        if channels[layer + "A"].shape != (bottom - top, right - left):
-            raise BlenderError(f"Blender rendered {channels[layer + 'A'].shape} of the box {box}")
-        inside = np.s_[top:bottom, left:right]
-        for index, name in enumerate("RGBA"):
-            rgba[(*inside, index)] = channels[layer + name]
-        if shadowed is None:
-            return Picture(rgba, rgba[..., 3])
-        body = np.zeros(rgba.shape[:2], np.float32)
-        body[inside] = channels[f"ViewLayer.{BODY_PASS}.X"]
-        alpha = rgba[(*inside, 3)]
-        alpha[:] = body[inside] + (alpha - body[inside]) * shadowed.fade(camera, box)
+        body = rgba[..., 3].copy()
+        (left, top, right, bottom), darkness = shadow
+        with_shadow(rgba[top:bottom, left:right], darkness)
         return Picture(rgba, body)
 
     def _trace_only(self, box: tuple[int, int, int, int]) -> None:
@@ -400,13 +408,31 @@ class BlenderRenderer:
             raise ValueError("light the body before rendering")
         return self._camera, self._light
 
-    def _shadow(self, vertices: np.ndarray, light: Light) -> FloorPatch | None:
-        """The floor that the body may darken, laid out; None where there is no floor."""
-        if not self._body_pass:
+    def _shadow(
+        self, vertices: np.ndarray, camera: Camera, light: Light
+    ) -> tuple[tuple[int, int, int, int], np.ndarray] | None:
+        """The shadow on the floor and the box of its pixels; None where none is thrown.
+
+        Sets how much of the harmonics' light is left at each vertex.
+        """
+        is_harmonic = isinstance(light, SphericalHarmonics)
+        if self._beams is None:
             return None
         patch = shadow_patch(light, vertices, self._ground)
-        self._lights.stretch_floor(patch.corners)
-        return patch
+        box = covered_box(np.vstack([vertices, patch.corners]), camera) or (0, 0, 0, 0)
+        normals = None
+        if is_harmonic:
+            normals = normals_at(vertices, self._faces, np.ones(self._count, np.bool_))
+        shone = self._caster.light(
+            vertices, self._beams, normals=normals, patch=patch, camera=camera, box=box
+        )
+        if is_harmonic:
+            self._set_openness(shone.openness(light.floor_darkening))
+        return box, light.floor_darkening * shone.floor
+
+    def _set_openness(self, openness: np.ndarray) -> None:
+        values = np.ascontiguousarray(openness, np.float32)
+        self._mesh.attributes[OPENNESS].data.foreach_set("value", values)
 
     def _render_file(self) -> dict[str, np.ndarray]:
         self._out.unlink(missing_ok=True)
@@ -453,7 +479,7 @@ class BlenderRenderer:
                     out.append(convert_passes(passes, camera, _TO_BLENDER[:3, :3]))
         finally:
             self._object.modifiers.remove(modifier)
-            self._use_body_pass(False)
+            self._write_plain()
         return out
 
 

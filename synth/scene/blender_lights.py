@@ -1,4 +1,4 @@
-"""Lights in Blender: lamps, worlds, the body's emission, and the floor that shadows fall on.
+"""Lights in Blender: lamps, worlds and the body's emission.
 
 Takes the `bpy` module from `synth.scene.blender` and imports none itself. `add_light` has one
 function for each kind of light that Blender shows.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import singledispatch
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,16 +16,15 @@ import numpy as np
 from mocap.errors import BadInput
 from synth.scene.blender_materials import HarmonicsMaterial
 from synth.scene.lights.area_lamps import AreaLamps, Lamp
+from synth.scene.lights.beams import environment_light, turn_directions
 from synth.scene.lights.environment import Environment
 from synth.scene.lights.light import WAIST, Light, direction
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.lights.sun_sky import SunSky
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-
 
 class BlenderLights:
-    """The lamps, the world and the floor of one Blender scene.
+    """The lamps and the world of one Blender scene.
 
     What `set_light` makes it removes again at the next call, so that nothing grows from clip to clip.
 
@@ -46,20 +44,14 @@ class BlenderLights:
     ):
         self._bpy, self._scene, self._to_blender = bpy, scene, to_blender
         self._harmonics = harmonics
-        self._floor: Any = None
 
     def clear(self) -> None:
-        """Remove every light and the floor."""
+        """Remove every light."""
         data = self._bpy.data
         for block in [item for item in self._scene.objects if item.type == "LIGHT"]:
             lamp = block.data
             data.objects.remove(block)
             data.lights.remove(lamp)
-        if self._floor is not None:
-            mesh = self._floor.data
-            data.objects.remove(self._floor)
-            data.meshes.remove(mesh)
-            self._floor = None
         world, self._scene.world = self._scene.world, None
         if world is not None:
             images = [node.image for node in world.node_tree.nodes if hasattr(node, "image")]
@@ -67,13 +59,12 @@ class BlenderLights:
             for image in images:
                 data.images.remove(image)
 
-    def set_light(self, light: Light, *, ground: np.ndarray, floor: bool) -> None:
+    def set_light(self, light: Light, *, ground: np.ndarray) -> None:
         """Show one light and no other.
 
         Args:
             light: the light.
             ground: (3,) the point on the floor under the person, metres in the world.
-            floor: whether the light throws shadows on a floor.
 
         Raises:
             BadInput: Blender does not know the kind, or an environment cannot be read as a picture
@@ -81,8 +72,6 @@ class BlenderLights:
         """
         self.clear()
         add_light(light, self, ground)
-        if floor:
-            self._lay_floor()
 
     # ------------------------------------------------------------------------------------- lights
 
@@ -155,12 +144,15 @@ class BlenderLights:
         tree.links.new(total.outputs[0], tree.nodes["Background"].inputs["Color"])
 
     def add_environment(self, light: Environment) -> None:
-        """Add a world that is lit by an equirectangular picture."""
-        image = self._load(light.file)
+        """Add a world that is lit by an equirectangular picture, and its peaks as suns.
+
+        Rays that cloth scatters find what is left of the picture with little noise; at the peaks they are
+        aimed.
+        """
+        parts = environment_light(light.file)
         tree = self.add_world()
-        self._scene.world.cycles.sampling_method = "AUTOMATIC"  # it may hold a sun: aim at it
         texture = tree.nodes.new("ShaderNodeTexEnvironment")
-        texture.image = image
+        texture.image = self._picture(parts.remainder)
         coordinates = tree.nodes.new("ShaderNodeTexCoord")
         turn = tree.nodes.new("ShaderNodeMapping")
         turn.vector_type = "POINT"
@@ -170,55 +162,26 @@ class BlenderLights:
         tree.links.new(turn.outputs[0], texture.inputs[0])
         background = tree.nodes["Background"]
         tree.links.new(texture.outputs[0], background.inputs["Color"])
-        background.inputs["Strength"].default_value = light.strength / self._brightness(
-            image, light.file
-        )
+        background.inputs["Strength"].default_value = light.strength
+        peaks = parts.peaks
+        headings = turn_directions(peaks.directions, light.turn)
+        for beam, colour, angle in zip(-headings, peaks.colours, peaks.angles):
+            sun = self._bpy.data.lights.new("sun", "SUN")
+            brightness = light.strength * float(colour.max())
+            sun.energy, sun.color = math.pi * brightness, tuple(colour / colour.max())
+            sun.angle = min(float(angle), math.pi)
+            self._link("sun", sun, facing(np.zeros(3), beam))
 
-    def _load(self, file: str) -> Any:
-        data = self._bpy.data
-        path = Path(file).resolve()
-        complaint = f"{file}: not a picture of 2:1 in .hdr or .exr that Blender reads"
-        if not path.is_file():
-            raise BadInput(f"{file}: no such environment picture")
-        try:
-            image = data.images.load(str(path))
-        except RuntimeError as error:
-            raise BadInput(complaint) from error
-        width, height = image.size
-        if width == 0 or width != 2 * height:
-            data.images.remove(image)
-            raise BadInput(f"{complaint}; found {width}x{height}")
+    def _picture(self, radiance: np.ndarray) -> Any:
+        """Blender's datablock of a radiance (H,W,3)."""
+        height, width = radiance.shape[:2]
+        image = self._bpy.data.images.new("sky", width, height, float_buffer=True)
+        image.colorspace_settings.name = "Non-Color"
+        rgba = np.ones((height, width, 4), np.float32)
+        rgba[..., :3] = radiance[::-1]  # from the bottom row up
+        image.pixels.foreach_set(rgba.ravel())
+        image.update()
         return image
-
-    def _brightness(self, image: Any, file: str) -> float:
-        """Mean luminance over the sphere."""
-        width, height = image.size
-        pixels = np.empty(width * height * image.channels, np.float32)
-        image.pixels.foreach_get(pixels)
-        colour = pixels.reshape(height, width, image.channels)[..., :3]
-        rows = colour.mean(axis=1, dtype=np.float64) @ _LUMINANCE[: colour.shape[2]]
-        weights = np.cos((np.arange(height) + 0.5) / height * math.pi - math.pi / 2)
-        mean = float((rows * weights).sum() / weights.sum())
-        if not (math.isfinite(mean) and mean > 0):
-            raise BadInput(f"{file}: its mean brightness is {mean}, expected above 0")
-        return mean
-
-    # -------------------------------------------------------------------------------------- floor
-
-    def _lay_floor(self) -> None:
-        mesh = self._bpy.data.meshes.new("floor")
-        mesh.from_pydata([(0.0, 0.0, 0.0)] * 4, [], [(0, 1, 2, 3)])
-        floor = self._link("floor", mesh, np.eye(4))
-        floor.is_shadow_catcher = True
-        # What the floor throws back at the body is in the sky's lower half already.
-        floor.visible_diffuse = floor.visible_shadow = False
-        self._floor = floor
-
-    def stretch_floor(self, corners: np.ndarray) -> None:
-        """Lay the floor between `corners` (4,3), counter-clockwise seen from above."""
-        mesh = self._floor.data
-        mesh.vertices.foreach_set("co", np.ascontiguousarray(corners, np.float32).ravel())
-        mesh.update()
 
 
 @singledispatch

@@ -11,14 +11,16 @@ import numpy as np
 
 from textures.visibility.shading import sh_irradiance
 
-BODY_PASS = "body"
-"""Name of the pass (AOV) that holds the body's coverage where a floor catches shadows."""
+OPENNESS = "openness"
+"""Name of the vertices' attribute that says how much of the harmonics' light is left there."""
 
 _ROUGHNESS = 0.5  # of Oren and Nayar's diffuse cloth
 
 
 class HarmonicsMaterial:
     """`texture * max(E(n), 0)` as an emission, E the irradiance of the world normal n.
+
+    Where it is shaded, the mesh's attribute `OPENNESS` multiplies it.
 
     `to_blender` (3,3) turns our world into Blender's, whose normals the nodes are given.
     """
@@ -55,8 +57,16 @@ class HarmonicsMaterial:
         positive.inputs[1].default_value = 0.0
 
         self._texture = _texture_node(tree)
+        openness = tree.nodes.new("ShaderNodeAttribute")
+        openness.attribute_name = OPENNESS
+        left = tree.nodes.new("ShaderNodeMath")
+        left.operation = "MULTIPLY"
+        link(positive.outputs[0], left.inputs[0])
+        link(openness.outputs["Fac"], left.inputs[1])
         lit = vector("SCALE", self._texture.outputs["Color"])
-        link(positive.outputs[0], lit.inputs["Scale"])
+        self._link, self._brightness = link, (positive.outputs[0], left.outputs[0])
+        self._scale = lit.inputs["Scale"]
+        self.shade(False)
         emission = tree.nodes.new("ShaderNodeEmission")
         link(lit.outputs[0], emission.inputs["Color"])
         output = tree.nodes.new("ShaderNodeOutputMaterial")
@@ -65,6 +75,10 @@ class HarmonicsMaterial:
     def set_texture(self, image: Any) -> None:
         """Show a texture image (Blender's datablock)."""
         self._texture.image = image
+
+    def shade(self, shaded: bool) -> None:
+        """Multiply by the vertices' `OPENNESS`, or do not look at it."""
+        self._link(self._brightness[int(shaded)], self._scale)
 
     def set_light(self, coefficients: np.ndarray) -> None:
         """Shine with SURREAL's nine coefficients (9,), as `textures.visibility.shading` does."""
@@ -76,7 +90,7 @@ class HarmonicsMaterial:
 
 
 class ClothMaterial:
-    """Matt cloth with the texture as its albedo, which writes 1 to the pass `BODY_PASS`."""
+    """Matt cloth with the texture as its albedo."""
 
     def __init__(self, bpy: Any):
         self.block = bpy.data.materials.new("cloth")
@@ -89,9 +103,6 @@ class ClothMaterial:
         tree.links.new(self._texture.outputs["Color"], diffuse.inputs["Color"])
         output = tree.nodes.new("ShaderNodeOutputMaterial")
         tree.links.new(diffuse.outputs[0], output.inputs["Surface"])
-        coverage = tree.nodes.new("ShaderNodeOutputAOV")
-        coverage.aov_name = BODY_PASS
-        coverage.inputs["Value"].default_value = 1.0
 
     def set_texture(self, image: Any) -> None:
         """Show a texture image (Blender's datablock)."""

@@ -38,14 +38,21 @@ class FloorPatch:
         return np.array([[x0, y, z0], [x0, y, z1], [x1, y, z1], [x1, y, z0]])
 
     def fade(self, camera: Camera, box: tuple[int, int, int, int]) -> np.ndarray:
-        """How much of a shadow remains at each pixel.
+        """How much of a shadow remains at each pixel, (h,w) as `seen_from` gives it."""
+        return self.seen_from(camera, box)[1]
+
+    def seen_from(
+        self, camera: Camera, box: tuple[int, int, int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The floor at each pixel, and how much of a shadow remains there.
 
         Args:
             camera: the camera that sees the floor.
             box: left, top, right, bottom of the pixels that are asked about.
 
         Returns:
-            (h,w) float32, 0 where the floor is not seen, 1 well inside the patch.
+            Points (h,w,3) in metres, of no use where the floor is not seen, and (h,w) float32, 0 where
+            it is not, 1 well inside the patch.
         """
         left, top, right, bottom = box
         x, y = np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5)
@@ -57,7 +64,10 @@ class FloorPatch:
             points = position[[0, 2]] + distance[..., None] * rays[..., [0, 2]]
             inside = np.minimum(points - self.low, self.high - points).min(axis=-1)
         inside[~(np.isfinite(distance) & (distance > 0))] = 0.0
-        return np.clip(inside / _FADE, 0.0, 1.0).astype(np.float32)
+        world = np.stack(
+            [points[..., 0], np.full(inside.shape, self.level), points[..., 1]], axis=-1
+        )
+        return world, np.clip(inside / _FADE, 0.0, 1.0).astype(np.float32)
 
 
 def shadow_patch(light: Light, vertices: np.ndarray, ground: np.ndarray) -> FloorPatch:

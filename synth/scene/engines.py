@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from synth.scene.blender import BlenderRenderer
 from synth.scene.blender_lights import add_light
+from synth.scene.lights.beams import light_beams
 from synth.scene.lights.registry import LIGHTS
-from synth.scene.raster import LATTICES, RasterRenderer, irradiance_coefficients
+from synth.scene.raster import LATTICES, RasterRenderer
 from synth.scene.renderer import OpenRenderer
 
 
@@ -47,11 +48,11 @@ ENGINES: dict[str, Engine] = {
         open=BlenderRenderer,
         light_kinds=_known_kinds(add_light.registry),
         samples=4,
-        shadow_samples=16,
+        shadow_samples=8,
     ),
     "raster": Engine(
         open=RasterRenderer,
-        light_kinds=_known_kinds(irradiance_coefficients.registry),
+        light_kinds=_known_kinds(light_beams.registry),
         samples=5,
         max_samples=max(LATTICES),
     ),

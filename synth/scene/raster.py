@@ -1,9 +1,11 @@
 """The engine "raster": textured bodies drawn from visibility, without Blender.
 
 A body lit by harmonics needs no rays: each point's colour is its texel times the irradiance of its
-normal. What is left of a renderer is to average over the pixel as Cycles does. Cycles spreads its
-samples by a Blackman-Harris filter that reaches 1.5 pixels; here the samples are the points of a rotated
-square lattice, the same in every pixel, each weighted by that same filter.
+normal. Under other lights it is its texel times the light that reaches it, by maps of shadows
+(`synth.scene.beam_shadows`) that also say what the floor lacks. What is left of a renderer is to
+average over the pixel as Cycles does. Cycles spreads its samples by a Blackman-Harris filter that
+reaches 1.5 pixels; here the samples are the points of a rotated square lattice, the same in every
+pixel, each weighted by that same filter.
 
 The lattice is what makes it quick and smooth. Its basis (a, b), (-b, a) is whole-numbered, so a
 turned and scaled copy of the image has one lattice point per cell and is rasterised like any image;
@@ -14,7 +16,7 @@ edge passes through as many shades of grey as there are points.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, singledispatch
+from functools import cache
 
 import cv2
 import numba
@@ -22,14 +24,21 @@ import numpy as np
 
 from mocap.bodies.mesh import Mesh
 from mocap.errors import BadInput
+from synth.scene.beam_shadows import ShadowCaster, with_shadow
+from synth.scene.cast_shadow import shadow_patch
+from synth.scene.lights.beams import Beams, light_beams
 from synth.scene.lights.light import Light
-from synth.scene.lights.registry import LIGHTS
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
-from synth.scene.picture import Picture, pixel_box
+from synth.scene.picture import Picture, covered_box, pixel_box
 from synth.scene.renderer import RenderHardware, Texture
 from textures.visibility.camera import Camera
 from textures.visibility.rasterisation import NEAR
-from textures.visibility.shading import NO_SUN, surface_colour
+from textures.visibility.shading import (
+    NO_SUN,
+    lit_surface_colour,
+    sh_irradiance,
+    surface_colour,
+)
 from textures.visibility.vertex_normals import normals_at
 
 LATTICES: dict[int, tuple[int, int]] = {5: (2, 1), 10: (3, 1), 17: (4, 1), 26: (5, 1), 37: (6, 1)}
@@ -44,6 +53,8 @@ FILTER_WIDTH = 1.5
 """Pixels, as Cycles' default and as `synth.scene.blender` sets it. The filter itself is twice as wide: it
 reaches as far as this on either side."""
 
+_NOTHING = np.zeros((0, 0))
+
 _TOUCH = -1e-9
 """Barycentric weight from which a point lies in a face: rounding must open no crack between two."""
 
@@ -53,25 +64,6 @@ _ROUNDING = 1.0 + 1e-6
 _jit = numba.njit(cache=True, nogil=True)
 _inlined = numba.njit(inline="always")
 """For what is called per point with many arrays: to hand those over takes longer than the work itself."""
-
-
-@singledispatch
-def irradiance_coefficients(light: Light) -> np.ndarray:
-    """What the raster engine shades with, nine coefficients (9,) as SURREAL's.
-
-    It has one function for each kind of light that the engine knows. Raises BadInput for the others,
-    which need rays.
-    """
-    classes = irradiance_coefficients.registry
-    kinds = " and ".join(repr(kind) for kind, cls in LIGHTS.items() if cls in classes)
-    raise BadInput(
-        f"light of kind {light.kind!r}: --engine raster knows {kinds} only, use --engine cycles"
-    )
-
-
-@irradiance_coefficients.register
-def _harmonics_coefficients(light: SphericalHarmonics) -> np.ndarray:
-    return np.array(light.coefficients, np.float64)
 
 
 class RasterRenderer:
@@ -113,7 +105,11 @@ class RasterRenderer:
         self._weights = lattice_weights(self._lattice)
         self._face_instances, self._instances = mesh.face_instances, mesh.instances
         self._textures: dict[int, np.ndarray] = {}
-        self._coefficients: np.ndarray | None = None
+        self._caster = ShadowCaster(mesh)
+        self._light: Light | None = None
+        self._beams: Beams | None = None
+        self._coefficients = np.zeros(9)
+        self._ground = np.zeros(3)
         self._camera: Camera | None = None
 
     def close(self) -> None:
@@ -138,11 +134,14 @@ class RasterRenderer:
         self._textures[instance] = np.ascontiguousarray(image[..., ::-1])
 
     def set_light(self, light: Light, *, ground: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
-        """Light the body; no kind that the engine knows casts a shadow on the `ground`.
+        """Light the body and the floor at `ground` (see `synth.scene.renderer.Renderer.set_light`).
 
-        Raises BadInput for a kind that needs rays.
+        Raises BadInput for an environment picture that cannot be read.
         """
-        self._coefficients = irradiance_coefficients(light)
+        self._light, self._ground = light, np.array(ground, np.float64)
+        if isinstance(light, SphericalHarmonics):
+            self._coefficients = np.array(light.coefficients, np.float64)
+        self._beams = light_beams(light, self._ground) if light.floor_darkening > 0 else None
 
     def set_camera(self, camera: Camera) -> None:
         """Look through `camera`. Raises ValueError for another size of the image."""
@@ -162,47 +161,72 @@ class RasterRenderer:
             raise ValueError("look through a camera before rendering")
         if len(self._textures) < self._instances:
             raise ValueError("texture the body before rendering")
-        if self._coefficients is None:
+        if self._light is None:
             raise ValueError("light the body before rendering")
         if vertices.shape != (self._count, 3):
             raise ValueError(f"vertices have shape {vertices.shape}, expected {(self._count, 3)}")
         rgba = np.zeros((self.height, self.width, 4), np.float32)
         pixels, z = camera.project(vertices)
         box = pixel_box(pixels, z, camera)
-        if box is None:
-            return Picture(rgba, rgba[..., 3])
-        left, top, right, bottom = box
-        # The filter reaches over the frame's border, where covered_box has cut its margin off.
-        rows, columns = bottom - top + 2, right - left + 2
-        (a, b), weights = self._lattice, self._weights
-        if samples is not None:
-            (a, b), weights = _lattice_of(samples)
-        image = _lattice_coordinates(pixels, left - 1.0, top - 1.0, columns, a, b)
-        size = (b * columns + a * rows, a * columns + b * rows)
-        face_index, nearest = _nearest_faces(image, z, self._faces, *size)
+        face_index, nearest, image = _NOTHING, _NOTHING, pixels
+        if box is not None:
+            left, top, right, bottom = box
+            # The filter reaches over the frame's border, where covered_box has cut its margin off.
+            rows, columns = bottom - top + 2, right - left + 2
+            (a, b), weights = self._lattice, self._weights
+            if samples is not None:
+                (a, b), weights = _lattice_of(samples)
+            image = _lattice_coordinates(pixels, left - 1.0, top - 1.0, columns, a, b)
+            size = (b * columns + a * rows, a * columns + b * rows)
+            face_index, nearest = _nearest_faces(image, z, self._faces, *size)
         normals = _visible_normals(face_index, nearest, vertices, self._faces)
-        total: np.ndarray | float = 0.0
-        for instance, texture in sorted(self._textures.items()):
-            total = total + _average(
-                face_index,
-                self._nearest_of(instance, face_index, nearest),
-                image,
-                z,
-                self._faces,
-                self._uv_faces,
-                self._uv,
-                normals,
-                texture,
-                self._coefficients,
-                np.array(NO_SUN),
-                a,
-                b,
-                weights,
-                rows,
-                columns,
-            )
-        rgba[top:bottom, left:right] = np.asarray(total)[1:-1, 1:-1]
-        return Picture(rgba, rgba[..., 3])
+        lights, shadow, shadow_box = self._shadows(vertices, normals, camera)
+        if box is not None:
+            total: np.ndarray | float = 0.0
+            for instance, texture in sorted(self._textures.items()):
+                total = total + _average(
+                    face_index,
+                    self._nearest_of(instance, face_index, nearest),
+                    image,
+                    z,
+                    self._faces,
+                    self._uv_faces,
+                    self._uv,
+                    normals,
+                    lights,
+                    texture,
+                    self._coefficients,
+                    np.array(NO_SUN),
+                    a,
+                    b,
+                    weights,
+                    rows,
+                    columns,
+                )
+            rgba[top:bottom, left:right] = np.asarray(total)[1:-1, 1:-1]
+        if shadow_box is None:
+            return Picture(rgba, rgba[..., 3])
+        body = rgba[..., 3].copy()
+        left, top, right, bottom = shadow_box
+        with_shadow(rgba[top:bottom, left:right], shadow)
+        return Picture(rgba, body)
+
+    def _shadows(
+        self, vertices: np.ndarray, normals: np.ndarray, camera: Camera
+    ) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int, int] | None]:
+        """Light on the vertices (V,3), none where normals say it; the floor's shadow and its box."""
+        light, beams = self._light, self._beams
+        if light is None or beams is None:
+            return np.zeros((0, 3)), _NOTHING, None
+        patch = shadow_patch(light, vertices, self._ground)
+        box = covered_box(np.vstack([vertices, patch.corners]), camera) or (0, 0, 0, 0)
+        shone = self._caster.light(
+            vertices, beams, normals=normals, patch=patch, camera=camera, box=box
+        )
+        if not isinstance(light, SphericalHarmonics):
+            return shone.vertices, shone.floor, box
+        lights = sh_irradiance(normals, self._coefficients) * shone.openness(light.contact)
+        return np.repeat(lights[:, None], 3, axis=1), light.contact * shone.floor, box
 
     def _nearest_of(self, instance: int, face_index: np.ndarray, nearest: np.ndarray) -> np.ndarray:
         """`nearest` where the face that is seen is of that instance, 0 elsewhere."""
@@ -378,7 +402,7 @@ def _visible_normals(face_index, nearest, vertices, faces):
 
 @_jit
 def _average(
-    face_index, nearest, image, z, faces, uv_faces, uv, normals, texture, coefficients, sun,
+    face_index, nearest, image, z, faces, uv_faces, uv, normals, lights, texture, coefficients, sun,
     a, b, weights, rows, columns,
 ):  # fmt: skip
     """Shade each lattice point and spread it over the pixels around it: (rows, columns, 4)."""
@@ -398,10 +422,15 @@ def _average(
             wa, wb, wc = _weights_in_face(
                 faces[f, 0], faces[f, 1], faces[f, 2], image, z, i + 0.5, j + 0.5
             )
-            red, green, blue = surface_colour(
-                f, wa, wb, wc, side, faces, uv_faces, uv, normals,
-                texture, 1 / 255.0, coefficients, sun,
-            )  # fmt: skip
+            if lights.shape[0] > 0:
+                red, green, blue = lit_surface_colour(
+                    f, wa, wb, wc, faces, uv_faces, uv, lights, texture, 1 / 255.0
+                )
+            else:
+                red, green, blue = surface_colour(
+                    f, wa, wb, wc, side, faces, uv_faces, uv, normals,
+                    texture, 1 / 255.0, coefficients, sun,
+                )  # fmt: skip
             # Every number by itself: a view of the pixel would be counted in and out nine times.
             for dy in range(3):
                 upright = weights[py - row * period, dy]

@@ -92,6 +92,21 @@ def surface_colour(
     )
 
 
+@numba.njit(inline="always")
+def lit_surface_colour(f, wa, wb, wc, faces, uv_faces, uv, lights, texture, scale):
+    """As `surface_colour`, in the light (V,3) that falls on the vertices, linear RGB."""
+    a, b, c = uv_faces[f, 0], uv_faces[f, 1], uv_faces[f, 2]
+    u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
+    v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    red, green, blue = bilinear_rgb(texture, u, v)
+    return (
+        (wa * lights[a, 0] + wb * lights[b, 0] + wc * lights[c, 0]) * _decode(red * scale),
+        (wa * lights[a, 1] + wb * lights[b, 1] + wc * lights[c, 1]) * _decode(green * scale),
+        (wa * lights[a, 2] + wb * lights[b, 2] + wc * lights[c, 2]) * _decode(blue * scale),
+    )
+
+
 @numba.njit(cache=True, nogil=True)
 def _shade(
     face, barycentric, faces, uv_faces, uv, normals, facing, texture, scale, coefficients, sun, out

@@ -25,7 +25,7 @@ from textures.visibility.camera import Camera
 
 _SPACING = 2.0  # pixels between instants; the renderers' filter is 1.5 wide
 _MOST_INSTANTS = 9
-_EVERY = 7  # vertex is looked at to see how far they go
+_STRIDE = 7  # vertex is looked at to see how far they go
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def travel_in_image(vertices: Sequence[np.ndarray], cameras: Sequence[Camera]) -
         return 0.0
     pixels = []
     for points, camera in zip(vertices, cameras):
-        image, z = camera.project(points[::_EVERY])
+        image, z = camera.project(points[::_STRIDE])
         pixels.append(np.where(z[:, None] > 0.05, image, np.nan))
     steps = [np.linalg.norm(after - before, axis=1) for before, after in pairwise(pixels)]
     return float(np.nan_to_num(np.mean(steps, axis=0), nan=0.0).max(initial=0.0))
@@ -118,7 +118,7 @@ def render_through_shutter(
     if shutter > 0:
         instants = shutter_instants(shutter, shutter * travel_in_image(vertices, cameras))
     middle = len(instants) // 2
-    others = math.ceil(samples / max(len(instants) - 1, 1))
+    share_of_samples = math.ceil(samples / max(len(instants) - 1, 1))
     renderer.set_camera(cameras[1])
     sharp = renderer.render(vertices[1], seed=seed)
     if len(instants) == 1:
@@ -131,7 +131,7 @@ def render_through_shutter(
         picture = renderer.render(
             vertices_between(vertices, instant),
             seed=(seed + 1_000_003 * (number + 1)) % 2**31,
-            samples=others,
+            samples=share_of_samples,
         )
         total += picture.rgba
     return ShutterPicture(total / np.float32(len(instants)), sharp)

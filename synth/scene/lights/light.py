@@ -143,6 +143,11 @@ class Light(LightFields, ABC):
     shadow_margin: ClassVar[float] = 0.9
     """Metres around a body where it takes more than a hundredth of the light; 0.9 for an even sky."""
 
+    @property
+    def floor_darkening(self) -> float:
+        """Which share of the shadow on the floor is shown, in [0, 1]; 0: there is none."""
+        return 1.0
+
     @classmethod
     @abstractmethod
     def draw(cls, rng: np.random.Generator, environments: Sequence[str]) -> Self:

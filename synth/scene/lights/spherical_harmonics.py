@@ -20,18 +20,27 @@ is 0.95 among those with anything unlit, the error 0.04 (root of its mean square
 
 @dataclass(frozen=True)
 class SphericalHarmonics(Light):
-    """SURREAL's nine coefficients: irradiance of the world normal, without shadows.
+    """SURREAL's nine coefficients: irradiance of the world normal, without shadows of their own.
 
-    `textures.visibility.shading.sh_irradiance` says which axes they belong to.
+    `textures.visibility.shading.sh_irradiance` says which axes they belong to. `contact` in [0, 1] is
+    how much of an even sky's shadow is laid over: what the body hides from itself (ambient occlusion)
+    and from the floor about its feet. 0 is SURREAL's light.
     """
 
     coefficients: tuple[float, ...]
+    contact: float = 0.0
 
     kind: ClassVar[str] = "sh"
     casts_shadows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self._check_numbers("coefficients", 9)
+        self._check_number("contact", low=0.0, high=1.0)
+
+    @property
+    def floor_darkening(self) -> float:
+        """As much as `contact`."""
+        return self.contact
 
     @classmethod
     def draw(cls, rng: np.random.Generator, environments: Sequence[str] = ()) -> SphericalHarmonics:

@@ -9,28 +9,38 @@ from mocap.errors import BadInput
 from synth.plans.preset import read_preset
 from synth.scene.blender_lights import add_light
 from synth.scene.engines import ENGINES
+from synth.scene.lights.beams import light_beams
 from synth.scene.lights.registry import LIGHT_KINDS, draw_light
-from synth.scene.raster import irradiance_coefficients
+from synth.scene.lights.sun_sky import SunSky
 
 
 def test_every_kind_of_light_can_be_shown():
     shown = {kind for engine in ENGINES.values() for kind in engine.light_kinds}
     assert shown == set(LIGHT_KINDS)
-    assert ENGINES["cycles"].light_kinds == LIGHT_KINDS and ENGINES["raster"].light_kinds == ("sh",)
+    assert ENGINES["cycles"].light_kinds == LIGHT_KINDS == ENGINES["raster"].light_kinds
+    for kind in LIGHT_KINDS:
+        light = draw_light(kind, np.random.default_rng(0), ["a.hdr"])
+        assert type(light) in add_light.registry and type(light) in light_beams.registry
+
+
+class Candle(SunSky):
+    """A light that nothing shows."""
+
+    kind = "candle"
 
 
 def test_a_kind_without_a_function_is_refused_by_name():
-    for kind in LIGHT_KINDS:
-        light = draw_light(kind, np.random.default_rng(0), ["a.hdr"])
-        assert type(light) in add_light.registry
-        if kind not in ENGINES["raster"].light_kinds:
-            with pytest.raises(BadInput, match=f"{kind}.*raster knows 'sh' only"):
-                irradiance_coefficients(light)
+    candle = object.__new__(Candle)
+    for show in (light_beams.registry[object], add_light.registry[object]):
+        with pytest.raises(BadInput, match="'candle'"):
+            show(candle, np.zeros(3), np.zeros(3)) if show.__name__ == "add_light" else show(
+                candle, np.zeros(3)
+            )
 
 
 @pytest.mark.parametrize(
     ("engine", "kind", "samples"),
-    [("cycles", "sh", 4), ("cycles", "sun-sky", 16), ("cycles", "lamps", 16), ("raster", "sh", 5)],
+    [("cycles", "sh", 4), ("cycles", "sun-sky", 8), ("cycles", "lamps", 8), ("raster", "lamps", 5)],
 )
 def test_samples_are_the_engines_where_none_are_asked_for(engine, kind, samples):
     assert ENGINES[engine].default_samples(kind) == samples
