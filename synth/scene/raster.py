@@ -54,6 +54,7 @@ FILTER_WIDTH = 1.5
 reaches as far as this on either side."""
 
 _NOTHING = np.zeros((0, 0))
+_NO_FACES = np.zeros((0, 0), np.int32)
 
 _TOUCH = -1e-9
 """Barycentric weight from which a point lies in a face: rounding must open no crack between two."""
@@ -168,7 +169,7 @@ class RasterRenderer:
         rgba = np.zeros((self.height, self.width, 4), np.float32)
         pixels, z = camera.project(vertices)
         box = pixel_box(pixels, z, camera)
-        face_index, nearest, image = _NOTHING, _NOTHING, pixels
+        face_index, nearest, image = _NO_FACES, _NOTHING, pixels
         if box is not None:
             left, top, right, bottom = box
             # The filter reaches over the frame's border, where covered_box has cut its margin off.

@@ -61,8 +61,9 @@ def floor_polygon(
     if segments is None or standing is None:
         segments, standing = np.zeros((0, 4)), np.zeros(0, bool)
     for x0, y0, x1, y1 in segments[standing]:
-        ends = [(round(x * width), round(y * height)) for x, y in ((x0, y0), (x1, y1))]
-        cv2.line(mask, *ends, int(cv2.GC_BGD), 3)
+        start = round(x0 * width), round(y0 * height)
+        end = round(x1 * width), round(y1 * height)
+        cv2.line(mask, start, end, (cv2.GC_BGD,), 3)
     if (mask == cv2.GC_FGD).sum() < 20 or ground.mean() < 0.05:
         return ()
     if not (mask == cv2.GC_BGD).any():  # the horizon lies above the picture
@@ -70,7 +71,12 @@ def floor_polygon(
     cv2.setRNGSeed(0)  # GrabCut's clusters begin at random
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(
-        np.ascontiguousarray(small[..., ::-1]), mask, None, *models, _ROUNDS, cv2.GC_INIT_WITH_MASK
+        np.ascontiguousarray(small[..., ::-1]),
+        mask,
+        (0, 0, 1, 1),  # not looked at beside a mask
+        *models,
+        _ROUNDS,
+        cv2.GC_INIT_WITH_MASK,
     )
     floor = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)) & ground
     region = _before_camera(floor, ground)

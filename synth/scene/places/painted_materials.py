@@ -59,7 +59,7 @@ def wall_material(rng: np.random.Generator, extent: float) -> np.ndarray:
     streaks = cv2.GaussianBlur(
         rng.normal(size=(TEXELS, TEXELS)).astype(np.float32), (0, 0), sigmaX=4, sigmaY=90
     )
-    streaks /= max(float(streaks.std()), 1e-6)
+    streaks = streaks / max(float(streaks.std()), 1e-6)
     return _grained(rng, image * (1 + rng.uniform(0.0, 0.06) * streaks)[..., None], 0.03)
 
 
@@ -152,7 +152,7 @@ PAINTERS: dict[str, tuple[Callable[[np.random.Generator, float], np.ndarray], fl
 def paint_pyramid(rng: np.random.Generator, name: str) -> np.ndarray:
     """A material and all its smaller sizes, one after the other, (T,3) float32 linear."""
     painter, extent = PAINTERS[name]
-    image = srgb_to_linear(np.clip(painter(rng, extent), 0.0, 1.0)).astype(np.float32)
+    image: np.ndarray = srgb_to_linear(np.clip(painter(rng, extent), 0.0, 1.0)).astype(np.float32)
     levels = [image.reshape(-1, 3)]
     for _ in range(LEVELS - 1):
         image = cv2.resize(

@@ -164,7 +164,7 @@ class _Layout:
         turn: float | None = None,
         top: int | None = None,
         scale: float = 1.0,
-        tint: Sequence[float] = (1.0, 1.0, 1.0),
+        tint: Sequence[float] | np.ndarray = (1.0, 1.0, 1.0),
         shift: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """A solid of `size` (wide, high, deep) metres whose foot is `base` metres above the floor."""
