@@ -183,11 +183,16 @@ class RasterRenderer:
         normals = _visible_normals(face_index, nearest, vertices, self._faces)
         lights, shadow, shadow_box = self._shadows(vertices, normals, camera)
         if box is not None:
+            of_instance = [nearest]
+            if self._face_instances is not None:
+                of_instance = list(
+                    _split_instances(face_index, nearest, self._face_instances, self._instances)
+                )
             total: np.ndarray | float = 0.0
             for instance, texture in sorted(self._textures.items()):
                 total = total + _average(
                     face_index,
-                    self._nearest_of(instance, face_index, nearest),
+                    of_instance[instance - 1],
                     image,
                     z,
                     self._faces,
@@ -228,14 +233,6 @@ class RasterRenderer:
             return shone.vertices, shone.floor, box
         lights = sh_irradiance(normals, self._coefficients) * shone.openness(light.contact)
         return np.repeat(lights[:, None], 3, axis=1), light.contact * shone.floor, box
-
-    def _nearest_of(self, instance: int, face_index: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-        """`nearest` where the face that is seen is of that instance, 0 elsewhere."""
-        if self._face_instances is None:
-            return nearest
-        face = np.where(face_index < 0, ~face_index, face_index)
-        face[nearest == 0.0] = 0  # of no face
-        return np.where(self._face_instances[face] == instance, nearest, 0.0)
 
 
 def blackman_harris(offset: np.ndarray, width: float = FILTER_WIDTH) -> np.ndarray:
@@ -385,6 +382,19 @@ def _nearest_faces(image, z, faces, height, width):
         if not hidden:
             _draw(~f, a, b, c, image, inverse, box, face_index, nearest)
     return face_index, nearest
+
+
+@_jit
+def _split_instances(face_index, nearest, face_instances, count):
+    """`nearest` of each instance where it is the one that is seen, 0 elsewhere: (count,H,W) float64."""
+    out = np.zeros((count, *nearest.shape), np.float64)
+    for row in range(nearest.shape[0]):
+        for column in range(nearest.shape[1]):
+            if nearest[row, column] > 0.0:
+                f = face_index[row, column]
+                f = ~f if f < 0 else f
+                out[face_instances[f] - 1, row, column] = nearest[row, column]
+    return out
 
 
 @_jit
