@@ -21,7 +21,8 @@ all cores unless --threads says otherwise. What is compared:
 - whole clip: what `synth render-videos` does for a row of the plan with the same channels: reading the
   motion, posing, ground truth, rendering, background, checks, encoding, writing, publishing; in each of
   --layouts, and with the raster engine;
-- ground truth alone.
+- ground truth alone;
+- the price of each kind of light and of motion blur, by either engine (`render_prices.py`).
 
 Each figure is a clip's time by its frames, least and median over the repeats, after a clip that does not
 count; CPU seconds are those of all cores together, which other work on the machine disturbs less.
@@ -39,6 +40,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from render_prices import print_prices
 from render_shot import CHANNELS, Shot, make_shot, variant, write_scene
 from render_timing import (
     FULL,
@@ -206,6 +208,7 @@ def main() -> None:
         for samples in options.samples:
             measure(shot, Path(name), samples, clock, options)
         measure_truth(shot, options.repeats)
+        print_prices(shot, Path(name), options.repeats)
 
 
 if __name__ == "__main__":

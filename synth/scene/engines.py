@@ -48,7 +48,7 @@ ENGINES: dict[str, Engine] = {
         open=BlenderRenderer,
         light_kinds=_known_kinds(add_light.registry),
         samples=4,
-        shadow_samples=8,
+        shadow_samples=6,
     ),
     "raster": Engine(
         open=RasterRenderer,

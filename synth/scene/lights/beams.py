@@ -29,9 +29,9 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 _SUN_POINTS = 4
 _LAMP_SIDE = 2  # points along a lamp's side
-_SKY_DIRECTIONS, _CONTACT_DIRECTIONS = 32, 20
-_ENVIRONMENT_SUNS = 48
-_PEAK, _PEAK_SUNS = 3.0, 12  # times the mean radiance; suns that stand for what is above it
+_SKY_DIRECTIONS, _CONTACT_DIRECTIONS = 28, 16
+_SPREAD_SUNS = 28
+_PEAK, _PEAK_SUNS = 3.0, 6  # times the mean radiance; suns that stand for what is above it
 _ENVIRONMENT_HEIGHT = 128  # rows in which an environment's picture is cut
 _SHARP, _SOFT, _VAGUE = 0.012, 0.02, 0.04  # metres of the maps' texels
 _GOLDEN = (1 + math.sqrt(5)) / 2
@@ -112,17 +112,22 @@ def _lamp_beams(light: AreaLamps, ground: np.ndarray) -> Beams:
 
 @light_beams.register
 def _environment_beams(light: Environment, ground: np.ndarray) -> Beams:
-    suns = environment_light(light.file).suns
-    directions, angles = suns.directions, suns.angles
-    return Beams(
-        np.concatenate(
-            [turn_directions(directions, light.turn), np.zeros((len(directions), 1))], axis=1
-        ),
-        light.strength * suns.colours,
-        np.zeros_like(directions),
-        np.where(angles < 0.15, _SHARP, np.where(angles < 0.4, _SOFT, _VAGUE)),
-        angles,
-    )
+    parts = environment_light(light.file)
+    groups = []
+    for suns in (parts.peaks, parts.spread):
+        count = len(suns.angles)
+        groups.append(
+            Beams(
+                np.concatenate(
+                    [turn_directions(suns.directions, light.turn), np.zeros((count, 1))], axis=1
+                ),
+                light.strength * suns.colours,
+                np.zeros((count, 3)),
+                np.where(suns.angles < 0.06, _SHARP, np.where(suns.angles < 0.4, _SOFT, _VAGUE)),
+                suns.angles,
+            )
+        )
+    return _together(*groups)
 
 
 def turn_directions(directions: np.ndarray, azimuth: float) -> np.ndarray:
@@ -230,12 +235,12 @@ class Suns:
 class EnvironmentLight:
     """An environment's light, scaled such that an even one shows 1 on white.
 
-    suns: of about equal energy, which are all of its light. peaks: what outshines `_PEAK` times the
-    mean, as suns, too. remainder: (H,2H,3) float32, the radiance without that.
+    peaks: what outshines `_PEAK` times the mean, as suns. spread: the remainder, as suns of about equal
+    energy. remainder: (H,2H,3) float32, its radiance.
     """
 
-    suns: Suns
     peaks: Suns
+    spread: Suns
     remainder: np.ndarray
 
 
@@ -259,8 +264,8 @@ def environment_light(file: str) -> EnvironmentLight:
     left = np.minimum(1.0, _PEAK / np.maximum(luminance, _PEAK))[..., None]
     remainder = radiance * left
     return EnvironmentLight(
-        _cut_into_suns(radiance, latitude, solid, _ENVIRONMENT_SUNS),
         _cut_into_suns(radiance - remainder, latitude, solid, _PEAK_SUNS),
+        _cut_into_suns(remainder, latitude, solid, _SPREAD_SUNS),
         remainder.astype(np.float32),
     )
 

@@ -40,7 +40,7 @@ def test_a_kind_without_a_function_is_refused_by_name():
 
 @pytest.mark.parametrize(
     ("engine", "kind", "samples"),
-    [("cycles", "sh", 4), ("cycles", "sun-sky", 8), ("cycles", "lamps", 8), ("raster", "lamps", 5)],
+    [("cycles", "sh", 4), ("cycles", "sun-sky", 6), ("cycles", "lamps", 6), ("raster", "lamps", 5)],
 )
 def test_samples_are_the_engines_where_none_are_asked_for(engine, kind, samples):
     assert ENGINES[engine].default_samples(kind) == samples

@@ -95,11 +95,12 @@ def test_a_sun_in_a_picture_shines_from_where_it_stands_in_its_colour(tmp_path):
     assert turned @ direction(0.0, elevation) > 0.998
     red, green, blue = beams.colours[np.argmax(beams.colours[:, 0])]
     assert red > 3 * green > 6 * blue
-    # All the picture's light is in the suns, and in the peaks and the rest.
+    # All the picture's light is in the peaks and the remainder.
     solid = np.cos(math.pi * (0.5 - (np.arange(64) + 0.5) / 64))[:, None] * (math.pi / 64) ** 2
     remainder = (parts.remainder * solid[..., None]).sum(axis=(0, 1)) / math.pi
-    whole = parts.suns.colours.sum(axis=0)
-    np.testing.assert_allclose(peaks.colours.sum(axis=0) + remainder, whole, rtol=1e-4)
+    spread = parts.spread.colours.sum(axis=0)
+    np.testing.assert_allclose(remainder, spread, rtol=1e-4)
+    whole = peaks.colours.sum(axis=0) + spread
     assert whole @ (0.2126, 0.7152, 0.0722) == pytest.approx(4, rel=1e-3)
 
 
