@@ -64,7 +64,7 @@ class InceptionScores:
     def _scores_of(self, name: str, keys: tuple[tuple[str, str], ...]) -> np.ndarray:
         """Scores (1 + RESAMPLES,) of all people, and of people drawn with replacement."""
         if (name, keys) not in self._resampled:
-            _, person = np.unique([who for who, _ in keys], return_inverse=True)
+            _, person = np.unique([identity for identity, _ in keys], return_inverse=True)
             count = int(person.max()) + 1
             rows = np.random.default_rng(self.seed).integers(0, count, (RESAMPLES, count))
             times = np.stack([np.bincount(row, minlength=count) for row in rows])
