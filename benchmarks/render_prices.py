@@ -1,13 +1,14 @@
 """What light, shadow and blur cost for each frame, against the bare body in harmonics, in one run.
 
-The kinds take turns, clip by clip, so that whatever else the machine does meets all of them; a clip that does
-not count comes first. Figures are CPU seconds, medians over the repeats.
+The kinds take turns, clip by clip, so that whatever else the machine does meets all of them; a clip that
+does not count comes first. Figures are CPU seconds, medians over the repeats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from synth.scene.lights.area_lamps import AreaLamps, Lamp
 from synth.scene.lights.environment import Environment
 from synth.scene.lights.light import Light
 from synth.scene.lights.sun_sky import SunSky
-from synth.scene.renderer import RenderHardware
+from synth.scene.renderer import Renderer, RenderHardware
 
 BARE = "harmonics, bare"
 SHUTTER = 0.5
@@ -68,22 +69,26 @@ def frame_prices(
                 renderer.set_texture(shot.texture)
                 renderer.set_light(light, ground=(float(middle[0]), 0.0, float(middle[2])))
 
-                def film(numbers: list[int]) -> None:
-                    for number in numbers:
-                        render_through_shutter(
-                            renderer,
-                            shot.vertices[number : number + 3],
-                            shot.posed_clip.cameras[number : number + 3],
-                            shutter=shutter,
-                            samples=samples,
-                            seed=number,
-                        )
-
+                film = partial(_film, shot, renderer, shutter=shutter, samples=samples)
                 film(numbers[:1])  # what a clip's first frame builds
-                seconds = taken(lambda: film(numbers))[1] / len(numbers)
+                seconds = taken(partial(film, numbers))[1] / len(numbers)
             if repeat:
                 spent[name].append(seconds)
     return {name: float(np.median(values)) for name, values in spent.items()}
+
+
+def _film(
+    shot: Shot, renderer: Renderer, numbers: list[int], *, shutter: float, samples: int
+) -> None:
+    for number in numbers:
+        render_through_shutter(
+            renderer,
+            shot.vertices[number : number + 3],
+            shot.posed_clip.cameras[number : number + 3],
+            shutter=shutter,
+            samples=samples,
+            seed=number,
+        )
 
 
 def print_prices(shot: Shot, folder: Path, repeats: int) -> None:
