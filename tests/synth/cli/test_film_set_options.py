@@ -12,6 +12,7 @@ import pytest
 from synth.clips.clip import publish
 from synth.pictures.channel_sheet import TILE
 from synth.plans.plan_row import write_plan
+from synth.scene.places.scene_place import Dome, ScenePlace
 from tests.synth.cli.running import refusal, run, succeed
 from tests.synth.film_clip import ExampleClip, make_clip
 from tests.synth.filmed_clip import LIGHT, film
@@ -45,6 +46,19 @@ def test_a_check_of_some_clips_writes_a_picture(made, tmp_path):
     told = succeed("check", out, "--count-clips", 2, "--workers", 1, "--picture", picture)
     assert "2 clips checked, 0 bad" in told.output
     assert cv2.imread(str(picture)).shape[0] == 3 * TILE[1]  # ten clips at most, here three
+
+
+def test_a_check_compares_with_the_environments_given(made, tmp_path):
+    environments = tmp_path / "environments"
+    environments.mkdir()
+    radiance = np.full((32, 64, 3), 0.4, np.float32)
+    cv2.imwrite(str(environments / "hall.hdr"), radiance)
+    scene_place = ScenePlace(dome=Dome(turn=0.0, strength=0.8))
+    row = replace(made.row, background={"environment": "hall.hdr"}, scene_place=scene_place)
+    out = published(replace(made, row=row), tmp_path, "a")
+    assert "not run: plate (no background" in succeed("check", out, "--workers", 1).output
+    told = run("check", out, "--workers", 1, "--environments", environments)
+    assert "1 clips checked" in told.output and "not run: plate" not in told.output
 
 
 def test_a_check_compares_with_the_photographs_and_the_body_given(

@@ -29,6 +29,7 @@ FIELDS = {
     "segm": ("parts",),
     "normal": ("normals",),
     "gtflow": ("flow_backward", "flow_forward"),
+    "bgflow": ("background_flow_backward", "background_flow_forward"),
     "uv": ("uv", "face"),
     "occlusion": ("occlusion_forward", "occlusion_backward"),
     "tracks": (*("tracks2d", "tracks3d", "tracks_visible", "track_faces", "track_barycentric"),),
@@ -80,6 +81,8 @@ def drawn_truth(seed: int, *, frames: int, height: int, width: int, reach: float
         normals=on_body(normals, 0, np.float32),
         flow_forward=on_body(flow[0], 0, np.float32),
         flow_backward=on_body(flow[1], 0, np.float32),
+        background_flow_forward=np.where(mask[..., None], 0, flow[1]).astype(np.float32),
+        background_flow_backward=np.where(mask[..., None], 0, flow[0]).astype(np.float32),
         uv=on_body(rng.random((*mask.shape, 2)), 0, np.float32),
         face=on_body(rng.integers(0, 2**24, mask.shape), -1, np.int32),
         occlusion_forward=mask & (rng.random(mask.shape) < 0.5),
@@ -118,6 +121,11 @@ def assert_as_stated(found: dict[str, np.ndarray], truth: GroundTruth, *, flow_s
     assert off("uv") <= ERRORS["uv"]["texture sides"]
     flow_error = ERRORS["gtflow"]["pixels"] if flow_step is None else flow_step / 2
     assert max(off("flow_forward"), off("flow_backward")) <= flow_error
+    for name in FIELDS["bgflow"]:
+        assert (found[name][mask] == 0).all(), name
+        beside = found[name][~mask].astype(np.float64) - getattr(truth, name)[~mask]
+        allowed = ERRORS["bgflow"]["pixels"] if flow_step is None else flow_step / 2
+        assert np.abs(beside).max(initial=0) <= allowed, name
     assert off("tracks2d") <= ERRORS["tracks"]["pixels"]
     assert off("tracks3d") <= ERRORS["tracks"]["metres"]
     turned = turned_degrees(truth.normals[mask], found["normals"][mask])
