@@ -31,7 +31,7 @@ CLOTHES = (
 
 TOPS = ("dress", "coat", "hood")
 BOTTOMS = ("skirt", "trousers")
-_EXCLUSIVE = (TOPS, (*BOTTOMS, "dress"))  # of each of these one at most is worn
+_EXCLUSIVE = (TOPS, (*BOTTOMS, "dress"), ("coat", "skirt"))  # of each of these one at most is worn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,10 @@ def make_clothes(forms: WardrobeForms, vertices: np.ndarray, draw: ClothesDraw) 
             ease = top.ease
             garments += _dyed(make_top(forms, cloth, vertices, top), colour)
         elif piece in BOTTOMS:
-            garments += _dyed(make_bottom(forms, cloth, vertices, _bottom(piece, rng)), colour)
+            bottom = _bottom(piece, rng)
+            if set(draw.pieces) & set(TOPS):  # well inside of what hangs over it
+                bottom = replace(bottom, ease=min(bottom.ease, 0.008), folds=(0.0, 7, 0.0))
+            garments += _dyed(make_bottom(forms, cloth, vertices, bottom), colour)
         elif piece == "shoes":
             garments += _dyed(make_shoes(forms, vertices, sole=draw.sole), colour)
         elif piece == "hair":
@@ -132,7 +135,7 @@ def _top(piece: str, rng: np.random.Generator) -> Upper:
         return Upper(
             lower=float(rng.uniform(-0.85, -0.45)),
             sleeve=0.97,
-            ease=float(rng.uniform(0.018, 0.03)),
+            ease=float(rng.uniform(0.022, 0.03)),
             cuff=float(rng.uniform(0.02, 0.035)),
             flare=float(rng.uniform(0.02, 0.07)),
             taper=float(rng.uniform(0.002, 0.008)),
@@ -142,9 +145,9 @@ def _top(piece: str, rng: np.random.Generator) -> Upper:
     return Upper(
         lower=float(rng.uniform(-0.3, -0.2)),
         sleeve=0.97,
-        ease=float(rng.uniform(0.014, 0.024)),
+        ease=float(rng.uniform(0.02, 0.026)),
         cuff=0.025,
-        flare=0.01,
+        flare=0.015,
         rise=0.015,
         hood=float(rng.uniform(0.035, 0.06)),
         folds=_folds(rng, 0.01),

@@ -17,7 +17,7 @@ from synth.scene.ground_truth import ground_truth
 from synth.scene.scene_mesh import scene_geometry
 from tests.synth.crowd_clip import crowd_row, filmed_crowd, make_crowd
 
-ALL = ClothesDraw(pieces=("coat", "skirt", "shoes", "hair", "hat", "backpack"), seed=6)
+ALL = ClothesDraw(pieces=("coat", "trousers", "shoes", "hair", "hat", "backpack"), seed=6)
 BARE = {"people": 1, "occluders": ()}
 
 
