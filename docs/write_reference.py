@@ -380,10 +380,16 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
+MEASURED = ("rstg-tables",)
+"""Blocks that a command writes of a run, as `synth eval-textures --table` does; they stay as they are."""
+
+
 def written_page(text: str) -> str:
     """A page with its blocks made anew. Raises KeyError for a block that nothing makes."""
 
     def block(match: re.Match[str]) -> str:
+        if match[2] in MEASURED:
+            return match[0]
         return f"{match[1]}\n{BLOCKS[match[2]]().strip()}\n\n{match[3]}"
 
     return BLOCK.sub(block, text)

@@ -68,7 +68,7 @@ def test_every_block_is_on_a_page_and_a_stale_one_is_seen():
         for page in DOC_PAGES
         for match in re.finditer(r"<!-- begin (\S+) ", page.read_text(encoding="utf-8"))
     }
-    assert used == set(blocks)
+    assert used == {*blocks, *reference().MEASURED}
     stale = "a\n<!-- begin protocols (x) -->\nold\n<!-- end protocols -->\nz\n"
     page = reference().written_page(stale)
     assert (
