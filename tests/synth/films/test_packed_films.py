@@ -184,6 +184,7 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path, folder, inputs, rows, s
 
 def test_the_command_refuses_what_belongs_to_packing_without_it(tmp_path, folder, rows):
     words = command(folder, rows, tmp_path / "out")[3:]
+    assert words[0] == "render-videos"
     assert "--scratch: films stay in --out" in refusal(*words, "--scratch", tmp_path)
     assert "--count-clips-per-shard: films" in refusal(*words, "--count-clips-per-shard", 4)
     words[words.index("--out") + 1] = "memory://films"
