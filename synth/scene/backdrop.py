@@ -18,14 +18,14 @@ import numpy as np
 
 from mocap.errors import BadInput
 from synth.scene.backgrounds import load_photograph, paint_background, read_photograph
-from synth.scene.lights.light import Light
-from synth.scene.places.background_geometry import BackgroundGeometry, InfiniteBackground
-from synth.scene.places.dome import DomeGeometry, dome_picture
-from synth.scene.places.environment_pictures import (
+from synth.scene.environment_pictures import (
     mean_brightness,
     read_environment,
     resized_environment,
 )
+from synth.scene.lights.light import Light
+from synth.scene.places.background_geometry import BackgroundGeometry, InfiniteBackground
+from synth.scene.places.dome import DomeGeometry, dome_picture
 from synth.scene.places.painted_place import paint_place
 from synth.scene.places.painted_tracing import TracedPlace
 from synth.scene.places.photograph_picture import photograph_picture, sized_photograph

@@ -23,7 +23,7 @@ from mocap.errors import BadInput
 from mocap.library.motion_entry import MotionEntry
 from mocap.library.motion_library import MotionLibrary, load_motion
 from mocap.motion import Motion
-from synth.scene.places.environment_pictures import environment_files, read_environment
+from synth.scene.environment_pictures import environment_files, read_environment
 from synth.standins.environment_places import environment_view
 from synth.standins.handheld_video import (
     FRAME_RATE,

@@ -9,7 +9,6 @@ light a surface as the light does.
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from dataclasses import dataclass, fields
 from functools import lru_cache, singledispatch
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 
 from mocap.errors import BadInput
+from synth.scene.environment_pictures import read_environment
 from synth.scene.lights.area_lamps import AreaLamps, Lamp
 from synth.scene.lights.environment import Environment
 from synth.scene.lights.light import WAIST, Light, direction
@@ -195,29 +195,6 @@ def _across(axis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return right, np.cross(axis, right)
 
 
-def read_radiance(file: str) -> np.ndarray:
-    """An environment's picture, (H,2H,3) float32 linear RGB, finite and not negative.
-
-    Raises:
-        BadInput: a file that is missing, cannot be read, is not of 2:1 or is black.
-    """
-    if not Path(file).is_file():
-        raise BadInput(f"{file}: no such environment picture")
-    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # OpenCV reads EXR only where it is told to
-    complaint = f"{file}: not a picture of 2:1 in .hdr or .exr that can be read"
-    try:
-        picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise BadInput(complaint) from error
-    if picture is None or picture.ndim != 3 or picture.shape[2] < 3:
-        raise BadInput(complaint)
-    height, width = picture.shape[:2]
-    if width != 2 * height:
-        raise BadInput(f"{complaint}; found {width}x{height}")
-    radiance = np.nan_to_num(picture[..., 2::-1].astype(np.float32), posinf=65504.0)
-    return np.ascontiguousarray(radiance.clip(0, None))
-
-
 @dataclass(frozen=True)
 class Suns:
     """Parts of an environment's sphere, where the picture's middle column stands at azimuth 0.
@@ -251,7 +228,7 @@ def environment_light(file: str) -> EnvironmentLight:
     Raises:
         BadInput: a file that is missing, cannot be read, is not of 2:1 or is black.
     """
-    picture = read_radiance(file)
+    picture = read_environment(Path(file))
     height = min(_ENVIRONMENT_HEIGHT, picture.shape[0])
     picture = cv2.resize(picture, (2 * height, height), interpolation=cv2.INTER_AREA)
     latitude = math.pi * (0.5 - (np.arange(height) + 0.5) / height)

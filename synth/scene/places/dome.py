@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from synth.scene.environment_pictures import radiance_towards
 from synth.scene.places.background_geometry import pixel_rays
-from synth.scene.places.environment_pictures import radiance_towards
 from synth.scene.places.scene_place import Dome
 from textures.visibility.camera import Camera
 from textures.visibility.shading import linear_to_srgb, to_bytes

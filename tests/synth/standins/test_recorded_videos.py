@@ -15,7 +15,7 @@ from action_recog.datasets.ucf101 import load_split
 from mocap.errors import BadInput
 from mocap.library.motion_entry import MotionEntry
 from mocap.library.motion_library import MotionLibrary, open_motion_library
-from synth.scene.places.environment_pictures import environment_files, read_environment
+from synth.scene.environment_pictures import environment_files, read_environment
 from synth.standins.environment_places import environment_view
 from synth.standins.handheld_video import VideoFormat, distorted
 from synth.standins.motions import write_motions

@@ -10,9 +10,9 @@ import pytest
 
 from mocap.errors import BadInput
 from synth.scene.backdrop import ClipBackground
+from synth.scene.environment_pictures import radiance_towards
 from synth.scene.lights.environment import Environment
 from synth.scene.places.background_geometry import background_flow
-from synth.scene.places.environment_pictures import radiance_towards
 from synth.scene.places.scene_place import Dome, ScenePlace
 from textures.visibility.camera import Camera, look_at
 

@@ -35,15 +35,19 @@ def read_environment(path: Path) -> np.ndarray:
     """An environment's radiance, (H,2H,3) float32 linear RGB.
 
     Raises:
-        BadInput: For a file that cannot be read, or is not of 2:1.
+        BadInput: For a file that is missing or cannot be read, or is not of 2:1.
     """
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such environment picture")
     os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # OpenCV reads EXR only where it is told to
     try:
         picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise BadInput(f"{path}: not a picture that can be read ({error.err})") from None
+        raise BadInput(
+            f"{path}: not a picture in .hdr or .exr that can be read ({error.err})"
+        ) from None
     if picture is None or picture.ndim != 3 or picture.shape[2] < 3:
-        raise BadInput(f"{path}: not a picture in .hdr or .exr with three channels")
+        raise BadInput(f"{path}: not a picture in .hdr or .exr that can be read, of three channels")
     if picture.shape[1] != 2 * picture.shape[0]:
         raise BadInput(
             f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels, expected 2:1 (equirectangular)"
