@@ -20,6 +20,7 @@ _SCRAP = 200  # pixels of body below which its outline is most of it
 _LOOKED_AT = 12  # frames of a clip, evenly spread
 _BLACK, _WHITE = 20, 250  # levels: the brightest channel at most, the darkest at least
 _BLENDED = 10  # levels from the background in every channel; H.264 moves a picture by up to 4
+_SMOOTH = 7  # pixels a side over which noise is averaged out
 
 
 def silhouette_figures(silhouettes: np.ndarray, mask: np.ndarray) -> dict[str, float]:
@@ -71,26 +72,25 @@ def compression_figures(frames: np.ndarray, rendered: np.ndarray) -> dict[str, f
     """Mean difference of the film from the pictures that went into it, both (T,H,W,3) uint8.
 
     And by how many levels it would be less, on some frames, with red for blue, mirrored, or one frame
-    earlier or later (0: it is least as it should be).
+    earlier or later (0: it is least as it should be). That is looked at in means of `_SMOOTH` pixels a
+    side: H.264 carries the noise of one frame on into the next, whose own noise it leaves out.
     """
     if frames.shape != rendered.shape:
         return {"film_levels": float("inf")}
-    error = _differences(frames, rendered)
     sample = _evenly(len(frames))
-    shown, meant, sample_error = (
-        np.ascontiguousarray(frames[sample]),
-        rendered[sample],
-        error[sample],
-    )
+    shown, meant = _smooth(frames[sample]), _smooth(rendered[sample])
+    error = _differences(shown, meant)
     swapped = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in shown]
     mirrored = [cv2.flip(frame, 1) for frame in shown]
-    gains = [(sample_error - _differences(other, meant)).mean() for other in (swapped, mirrored)]
-    if len(frames) > 1:
-        early, late = sample[sample < len(frames) - 1], sample[sample > 0]
-        gains.append((error[early] - _differences(frames[early], rendered[early + 1])).mean())
-        gains.append((error[late] - _differences(frames[late], rendered[late - 1])).mean())
+    gains = [(error - _differences(other, meant)).mean() for other in (swapped, mirrored)]
+    for step in (1, -1):
+        near = (sample + step >= 0) & (sample + step < len(frames))
+        if near.any():
+            others = _smooth(rendered[sample[near] + step])
+            film = [frame for frame, chosen in zip(shown, near) if chosen]
+            gains.append((error[near] - _differences(film, others)).mean())
     return {
-        "film_levels": float(error.mean()),
+        "film_levels": float(_differences(frames, rendered).mean()),
         "film_fits_otherwise": max(0.0, *(float(gain) for gain in gains)),
     }
 
@@ -171,6 +171,11 @@ def _elsewhere(mask: np.ndarray, index: int) -> dict[str, np.ndarray]:
     for name, axis, way in (("left", 1, -1), ("right", 1, 1), ("above", 0, -1), ("below", 0, 1)):
         masks[name] = np.roll(mask_of_frame, way * _REACH, axis=axis)
     return masks
+
+
+def _smooth(frames: np.ndarray) -> list[np.ndarray]:
+    """Frames in which each pixel is the mean of those about it."""
+    return [cv2.blur(np.ascontiguousarray(frame), (_SMOOTH, _SMOOTH)) for frame in frames]
 
 
 def _differences(first: Frames, second: Frames) -> np.ndarray:

@@ -688,7 +688,7 @@ def test_the_command_prints_the_table(folders, tmp_path):
         (["--pretrain", "surreal"], "NAME=DIR"),
         (["--views", "10y3"], "CLIPSxCROPS"),
         (["--arch", "vgg"], "expected trunk"),
-        (["--lists", "nowhere"], "no such split list"),
+        (["--lists", "nowhere"], "'--lists': Directory 'nowhere' does not exist"),
     ],
 )
 def test_wrong_options_are_one_clear_line(folders, tmp_path, arguments, message):

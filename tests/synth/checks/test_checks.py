@@ -316,7 +316,8 @@ def test_every_figure_of_a_check_is_measured_and_every_limit_is_a_figure(honest)
     named = {figure.name for check in CHECKS for figure in check.figures}
     for check in CHECKS:
         missing = {figure.name for figure in check.figures} - set(outcomes[check.name].figures)
-        assert missing <= {"occluded_but_seen"}, check.name  # too few pixels in a short clip
+        # Too few pixels in a short clip, and nobody in clothes.
+        assert missing <= {"occluded_but_seen", "flow_onto_other_part_dressed"}, check.name
     unlimited = {f.name for check in CHECKS for f in check.figures if f.limit is None}
     assert len(named) == sum(len(check.figures) for check in CHECKS)
     assert unlimited == {

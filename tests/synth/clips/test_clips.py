@@ -210,6 +210,7 @@ def test_what_was_written_is_read(body, tmp_path, layout):
     out = published(made, tmp_path)
     clip = read_clip(out / made.row.stem)
     real = {"depth", "normals", "flow_forward", "flow_backward", "uv", "tracks2d", "tracks3d"}
+    real |= {"background_flow_forward", "background_flow_backward"}
     for name, true in vars(made.truth).items():
         found = getattr(clip.truth, name)
         if layout == "compact" and name in real:

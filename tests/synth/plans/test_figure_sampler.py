@@ -113,7 +113,8 @@ def test_clothes_are_drawn_by_their_shares_and_change_nothing_else():
         plan(clips=60, overrides=("people.count=2", shares)),
     )
     worn = [clothes.pieces for row in rows for clothes in row.clothes_of_people]
-    assert all(len({"coat", "dress"} & set(pieces)) == 1 for pieces in worn)
+    assert all(len({"coat", "dress", "skirt"} & set(pieces)) == 1 for pieces in worn)
+    assert {piece for pieces in worn for piece in pieces} == {"coat", "dress", "skirt", "hat"}
     assert 10 < sum("hat" in pieces for pieces in worn) < 40
     assert not any("shoes" in pieces for pieces in worn)
     for a, b in zip(plain, rows):

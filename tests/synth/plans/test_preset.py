@@ -111,14 +111,14 @@ def test_bad_values_are_refused_with_what_was_expected(override, message):
 
 def test_each_engine_takes_its_own_samples():
     film = read_preset("surreal").film
-    assert (film.samples_under("sh"), film.samples_under("sun-sky")) == (4, 16)
+    assert (film.samples_under("sh"), film.samples_under("sun-sky")) == (4, 6)
     assert read_preset("surreal", ["film.samples=9"]).film.samples_under("lamps") == 9
     raster = read_preset("surreal", ["film.engine=raster"])
     assert raster.film.samples_under("sh") == 5
     with pytest.raises(BadInput, match=r"film\.samples is 64, expected at most 37 with raster"):
         read_preset("surreal", ["film.engine=raster", "film.samples=64"])
-    with pytest.raises(BadInput, match=r"light.kinds is .*sh alone for engine raster"):
-        read_preset("surreal", ["film.engine=raster", "light.kinds={sun-sky = 1}"])
+    sunny = read_preset("surreal", ["film.engine=raster", "light.kinds={sun-sky = 1}"])
+    assert sunny.film.samples_under("sun-sky") == 5
 
 
 def test_files_of_ones_own(tmp_path):

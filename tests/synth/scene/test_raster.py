@@ -11,7 +11,6 @@ from mocap.bodies.skinning import Skinning, skin
 from mocap.errors import BadInput
 from synth.scene.blender import BlenderRenderer
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
-from synth.scene.lights.sun_sky import SunSky
 from synth.scene.picture import Picture
 from synth.scene.raster import LATTICES, RasterRenderer, blackman_harris, lattice_weights
 from textures.visibility.camera import look_at
@@ -112,9 +111,6 @@ def test_the_texture_is_upright_and_not_mirrored(tmp_path):
 
 def test_what_it_cannot_do_is_refused_in_one_line(tmp_path, white):
     renderer = RasterRenderer(square())
-    sun = SunSky(elevation=0.5, azimuth=0.0, strength=1.0)
-    with pytest.raises(BadInput, match="'sun-sky': --engine raster knows 'sh' only, use --engine"):
-        renderer.set_light(sun)
     with pytest.raises(BadInput, match="99 samples with --engine raster: expected 1 to 37"):
         RasterRenderer(square(), samples=99)
     (tmp_path / "broken.png").write_bytes(b"no image")
