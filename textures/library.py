@@ -35,6 +35,16 @@ from textures.visibility.uv_layout import check_layout
 
 MANIFEST = "textures.jsonl"
 SPLITS = ("train", "val", "test")
+SCORES = {
+    "quality": "how well the crops show their person, 0 to 1: sharp, large, whole, well fitted",
+    "fit_agreement": "how well the fitted bodies meet the landmarks, 0 to 1",
+    "presence": "how sure the fit's network is that one person is there, 0 to 1",
+    "silhouette_iou": "overlap of the fitted bodies' outlines with the people's, 0 to 1",
+    "surface_seen": "share of the body's surface that the crops show",
+    "reid_cosine": "likeness of the rendered body to the crops by our own re-ID network, -1 to 1; it "
+    "supervised the generator, too, so it is no judge",
+}
+"""What a harvest scores of a texture, the score to sort by first."""
 CAMERA_SEPARATOR = "+"  # between the cameras of one texture
 
 

@@ -27,7 +27,7 @@ from synth.clips.clip_lines import read_clip_lines
 from synth.pictures.channel_mosaic import body_window, mosaic
 from synth.pictures.recognition_table import read_recognition_table
 from textures.harvest.contact_sheet import turned_views
-from textures.library import TextureEntry, read_library, read_texture
+from textures.library import SCORES, TextureEntry, read_library, read_texture
 from textures.market1501 import read_image
 
 Item = TypeVar("Item")
@@ -97,6 +97,9 @@ def texture_card(
         "identity": entry.identity,
         "split": entry.split,
         "scores": ", ".join(shown),
+        "score_values": dict(entry.scores),
+        "licence": entry.licence,
+        "generator": entry.generator,
         "stand_in": entry.stand_in,
     }
 
@@ -290,10 +293,13 @@ def write_report(
             return texture_card(entry, folder, crops.get(entry.source), body, skinning)
 
         context["textures"] = _good_cards(chosen, make_texture_card, leave_out)
+        names = {name for card in context["textures"] for name in card["score_values"]}
+        context["scores"] = {name: SCORES[name] for name in SCORES if name in names}
         context["texture_count"] = len(entries)
         context["identity_count"] = len({entry.identity for entry in entries})
         facts.append(("textures", f"{len(entries)} ({_counts([e.split for e in entries])})"))
         facts.append(("generator", ", ".join(sorted({e.generator for e in entries}))))
+        facts.append(("licences", _counts([e.licence or "not stated" for e in entries])))
         generated += ["textures"] * any(entry.stand_in for entry in entries)
     if films is not None:
         lines = read_clip_lines(films)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import cv2
@@ -29,7 +31,8 @@ from synth.pictures.report import busiest_frame, evenly, film_uri, write_report
 from tests.mocap.parsing.json_mutations import mutated_lines
 from tests.synth.cli.running import run
 from tests.synth.film_clip import make_clip
-from textures.library import TextureEntry, write_manifest, write_texture
+from textures.harvest import harvester
+from textures.library import SCORES, TextureEntry, write_manifest, write_texture
 
 
 @pytest.fixture
@@ -230,3 +233,28 @@ def test_a_damaged_table_is_refused_with_the_field(recognition, body, change, wo
     path.write_text(json.dumps(table))
     with pytest.raises(BadInput, match=rf"table\.json: .*{words}"):
         write_report(recognition / "r.html", body=body, recognition=recognition)
+
+
+def test_textures_can_be_sought_and_sorted_and_their_scores_are_explained(tmp_path, body):
+    entries = []
+    for name, quality in (("a", 0.25), ('b"<', 0.75)):
+        file = f"{name[0]}.png"
+        write_texture(tmp_path / file, np.full((32, 32, 3), 90, np.uint8))
+        entry = TextureEntry(file, body.uv_layout, 32, f"{name}.jpg", "", name, None, "train")
+        entries.append(replace(entry, scores={"quality": quality, "ours": 1.0}, licence="CC0"))
+    write_manifest(tmp_path, entries)
+    write_report(tmp_path / "r.html", body=body, textures=tmp_path)
+    page = (tmp_path / "r.html").read_text()
+    stored = re.findall(r'data-words="([^"]*)" data-scores="([^"]*)"', page)
+    assert [html.unescape(words) for words, _ in stored] == ["a.jpg a train", 'b"<.jpg b"< train']
+    scores = [json.loads(html.unescape(values)) for _, values in stored]
+    assert [item["quality"] for item in scores] == [0.25, 0.75]
+    assert "<option>quality</option>" in page and "<option>ours</option>" not in page
+    assert SCORES["quality"] in html.unescape(page)
+    assert "<td>licences</td>" in page and "CC0" in page and 'src="http' not in page
+
+
+def test_every_score_of_a_harvest_is_explained():
+    source = (Path(harvester.__file__)).read_text()
+    names = set(re.findall(r'^            "(\w+)": ', source.partition("def _scores(")[2], re.M))
+    assert names and names == set(SCORES)
