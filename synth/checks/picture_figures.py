@@ -84,11 +84,11 @@ def compression_figures(frames: np.ndarray, rendered: np.ndarray) -> dict[str, f
     mirrored = [cv2.flip(frame, 1) for frame in shown]
     gains = [(error - _differences(other, meant)).mean() for other in (swapped, mirrored)]
     for step in (1, -1):
-        near = (sample + step >= 0) & (sample + step < len(frames))
-        if near.any():
-            others = _smooth(rendered[sample[near] + step])
-            film = [frame for frame, chosen in zip(shown, near) if chosen]
-            gains.append((error[near] - _differences(film, others)).mean())
+        inner = (sample + step >= 0) & (sample + step < len(frames))
+        if inner.any():
+            neighbours = _smooth(rendered[sample[inner] + step])
+            film = [frame for frame, chosen in zip(shown, inner) if chosen]
+            gains.append((error[inner] - _differences(film, neighbours)).mean())
     return {
         "film_levels": float(_differences(frames, rendered).mean()),
         "film_fits_otherwise": max(0.0, *(float(gain) for gain in gains)),

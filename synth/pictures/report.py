@@ -293,8 +293,8 @@ def write_report(
             return texture_card(entry, folder, crops.get(entry.source), body, skinning)
 
         context["textures"] = _good_cards(chosen, make_texture_card, leave_out)
-        names = {name for card in context["textures"] for name in card["score_values"]}
-        context["scores"] = {name: SCORES[name] for name in SCORES if name in names}
+        scored = {name for card in context["textures"] for name in card["score_values"]}
+        context["scores"] = {name: SCORES[name] for name in SCORES if name in scored}
         context["texture_count"] = len(entries)
         context["identity_count"] = len({entry.identity for entry in entries})
         facts.append(("textures", f"{len(entries)} ({_counts([e.split for e in entries])})"))
