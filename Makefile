@@ -49,7 +49,8 @@ demo: $(VENV)/.installed
 		--count-clips 34 --frames 32 --seed 4 --workers $(WORKERS)
 	@echo "[6/9] many more of them, to learn from, by the quick engine"
 	@$(SYNTH) render-videos --motions $(DEMO)/motions --textures $(DEMO)/textures --out $(DEMO)/training-films \
-		--count-clips 680 --frames 32 --seed 5 --engine raster --channels segm --workers $(WORKERS)
+		--count-clips 680 --frames 32 --seed 5 --engine raster --channels segm --workers $(WORKERS) \
+		--set background.kinds='{plate=1}' --set light.contact=0 --set lens.shutter=0,0
 	@echo "[7/9] whether the films' pictures and labels agree"
 	@$(SYNTH) check $(DEMO)/films --workers $(WORKERS) --picture $(DEMO)/channels.jpg
 	@$(SYNTH) check $(DEMO)/training-films --count-clips 17 --workers $(WORKERS)
