@@ -19,6 +19,7 @@ def _flow_picture(data: ClipData) -> dict[str, float]:
         required(data.frames),
         required(data.mask),
         count=data.mesh.instances,
+        telling=flow_figures.TELLING + data.row.lens.noise_levels,
     )
 
 

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 _LARGE = 600  # pixels of a person some 70 tall; on smaller ones, cloth is finer than pixels
-_TELLING = 2.0  # levels; frames that differ by less differ by compression alone
+TELLING = 2.0  # levels; frames that differ by less differ by compression alone
 _MOVING = 1.0  # pixels of flow from which on a photograph of the next frame tells anything
 _CONTINUOUS = 0.03  # metres between four pixels' surface points: beyond, they straddle an outline
 _AXIS_CHANGES = tuple(np.array(m, float) for m in (
@@ -198,7 +198,12 @@ def occlusion_figures(steps: FlowSteps, surface: np.ndarray) -> dict[str, float]
 
 
 def warp_figures(
-    steps: FlowSteps, frames: np.ndarray, mask: np.ndarray, *, count: int = 1
+    steps: FlowSteps,
+    frames: np.ndarray,
+    mask: np.ndarray,
+    *,
+    count: int = 1,
+    telling: float = TELLING,
 ) -> dict[str, float]:
     """The next frame, fetched along forward flow, against this one: `frames` (T,H,W,3) uint8.
 
@@ -207,7 +212,8 @@ def warp_figures(
     without; `warp_gain` is one over the other (below 1: the flow explains what moved) and `warp_beaten`
     by how much, in parts, the flow with an axis turned round, or both, or the axes swapped, explains
     more. None of it where too little moves, or where the `count` people and things in the mask are too
-    small on average; neither of the last two where nothing seems to move.
+    small on average; neither of the last two where frames differ by `telling` levels or less, which
+    noise and compression alone can do: H.264 leaves them where they were.
     """
     inner = inner_pixels(mask)
     moving = steps.visible & (np.hypot(*steps.ahead.T) >= _MOVING)
@@ -225,13 +231,13 @@ def warp_figures(
         "still_levels": still_levels,
         "moving_pixels": float(moving.sum()),
     }
-    if still_levels <= _TELLING:
+    if still_levels <= telling:
         return figures
     variants = [moving_steps.transformed(matrix) for matrix in _AXIS_CHANGES]
     best = min(float(np.abs(other.interpolated(frames) - levels).mean()) for other in variants)
     return figures | {
         "warp_gain": warp_levels / still_levels,
-        "warp_beaten": max(0.0, warp_levels / max(best, _TELLING) - 1),
+        "warp_beaten": max(0.0, warp_levels / max(best, telling) - 1),
     }
 
 

@@ -34,6 +34,14 @@ class Lens:
     sharp: bool = False
 
     @property
+    def noise_levels(self) -> float:
+        """Levels of 255 by which noise and the camera's compression may make pictures of the same differ.
+
+        Shot noise of S at white is some 200 S levels where it is dark, and twice that between two frames.
+        """
+        return 400 * self.shot_noise + (4.0 if self.jpeg or self.h264 else 0.0)
+
+    @property
     def alters_light(self) -> bool:
         """Whether it does anything to a picture before that is compressed."""
         optics = (self.shutter, self.defocus, self.backdrop_defocus)
