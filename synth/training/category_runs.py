@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mocap.errors import BadInput
 from mocap.files import is_stand_in
-from synth.training.runs import TrainedWeights, TrainingOptions
+from synth.training.runs import TrainedWeights, TrainingOptions, limit_threads
 from textures.categories.category import Category
 from textures.categories.generator import CategoryGenerator, check_category_recipe
 from textures.categories.identities import identity_accuracy, labelled_objects
@@ -56,7 +56,7 @@ def train_category_identities(
     if recipe.imagenet or trunk_weights:
         weights = imagenet_file(recipe.network.trunk, trunk_weights)
     training, measured = _splits(category, options)
-    _set_threads(options)
+    limit_threads(options)
     crops = [
         readable_crops(photographs, category.crop_size) for photographs in (training, measured)
     ]
@@ -113,7 +113,7 @@ def train_category_generator(
         )
     check_category_recipe(category, recipe, supervisor)
     training, measured = _splits(category, options)
-    _set_threads(options)
+    limit_threads(options)
     data = {
         "photographs": _digest([*training, *measured]),
         "identity network": sha256_of(supervisor),
@@ -198,11 +198,6 @@ def _count(left_out: dict[str, str]) -> dict[str, float]:
 
 def _say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
-
-
-def _set_threads(options: TrainingOptions) -> None:
-    if options.threads:
-        torch.set_num_threads(options.threads)
 
 
 def _save(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from mocap.bodies.free_body import load_free_body
 from mocap.bodies.skinning import Skinning
@@ -18,6 +17,7 @@ from synth.training.runs import (
     TrainedWeights,
     TrainingOptions,
     generated_pedestrians,
+    limit_threads,
 )
 from textures.body_fit.fitting import BodyFitter
 from textures.checkpoints import shipped_weights
@@ -83,8 +83,7 @@ def train_pn_gan_run(
     if recipe.imagenet or resnet:
         trunk = imagenet_file(recipe.features.trunk, resnet)
     body_kind = method_named(bodies) if bodies else None
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    limit_threads(options)
     data = {"trunk weights": sha256_of(trunk)} if trunk else {}
     saved: dict[str, object]
     if options.images:

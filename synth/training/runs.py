@@ -194,7 +194,7 @@ def train_body_fit_run(
         raise BadInput(
             "--joints says where the joints of photographs are: give their --images, too"
         )
-    _set_threads(options)
+    limit_threads(options)
     body = load_free_body()
     skinning = Skinning(body)
     teacher = None
@@ -366,7 +366,7 @@ def _photographs(
 
 def train_attire_run(recipe: AttireRecipe, options: TrainingOptions) -> TrainedWeights:
     """Train the attire network on generated pedestrians; writes OUT/attire.safetensors and its card."""
-    _set_threads(options)
+    limit_threads(options)
     bank = generated_pedestrians(load_free_body(), options)
     training, held_out = bank.split_identities(HELD_OUT)
     network, figures = train_attire(
@@ -411,7 +411,7 @@ def train_reid_run(
     data = {"ResNet weights": sha256_of(trunk_weights)} if trunk_weights else {}
     if weights and not trunk_weights:
         data["ImageNet weights"] = sha256_of(weights)
-    _set_threads(options)
+    limit_threads(options)
     saved: dict[str, object] | None = None
     if options.images:
         photographs = reid_photographs(options.images, held_out_people, strict=options.strict)
@@ -483,7 +483,7 @@ def train_method_run(
         BadInput: for a recipe that does not fit the data, before anything is computed of them, and for
             weights of networks of another shape.
     """
-    _set_threads(options)
+    limit_threads(options)
     settings = photograph_options or PhotographOptions()
     if options.images is None and settings != PhotographOptions():
         raise BadInput(
@@ -633,7 +633,8 @@ def walking_poses(motions: Path, seed: int, count: int = 512) -> np.ndarray:
     return _drawn_poses(entries, count, np.random.default_rng(seed)).astype(np.float32)
 
 
-def _set_threads(options: TrainingOptions) -> None:
+def limit_threads(options: TrainingOptions) -> None:
+    """Let torch use as many threads as the options say; all cores for 0."""
     if options.threads:
         torch.set_num_threads(options.threads)
 

@@ -20,7 +20,7 @@ from textures.ddff.recipes import RECIPES, DdffRecipe
 from textures.ddff.training import dual_domain_step, person_pictures, resized
 from textures.layers.residual import PatchCritic
 from textures.perceptual.losses import PerceptualLosses
-from textures.perceptual.vgg import open_perceptual, perceptual_weights
+from textures.perceptual.vgg import open_perceptual, perceptual_files, perceptual_weights
 from textures.texture_method import ComparedImages, DataSummary, TextureMethod, TrainingData
 from textures.training.augmentation import image_batch
 from textures.training.loop import Networks, TrainingStep
@@ -76,9 +76,7 @@ class DdffMethod(TextureMethod):
     @classmethod
     def foreign_weights(cls, recipe: DdffRecipe) -> Mapping[str, Path]:
         """The VGG behind the perceptual losses."""
-        if not recipe.losses.perceptual:
-            return {}
-        return {"VGG weights": perceptual_weights(recipe.losses.vgg)}
+        return perceptual_files(recipe.losses.vgg) if recipe.losses.perceptual else {}
 
     @classmethod
     def held_out_share(cls, recipe: DdffRecipe) -> float:

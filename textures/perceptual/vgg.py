@@ -190,6 +190,15 @@ def perceptual_weights(path: str) -> Path:
     return installed
 
 
+def perceptual_files(path: str) -> dict[str, Path]:
+    """The file of a recipe's perceptual network, as a run's data name it.
+
+    Raises:
+        BadInput: as `perceptual_weights`.
+    """
+    return {"VGG weights": perceptual_weights(path)}
+
+
 def open_perceptual(path: str) -> Vgg | ShiftTolerantVgg:
     """The perceptual network of a recipe: the VGG of a path, ST-LPIPS's where it is empty."""
     weights = perceptual_weights(path)

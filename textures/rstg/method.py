@@ -17,7 +17,7 @@ from textures.body_fit.fitting import PosedFit
 from textures.body_fit.source_pixels import SourcePixels, bank_sources
 from textures.checkpoints import read_card, shipped_weights
 from textures.perceptual.losses import PerceptualLosses
-from textures.perceptual.vgg import open_perceptual, perceptual_weights
+from textures.perceptual.vgg import open_perceptual, perceptual_files, perceptual_weights
 from textures.reid.pcb import ReidConfig, load_pcb
 from textures.rstg.crop_step import crop_training_step
 from textures.rstg.projection import Projection
@@ -103,9 +103,7 @@ class RstgMethod(TextureMethod):
     @classmethod
     def foreign_weights(cls, recipe: RstgRecipe) -> Mapping[str, Path]:
         """The perceptual network's, where a term needs it."""
-        if not recipe.losses.perceptual:
-            return {}
-        return {"VGG weights": perceptual_weights(recipe.losses.vgg)}
+        return perceptual_files(recipe.losses.vgg) if recipe.losses.perceptual else {}
 
     @classmethod
     def teachers(cls, recipe: RstgRecipe, reid_weights: Path | None) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from textures.body_fit.fitting import PosedFit, selected_fits
 from textures.body_fit.source_pixels import bank_sources
 from textures.layers.residual import PatchCritic
 from textures.perceptual.losses import PerceptualLosses
-from textures.perceptual.vgg import open_perceptual, perceptual_weights
+from textures.perceptual.vgg import open_perceptual, perceptual_files, perceptual_weights
 from textures.sampler_refiner.networks import (
     RefinerNet,
     SamplerNet,
@@ -89,9 +89,7 @@ class SamplerRefinerMethod(TextureMethod):
     @classmethod
     def foreign_weights(cls, recipe: SamplerRefinerRecipe) -> Mapping[str, Path]:
         """The VGG behind the perceptual losses."""
-        if not recipe.losses.perceptual:
-            return {}
-        return {"VGG weights": perceptual_weights(recipe.losses.vgg)}
+        return perceptual_files(recipe.losses.vgg) if recipe.losses.perceptual else {}
 
     @classmethod
     def held_out_share(cls, recipe: SamplerRefinerRecipe) -> float:
