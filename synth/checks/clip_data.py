@@ -48,6 +48,7 @@ class ClipData:
     frames: (T,H,W,3) uint8, and rate: the film, decoded.
     rendered: (T,H,W,3) uint8, while the clip is made: the pictures that went into the film.
     silhouettes: (T,H,W) bool, while the clip is made: where they show more body than background.
+    sharp: (T,H,W,3) uint8: the pictures before the lens, while the clip is made or where it keeps them.
     plates: T backgrounds (H,W,3).
     recomputed: the ground truth of `posed_clip`.
     planned: the clip's row in the folder's plan.
@@ -63,15 +64,29 @@ class ClipData:
     rate: float | None = None
     rendered: np.ndarray | None = None
     silhouettes: np.ndarray | None = None
+    sharp: np.ndarray | None = None
     plates: Sequence[np.ndarray] | None = None
     recomputed: GroundTruth | None = None
     planned: PlanRow | None = None
 
     def with_film(
-        self, *, frames: np.ndarray, rate: float, rendered: np.ndarray, silhouettes: np.ndarray
+        self,
+        *,
+        frames: np.ndarray,
+        rate: float,
+        rendered: np.ndarray,
+        silhouettes: np.ndarray,
+        sharp: np.ndarray | None = None,
     ) -> ClipData:
         """The same and what became of the film; what was derived already is kept."""
-        whole = replace(self, frames=frames, rate=rate, rendered=rendered, silhouettes=silhouettes)
+        whole = replace(
+            self,
+            frames=frames,
+            rate=rate,
+            rendered=rendered,
+            silhouettes=silhouettes,
+            sharp=sharp,
+        )
         names = {field.name for field in fields(self)}
         whole.__dict__.update({k: v for k, v in vars(self).items() if k not in names})
         return whole

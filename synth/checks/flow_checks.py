@@ -11,15 +11,20 @@ from synth.checks.clip_data import ClipData, required
 
 
 def _flow_picture(data: ClipData) -> dict[str, float]:
-    """The film against forward flow; nothing where it has other frames than the channels."""
+    """Pictures against forward flow; nothing where the film has other frames than the channels.
+
+    The pictures before the lens are looked at where there are any: in a film, noise and the camera's
+    compression hide what small motions would tell.
+    """
     if not data.film_matches:
         return {}
+    noise = data.row.lens.noise_levels if data.sharp is None else 0.0
     return flow_figures.warp_figures(
         required(data.steps),
-        required(data.frames),
+        required(data.frames) if data.sharp is None else data.sharp,
         required(data.mask),
         count=data.mesh.instances,
-        telling=flow_figures.TELLING + data.row.lens.noise_levels,
+        telling=flow_figures.TELLING + noise,
     )
 
 

@@ -183,7 +183,8 @@ def inspect_clip(
         return Inspection(task.stem, None, (_named(error, stem),), missing)
     channels: dict[str, Any] = {"parts": None, **joint_truth(info), **dense}
     truth = GroundTruth(**channels)
-    frames, rate, film = _film(stem, mirrored=row.film_mirrored)
+    frames, rate, film = _film(Path(f"{stem}.mp4"), mirrored=row.film_mirrored)
+    sharp, film = _sharp_film(stem, row, film)
     damage = _published_results(stem)
     if task.planned is None and settings.planned:
         damage += (f"{stem}: not in the folder's plan.jsonl",)
@@ -221,6 +222,7 @@ def inspect_clip(
         joints=scene.joints,
         frames=frames,
         rate=rate,
+        sharp=sharp,
         plates=plates,
         recomputed=recomputed,
         planned=task.planned,
@@ -232,15 +234,25 @@ def inspect_clip(
     return Inspection(task.stem, clip_results, (*clip_results.findings, *damage), missing)
 
 
-def _film(stem: Path, *, mirrored: bool) -> tuple[np.ndarray | None, float | None, str]:
-    """Frames and frame rate of the clip's film, or what is wrong with it; none where it is missing."""
-    path = Path(f"{stem}.mp4")
+def _film(path: Path, *, mirrored: bool) -> tuple[np.ndarray | None, float | None, str]:
+    """Frames and frame rate of a film, or what is wrong with it; none where it is missing."""
     if not path.is_file():
         return None, None, ""
     try:
         return read_video(path, mirrored=mirrored), frame_rate(path), ""
     except BadInput as error:
         return None, None, str(error)
+
+
+def _sharp_film(stem: Path, row: PlanRow, film: str) -> tuple[np.ndarray | None, str]:
+    """Frames of the film without its lens, if it is kept, and what is wrong with either film."""
+    if not row.lens.sharp:
+        return None, film
+    path = Path(f"{stem}{SHARP}")
+    frames, _, damage = _film(path, mirrored=row.film_mirrored)
+    if frames is not None and frames.shape[0] != row.frames:
+        damage = f"{path}: {frames.shape[0]} frames, expected {row.frames}; render the clip again"
+    return (None if damage else frames), "; ".join(text for text in (film, damage) if text)
 
 
 def _published_results(stem: Path) -> tuple[str, ...]:

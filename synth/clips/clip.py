@@ -114,7 +114,7 @@ def is_published(out: Path, row: PlanRow) -> bool:
 def published_stems(out: Path, rows: Iterable[PlanRow]) -> set[str]:
     """The stems of the rows whose clips are published, by one look at each folder."""
     names: dict[str, frozenset[str]] = {}
-    ends: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    ends: dict[tuple[tuple[str, ...], str, bool], list[str]] = {}
     published: set[str] = set()
     for row in rows:
         parent, _, name = row.stem.rpartition("/")
@@ -123,9 +123,9 @@ def published_stems(out: Path, rows: Iterable[PlanRow]) -> set[str]:
                 names[parent] = frozenset(os.listdir(out / parent))
             except FileNotFoundError:
                 names[parent] = frozenset()
-        key = (row.channels, row.layout)
+        key = (row.channels, row.layout, row.lens.sharp)
         if key not in ends:
-            ends[key] = clip_files(*key)
+            ends[key] = row_files(row)
         if all(name + end in names[parent] for end in ends[key]):
             published.add(row.stem)
     return published

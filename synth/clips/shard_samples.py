@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mocap.errors import BadInput
-from synth.clips.channel_files import channel_files, stored_channels
+from synth.clips.channel_files import SHARP, channel_files, stored_channels
 
 BLOCK = 512  # bytes; of a tar file, headers and contents alike
 
@@ -76,7 +76,7 @@ def sample_key(stem: str) -> str:
 def clip_sample(
     folder: Path, line: dict[str, Any], label: int, channels: Sequence[str] | None
 ) -> Sample:
-    """The sample of a clip with `channels`, None for those that are stored.
+    """The sample of a clip with `channels`, None for those that are stored, and its sharp film, if any.
 
     Raises BadInput where a file is missing or empty, or a channel is missing.
     """
@@ -93,7 +93,8 @@ def clip_sample(
     for layout in sorted(set(layout_of[channel] for channel in chosen)):
         ends += channel_files([c for c in chosen if layout_of[c] == layout], layout)
     files = []
-    for end in (".mp4", "_info.mat", *ends):
+    films = [".mp4", SHARP] if Path(f"{stem}{SHARP}").is_file() else [".mp4"]
+    for end in (*films, "_info.mat", *ends):
         path = Path(f"{stem}{end}")
         if not path.is_file():
             raise BadInput(f"{path}: no such file, but clips.jsonl lists the clip; render it again")

@@ -20,8 +20,7 @@ from tqdm import tqdm
 from mocap.errors import BadInput
 from mocap.files import atomic_write
 from mocap.parsing.json_files import RelativePath, path_inside, read_json_records
-from synth.clips.channel_files import clip_files
-from synth.clips.clip import find_clips
+from synth.clips.clip import find_clips, row_files
 from synth.films.ledger import Sha256, Suffix, read_ledger
 from synth.plans.plan_row import PlanRow
 
@@ -61,9 +60,7 @@ def file_checksum(path: Path) -> str:
 
 def clip_checksums(stem: Path, row: PlanRow) -> dict[str, str]:
     """The SHA-256 of each file of a clip by its suffix; `stem` is the path of its files without."""
-    return {
-        end: file_checksum(Path(f"{stem}{end}")) for end in clip_files(row.channels, row.layout)
-    }
+    return {end: file_checksum(Path(f"{stem}{end}")) for end in row_files(row)}
 
 
 def write_checksums(out: Path, rows: Sequence[PlanRow]) -> None:
@@ -157,9 +154,9 @@ def _recorded(folder: Path) -> tuple[dict[str, Mapping[str, str]], list[str]]:
 
 
 def _is_complete(files: Mapping[str, str] | None, row: PlanRow) -> bool:
-    return files is not None and files.keys() == {*clip_files(row.channels, row.layout)}
+    return files is not None and files.keys() == {*row_files(row)}
 
 
 def _line(row: PlanRow, files: Mapping[str, str]) -> str:
-    ends: Iterable[str] = clip_files(row.channels, row.layout)
+    ends: Iterable[str] = row_files(row)
     return json.dumps({"path": row.stem, "files": {end: files[end] for end in ends}}) + "\n"

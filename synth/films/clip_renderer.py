@@ -200,7 +200,11 @@ class ClipRenderer:
                 writing.result()
                 frames, rate = encoding.result()
             data = data.with_film(
-                frames=frames, rate=rate, rendered=encoder.frames, silhouettes=silhouettes
+                frames=frames,
+                rate=rate,
+                rendered=encoder.frames,
+                silhouettes=silhouettes,
+                sharp=encoder.sharp,
             )
             clip_results = ClipResults(run_checks(data, earlier=results))
             _require_good(clip_results)

@@ -13,6 +13,7 @@ from synth.clips.video_files import frame_rate, read_video, write_video
 from synth.plans.plan_row import PlanRow
 from synth.scene.backdrop import ClipBackground
 from synth.scene.lens.film_pictures import camera_picture, compressed
+from synth.scene.lens.lens import Lens
 from synth.scene.lens.motion_blur import ShutterPicture
 from synth.scene.picture import composite
 from synth.scene.posed_clip import PosedClip
@@ -22,7 +23,8 @@ class FilmEncoder:
     """Pictures go in on one thread (`add` for each, then `finish`) and are encoded on another.
 
     `path` is the film's. `frames` (T,H,W,3) RGB uint8 are the pictures before their `background` and
-    through the clip's lens, as they are encoded.
+    through the clip's lens, as they are encoded; `sharp` the same without the lens, None where it does
+    nothing.
     """
 
     def __init__(self, path: Path, row: PlanRow, posed_clip: PosedClip, background: ClipBackground):
@@ -30,7 +32,7 @@ class FilmEncoder:
         self._cameras = posed_clip.cameras
         self._queue: SimpleQueue[ShutterPicture | None] = SimpleQueue()
         self.frames = np.empty((row.frames, row.height, row.width, 3), np.uint8)
-        self._sharp = np.empty_like(self.frames) if row.lens.sharp else None
+        self.sharp = None if row.lens == Lens() else np.empty_like(self.frames)
 
     def add(self, picture: ShutterPicture) -> None:
         """The next picture."""
@@ -48,9 +50,9 @@ class FilmEncoder:
         """
         row, mirrored = self._row, self._row.film_mirrored
         write_video(self._path, self._captured(), row.fps, mirrored=mirrored)
-        if self._sharp is not None:
+        if self.sharp is not None and row.lens.sharp:
             path = self._path.with_name(self._path.stem + SHARP)
-            write_video(path, self._sharp, row.fps, mirrored=mirrored)
+            write_video(path, self.sharp, row.fps, mirrored=mirrored)
         return read_video(self._path, mirrored=mirrored), frame_rate(self._path)
 
     def _captured(self) -> Iterator[np.ndarray]:
@@ -66,8 +68,8 @@ class FilmEncoder:
             picture = self._queue.get()
             if picture is None:  # the renderer has given up
                 return
-            if self._sharp is not None:
-                self._sharp[number] = composite(picture.sharp.rgba, plate)
+            if self.sharp is not None:
+                self.sharp[number] = composite(picture.sharp.rgba, plate)
             yield camera_picture(
                 picture.blurred,
                 plate,

@@ -19,8 +19,7 @@ from msgspec import Meta
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
 from mocap.parsing.json_files import read_json
-from synth.clips.channel_files import clip_files
-from synth.clips.clip import clip_line, is_published, published_stems
+from synth.clips.clip import clip_line, is_published, published_stems, row_files
 from synth.clips.shard_files import unpack_samples, write_shard
 from synth.clips.shard_samples import Sample, StoredSample, clip_sample, sample_key
 from synth.clips.shards import INDEX, STAND_IN_TEXT, ShardEntry, index_text
@@ -228,7 +227,7 @@ class PackedFilms:
     def _remove_clips(self, stems: Sequence[str]) -> None:
         for stem in stems:
             row = self._rows[stem]
-            for end in clip_files(row.channels, row.layout):
+            for end in row_files(row):
                 Path(f"{self.out / stem}{end}").unlink(missing_ok=True)
 
     def _write_index(self, records: Mapping[str, ShardRecord]) -> None:

@@ -51,3 +51,15 @@ def test_flow_is_not_judged_by_frames_that_differ_by_noise_alone(honest):
     noisy = replace(honest, row=replace(honest.row, lens=Lens(shot_noise=0.2)))
     figures = FLOW.measure(noisy)
     assert "warp_gain" not in figures and figures["still_levels"] < noisy.row.lens.noise_levels
+
+
+def test_the_pictures_before_the_lens_tell_wrong_flow_under_any_noise(honest):
+    noisy = replace(
+        honest, row=replace(honest.row, lens=Lens(shot_noise=0.2)), sharp=honest.rendered
+    )
+    figures = FLOW.measure(noisy)
+    assert figures["warp_gain"] < 1 and figures["warp_beaten"] == 0
+    truth = honest.truth
+    turned = replace(truth, flow_forward=-truth.flow_forward, flow_backward=-truth.flow_backward)
+    assert FLOW.measure(replace(noisy, truth=turned))["warp_gain"] > 1
+    assert "warp_gain" not in FLOW.measure(replace(noisy, truth=turned, sharp=None))

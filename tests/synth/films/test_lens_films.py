@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from synth.checks.inspection import inspect
 from synth.clips.clip import read_clip
 from synth.clips.mat_files import read_mat
+from synth.clips.shard_samples import sample_key
 from synth.clips.video_files import read_video
 from synth.films.render_videos import render_videos
 from synth.films.run_options import RunOptions
@@ -25,6 +27,11 @@ NO_LENS = (
     *("lens.exposure=[0,0]", "lens.shot_noise=[0,0]", "lens.read_noise=[0,0]"),
     "lens.codecs={none = 1, h264 = 0, jpeg = 0}",
 )
+
+
+def lines(path: Path) -> list[dict]:
+    """The lines of a .jsonl file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def labels(folder: Path) -> dict[str, bytes]:
@@ -72,3 +79,31 @@ def test_a_lens_changes_the_film_and_no_label(body, tmp_path):
     inspections = inspect(lens, workers=1)
     assert [i.stem for i in inspections] == sorted(row.stem for row in rows)
     assert [(i.wrong, i.missing) for i in inspections] == [((), ())] * 2
+    recorded = {line["path"]: line["files"] for line in lines(lens / "checksums.jsonl")}
+    assert all("_sharp.mp4" in recorded[row.stem] for row in rows)
+    # Who makes shards while filming gets the sharp films in them, and no file is left behind.
+    packed = tmp_path / "packed"
+    options = RunOptions(workers=1, store=str(packed), clips_per_shard=2)
+    assert render_videos(rows, inputs, packed, options).failures == ()
+    with tarfile.open(next(packed.glob("*.tar"))) as shard:
+        members = {name: shard.extractfile(name).read() for name in shard.getnames()}
+    for row in rows:
+        sharp = (lens / f"{row.stem}_sharp.mp4").read_bytes()
+        assert members[f"{sample_key(row.stem)}.sharp.mp4"] == sharp
+    assert [*packed.rglob("*.mp4")] == []
+
+
+def test_a_damaged_sharp_film_is_found_and_a_missing_one_is_made_again(body, tmp_path):
+    write_inputs(tmp_path, body)
+    inputs = open_set(tmp_path)
+    rows = plan_set(inputs, "film.layout=compact", *LENS, "lens.sharp=true", clips=1)
+    out = tmp_path / "out"
+    assert render_videos(rows, inputs, out).failures == ()
+    sharp = out / f"{rows[0].stem}_sharp.mp4"
+    whole = sharp.read_bytes()
+    sharp.write_bytes(whole[:2000])
+    (inspection,) = inspect(out, workers=1)
+    assert any(sharp.name in line for line in inspection.wrong), inspection
+    sharp.unlink()
+    assert render_videos(rows, inputs, out).rendered == 1
+    assert sharp.read_bytes() == whole

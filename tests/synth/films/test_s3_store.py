@@ -14,7 +14,7 @@ from synth.films.shard_checksums import verify_shards
 from synth.films.shard_store import RemoteStore, open_store
 from tests.synth.films.conftest import CLIPS, PER_SHARD, contents
 
-server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
+server = pytest.importorskip("moto.server", reason="moto and flask are not installed")
 pytest.importorskip("s3fs", reason="s3fs is not installed")
 pytestmark = pytest.mark.slow
 
