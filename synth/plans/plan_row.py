@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 from msgspec import Meta
 
 from mocap.errors import BadInput
@@ -157,16 +158,16 @@ class PlanRow:
 
     def to_json(self) -> str:
         """The row as a line of a plan; of one person alone it says nothing of others."""
-        scene_place = self.scene_place and asdict(self.scene_place)
+        scene_place = self.scene_place and msgspec.to_builtins(self.scene_place)
         fields = {**vars(self), "view": vars(self.view), "lens": vars(self.lens)}
         fields["scene_place"] = scene_place
         for name, items in (("figures", self.figures), ("occluders", self.occluders)):
             fields.pop(name, None)
             if items:
-                fields[name] = [asdict(item) for item in items]
+                fields[name] = msgspec.to_builtins(items)
         fields.pop("clothes", None)
         if self.clothes is not None:
-            fields["clothes"] = asdict(self.clothes)
+            fields["clothes"] = msgspec.to_builtins(self.clothes)
         return json.dumps(fields, sort_keys=True)
 
     @classmethod

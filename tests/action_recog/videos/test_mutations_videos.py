@@ -16,7 +16,7 @@ from action_recog.videos.frame_store import FrameStore
 from tests.action_recog.barcode_videos import pack_b_frames, write_numbered
 from tests.action_recog.video_mutations import KINDS, mutated
 
-FAST, FULL = 300, 10_000
+FAST, FULL = 300, 3_000
 MEMORY = 1 << 20  # kB
 
 

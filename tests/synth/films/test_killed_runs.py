@@ -25,8 +25,8 @@ from tests.synth.small_film_set import (
 )
 from textures.library import SPLITS
 
-CLIPS = 40
-KILLS = int(os.environ.get("SYNTH_TEST_KILLS", "8"))  # 30 shows more, and takes minutes
+CLIPS = 24
+KILLS = int(os.environ.get("SYNTH_TEST_KILLS", "5"))  # 30 shows more, and takes minutes
 
 
 def published(out: Path) -> int:
