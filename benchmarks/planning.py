@@ -123,7 +123,8 @@ def main() -> None:
         f"({frames / PAPER['frames']:.2f} of SURREAL's), {short:.1%} of the clips shorter than 100"
     )
     print(
-        f"planned in {made:.1f} s (CPU {worked:.1f} s), written in {wrote:.1f} s ({size:.0f} MB), read in {read:.1f} s; "
+        f"planned in {made:.1f} s (CPU {worked:.1f} s), written in {wrote:.1f} s ({size:.0f} MB), "
+        f"read in {read:.1f} s; "
         f"peak memory {peak:.0f} MB, {before:.0f} of it before planning\n"
         f"floor: json.dumps of the same rows {floor:.1f} s, planning and writing is "
         f"{(made + wrote) / floor:.1f} times that"
