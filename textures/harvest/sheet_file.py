@@ -63,7 +63,9 @@ def write_contact_sheet(
     rows = []
     for start in range(0, len(chosen), BATCH):
         chunk = chosen[start : start + BATCH]
-        pictures = [read_crop(paths[entry.source]) for entry in chunk]
+        pictures = [
+            read_crop(paths[entry.source], entry.boxes.get(entry.source)) for entry in chunk
+        ]
         missing = [number for number, entry in enumerate(chunk) if entry.file not in fits]
         shown = {
             number: fits[entry.file] for number, entry in enumerate(chunk) if entry.file in fits
