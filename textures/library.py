@@ -34,6 +34,8 @@ from textures.market1501 import read_image
 from textures.visibility.uv_layout import check_layout
 
 MANIFEST = "textures.jsonl"
+Pixel = Annotated[int, Meta(ge=0, le=2**31)]
+Box = tuple[Pixel, Pixel, Pixel, Pixel]
 SPLITS = ("train", "val", "test")
 SCORES = {
     "quality": "how well the crops show their person, 0 to 1: sharp, large, whole, well fitted",
@@ -58,7 +60,8 @@ class TextureEntry:
     A texture of a person is made of several crops: `sources` are all that were looked at, `crops` how
     many went into it, `refused` which did not and why; `source` is the best of them, `source_sha256` a
     digest of all, and `camera` names theirs, as `c1+c3`. A texture of one crop has no `sources`.
-    `anonymous_face`: whether its face is nobody's.
+    `anonymous_face`: whether its face is nobody's. `boxes`: left, top, right, bottom, pixels, to which
+    those of its photographs were cut that were no tight crops.
     """
 
     file: RelativePath
@@ -78,6 +81,7 @@ class TextureEntry:
     crops: Annotated[int, Meta(ge=1)] = 1
     refused: Mapping[Label, Label] = field(default_factory=dict)
     anonymous_face: bool = False
+    boxes: Mapping[Label, Box] = field(default_factory=dict)
 
 
 def read_library(

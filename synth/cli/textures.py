@@ -34,7 +34,10 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 
 @click.command("harvest-textures")
 @click.option(
-    "--images", required=True, type=FOLDER, help="Market-1501, or any folder of pedestrian crops."
+    "--images",
+    required=True,
+    type=FOLDER,
+    help="Market-1501, or any folder of photographs of people.",
 )
 @out_option("the textures")
 @category_option
@@ -170,6 +173,7 @@ def harvest_textures(
     from textures.evidence.sources import SourceOptions, open_sources
     from textures.harvest.harvest import Harvester, harvest
     from textures.harvest.identities import IdentityRule
+    from textures.harvest.person_cut import person_cutter
     from textures.harvest.refusal import RefusalLimits
     from textures.methods import method_named
     from textures.texture_method import load_method
@@ -208,6 +212,7 @@ def harvest_textures(
         anonymous_faces=anonymise_faces,
         most_crops=most_crops,
         limits=None if keep_all else RefusalLimits(),
+        cutter=person_cutter(options),
     )
     result = harvest(
         images,

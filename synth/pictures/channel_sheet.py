@@ -20,6 +20,7 @@ from synth.pictures.channel_mosaic import (
     normals_picture,
     parts_picture,
 )
+from textures.harvest.contact_sheet import captioned
 from textures.library import write_image
 
 CLIPS = 10
@@ -196,10 +197,14 @@ def write_channel_sheet(path: Path, folder: Path, clips: int = CLIPS) -> None:
     path = Path(path)
     if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         raise BadInput(f"{path}: expected a picture's name, .jpg or .png")
-    rows = [clip_row(read_clip(Path(folder) / stem)) for stem in find_clips(folder, clips)]
+    stems = list(find_clips(folder, clips))
+    rows = [clip_row(read_clip(Path(folder) / stem)) for stem in stems]
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     sheet = np.vstack(
-        [np.hstack([labelled_tile(name, row[name]) for name in names]) for row in rows]
+        [
+            captioned(np.hstack([labelled_tile(name, row[name]) for name in names]), str(stem))
+            for stem, row in zip(stems, rows)
+        ]
     )
     with atomic_write(path) as temporary:
         write_image(temporary, sheet)

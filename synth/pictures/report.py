@@ -26,9 +26,9 @@ from synth.clips.clip_info import versions_of
 from synth.clips.clip_lines import read_clip_lines
 from synth.pictures.channel_mosaic import body_window, mosaic
 from synth.pictures.recognition_table import read_recognition_table
-from textures.harvest.contact_sheet import turned_views
+from textures.harvest.contact_sheet import centred, turned_views
+from textures.harvest.crop_image import read_crop
 from textures.library import SCORES, TextureEntry, read_library, read_texture
-from textures.market1501 import read_image
 
 Item = TypeVar("Item")
 
@@ -86,9 +86,8 @@ def texture_card(
     shown = [f"{name} {value:.2f}" for name, value in entry.scores.items()]
     large = None
     if crop is not None:
-        image = read_image(crop)
-        size = (round(image.shape[1] * 300 / image.shape[0]), 300)
-        large = picture_uri(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC))
+        image = read_crop(crop, entry.boxes.get(entry.source)).pixels
+        large = picture_uri(fitted_into(image, 300, 300))
     return {
         "crop": large,
         "texture": picture_uri(cv2.resize(texture, (300, 300), interpolation=cv2.INTER_AREA)),
@@ -102,6 +101,13 @@ def texture_card(
         "generator": entry.generator,
         "stand_in": entry.stand_in,
     }
+
+
+def fitted_into(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The whole picture (h,w,3) as large as it can be within a width and a height, pixels."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
 
 
 def clip_mosaics(clip: Clip) -> list[np.ndarray]:
@@ -179,8 +185,9 @@ def write_picture(
     for entry in entries:
         if entry.source not in crops:
             raise BadInput(f"{images}: no {entry.source} below it; give the folder of the crops")
-        texture, crop = read_texture(textures / entry.file), read_image(crops[entry.source])
-        shown = [cv2.resize(crop, (150, 300)), cv2.resize(texture, (300, 300))]
+        texture = read_texture(textures / entry.file)
+        crop = read_crop(crops[entry.source], entry.boxes.get(entry.source)).pixels
+        shown = [centred(fitted_into(crop, 150, 300), 150, 300), cv2.resize(texture, (300, 300))]
         cards.append(
             np.hstack(shown + turned_views(body, skinning, texture, height=300, width=150))
         )

@@ -16,6 +16,7 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.clips.video_files import write_video
 from synth.pictures.turntable import framing_camera, turned
+from textures.harvest.contact_sheet import captioned
 from textures.library import write_image
 from textures.visibility.buffer import visibility
 from textures.visibility.camera import Camera
@@ -107,7 +108,11 @@ def write_texture_turntable(
         elif suffix == ".gif":
             _write_gif(temporary, list(pictures))
         else:
-            write_image(temporary, np.hstack(list(pictures)))
+            shown = [
+                captioned(view, f"turned by {angle:g} degrees")
+                for angle, view in zip(degrees, pictures)
+            ]
+            write_image(temporary, np.hstack(shown))
     return count
 
 

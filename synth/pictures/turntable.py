@@ -16,6 +16,7 @@ from mocap.errors import BadInput
 from mocap.files import atomic_write
 from synth.clips.clip import write_video
 from synth.pictures.channel_mosaic import parts_picture
+from textures.harvest.contact_sheet import captioned
 from textures.library import write_image
 from textures.visibility.buffer import interpolate, parts, vertex_normals, visibility
 from textures.visibility.camera import Camera, look_at
@@ -77,8 +78,11 @@ def write_turntable(body: Body, path: str | Path, *, size: int = 480) -> None:
             angles = (np.arange(_FRAMES) * (360 / _FRAMES)).tolist()
             write_video(temporary, turntable(body, angles, size=size), _FPS)
         else:
-            views = turntable(body, _SHEET_DEGREES, size=size)
-            sheet = np.vstack([np.hstack(list(views[:3])), np.hstack(list(views[3:]))])
+            views = [
+                captioned(view, f"turned by {angle:g} degrees")
+                for angle, view in zip(_SHEET_DEGREES, turntable(body, _SHEET_DEGREES, size=size))
+            ]
+            sheet = np.vstack([np.hstack(views[:3]), np.hstack(views[3:])])
             write_image(temporary, sheet)
 
 

@@ -6,8 +6,12 @@ import numba
 import numpy as np
 from scipy.spatial import cKDTree
 
-_CANDIDATES = 24  # faces whose middles are nearest, which are looked at exactly
+_CANDIDATES = 32  # faces whose middles are nearest, which are looked at exactly
 _TURN = 0.03  # metres: how much farther a face may be that looks the point's way, not across it
+_LIKE = (
+    0.5  # cosine above which two directions are alike: on a nose they differ at the same feature
+)
+_SORTED_TURN = 0.01  # metres: the same, in the order in which candidates are looked up
 _CHUNK = 1 << 17
 
 
@@ -64,7 +68,7 @@ def _choose(points, normals, candidates, vertices, faces, face_normals, turn, fa
                 + normals[n, 1] * face_normals[f, 1]
                 + normals[n, 2] * face_normals[f, 2]
             )
-            cost = dx * dx + dy * dy + dz * dz + turn * turn * (1.0 - cosine)
+            cost = dx * dx + dy * dy + dz * dz + turn * turn * max(0.0, _LIKE - cosine)
             if cost < best:
                 best = cost
                 face[n] = f
@@ -89,13 +93,13 @@ def nearest_points(
     corners = vertices[faces]
     flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-    tree = cKDTree(np.column_stack([corners.mean(axis=1), _TURN * flat]))
+    tree = cKDTree(np.column_stack([corners.mean(axis=1), _SORTED_TURN * flat]))
     count = min(_CANDIDATES, len(faces))
     face = np.empty(len(points), np.int64)
     weights = np.empty((len(points), 3))
     for start in range(0, len(points), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        queries = np.column_stack([points[chunk], _TURN * normals[chunk]])
+        queries = np.column_stack([points[chunk], _SORTED_TURN * normals[chunk]])
         candidates = tree.query(queries, k=count)[1].reshape(len(queries), count)
         _choose(
             np.ascontiguousarray(points[chunk], np.float64),

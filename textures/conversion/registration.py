@@ -1,10 +1,11 @@
 """The free body laid on another mesh, once: posed and shaped to it, then pulled onto its surface.
 
 The other mesh is a body in the T-pose, of which nothing but the surface is known. First the free body's
-pose, shape and place are fitted, nose and lip on those of the other where it has a face. Then each vertex
-moves smoothly to the nearest surface that looks the same way (non-rigid ICP, Amberg et al., 2007, with
-displacements in place of affine maps); what cannot be seen from outside, as the inside of the mouth, just
-goes along. What is left between the surfaces is measured. The result is kept in the cache folder.
+pose, shape and place are fitted. Then its head is bent so that eyes, nose, mouth and ears are where the
+other's are, as smoothly as can be, and each vertex moves to the nearest surface that looks the same way
+(non-rigid ICP, Amberg et al., 2007, with displacements in place of affine maps); what cannot be seen from
+outside, as the inside of the mouth, just goes along. What is left between the surfaces and between the
+features of the faces is measured. The result is kept in the cache folder.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning
 from mocap.errors import BadInput
 from mocap.files import atomic_write, cache_folder
-from textures.conversion.face_landmarks import face_landmarks
+from textures.conversion.face_landmarks import landmark_pairs
+from textures.conversion.head_bending import bent_head
 from textures.conversion.nearest_surface import nearest_points
 from textures.conversion.outer_surface import outer_faces
 from textures.visibility.vertex_normals import vertex_normals
 
-REGISTRATION = 1  # raised whenever the numbers below change, so that old caches are not read
+REGISTRATION = 2  # raised whenever the numbers below change, so that old caches are not read
 _STEPS = 40
 _STRIDES = (5, 2)  # of the body's and of the other mesh's vertices, in the fit of the pose
 _STIFFNESS = (20, 20, 10, 10, 5, 5, 2, 2, 1, 1, 0.5, 0.5, 0.3, 0.3)
@@ -42,9 +44,9 @@ _NORMAL = 0.05  # metres: how far apart are two points at one place that look at
 _REACH = 0.05  # metres beyond which a vertex is not pulled
 _BACK = 0.3  # of the pull of the other mesh's vertices, by that of the free body's
 _ON_PLANE = 0.8  # of a pull goes along the normal only, so that vertices may slide
+_LANDMARKS = 1.0  # of the fit of the pose: weight of the landmarks' mean squared distance
 _LANDMARK_PULL = 5.0  # by a vertex' own
-_LANDMARK_REACH = 0.008  # metres around a landmark that go with it, while the body is stiff
-_STIFF = 2.0
+_LARGEST_POSED_MEAN = 0.03  # metres, before vertices are pulled; 7 mm on SMPL
 _LARGEST_MEAN = 0.015  # metres between the surfaces beyond which the meshes are no two bodies
 
 
@@ -59,6 +61,8 @@ class Registration:
         mean: from the other mesh's vertices to the free body's surface.
         percentile_95: of the same.
         largest: of the same.
+        features: from a feature of the other mesh's face to the same one of the free body, on the free
+            body, on average; nan where a mesh's features are unknown.
     """
 
     vertices: np.ndarray
@@ -67,11 +71,16 @@ class Registration:
     mean: float
     percentile_95: float
     largest: float
+    features: float
 
     def __str__(self) -> str:
+        features = (
+            f"; features of the face {1000 * self.features:.1f} mm" if self.features >= 0 else ""
+        )
         return (
             f"{1000 * self.mean:.1f} mm between the surfaces on average, "
             f"{1000 * self.percentile_95:.1f} mm at 95 %, {1000 * self.largest:.0f} mm at most"
+            + features
         )
 
 
@@ -87,7 +96,8 @@ def register(body: Body, mesh: Mesh, *, cache: Path | None = None) -> Registrati
         BadInput: the surfaces do not come together, as of a mesh that is no body in the T-pose.
     """
     digest = hashlib.sha256()
-    for array in (body.template, body.faces, mesh.vertices, mesh.faces):
+    pairs = landmark_pairs(body.mesh, mesh)
+    for array in (body.template, body.faces, mesh.vertices, mesh.faces, pairs):
         digest.update(np.ascontiguousarray(array).tobytes())
     name = f"registration-{REGISTRATION}-{digest.hexdigest()[:16]}.npz"
     path = (cache or cache_folder()) / name
@@ -106,14 +116,19 @@ def register(body: Body, mesh: Mesh, *, cache: Path | None = None) -> Registrati
         mean=float(distance.mean()),
         percentile_95=float(np.percentile(distance, 95)),
         largest=float(distance.max()),
+        features=_features_apart(body, stored["vertices"], stored["outer"], mesh),
     )
     if result.mean > _LARGEST_MEAN:
         path.unlink(missing_ok=True)
-        raise BadInput(
-            f"{mesh.name}: cannot be laid on the body {body.name}: {result}; expected a body in the "
-            "T-pose, y up, facing +z"
-        )
+        raise _no_body(mesh, body, str(result))
     return result
+
+
+def _no_body(mesh: Mesh, body: Body, measure: str) -> BadInput:
+    return BadInput(
+        f"{mesh.name}: cannot be laid on the body {body.name}: {measure}; expected a body in the T-pose, "
+        "y up, facing +z"
+    )
 
 
 def surface_distances(vertices: np.ndarray, faces: np.ndarray, mesh: Mesh) -> np.ndarray:
@@ -122,6 +137,18 @@ def surface_distances(vertices: np.ndarray, faces: np.ndarray, mesh: Mesh) -> np
     face, weights = nearest_points(mesh.vertices, normals, vertices, faces)
     points = np.einsum("nk,nkd->nd", weights, np.asarray(vertices, np.float64)[faces[face]])
     return np.linalg.norm(points - mesh.vertices, axis=1)
+
+
+def _features_apart(body: Body, vertices: np.ndarray, outer: np.ndarray, mesh: Mesh) -> float:
+    """Mean metres, on the body, from where the mesh's features come to lie to the body's features."""
+    numbers, marks = landmark_pairs(body.mesh, mesh)
+    if not len(marks):
+        return float("nan")
+    normals = _unit(vertex_normals(mesh.vertices, mesh.faces))[marks]
+    faces = body.faces[outer]
+    face, weights = nearest_points(mesh.vertices[marks], normals, vertices, faces)
+    points = np.einsum("nk,nkd->nd", weights, body.template[faces[face]].astype(np.float64))
+    return float(np.linalg.norm(points - body.template[numbers], axis=1).mean())
 
 
 def _cached_arrays(path: Path, body: Body, mesh: Mesh) -> dict[str, np.ndarray] | None:
@@ -154,12 +181,17 @@ def _registered_vertices(body: Body, outer_mask: np.ndarray, mesh: Mesh) -> np.n
     target = (mesh.vertices - (low + high) / 2) / scale + middle
     normals = _unit(vertex_normals(target, mesh.faces))
     with tqdm(total=_STEPS + len(_STIFFNESS), desc="registering bodies", unit="step") as bar:
-        landmarks = face_landmarks(body.template), face_landmarks(target)
-        pairs = np.array(landmarks if None not in landmarks else ((), ()), int)
+        pairs = landmark_pairs(body.mesh, mesh)
         posed = _posed_vertices(body, target, normals, pairs, bar)
+        apart = surface_distances(
+            posed, body.faces, replace(mesh, vertices=target.astype(np.float32))
+        )
+        if apart.mean() > _LARGEST_POSED_MEAN:  # what is pulled far enough lies on anything
+            raise _no_body(mesh, body, f"{1000 * apart.mean():.0f} mm between the surfaces")
+        posed = bent_head(posed, target, pairs)
         outer = np.zeros(len(posed), bool)
         outer[body.faces[outer_mask]] = True
-        pulled = _pulled_vertices(posed, body.faces, outer, target, normals, pairs, bar)
+        pulled = _pulled_vertices(posed, body.faces, outer, target, mesh.faces, normals, pairs, bar)
     return ((pulled - middle) * scale + (low + high) / 2).astype(np.float32)
 
 
@@ -197,7 +229,7 @@ def _posed_vertices(
         planes = ((gaps[0] * across[nearest]).sum(1), (gaps[1] * across).sum(1))
         loss = sum((plane**2).mean() for plane in planes)
         loss = loss + 0.3 * sum((gap**2).sum(1).mean() for gap in gaps)
-        loss = loss + 0.5 * ((vertices[pairs[0]] - marks) ** 2).sum()
+        loss = loss + _LANDMARKS * ((vertices[pairs[0]] - marks) ** 2).sum() / max(len(marks), 1)
         loss = loss + 1e-5 * (betas**2).sum() + 1e-4 * (pose**2).sum()
         optimiser.zero_grad()
         loss.backward()
@@ -212,12 +244,12 @@ def _pulled_vertices(
     faces: np.ndarray,
     outer: np.ndarray,
     target: np.ndarray,
+    target_faces: np.ndarray,
     normals: np.ndarray,
     pairs: np.ndarray,
     bar: tqdm[Any],
 ) -> np.ndarray:
     """Vertices (V, 3), the `outer` (V,) pulled onto a target, neighbours alike, ever less stiffly."""
-    numbers_outside = np.flatnonzero(outer)
     count = len(posed)
     edges = np.unique(
         np.sort(np.vstack([faces[:, k] for k in ([0, 1], [1, 2], [2, 0])]), 1), axis=0
@@ -227,33 +259,30 @@ def _pulled_vertices(
     ends = (np.tile(numbers, 2), edges.T.reshape(-1))
     differences = sparse.csr_matrix((signs, ends), shape=(len(edges), count))
     stiffness = differences.T @ differences
-    features = np.column_stack([target, _NORMAL * normals])
-    tree = cKDTree(features)
+    outside = faces[outer[faces].all(axis=1)]
     points = posed.copy()
     for weight in _STIFFNESS:
-        outward = _unit(vertex_normals(points.astype(np.float32), faces))
-        placed_features = np.column_stack([points, _NORMAL * outward])
-        nearest = tree.query(placed_features)[1]
-        gap = points - target[nearest]
-        offset = (gap * normals[nearest]).sum(axis=1, keepdims=True)
-        slid = points - offset * normals[nearest]
-        goal = _ON_PLANE * slid + (1 - _ON_PLANE) * target[nearest]
-        pull = np.clip((outward * normals[nearest]).sum(axis=1), 0, 1) ** 2
+        outward = _unit(vertex_normals(points, faces))
+        face, weights = nearest_points(points, outward, target, target_faces)
+        nearest = np.einsum("nk,nkd->nd", weights, target[target_faces[face]])
+        across = _unit(np.einsum("nk,nkd->nd", weights, normals[target_faces[face]]))
+        gap = points - nearest
+        slid = points - (gap * across).sum(axis=1, keepdims=True) * across
+        goal = _ON_PLANE * slid + (1 - _ON_PLANE) * nearest
+        pull = np.clip((outward * across).sum(axis=1), 0, 1) ** 2
         pull *= (np.linalg.norm(gap, axis=1) < _REACH) & outer
-        if weight >= _STIFF:
-            for number, mark in pairs.T:
-                near = np.linalg.norm(posed - posed[number], axis=1) < _LANDMARK_REACH
-                goal[near] = posed[near] + target[mark] - posed[number]
-                pull[near] = _LANDMARK_PULL
-        back = numbers_outside[cKDTree(placed_features[outer]).query(features)[1]]
+        goal[pairs[0]] = target[pairs[1]]
+        pull[pairs[0]] = _LANDMARK_PULL
+        face, weights = nearest_points(target, normals, points, outside)
         chosen = sparse.csr_matrix(
-            (np.ones(len(back)), (np.arange(len(back)), back)), shape=(len(back), count)
+            (weights.ravel(), (np.repeat(np.arange(len(target)), 3), outside[face].ravel())),
+            shape=(len(target), count),
         )
         equations = sparse.diags(pull) + _BACK * (chosen.T @ chosen) + weight * stiffness
         # A whisper of the identity: a piece that nothing pulls has equations of its own.
         equations = equations + 1e-9 * sparse.identity(count)
         moves = pull[:, None] * (goal - posed)
-        moves += _BACK * (chosen.T @ (target - posed[back]))
+        moves += _BACK * (chosen.T @ (target - chosen @ posed))
         points = posed + splu(equations.tocsc()).solve(moves)
         bar.update()
     return points

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -86,19 +87,10 @@ class BlazePose:
         Raises:
             BadInput: when the file is missing or no BlazePose network.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
         path = Path(path)
-        if not path.is_file():
-            raise BadInput(f"{path}: no such file; expected pose_landmark_full.tflite or _heavy")
+        self._interpreter = open_interpreter(path, "pose_landmark_full.tflite or _heavy", threads)
         self.name = f"blazepose-{path.stem.removeprefix('pose_landmark_')}"
         self.tag = f"{self.name}-{sha256_of(path)[:8]}"
-        try:
-            with _without_native_messages():
-                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise BadInput(f"{path}: not a network for LiteRT ({error}); fetch it again") from None
         inputs = self._interpreter.get_input_details()
         self._input = inputs[0]["index"]
         self._outputs = {
@@ -163,6 +155,30 @@ class BlazePose:
 
     def _output(self, shape: tuple[int, ...]) -> np.ndarray:
         return self._interpreter.get_tensor(self._outputs[shape])
+
+
+def open_interpreter(path: Path, expected: str, threads: int) -> Any:
+    """A network for LiteRT, ready to be called.
+
+    Args:
+        path: its file.
+        expected: what the file should be, for the message where it is missing.
+        threads: of one call.
+
+    Raises:
+        BadInput: when the file is missing or no network for LiteRT.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; expected {expected}")
+    try:
+        with _without_native_messages():
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BadInput(f"{path}: not a network for LiteRT ({error}); fetch it again") from None
+    return interpreter
 
 
 @contextmanager

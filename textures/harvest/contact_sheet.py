@@ -15,6 +15,13 @@ from textures.visibility.shading import render_textured
 SOFT_LIGHT = np.array([0.98, -0.12, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 GREY = 208
 CONTACT_SHEET = f"{SHEET_STEM}.png"
+CAPTION = 20  # pixels: height of a line of text
+COLUMNS = {
+    **{"photograph": 0.004, "texture": 0.128, "fitted body": 0.376},
+    **{"front": 0.5, "right side": 0.624, "back": 0.748, "left side": 0.872},
+}
+"""Titles of a row's pictures, and where they begin, in shares of its width."""
+_FONT, _LETTERS = cv2.FONT_HERSHEY_SIMPLEX, 0.42
 
 
 def standing_pose(turn: float = 0.0) -> np.ndarray:
@@ -95,10 +102,10 @@ def sheet_row(
 ) -> np.ndarray:
     """One crop's row of a contact sheet.
 
-    Crop, texture, body at the fitted pose over the dimmed crop, and turned by 0, 90, 180, 270 degrees. A
-    crop is as high as the row, or as wide as that where it is wider than high.
+    Crop, texture, body at the fitted pose over the dimmed crop, and turned by 0, 90, 180, 270 degrees.
+    Every row is as wide: a crop lies whole in a cell half as wide as high, however wide it is itself.
     """
-    scale = height / max(crop.shape[:2])
+    scale = min(height / crop.shape[0], height / 2 / crop.shape[1])
     width, tall = (max(1, round(side * scale)) for side in (crop.shape[1], crop.shape[0]))
     large = cv2.resize(crop, (width, tall), interpolation=cv2.INTER_CUBIC)
     scaled = Camera(
@@ -112,24 +119,52 @@ def sheet_row(
     fitted = lit_body(body, vertices, texture, scaled, dimmed)
     square = cv2.resize(texture, (height, height), interpolation=cv2.INTER_AREA)
     views = turned_views(body, skinning, texture, betas=betas, height=height, width=height // 2)
-    return np.hstack([_padded(large, height), square, _padded(fitted, height), *views])
+    return np.hstack(
+        [centred(large, height // 2, height), square, centred(fitted, height // 2, height), *views]
+    )
 
 
 def stacked(rows: list[np.ndarray], columns: int = 1) -> np.ndarray:
-    """Rows under one another, in `columns` columns, with thin lines between."""
-    width = max(row.shape[1] for row in rows)
-    cells = [
-        cv2.copyMakeBorder(r, 0, 4, 0, width - r.shape[1] + 8, 0, value=(255,) * 3) for r in rows
-    ]
+    """Rows of one width under one another, in `columns` columns, under what their pictures are."""
+    cells = [cv2.copyMakeBorder(r, 0, 4, 0, 8, 0, value=(255,) * 3) for r in rows]
     while len(cells) % columns:
         cells.append(np.full_like(cells[0], 255))
     length = len(cells) // columns
-    return np.hstack([np.vstack(cells[k * length : (k + 1) * length]) for k in range(columns)])
+    head = column_titles(cells[0].shape[1])
+    return np.hstack(
+        [np.vstack([head, *cells[k * length : (k + 1) * length]]) for k in range(columns)]
+    )
 
 
-def _padded(image: np.ndarray, height: int) -> np.ndarray:
-    """The picture in the middle of `height` rows and of at least half as many columns."""
-    columns, lines = max(0, height // 2 - image.shape[1]), height - image.shape[0]
+def column_titles(width: int) -> np.ndarray:
+    """What the pictures of a row are, above them: (CAPTION,width,3)."""
+    title = captioned(np.empty((0, width, 3), np.uint8), "")
+    for text, start in COLUMNS.items():
+        _write(title, text, round(start * width))
+    return title
+
+
+def captioned(picture: np.ndarray, text: str) -> np.ndarray:
+    """A picture (h,w,3) uint8 RGB with a line of text above it, shortened where it would be wider."""
+    head = np.full((CAPTION, picture.shape[1], 3), 255, np.uint8)
+    words = text.encode("ascii", "replace").decode()
+    while len(words) > 1 and _text_width(words) > picture.shape[1] - 8:
+        words = words[:-4].rstrip(".") + "..." if len(words) > 4 else words[:-1]
+    _write(head, words, 4)
+    return np.vstack([head, picture])
+
+
+def _text_width(text: str) -> int:
+    return int(cv2.getTextSize(text, _FONT, _LETTERS, 1)[0][0])
+
+
+def _write(head: np.ndarray, text: str, left: int) -> None:
+    cv2.putText(head, text, (left, CAPTION - 6), _FONT, _LETTERS, (30, 30, 30), 1, cv2.LINE_AA)
+
+
+def centred(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture (h,w,3) in the middle of a grey one of this size, which is no smaller."""
+    columns, lines = width - image.shape[1], height - image.shape[0]
     top, left = lines // 2, columns // 2
     return cv2.copyMakeBorder(
         image,

@@ -22,35 +22,57 @@ LONGEST_SIDE = (
 class CropImage:
     """A crop's pixels (h,w,3) uint8 RGB, and where they can show the person.
 
-    name: the file's path. opaque: (h,w) float32, 0..1, of a crop with transparent pixels; None where all
-    are opaque.
+    name: the file's path. size: (width, height) before it was shrunk, pixels. opaque: (h,w) float32,
+    0..1, of a crop with transparent pixels; None where all are opaque.
     """
 
     name: str
     pixels: np.ndarray
+    size: tuple[int, ...] = ()
     opaque: np.ndarray | None = None
 
 
-def read_crop(path: Path) -> CropImage:
+def read_crop(path: Path, box: Sequence[int] | None = None) -> CropImage:
     """A crop, shrunk to LONGEST_SIDE where it is larger.
 
     Transparent pixels are not the person: they get the mean colour of the opaque ones, whatever colour
-    lies under them. Raises BadInput for an image that cannot be read or is wholly transparent.
+    lies under them.
+
+    Args:
+        path: of the picture.
+        box: left, top, right, bottom, pixels of the picture, to which it is cut; None for all of it.
+
+    Raises:
+        BadInput: the image cannot be read, is wholly transparent, or has nothing in the box.
     """
     with open_image(path) as picture:
-        if not picture.has_transparency_data:
-            return CropImage(name=Path(path).as_posix(), pixels=_shrunk(read_image(path)))
-        image = _shrunk(decoded(Path(path), picture, "RGBA"))
+        transparent = picture.has_transparency_data
+        whole = decoded(Path(path), picture, "RGBA") if transparent else read_image(path)
+    if box is not None:
+        left, top, right, bottom = (max(0, end) for end in box)
+        height, width = whole.shape[:2]
+        whole = np.ascontiguousarray(whole[top:bottom, left:right])
+        if not whole.size:
+            raise BadInput(
+                f"{path}: {width} x {height} pixels, but its person's box is {list(box)}; the "
+                "picture was exchanged: harvest again"
+            )
+    image = _shrunk(whole)
+    if not transparent:
+        return CropImage(name=Path(path).as_posix(), pixels=image, size=whole.shape[1::-1])
     opaque = image[..., 3].astype(np.float32) / 255
     if not opaque.any():
         raise BadInput(f"{path}: every pixel is transparent, so it shows no person; remove it")
     if opaque.all() and opaque.min() == 1:
-        return CropImage(name=Path(path).as_posix(), pixels=np.ascontiguousarray(image[..., :3]))
+        opaque_pixels = np.ascontiguousarray(image[..., :3])
+        return CropImage(name=Path(path).as_posix(), pixels=opaque_pixels, size=whole.shape[1::-1])
     colours = image[..., :3].astype(np.float32)
     weight = opaque[..., None]
     mean = (colours * weight).sum((0, 1)) / weight.sum()
     pixels = np.round(weight * colours + (1 - weight) * mean).astype(np.uint8)
-    return CropImage(name=Path(path).as_posix(), pixels=pixels, opaque=opaque)
+    return CropImage(
+        name=Path(path).as_posix(), pixels=pixels, size=whole.shape[1::-1], opaque=opaque
+    )
 
 
 def without_transparent(
@@ -60,6 +82,15 @@ def without_transparent(
     return tuple(
         mask if crop.opaque is None else mask * crop.opaque for mask, crop in zip(person, crops)
     )
+
+
+def full_size_box(box: Sequence[int], crop: CropImage) -> tuple[int, int, int, int]:
+    """A box (left, top, right, bottom) of a crop in pixels of the picture before it was shrunk."""
+    height, width = crop.pixels.shape[:2]
+    across, down = crop.size[0] / width, crop.size[1] / height
+    left, right = (round(end * across) for end in (box[0], box[2]))
+    top, bottom = (round(end * down) for end in (box[1], box[3]))
+    return left, top, right, bottom
 
 
 def _shrunk(image: np.ndarray) -> np.ndarray:

@@ -26,10 +26,11 @@ from textures.harvest.crop_folder import (
     understanding_lines,
     write_left_out,
 )
-from textures.harvest.crop_image import CropImage, read_crop
+from textures.harvest.crop_image import CropImage, full_size_box, read_crop
 from textures.harvest.harvester import Harvester
 from textures.harvest.identities import IdentityRule
 from textures.harvest.licence import licence_tag
+from textures.harvest.person_cut import Box
 from textures.harvest.removal import (
     remember_removals,
     removal_lines,
@@ -137,6 +138,11 @@ def harvest(
                 report(duration_line(seconds, crops))
             finished += count
             bar.update(count)
+    if run.cut:
+        report(
+            f"cut around their person: {run.cut:,} photographs that were no tight crops (boxes in "
+            f"{MANIFEST})"
+        )
     for line in left_out_lines(run.bad):
         report(line)
     if not run.entries:
@@ -232,6 +238,16 @@ def _make(
         return
     fit = harvester.fit(pictures)
     refusals = harvester.refusals(pictures, fit)
+    boxes: dict[int, Box] = {}
+    cuts = harvester.cuts(pictures, fit, refusals)
+    if any(cut.box for cut in cuts):
+        for index, cut in enumerate(cuts):
+            if cut.box is not None:
+                boxes[index] = full_size_box(cut.box, pictures[index])
+                pictures[index] = read_crop(crops[index].path, boxes[index])
+        fit = harvester.fit(pictures)
+        refusals = harvester.refusals(pictures, fit)
+    refusals = [cut.reason or refusal for cut, refusal in zip(cuts, refusals)]
     judged = harvester.judged(pictures, fit)
     groups: list[list[int]] = [[] for _ in chunk]
     refused: list[dict[str, str]] = [{} for _ in chunk]
@@ -264,7 +280,13 @@ def _make(
             camera=camera_names(members),
             crops=len(members),
             refused=refused[number] if task.subject.named else {},
+            boxes={
+                crops[index].source: boxes[index]
+                for index in sorted(result.crops)
+                if index in boxes
+            },
         )
+        run.cut += len(run.entries[task.entry.file].boxes)
         run.fits[task.entry.file] = shown_fit(fit, result.crops[0])
         run.new += 1
     run.write_lines()

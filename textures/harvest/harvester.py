@@ -24,6 +24,7 @@ from textures.harvest.crop_image import CropImage, without_transparent
 from textures.harvest.faces import anonymous_face, face_texels, without_face
 from textures.harvest.finishing import laid_over, mean_generated
 from textures.harvest.fitted_crops import FittedCrops
+from textures.harvest.person_cut import PersonCut, PersonCutter
 from textures.harvest.quality import crop_figures, crop_quality
 from textures.harvest.refusal import RefusalLimits, refusal_reason
 from textures.harvest.reid_cosines import reid_cosines
@@ -39,6 +40,7 @@ from textures.wardrobe.labels import LABEL_INDEX, LABELS
 BATCH = 16
 MOST_CROPS = 16  # of a person: with more, hardly any texel is seen better
 VIEWS_VERSION = 2  # of how views are taken, fused and laid over
+CUTS_VERSION = 1  # of how photographs that are no tight crops are cut
 SHOWN = 0.1  # weight from which a texel counts as seen
 
 
@@ -68,6 +70,7 @@ class Harvester:
         anonymous_faces: bool = False,
         most_crops: int = MOST_CROPS,
         limits: RefusalLimits | None = None,
+        cutter: PersonCutter | None = None,
     ) -> None:
         """Prepare what every method needs.
 
@@ -83,18 +86,20 @@ class Harvester:
             anonymous_faces: give every texture a face that is nobody's.
             most_crops: of one person that go into a texture, the best ones.
             limits: from where on crops are refused; None keeps all.
+            cutter: cuts photographs that are no tight crops; None takes each for one.
 
         Raises:
             BadInput: for weights that cannot be used.
         """
         self.body, self.method, self.size, self.device = body, method, size, device
-        self.limits, self.most_crops = limits, most_crops
+        self.limits, self.most_crops, self.cutter = limits, most_crops, cutter
         self.attire, self.detail, self.anonymous_faces = attire, detail, anonymous_faces
         self.fitter, self.skinning = fitter, fitter.skinning
         self.reid, _ = load_pcb(reid, device=device)
         self.tag = f"{fitter.tag}+{method.tag}+views-{VIEWS_VERSION}"
         self.tag += f"+{attire.tag}" if attire else "+detail" * detail
         self.tag += "+anonymous-faces" * anonymous_faces
+        self.tag += f"+cuts-{CUTS_VERSION}" * (cutter is not None)
         self.tag += "+keep-all" * (limits is None)  # else refusals would not be looked for again
         self.scorer = weights_tag(reid, "reid")
         self.geometry = texel_geometry(body.mesh, size)
@@ -124,6 +129,18 @@ class Harvester:
             )
             for index, crop in enumerate(crops)
         ]
+
+    def cuts(
+        self, crops: Sequence[CropImage], fit: PosedFit, refusals: Sequence[str | None]
+    ) -> list[PersonCut]:
+        """What each picture is cut to, or why it is refused: what `refusals` say where it is not cut."""
+        if self.cutter is None:
+            return [PersonCut(reason=reason) for reason in refusals]
+        cuts = [
+            self.cutter.cut(crop.pixels, fit.person[index], refusals[index])
+            for index, crop in enumerate(crops)
+        ]
+        return cuts if self.limits else [PersonCut(box=cut.box) for cut in cuts]
 
     def judged(self, crops: Sequence[CropImage], fit: PosedFit) -> FittedCrops:
         """The crops with what their cameras see of the fitted bodies, and their quality."""

@@ -11,7 +11,7 @@ import numpy as np
 from mocap.bodies.skinning import skin
 from mocap.files import atomic_write
 from textures.body_fit.fitting import BodyFit
-from textures.harvest.contact_sheet import CONTACT_SHEET, GREY, sheet_row, stacked
+from textures.harvest.contact_sheet import CONTACT_SHEET, GREY, captioned, sheet_row, stacked
 from textures.harvest.crop_image import read_crop
 from textures.harvest.harvester import BATCH, Harvester
 from textures.library import TextureEntry, read_texture, write_image
@@ -63,7 +63,9 @@ def write_contact_sheet(
     rows = []
     for start in range(0, len(chosen), BATCH):
         chunk = chosen[start : start + BATCH]
-        pictures = [read_crop(paths[entry.source]) for entry in chunk]
+        pictures = [
+            read_crop(paths[entry.source], entry.boxes.get(entry.source)) for entry in chunk
+        ]
         missing = [number for number, entry in enumerate(chunk) if entry.file not in fits]
         shown = {
             number: fits[entry.file] for number, entry in enumerate(chunk) if entry.file in fits
@@ -79,18 +81,29 @@ def write_contact_sheet(
                 betas=fit.betas[None],
                 translation=fit.translation[None],
             )
-            rows.append(
-                sheet_row(
-                    harvester.body,
-                    harvester.skinning,
-                    np.full_like(pixels, GREY) if harvester.anonymous_faces else pixels,
-                    read_texture(out / entry.file),
-                    vertices[0],
-                    fit.camera,
-                    fit.betas,
-                )
+            row = sheet_row(
+                harvester.body,
+                harvester.skinning,
+                np.full_like(pixels, GREY) if harvester.anonymous_faces else pixels,
+                read_texture(out / entry.file),
+                vertices[0],
+                fit.camera,
+                fit.betas,
             )
+            rows.append(captioned(row, row_caption(entry)))
     path = Path(out) / CONTACT_SHEET
     with atomic_write(path) as temporary:
         write_image(temporary, stacked(rows, columns=2 if len(rows) > 6 else 1))
     return path
+
+
+def row_caption(entry: TextureEntry) -> str:
+    """What is said above a texture's row: its file, whom it shows, of how many crops, how well."""
+    parts = [entry.file, f"person {entry.identity}", f"best of {entry.crops} crops: {entry.source}"]
+    if entry.crops == 1:
+        parts[2] = entry.source
+    if entry.source in entry.boxes:
+        parts[2] += " (cut)"
+    if "quality" in entry.scores:
+        parts.insert(1, f"quality {entry.scores['quality']:.2f}")
+    return " | ".join(parts)

@@ -41,13 +41,14 @@ class HarvestTask:
 
 @dataclass
 class HarvestRun:
-    """What a run gathers: lines by file, files that gave none, fits for the sheet, textures made."""
+    """What a run gathers: lines by file, files that gave none, fits for the sheet, counts."""
 
     out: Path
     entries: dict[str, TextureEntry]
     bad: list[LeftOut]
     fits: dict[str, ShownFit]
     new: int = 0
+    cut: int = 0
 
     def write_lines(self) -> None:
         write_manifest(self.out, [self.entries[key] for key in sorted(self.entries)])
@@ -149,7 +150,7 @@ def planned_tasks(
 def _kept_entry(entry: TextureEntry, earlier: TextureEntry) -> TextureEntry:
     """The line of a texture that is kept, with what only its making tells."""
     if not entry.sources:
-        return dataclasses.replace(entry, scores=earlier.scores)
+        return dataclasses.replace(entry, scores=earlier.scores, boxes=earlier.boxes)
     return dataclasses.replace(
         entry,
         scores=earlier.scores,
@@ -157,6 +158,7 @@ def _kept_entry(entry: TextureEntry, earlier: TextureEntry) -> TextureEntry:
         camera=earlier.camera,
         crops=earlier.crops,
         refused=earlier.refused,
+        boxes=earlier.boxes,
     )
 
 

@@ -22,6 +22,7 @@ from synth.pictures.channel_sheet import (
 )
 from synth.scene.ground_truth import CHANNELS
 from tests.synth.film_clip import make_clip
+from textures.harvest.contact_sheet import CAPTION
 
 
 def test_a_row_a_clip_and_a_tile_a_channel(body, tmp_path):
@@ -32,7 +33,9 @@ def test_a_row_a_clip_and_a_tile_a_channel(body, tmp_path):
         publish(tmp_path / "partial", tmp_path / "films", other.row)
     write_channel_sheet(tmp_path / "sheet.png", tmp_path / "films")
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
-    assert sheet.shape == (2 * TILE[1], 11 * TILE[0], 3)
+    assert sheet.shape == (2 * (TILE[1] + CAPTION), 11 * TILE[0], 3)
+    captions = sheet[:CAPTION, : TILE[0]], sheet[TILE[1] + CAPTION :][:CAPTION, : TILE[0]]
+    assert (captions[0] < 128).any() and (captions[0] != captions[1]).any()  # each names its clip
     tiles = clip_tiles(read_clip(tmp_path / "films" / "train" / "clip1"), 1)
     assert len(tiles) == 11 and all(tile.shape == (240, 320, 3) for tile in tiles.values())
 
@@ -44,7 +47,7 @@ def test_a_row_a_clip_and_a_tile_a_channel(body, tmp_path):
     Path(tmp_path / "films" / "train" / "clip2_uv.mat").unlink()
     write_channel_sheet(tmp_path / "sheet.png", tmp_path / "films")
     less = cv2.imread(str(tmp_path / "sheet.png"))
-    assert less.shape == (2 * TILE[1], 10 * TILE[0], 3)
+    assert less.shape == (2 * (TILE[1] + CAPTION), 10 * TILE[0], 3)
     np.testing.assert_array_equal(less[:, : 7 * TILE[0]], sheet[:, : 7 * TILE[0]])
     with pytest.raises(BadInput, match=r"sheet\.txt: expected a picture's name"):
         write_channel_sheet(tmp_path / "sheet.txt", tmp_path / "films")

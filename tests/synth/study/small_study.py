@@ -26,6 +26,7 @@ def write_small_study(
     failures: int = 1,
     seed: int = 5,
     people: int | None = None,
+    seconds: float = 0.1,
 ) -> Study:
     """A study's folder whose pictures are two pixels wide."""
     (folder / PICTURES).mkdir(parents=True)
@@ -56,7 +57,7 @@ def write_small_study(
         question="Which one?",
         consent="I agree.",
         stand_in=False,
-        rules=StudyRules(repeats=repeats, most_catch_failures=failures, seconds=0.1),
+        rules=StudyRules(repeats=repeats, most_catch_failures=failures, seconds=seconds),
         pairs=tuple(pairs),
     )
     write_study(folder, study)

@@ -6,8 +6,6 @@ import json
 import os
 import queue
 import sqlite3
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,9 +28,8 @@ from synth.study.server import (
 )
 from synth.study.sheets import blind_sheet, deal_sheet
 from tests.synth.cli.running import refusal, succeed
+from tests.synth.study.served_study import ServedStudy, stored_answers
 from tests.synth.study.small_study import request, write_small_study
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class Running:
@@ -192,33 +189,10 @@ def test_only_this_machine_is_listened_to(running):
         )
 
 
-class Served:
-    """`synth study serve` as a process of its own, which can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, 0
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> str:
-        code = "from synth.cli import main; main()"
-        words = ["study", "serve", str(self.folder), "--port", str(self.port)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        address = self.process.stdout.readline().split()[0]
-        self.port = int(address.rstrip("/").rpartition(":")[2])
-        return address
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 @pytest.fixture
 def served(tmp_path):
     write_small_study(tmp_path / "study")
-    served = Served(tmp_path / "study")
+    served = ServedStudy(tmp_path / "study")
     yield served
     served.kill()
 
@@ -269,31 +243,16 @@ def test_three_raters_lose_nothing_when_the_server_is_killed(served, tmp_path):
             before = {name: dict(kept) for name, kept in acknowledged.items()}
             served.kill()
             going_on.clear()
-            rows = stored(served.folder)
+            rows = stored_answers(served.folder)
             assert all(before[name].items() <= rows[name].items() for name in before)
             served.start()
             going_on.set()
         names = [item.result(timeout=120) for item in sessions]
-    rows = stored(served.folder)
+    rows = stored_answers(served.folder)
     for number, name in enumerate(names):
         assert rows[name] == {trial: side(number, trial) for trial in range(18)}
     scored = json.loads(succeed("study", "score", served.folder, "--json").output)
     assert [rater["answered"] for rater in scored["raters"]] == [18, 18, 18]
-
-
-def stored(folder: Path) -> dict[str, dict[int, str]]:
-    """What is on the disk, read by SQLite alone."""
-    connection = sqlite3.connect(folder / ANSWERS_FILE)
-    rows = connection.execute(
-        "SELECT name, trial, choice FROM raters LEFT JOIN answers ON rater = number"
-    ).fetchall()
-    connection.close()
-    result: dict[str, dict[int, str]] = {}
-    for name, trial, choice in rows:
-        result.setdefault(name, {})
-        if trial is not None:
-            result[name][trial] = choice
-    return result
 
 
 def test_two_servers_share_one_file_of_answers(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mocap.errors import BadInput
-from textures.harvest.contact_sheet import sheet_row
+from textures.harvest.contact_sheet import CAPTION, COLUMNS, captioned, sheet_row, stacked
 from textures.harvest.crop_image import LONGEST_SIDE, read_crop, without_transparent
 from textures.market1501 import MOST_PIXELS, read_image
 from textures.visibility.camera import look_at
@@ -101,4 +101,19 @@ def test_a_row_of_the_sheet_is_of_one_height_and_never_wide(body, shape):
     row = sheet_row(
         body, Skinning(body), crop, texture, vertices, camera, np.zeros(10, np.float32), height=64
     )
-    assert row.shape[0] == 64 and row.shape[1] <= 64 * 5
+    assert row.shape == (64, 64 * 4, 3)  # a wide crop lies in its cell and moves no other picture
+
+
+def test_captions_stay_within_a_picture_and_titles_above_the_columns():
+    picture = np.full((30, 200, 3), 90, np.uint8)
+    for text in ("short", "a name that is far longer than the picture is wide", "ä" * 90):
+        shown = captioned(picture, text)
+        assert shown.shape == (30 + CAPTION, 200, 3)
+        np.testing.assert_array_equal(shown[CAPTION:], picture)
+        assert (shown[:CAPTION] < 128).any() and (shown[:CAPTION, -4:] > 250).all()
+    rows = [captioned(np.full((64, 900, 3), level, np.uint8), "a") for level in (10, 20, 30)]
+    sheet = stacked(rows, columns=2)
+    assert sheet.shape == (CAPTION + 2 * (64 + CAPTION + 4), 2 * 908, 3)
+    for start in COLUMNS.values():
+        left = round(start * 908)
+        assert (sheet[:CAPTION, left : left + 60] < 128).any()
