@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,6 +107,32 @@ def describe(body: Body) -> str:
     )
     lines += [f"note: {note}" for note in body.notes]
     return "\n".join(lines)
+
+
+def body_facts(body: Body) -> dict[str, Any]:
+    """What a body holds, in JSON's types: what `describe` says, in metres."""
+    counts = np.bincount(body.face_parts, minlength=len(PART_NAMES) + 1)
+    return {
+        "name": body.name,
+        "vertices": len(body.template),
+        "faces": len(body.faces),
+        "height": float(np.ptp(body.template[:, 1])),
+        "uv_layout": body.uv_layout,
+        "uvs": len(body.uv),
+        "pose_corrections": body.pose_directions is not None,
+        "joints": {
+            name: {"parent": JOINT_NAMES[parent] if parent >= 0 else None, "position": point}
+            for name, parent, point in zip(JOINT_NAMES, PARENTS, body.rest_joints.tolist())
+        },
+        "heights": [
+            heights(body, beta=beta, values=(-2, 2))
+            for beta in range(body.shape_directions.shape[2])
+        ],
+        "part_faces": {name: int(counts[n]) for n, name in enumerate(PART_NAMES, 1)},
+        "head_faces": int(body.head_faces.sum()),
+        "hand_faces": int(body.hand_faces.sum()),
+        "notes": list(body.notes),
+    }
 
 
 def _parts(counts: np.ndarray) -> str:

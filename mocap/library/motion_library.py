@@ -124,12 +124,16 @@ class MotionLibrary:
             )
         return "\n".join(lines)
 
-    def to_json(self) -> str:
-        """The motions, the categories' counts and what was left out, as one JSON object."""
+    def as_dict(self) -> dict[str, Any]:
+        """The motions, the categories' counts and what was left out, in JSON's types."""
         counts = {name: len(group) for name, group in self.categories().items()}
         skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
         rows = [_as_json(entry) for entry in self.entries]
-        return json.dumps({"motions": rows, "categories": counts, "skipped": skipped}, indent=1)
+        return {"motions": rows, "categories": counts, "skipped": skipped}
+
+    def to_json(self) -> str:
+        """The motions, the categories' counts and what was left out, as one JSON object."""
+        return json.dumps(self.as_dict(), indent=1)
 
 
 def open_motion_library(folder: Path | str, *, fps: float | None = None) -> MotionLibrary:

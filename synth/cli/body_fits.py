@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from synth.cli.options import FILE, FOLDER, device_option, evidence_options, seed_option
+from synth.cli.options import (
+    FILE,
+    FOLDER,
+    device_option,
+    evidence_options,
+    json_option,
+    quiet_option,
+    seed_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("eval-fit")
@@ -17,7 +25,8 @@ from synth.cli.options import FILE, FOLDER, device_option, evidence_options, see
 @evidence_options
 @seed_option
 @device_option()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+@quiet_option()
+@json_option
 def eval_fit(
     images: Path,
     joints: Path,
@@ -60,14 +69,13 @@ def eval_fit(
     click.echo(f"bodies are fitted by {fitter.name}", err=True)
     identities = [path.name.split("_")[0] for path in crops]
     result = evaluate_fit(fitter, crops, identities, labels, np.random.default_rng(seed))
-    if as_json:
-        click.echo(json.dumps(result.as_dict(), indent=1))
-        return
-    click.echo(f"{result.crops} crops of {result.people} people, fitted by {result.source}")
-    click.echo(f"PCK@0.2 torso        {result.pck}")
-    click.echo(f"facing right         {result.facing}")
-    click.echo(f"median error         {result.median_pixels:.2f} px of a crop 128 px high")
+    lines = [
+        f"{result.crops} crops of {result.people} people, fitted by {result.source}",
+        f"PCK@0.2 torso        {result.pck}",
+        f"facing right         {result.facing}",
+        f"median error         {result.median_pixels:.2f} px of a crop 128 px high",
+    ]
     if result.agreement_rank is not None:
-        click.echo(f"agreement's rank     {result.agreement_rank:.2f}")
-    for name, value in result.joints.items():
-        click.echo(f"  {name:18} {value:.3f}")
+        lines.append(f"agreement's rank     {result.agreement_rank:.2f}")
+    lines += [f"  {name:18} {value:.3f}" for name, value in result.joints.items()]
+    print_result(result.as_dict(), lines, as_json=as_json)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,10 +12,13 @@ from synth.cli.options import (
     FilmDestination,
     body_option,
     body_source,
+    json_option,
+    quiet_option,
     strict_option,
     uv_option,
     workers_option,
 )
+from synth.cli.result_output import print_result
 
 
 @click.command("check")
@@ -41,7 +42,8 @@ from synth.cli.options import (
     help="Only compare the files with the checksums that filming wrote: those of checksums.jsonl or, for "
     "a folder or address of shards, of shards.json.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+@quiet_option()
+@json_option
 @strict_option
 def check(
     folder: Path | str,
@@ -88,18 +90,13 @@ def check(
     )
     bad = [inspection for inspection in inspections if inspection.wrong]
     missing = [name for inspection in inspections for name in inspection.missing]
-    if as_json:
-        click.echo(json.dumps(summary_fields(inspections), indent=1))
-    else:
-        click.echo(summary_table(inspections))
-        for inspection in bad:
-            for reason in inspection.wrong:
-                click.echo(f"bad: {inspection.stem}: {reason}")
-        for name in missing:
-            click.echo(f"missing: {name}")
-        click.echo(
-            f"{len(inspections)} clips checked, {len(bad)} bad, {len(missing)} files missing"
-        )
+    lines = [summary_table(inspections)]
+    lines += [
+        f"bad: {inspection.stem}: {reason}" for inspection in bad for reason in inspection.wrong
+    ]
+    lines += [f"missing: {name}" for name in missing]
+    lines.append(f"{len(inspections)} clips checked, {len(bad)} bad, {len(missing)} files missing")
+    print_result(summary_fields(inspections), lines, as_json=as_json)
     if bad or (strict and missing):
         raise click.exceptions.Exit(1)
 
@@ -117,20 +114,14 @@ def _compare_checksums(
         result = verify_shards(str(folder))
     else:
         result = verify_checksums(Path(folder), clips=clips, workers=workers)
-    if as_json:
-        click.echo(json.dumps(asdict(result), indent=1))
-    else:
-        for name in result.changed:
-            click.echo(f"changed: {folder}/{name}")
-        for name in result.missing:
-            click.echo(f"missing: {folder}/{name}")
-        for stem in result.unlisted:
-            click.echo(f"without checksums: {folder}/{stem}")
-        for reason in result.damaged:
-            click.echo(f"damaged: {reason}")
-        click.echo(
-            f"{result.files:,} files of {result.clips:,} clips compared, {len(result.changed)} changed, "
-            f"{len(result.missing)} missing; {len(result.unlisted)} clips without checksums"
-        )
+    lines = [f"changed: {folder}/{name}" for name in result.changed]
+    lines += [f"missing: {folder}/{name}" for name in result.missing]
+    lines += [f"without checksums: {folder}/{stem}" for stem in result.unlisted]
+    lines += [f"damaged: {reason}" for reason in result.damaged]
+    lines.append(
+        f"{result.files:,} files of {result.clips:,} clips compared, {len(result.changed)} changed, "
+        f"{len(result.missing)} missing; {len(result.unlisted)} clips without checksums"
+    )
+    print_result(result, lines, as_json=as_json)
     if result.changed or result.missing or (strict and (result.unlisted or result.damaged)):
         raise click.exceptions.Exit(1)

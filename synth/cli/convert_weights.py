@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import FILE
+from synth.cli.options import (
+    FILE,
+    json_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("convert-weights")
 @click.argument("pickle", type=FILE)
 @click.argument("out", type=FILE)
-def convert_weights(pickle: Path, out: Path) -> None:
+@json_option
+def convert_weights(pickle: Path, out: Path, as_json: bool) -> None:
     """Write the weights of PICKLE, a file of Caffe2, as OUT.safetensors.
 
     So the authors of the non-local network and PySlowFast published theirs. No code of the pickle runs.
@@ -22,4 +27,4 @@ def convert_weights(pickle: Path, out: Path) -> None:
     from synth.download.caffe2_weights import convert_caffe2_weights
 
     count = convert_caffe2_weights(pickle, out)
-    click.echo(f"{out}: {count} arrays")
+    print_result({"file": out, "arrays": count}, f"{out}: {count} arrays", as_json=as_json)

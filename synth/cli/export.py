@@ -11,10 +11,14 @@ from synth.cli.options import (
     Number,
     body_option,
     body_source,
+    json_option,
     out_option,
+    quiet_option,
+    report_line,
     source_fps_option,
     uv_option,
 )
+from synth.cli.result_output import print_result
 
 
 @click.command("export")
@@ -36,6 +40,8 @@ from synth.cli.options import (
 @body_option
 @uv_option
 @out_option("the body: .glb, .obj, .usd, .usda, .usdc or .usdz")
+@quiet_option()
+@json_option
 def export(
     texture: Path,
     motion: Path | None,
@@ -47,6 +53,7 @@ def export(
     body: Path | None,
     uv: Path | None,
     out: Path,
+    as_json: bool,
 ) -> None:
     """Write a body in a TEXTURE as glTF, OBJ or USD, with its skeleton and a motion.
 
@@ -73,8 +80,7 @@ def export(
         fps=fps,
         source_fps=source_fps,
         generator=f"SURREAL++ {__version__}",
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    for fact in written.facts:
-        click.echo(fact)
-    click.echo("wrote " + ", ".join(map(str, written.files)))
+    lines = [*written.facts, "wrote " + ", ".join(map(str, written.files))]
+    print_result(written, lines, as_json=as_json)

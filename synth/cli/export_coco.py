@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, out_option, strict_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+    strict_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("export-coco")
@@ -35,6 +44,8 @@ from synth.cli.options import COUNT, FILE, out_option, strict_option
     help="Run lengths as pycocotools' text, or as lists of numbers.",
 )
 @strict_option
+@quiet_option()
+@json_option
 def export_coco(
     films: Path,
     out: Path,
@@ -44,6 +55,7 @@ def export_coco(
     count_clips: int | None,
     masks: str,
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Write keypoints, boxes and masks of the FILMS as COCO's JSON.
 
@@ -65,11 +77,13 @@ def export_coco(
         clips=count_clips,
         compressed=masks == "compressed",
         generator=f"SURREAL++ {__version__}",
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    click.echo(
+    line = (
         f"{out}: {summary.annotations:,} people in {summary.images:,} pictures, "
         f"{len(summary.left_out)} clips left out"
     )
+    content = {"file": out, "images": summary.images, "annotations": summary.annotations}
+    print_result({**content, "left_out": summary.left_out}, line, as_json=as_json)
     if strict and summary.left_out:
         raise click.exceptions.Exit(1)

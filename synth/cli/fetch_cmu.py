@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import Number, out_option
+from synth.cli.options import (
+    Number,
+    json_option,
+    out_option,
+    quiet_option,
+)
+from synth.cli.result_output import print_result
 from synth.download.cmu import ADDRESS
 
 
@@ -23,7 +29,9 @@ from synth.download.cmu import ADDRESS
     show_default=True,
     help="Seconds between two requests.",
 )
-def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float) -> None:
+@quiet_option()
+@json_option
+def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float, as_json: bool) -> None:
     """Download CMU's motions (.asf and .amc) from CMU's own site.
 
     Files that exist are kept; interrupt it at any time, the same command goes on.
@@ -47,6 +55,6 @@ def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float) -> None:
         click.echo(f"failed: {file}: {reason}", err=True)
     if fetched.stopped:
         click.echo(f"Stopped: {fetched.stopped}", err=True)
-    click.echo(f"{out}: {fetched.summary()}")
+    print_result({"out": out, **vars(fetched)}, f"{out}: {fetched.summary()}", as_json=as_json)
     if fetched.failed:
         raise click.exceptions.Exit(1)

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import out_option
+from synth.cli.options import (
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("fetch-networks")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @out_option("the networks; then give it as --networks", default="networks")
 @click.option("--list", "only_list", is_flag=True, help="Print what there is, and fetch nothing.")
-def fetch_networks(names: tuple[str, ...], out: Path, only_list: bool) -> None:
+@quiet_option()
+@json_option
+def fetch_networks(names: tuple[str, ...], out: Path, only_list: bool, as_json: bool) -> None:
     """Download pretrained networks that are not ours, from their owners' addresses.
 
     NAME is one of those that --list prints, or all; without it BlazePose heavy, the best for photographs.
@@ -25,9 +33,11 @@ def fetch_networks(names: tuple[str, ...], out: Path, only_list: bool) -> None:
     from synth.download import networks as network_download
 
     chosen = network_download.choose_networks(names or (("all",) if only_list else ()))
-    click.echo(network_download.describe_networks(chosen))
+    description = network_download.describe_networks(chosen)
     if only_list:
+        print_result(chosen, description, as_json=as_json)
         return
+    report_line(description)
     total = sum(network.size for network in chosen)
     sizes: dict[str, int] = {}
     with tqdm(total=total, unit="B", unit_scale=True, smoothing=0.1) as bar:
@@ -42,6 +52,6 @@ def fetch_networks(names: tuple[str, ...], out: Path, only_list: bool) -> None:
         click.echo(f"failed: {file}: {reason}", err=True)
     if fetched.stopped:
         click.echo(f"Stopped: {fetched.stopped}", err=True)
-    click.echo(f"{out}: {fetched.summary()}")
+    print_result({"out": out, **vars(fetched)}, f"{out}: {fetched.summary()}", as_json=as_json)
     if fetched.failed:
         raise click.exceptions.Exit(1)

@@ -19,14 +19,18 @@ from synth.cli.options import (
     body_option,
     body_source,
     device_option,
+    json_option,
     layout_option,
     out_option,
     parsed_by,
+    quiet_option,
+    report_line,
     seed_option,
     strict_option,
     uv_option,
     workers_option,
 )
+from synth.cli.result_output import print_result
 
 # Short names of numbers of the preset. What makes a plan is refused together with --plan.
 _PRESET_FIELDS = {
@@ -99,18 +103,16 @@ def _source_options(command: Callable) -> Callable:
         seed_option,
         workers_option,
         strict_option,
+        quiet_option(),
+        json_option,
     ]
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
 def _left_out(line: str) -> None:
-    _say(f"left out: {line}")
+    report_line(f"left out: {line}")
 
 
 def _preset(options: dict[str, Any]) -> Any:
@@ -193,7 +195,7 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
     `synth render-videos --plan` films it.
     """
     from mocap.errors import BadInput
-    from synth.plans.coverage import coverage
+    from synth.plans.coverage import coverage, coverage_counts
     from synth.plans.plan_row import write_plan
 
     textures: dict[str, Path] = {"": options["textures"]}
@@ -203,11 +205,13 @@ def plan(out: Path, against: Path | None, **options: Any) -> None:
             raise BadInput(f"--against {against}: a folder of the same name; rename one of the two")
         textures = dict(zip(names, (options["textures"], against)))
     _, plans = _plans(options, textures)
+    lines, written = [], []
     for name, rows in plans.items():
         path = Path(out) / f"{name}.jsonl" if name else Path(out)
         write_plan(path, rows)
-        click.echo(f"{path}")
-        click.echo(coverage(rows))
+        lines += [f"{path}", coverage(rows)]
+        written.append({"plan": path, **coverage_counts(rows)})
+    print_result({"plans": written}, lines, as_json=options["as_json"])
 
 
 @click.command("render-videos")
@@ -295,7 +299,7 @@ def render_videos(
     from synth.films.prediction import require_room
     from synth.films.run_options import RunOptions, require_resources
     from synth.films.shard_plan import CLIPS_PER_SHARD
-    from synth.plans.coverage import coverage
+    from synth.plans.coverage import coverage, coverage_counts
     from synth.plans.plan_row import read_plan
 
     folder, store = _folder_and_store(out, packed, count_clips_per_shard, scratch)
@@ -326,22 +330,31 @@ def render_videos(
             bodies=body_source(options["body"], options["uv"]),
             report=_left_out,
         )
+    as_json = options["as_json"]
     if dry_run:
-        click.echo(coverage(rows))
         prediction = films.predict_videos(rows, inputs, folder, run_options)
-        if prediction is None:
-            click.echo(f"every clip is there already: {out}")
-        else:
-            click.echo(str(prediction))
-            if isinstance(out, Path):
-                require_room(prediction.bytes, out)
+        text = f"every clip is there already: {out}" if prediction is None else str(prediction)
+        content = {"out": out, **coverage_counts(rows), "prediction": prediction}
+        print_result(content, [coverage(rows), text], as_json=as_json)
+        if prediction is not None and isinstance(out, Path):
+            require_room(prediction.bytes, out)
         return
-    summary = films.render_videos(rows, inputs, folder, run_options, report=_say)
+    summary = films.render_videos(rows, inputs, folder, run_options, report=report_line)
     left = f", {summary.left} left" if summary.left else ""
-    click.echo(
+    content = {
+        "out": out,
+        "ledger": summary.ledger,
+        "planned": summary.planned,
+        "rendered": summary.rendered,
+        "already": summary.already,
+        "left": summary.left,
+        "failures": [{"clip": f.task.stem, "reason": f.reason} for f in summary.failures],
+    }
+    line = (
         f"{summary.rendered} clips made, {summary.already} already there, "
         f"{len(summary.failures)} failed{left}: {out} (ledger: {summary.ledger})"
     )
+    print_result(content, line, as_json=as_json)
     if options["strict"] and summary.failures:
         raise click.exceptions.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +13,14 @@ from synth.cli.options import (
     FILE,
     category_option,
     device_option,
+    json_option,
     out_option,
+    quiet_option,
     refuse_others,
+    report_line,
     seed_option,
 )
+from synth.cli.result_output import print_result
 
 if TYPE_CHECKING:  # not imported for `synth --help`
     from textures.texture_method import ComparedImages
@@ -42,7 +45,8 @@ if TYPE_CHECKING:  # not imported for `synth --help`
 @click.option("--people", type=COUNT, help="People to measure on, at most; all that were held out.")
 @seed_option
 @device_option()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+@quiet_option()
+@json_option
 def eval_generator(
     weights: tuple[Path, ...],
     category: str,
@@ -65,7 +69,7 @@ def eval_generator(
         refuse_others(
             *(
                 category,
-                {"weights", "category", "images", "judge", "out", "seed", "device", "as_json"},
+                {"weights", "category", "images", "judge", "out", "seed", "device"},
             )
         )
         for option, value in (("--images", images), ("--judge", judge), ("--out", out)):
@@ -109,17 +113,14 @@ def eval_generator(
                 yield prefix, images
 
     summaries = table_summaries(table, items(), networks=networks, seed=seed)
-    if as_json:
-        content = {
-            "table": table.title,
-            "data": table.data,
-            "weights": [{"file": str(p), "card": dict(m.card)} for p, m in zip(weights, loaded)],
-            "published": table.rows,
-            "measures": [summary.as_dict() for summary in summaries],
-        }
-        click.echo(json.dumps(content, indent=1))
-    else:
-        click.echo("\n".join(table_lines(table, summaries)))
+    content = {
+        "table": table.title,
+        "data": table.data,
+        "weights": [{"file": path, "card": dict(m.card)} for path, m in zip(weights, loaded)],
+        "published": table.rows,
+        "measures": [summary.as_dict() for summary in summaries],
+    }
+    print_result(content, table_lines(table, summaries), as_json=as_json)
 
 
 def _compare_category(
@@ -142,10 +143,11 @@ def _compare_category(
         *(kind, weights, images, judge, out),
         seed=seed,
         device=device,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    if as_json:
-        click.echo(json.dumps([summary.as_dict() for summary in summaries], indent=1))
-    else:
-        click.echo("\n".join(summary_lines(summaries, subjects=kind.identity)))
-        click.echo(f"look at {out / 'comparison.png'}")
+    lines = summary_lines(summaries, subjects=kind.identity)
+    print_result(
+        [summary.as_dict() for summary in summaries],
+        [*lines, f"look at {out / 'comparison.png'}"],
+        as_json=as_json,
+    )

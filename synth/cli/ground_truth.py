@@ -12,11 +12,15 @@ from synth.cli.options import (
     ChannelNames,
     body_option,
     body_source,
+    json_option,
     layout_option,
     out_option,
+    quiet_option,
+    report_line,
     uv_option,
     workers_option,
 )
+from synth.cli.result_output import print_result
 
 
 @click.command("ground-truth")
@@ -35,6 +39,8 @@ from synth.cli.options import (
 @body_option
 @uv_option
 @click.option("--overwrite", is_flag=True, help="Write files anew that are there.")
+@quiet_option()
+@json_option
 def ground_truth(
     folder: Path,
     channels: tuple[str, ...],
@@ -45,6 +51,7 @@ def ground_truth(
     body: Path | None,
     uv: Path | None,
     overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Compute channels of the films in FOLDER again, from their information and body alone.
 
@@ -62,11 +69,19 @@ def ground_truth(
         workers=workers,
         bodies=body_source(body, uv),
         overwrite=overwrite,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    click.echo(
+    content = {
+        "out": out or folder,
+        "clips": summary.clips,
+        "computed": summary.computed,
+        "already": summary.already,
+        "failures": [{"clip": f.task, "reason": f.reason} for f in summary.failures],
+    }
+    line = (
         f"{summary.computed} clips computed, {summary.already} already there, "
         f"{len(summary.failures)} failed: {out or folder}"
     )
+    print_result(content, line, as_json=as_json)
     if summary.failures:
         raise click.exceptions.Exit(1)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from synth.cli.options import FILE, body_option, out_option, strict_option, uv_option
+from synth.cli.options import (
+    FILE,
+    body_option,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+    strict_option,
+    uv_option,
+)
+from synth.cli.result_output import print_result
 
 LAYOUT_NAMES = ("smpl", "smplx", "anny-1")
 
@@ -15,10 +26,10 @@ texels_option = click.option(
 )
 
 
-def echo_conversion(
+def convert(
     library: Path, out: Path, layout: str, *, body: Path | None, uv: Path | None, size: int | None
-) -> bool:
-    """Convert a library, say what was done and lost, and return whether all of it was usable."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Convert a library; gives what was done and lost, for scripts and as lines."""
     from textures.conversion.library_conversion import convert_library
 
     converted = convert_library(
@@ -28,18 +39,32 @@ def echo_conversion(
         model=body,
         uv=uv,
         size=size,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    click.echo(f"bodies: {converted.registration}")
+    registration = converted.registration
+    content = {
+        "out": out,
+        "uv_layout": layout,
+        "textures": len(converted.entries),
+        "left_out": converted.left_out,
+        "removed": converted.removed,
+        "surface_distance": {
+            "mean": registration.mean,
+            "percentile_95": registration.percentile_95,
+            "largest": registration.largest,
+        },
+        "round_trip": converted.round_trip,
+    }
+    lines = [f"bodies: {registration}"]
     if converted.round_trip == converted.round_trip:  # of textures of another size it is not known
-        click.echo(
+        lines.append(
             f"there and back a texel differs by {converted.round_trip:.2f} of 255 on average"
         )
-    click.echo(
+    lines.append(
         f"{len(converted.entries)} textures of UV layout {layout} in {out}, "
         f"{len(converted.left_out)} left out, {converted.removed} of an earlier run removed"
     )
-    return not converted.left_out
+    return content, lines
 
 
 @click.command("convert-textures")
@@ -52,6 +77,8 @@ def echo_conversion(
 @uv_option
 @texels_option
 @strict_option
+@quiet_option()
+@json_option
 def convert_textures(
     library: Path,
     layout: str,
@@ -60,6 +87,7 @@ def convert_textures(
     uv: Path | None,
     size: int | None,
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Carry the textures of a LIBRARY to another UV layout, through the surface of the bodies.
 
@@ -69,7 +97,9 @@ def convert_textures(
     \b
     synth convert-textures textures --to smpl --uv SMPL.obj --out textures-smpl
     """
-    if not echo_conversion(library, out, layout, body=body, uv=uv, size=size) and strict:
+    content, lines = convert(library, out, layout, body=body, uv=uv, size=size)
+    print_result(content, lines, as_json=as_json)
+    if content["left_out"] and strict:
         raise click.exceptions.Exit(1)
 
 
@@ -88,8 +118,16 @@ def convert_textures(
 @out_option("the library")
 @texels_option
 @strict_option
+@quiet_option()
+@json_option
 def import_textures(
-    folder: Path, layout: str, licence: str, out: Path, size: int | None, strict: bool
+    folder: Path,
+    layout: str,
+    licence: str,
+    out: Path,
+    size: int | None,
+    strict: bool,
+    as_json: bool,
 ) -> None:
     """Make a library of a FOLDER of square textures that others made.
 
@@ -101,11 +139,9 @@ def import_textures(
     """
     from textures.conversion.texture_import import import_textures as import_folder
 
-    imported = import_folder(
-        folder, out, layout, licence, size=size, report=lambda line: click.echo(line, err=True)
-    )
-    click.echo(
-        f"{len(imported.entries)} textures in {out}, {len(imported.left_out)} pictures left out"
-    )
+    imported = import_folder(folder, out, layout, licence, size=size, report=report_line)
+    content = {"out": out, "textures": len(imported.entries), "left_out": imported.left_out}
+    line = f"{len(imported.entries)} textures in {out}, {len(imported.left_out)} pictures left out"
+    print_result(content, line, as_json=as_json)
     if imported.left_out and strict:
         raise click.exceptions.Exit(1)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import FILE, Number, source_fps_option, strict_option, workers_option
+from synth.cli.options import (
+    FILE,
+    Number,
+    json_option,
+    quiet_option,
+    source_fps_option,
+    strict_option,
+    workers_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("motions")
@@ -26,7 +35,8 @@ from synth.cli.options import FILE, Number, source_fps_option, strict_option, wo
 @click.option("--check", is_flag=True, help="Judge every motion that was not judged before.")
 @workers_option
 @source_fps_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+@quiet_option()
+@json_option
 @strict_option
 def motions(
     folder: Path,
@@ -56,7 +66,7 @@ def motions(
 
         library = check_motions(library, load_free_body(), workers=workers)
     library = library.select(verdict=verdict)
-    click.echo(library.to_json() if as_json else library.table())
+    print_result(library.as_dict(), library.table(), as_json=as_json)
     for _, reason in library.skipped:
         click.echo(f"skipped: {reason}", err=True)
     if library.skipped:

@@ -195,6 +195,9 @@ category_option = click.option(
 )
 
 
+_OF_THE_OUTPUT = {"quiet", "as_json"}  # which mean the same whatever is shown
+
+
 def refuse_others(category: str, allowed: set[str]) -> None:
     """Refuse options of the running command that mean nothing for a category besides people.
 
@@ -209,7 +212,10 @@ def refuse_others(category: str, allowed: set[str]) -> None:
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
-        if name not in allowed and source is click.core.ParameterSource.COMMANDLINE:
+        if (
+            name not in allowed | _OF_THE_OUTPUT
+            and source is click.core.ParameterSource.COMMANDLINE
+        ):
             raise click.UsageError(
                 f"{parameter.opts[0]} is for people; leave it out with --category {category}"
             )
@@ -230,6 +236,40 @@ strict_option = click.option(
     is_flag=True,
     help="Exit with an error where any of the input is missing or cannot be used.",
 )
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, not as lines."
+)
+
+
+def _hide_bars(context: click.Context, _parameter: click.Parameter, quiet: bool) -> bool:
+    """Hide the bars while the command runs."""
+    if quiet:
+        from synth.cli.line_output import hide_bars
+
+        context.call_on_close(hide_bars())
+    return quiet
+
+
+def quiet_option(*, passed_on: bool = False) -> Decorator[Any]:
+    """`--quiet`, which hides bars.
+
+    Args:
+        passed_on: whether the command gets it, too, for processes that show bars of their own.
+    """
+    return click.option(
+        "--quiet",
+        is_flag=True,
+        callback=_hide_bars,
+        expose_value=passed_on,
+        help="Show no progress bars; messages stay.",
+    )
+
+
+def report_line(line: str) -> None:
+    """Say a message on standard error, where results are not."""
+    click.echo(line, err=True)
+
+
 body_option = click.option(
     "--body", type=FILE, help="SMPL, SMPL-H or SMPL-X file; default the free body."
 )

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, ChannelNames, Number, out_option, strict_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    ChannelNames,
+    Number,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+    strict_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("pack")
@@ -29,6 +40,8 @@ from synth.cli.options import COUNT, FILE, ChannelNames, Number, out_option, str
 )
 @click.option("--split", "splits", multiple=True, help="Only this split; may be repeated.")
 @strict_option
+@quiet_option()
+@json_option
 def pack(
     folder: Path,
     out: Path,
@@ -37,6 +50,7 @@ def pack(
     channels: tuple[str, ...] | None,
     splits: tuple[str, ...],
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Pack the films of FOLDER into WebDataset shards, one sample per clip.
 
@@ -52,7 +66,7 @@ def pack(
         clips_per_shard=count_clips_per_shard,
         channels=channels,
         splits=splits or None,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
     if summary.renewed:
         remaining = f" and {len(summary.renewed) - 3} more" if len(summary.renewed) > 3 else ""
@@ -61,10 +75,11 @@ def pack(
             f"they have changed: {', '.join(summary.renewed[:3])}{remaining}",
             err=True,
         )
-    click.echo(
+    line = (
         f"{summary.clips} clips in {summary.shards} shards ({summary.already} already there), "
         f"{summary.bytes / 1e9:.3g} GB: {summary.index}"
     )
+    print_result(summary, line, as_json=as_json)
     if summary.left_out:
         click.echo(f"{len(summary.left_out)} clips left out", err=True)
     if strict and summary.left_out:

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, Number, out_option, strict_option, workers_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    Number,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+    strict_option,
+    workers_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("places")
@@ -24,6 +35,8 @@ from synth.cli.options import COUNT, FILE, Number, out_option, strict_option, wo
 @click.option("--count", type=COUNT, default=60, show_default=True, help="At most so many tiles.")
 @workers_option
 @strict_option
+@quiet_option()
+@json_option
 def inspect_places(
     folder: Path,
     out: Path,
@@ -31,6 +44,7 @@ def inspect_places(
     count: int,
     workers: int | None,
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Find the horizon and the floor of each photograph in FOLDER, and show a 1.7 m person on it.
 
@@ -52,7 +66,7 @@ def inspect_places(
 
     def report(line: str) -> None:
         bad.append(line)
-        click.echo(f"left out: {line}", err=True)
+        report_line(f"left out: {line}")
 
     opened = open_photographs(folder, report)
     names = [path.relative_to(folder).as_posix() for path in opened.paths]
@@ -64,10 +78,17 @@ def inspect_places(
     with atomic_write(out.with_suffix(".jsonl")) as temporary:
         lines = (json.dumps({"photograph": n, **asdict(a)}) for n, a in sorted(analyses.items()))
         temporary.write_text("".join(line + "\n" for line in lines))
-    for name, analysis in sorted(analyses.items()):
-        if analysis.unusable:
-            click.echo(f"{name}: {analysis.unusable}")
-    usable = sum(not analysis.unusable for analysis in analyses.values())
-    click.echo(f"{usable} of {len(names)} photographs are places: {out}")
+    refused = {n: a.unusable for n, a in sorted(analyses.items()) if a.unusable}
+    usable = len(analyses) - len(refused)
+    lines = [f"{name}: {reason}" for name, reason in refused.items()]
+    lines.append(f"{usable} of {len(names)} photographs are places: {out}")
+    content = {
+        "sheet": out,
+        "photographs": len(names),
+        "places": usable,
+        "unusable": refused,
+        "left_out": bad,
+    }
+    print_result(content, lines, as_json=as_json)
     if strict and bad:
         raise click.exceptions.Exit(1)

@@ -14,10 +14,13 @@ from synth.cli.options import (
     Number,
     body_option,
     body_source,
+    json_option,
     out_option,
+    quiet_option,
     source_fps_option,
     uv_option,
 )
+from synth.cli.result_output import print_result
 
 VIEWS = ("front", "side", "three-quarter", "follow")
 
@@ -56,6 +59,8 @@ def film_options(command: FC) -> FC:
             help="Size of the film in pixels.",
         ),
         click.option("--strip", is_flag=True, help="Also write eight frames, to OUT with .png."),
+        quiet_option(),
+        json_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -116,12 +121,11 @@ def dress(
     _film(motion, name, texture=texture, bodies=bodies, gender=gender or "neutral", **options)
 
 
-def _film(motion: Path, name: str | None, **options: Any) -> None:
+def _film(motion: Path, name: str | None, *, as_json: bool, **options: Any) -> None:
     """Film a motion and say what was written."""
     from synth.pictures.preview import film_motion
 
     filmed = film_motion(motion, name, **options)
-    click.echo(
-        f"{filmed.path}: {filmed.frames} frames, {filmed.seconds:.1f} s"
-        + (f"; {filmed.strip}" if filmed.strip else "")
-    )
+    strip = f"; {filmed.strip}" if filmed.strip else ""
+    line = f"{filmed.path}: {filmed.frames} frames, {filmed.seconds:.1f} s{strip}"
+    print_result(filmed, line, as_json=as_json)

@@ -14,7 +14,10 @@ from synth.cli.options import (
     FOLDER,
     POSITIVE,
     device_option,
+    json_option,
     out_option,
+    quiet_option,
+    report_line,
     strict_option,
     workers_option,
 )
@@ -26,6 +29,7 @@ from synth.cli.recognition_options import (
     protocol_of,
     view_counts,
 )
+from synth.cli.result_output import print_result
 
 if TYPE_CHECKING:  # not imported for `synth --help`
     from action_recog.experiment.protocol import Comparison, GroupUnit
@@ -225,7 +229,8 @@ if TYPE_CHECKING:  # not imported for `synth --help`
     help="Go on without listed videos that do not exist or cannot be decoded; the table is partial.",
 )
 @strict_option
-@click.option("--quiet", is_flag=True, help="Show no progress bars.")
+@quiet_option(passed_on=True)
+@json_option
 def eval_ucf101(
     films: Path | None,
     named_films: dict[str, Path],
@@ -257,6 +262,7 @@ def eval_ucf101(
     skip_missing: bool,
     strict: bool,
     quiet: bool,
+    as_json: bool,
     **protocol_options: Any,
 ) -> None:
     """Train a non-local network on UCF101 from scratch and from films, and print the tables.
@@ -269,7 +275,7 @@ def eval_ucf101(
     """
     from action_recog.experiment.experiment import protocol_of_epochs, run_experiment
     from action_recog.experiment.protocol import ExperimentData
-    from action_recog.experiment.text_tables import text_table
+    from action_recog.experiment.text_tables import json_table, text_table
     from action_recog.training.options import ComputeOptions
     from action_recog.training.processes import process_rank
 
@@ -328,12 +334,16 @@ def eval_ucf101(
     )
     if process_rank() > 0:  # of several processes one prints
         return
-    click.echo("\n" + text_table(table))
+    lines = [
+        "",
+        text_table(table),
+        f"Runs, tables and pictures: {out} ({table.facts['seconds']:.0f} s)",
+    ]
+    print_result(json_table(table), lines, as_json=as_json)
     for kind, participle in (("damaged", "salvaged"), ("left_out", "left out")):
         for name, note in table.facts[kind].items():
-            click.echo(f"{participle}: {name}: {note}", err=True)
+            report_line(f"{participle}: {name}: {note}")
         if table.facts[kind]:
-            click.echo(f"{len(table.facts[kind])} videos were {participle}.", err=True)
+            report_line(f"{len(table.facts[kind])} videos were {participle}.")
     if table.partial:
-        click.echo(f"PARTIAL: {table.partial} missing or unreadable.", err=True)
-    click.echo(f"Runs, tables and pictures: {out} ({table.facts['seconds']:.0f} s)")
+        report_line(f"PARTIAL: {table.partial} missing or unreadable.")

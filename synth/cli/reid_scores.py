@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from synth.cli.options import FILE, FOLDER, device_option, seed_option, strict_option
+from synth.cli.options import (
+    FILE,
+    FOLDER,
+    device_option,
+    json_option,
+    quiet_option,
+    seed_option,
+    strict_option,
+)
+from synth.cli.result_output import print_result
 
 DESCRIPTORS = {"mirrored": True, "plain": False}
 
@@ -43,7 +51,8 @@ DESCRIPTORS = {"mirrored": True, "plain": False}
 @seed_option
 @device_option()
 @strict_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+@quiet_option()
+@json_option
 def eval_reid(
     networks: tuple[str, ...],
     images: Path,
@@ -105,6 +114,6 @@ def eval_reid(
         )
     content = comparison_as_dict(comparison, protocol, describers)
     lines = comparison_lines(comparison, protocol, describers)
-    click.echo(json.dumps(content, indent=1) if as_json else "\n".join(lines))
+    print_result(content, lines, as_json=as_json)
     if strict and unreadable:
         raise click.exceptions.Exit(1)

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, FILE, FOLDER, out_option, strict_option
+from synth.cli.options import (
+    COUNT,
+    FILE,
+    FOLDER,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+    strict_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command()
@@ -29,6 +39,8 @@ from synth.cli.options import COUNT, FILE, FOLDER, out_option, strict_option
 )
 @click.option("--picture", type=FILE, help="Also write a .jpg here: crops, textures and a film.")
 @strict_option
+@quiet_option()
+@json_option
 def report(
     textures: Path | None,
     images: Path | None,
@@ -40,6 +52,7 @@ def report(
     count_clips: int,
     picture: Path | None,
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Write one self-contained HTML file of textures, films and results.
 
@@ -63,12 +76,15 @@ def report(
         title=title,
         cards=count_textures,
         clips=count_clips,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    click.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    size = out.stat().st_size
+    lines = [f"{out}: {size / 1e6:.1f} MB"]
     if picture and textures and images and films:
         write_picture(picture, body=body, textures=textures, images=images, films=films)
-        click.echo(str(picture))
+        lines.append(str(picture))
+    content = {"report": out, "bytes": size, "picture": picture, "left_out": left_out}
+    print_result(content, lines, as_json=as_json)
     if left_out:
         click.echo(f"{left_out} textures or clips left out", err=True)
     if strict and left_out:

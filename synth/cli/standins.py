@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from click.decorators import FC
 
-from synth.cli.options import COUNT, FOLDER, out_option, seed_option, workers_option
+from synth.cli.options import (
+    COUNT,
+    FOLDER,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+    seed_option,
+    workers_option,
+)
+from synth.cli.result_output import print_result
 from synth.cli.whole_help import WholeHelpGroup
 
 _IDENTITIES = click.IntRange(2)  # fewer make no data set
@@ -30,12 +41,16 @@ def standins() -> None:
     show_default=True,
     help="Motions per action and person.",
 )
-def motions(out: Path, seed: int, count_subjects: int, count_variations: int) -> None:
+@quiet_option()
+@json_option
+def motions(
+    out: Path, seed: int, count_subjects: int, count_variations: int, as_json: bool
+) -> None:
     """Write motions of everyday actions as ASF/AMC files with an index, as CMU's."""
     from synth.standins.motions import write_motions
 
     written = write_motions(out, seed=seed, subjects=count_subjects, variations=count_variations)
-    click.echo(f"{out}: {written} motions")
+    print_result({"out": out, "motions": written}, f"{out}: {written} motions", as_json=as_json)
 
 
 @standins.command()
@@ -72,6 +87,9 @@ def motions(out: Path, seed: int, count_subjects: int, count_variations: int) ->
 @click.option(
     "--count-junk", type=_DISTURBING, default=24, show_default=True, help="Badly cut crops (-1)."
 )
+@workers_option
+@quiet_option()
+@json_option
 def pedestrians(
     out: Path,
     seed: int,
@@ -80,6 +98,8 @@ def pedestrians(
     count_images_per_camera: int,
     count_distractors: int,
     count_junk: int,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     """Write pedestrian crops as Market-1501's, with the true textures and the truth beside them."""
     from mocap.bodies.free_body import load_free_body
@@ -92,8 +112,9 @@ def pedestrians(
         distractors=count_distractors,
         junk=count_junk,
     )
-    crops = write_pedestrians(out, body=load_free_body(), seed=seed, size=size)
-    click.echo(f"{out}: " + ", ".join(f"{count} {split} crops" for split, count in crops.items()))
+    crops = write_pedestrians(out, body=load_free_body(), seed=seed, size=size, workers=workers)
+    line = f"{out}: " + ", ".join(f"{count} {split} crops" for split, count in crops.items())
+    print_result({"out": out, "crops": crops}, line, as_json=as_json)
 
 
 @standins.command()
@@ -116,8 +137,17 @@ def pedestrians(
     show_default=True,
     help="Photographs of each to test on.",
 )
+@workers_option
+@quiet_option()
+@json_option
 def birds(
-    out: Path, seed: int, count_species: int, count_train_images: int, count_test_images: int
+    out: Path,
+    seed: int,
+    count_species: int,
+    count_train_images: int,
+    count_test_images: int,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     """Write birds as CUB-200-2011's, with the true textures and cameras beside them."""
     from synth.standins.birds import CubSize, write_birds
@@ -125,7 +155,9 @@ def birds(
     size = CubSize(
         species=count_species, train_images=count_train_images, test_images=count_test_images
     )
-    click.echo(f"{out}: {write_birds(out, seed=seed, size=size)} photographs of birds")
+    count = write_birds(out, seed=seed, size=size, workers=workers)
+    line = f"{out}: {count} photographs of birds"
+    print_result({"out": out, "photographs": count}, line, as_json=as_json)
 
 
 @standins.command()
@@ -145,6 +177,8 @@ def birds(
 @click.option("--count-groups", type=COUNT, default=15, show_default=True, help="Of each class.")
 @click.option("--count-clips", type=COUNT, help="Videos of a group; 2, with --motions 4.")
 @workers_option
+@quiet_option()
+@json_option
 def actions(
     out: Path,
     seed: int,
@@ -154,6 +188,7 @@ def actions(
     count_groups: int,
     count_clips: int | None,
     workers: int | None,
+    as_json: bool,
 ) -> None:
     """Write action videos in UCF101's layout, with its split lists.
 
@@ -175,7 +210,8 @@ def actions(
             size=ActionVideosSize(groups=count_groups, clips=count_clips or 2),
             workers=workers,
         )
-        click.echo(f"{out}: {written} videos")
+        content = {"out": out, "videos": written}
+        print_result(content, f"{out}: {written} videos", as_json=as_json)
         return
     from mocap.library.motion_library import open_motion_library
     from synth.standins.recorded_videos import (
@@ -194,24 +230,33 @@ def actions(
         workers=workers,
     )
     for line in refused:
-        click.echo(f"no class: {line}", err=True)
-    click.echo(f"{out}: {written} videos (what they share with films: {out / 'README.md'})")
+        report_line(f"no class: {line}")
+    print_result(
+        {"out": out, "videos": written, "no_class": refused},
+        f"{out}: {written} videos (what they share with films: {out / 'README.md'})",
+        as_json=as_json,
+    )
 
 
 @standins.command()
 @out_option("the textures")
-def grey(out: Path) -> None:
+@quiet_option()
+@json_option
+def grey(out: Path, as_json: bool) -> None:
     """Write a library of grey textures, for films of bodies without clothes or skin."""
     from mocap.bodies.free_body import load_free_body
     from synth.standins.grey_textures import write_grey_textures
 
-    click.echo(
-        f"{out}: {write_grey_textures(out, body=load_free_body())} textures, one for each split"
-    )
+    count = write_grey_textures(out, body=load_free_body())
+    line = f"{out}: {count} textures, one for each split"
+    print_result({"out": out, "textures": count}, line, as_json=as_json)
 
 
 def _class_videos_options(command: FC) -> FC:
     for option in (
+        json_option,
+        quiet_option(),
+        workers_option,
         click.option(
             "--frames", type=COUNT, default=32, show_default=True, help="Frames per clip."
         ),
@@ -238,22 +283,31 @@ def _class_videos_options(command: FC) -> FC:
 
 @standins.command()
 @_class_videos_options
-def shapes(out: Path, seed: int, count_classes: int, count_clips: int, frames: int) -> None:
+def shapes(out: Path, **options: Any) -> None:
     """Write videos of moving and transforming shapes, a folder per kind of motion, to pretrain on."""
-    _write_class_videos("shapes", out, seed, count_classes, count_clips, frames)
+    _write_class_videos("shapes", out, **options)
 
 
 @standins.command()
 @_class_videos_options
-def fractals(out: Path, seed: int, count_classes: int, count_clips: int, frames: int) -> None:
+def fractals(out: Path, **options: Any) -> None:
     """Write videos of moving fractals, a folder per fractal, to pretrain on."""
-    _write_class_videos("fractals", out, seed, count_classes, count_clips, frames)
+    _write_class_videos("fractals", out, **options)
 
 
 def _write_class_videos(
-    kind: str, out: Path, seed: int, classes: int, clips: int, frames: int
+    kind: str,
+    out: Path,
+    *,
+    seed: int,
+    count_classes: int,
+    count_clips: int,
+    frames: int,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
     from synth.standins.class_videos import ClassVideosSize, write_class_videos
 
-    size = ClassVideosSize(classes=classes, clips=clips, frames=frames)
-    click.echo(f"{out}: {write_class_videos(out, kind, seed=seed, size=size)} videos")
+    size = ClassVideosSize(classes=count_classes, clips=count_clips, frames=frames)
+    count = write_class_videos(out, kind, seed=seed, size=size, workers=workers)
+    print_result({"out": out, "videos": count}, f"{out}: {count} videos", as_json=as_json)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.options import FILE, parsed_by, strict_option
+from synth.cli.options import (
+    FILE,
+    json_option,
+    parsed_by,
+    strict_option,
+)
+from synth.cli.result_output import print_result
 
 if TYPE_CHECKING:
     from synth.films.film_rate import FilmRate
@@ -34,7 +38,7 @@ def _parse_window(text: str) -> float:
     callback=parsed_by(_parse_window),
     help="The time up to now over which the recent rate is taken, as 15m or 2h.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the text.")
+@json_option
 @strict_option
 def status(folder: Path, window: float, as_json: bool, strict: bool) -> None:
     """Say how far the films in FOLDER are: done, failed, in progress, rate and time left.
@@ -46,10 +50,7 @@ def status(folder: Path, window: float, as_json: bool, strict: bool) -> None:
     from synth.films.progress import film_progress
 
     progress = film_progress(folder, window=window)
-    if as_json:
-        click.echo(json.dumps(asdict(progress), indent=1))
-    else:
-        click.echo("\n".join(_lines(progress)))
+    print_result(progress, _lines(progress), as_json=as_json)
     if strict and progress.damaged:
         raise click.exceptions.Exit(1)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,11 +16,15 @@ from synth.cli.options import (
     body_source,
     device_option,
     evidence_options,
+    json_option,
     out_option,
+    quiet_option,
+    report_line,
     seed_option,
     strict_option,
     uv_option,
 )
+from synth.cli.result_output import print_result
 from synth.cli.whole_help import WholeHelpGroup
 
 _NONE_OR_MORE = click.IntRange(0)
@@ -101,6 +105,8 @@ def study() -> None:
 @uv_option
 @evidence_options
 @device_option()
+@quiet_option()
+@json_option
 def make(
     textures: Path,
     against: Path | None,
@@ -124,6 +130,7 @@ def make(
     body_fit: Path | None,
     smpl: Path | None,
     device: str,
+    as_json: bool,
 ) -> None:
     """Prepare pairs: the same body, pose, light and camera, in two textures.
 
@@ -158,24 +165,29 @@ def make(
         seed=seed,
     )
 
-    def report(line: str) -> None:
-        click.echo(line, err=True)
-
     if against is not None:
         model = body_source(body, uv).load("neutral")
         written = prepare_texture_study(
-            out, textures, against, model, options, pairing=pairing, report=report
+            out, textures, against, model, options, pairing=pairing, report=report_line
         )
     elif images is not None:
         sources = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
         written = prepare_photograph_study(
-            out, textures, images, options, evidence=evidence, sources=sources, report=report
+            out, textures, images, options, evidence=evidence, sources=sources, report=report_line
         )
-    for line in written.description():
-        click.echo(line)
+    lines = written.description()
+    kinds = ("counted", "practice", "catch")
+    content: dict[str, Any] = {
+        "study": out,
+        "sets": written.sets,
+        **{kind: len(written.numbers(kind)) for kind in kinds},
+        "rules": written.rules,
+    }
     if static:
-        folder = write_static_study(out, written, sheets=count_sheets)
-        click.echo(f"{folder / 'index.html'}: to hand out with its folder, {count_sheets} orders")
+        page = write_static_study(out, written, sheets=count_sheets) / "index.html"
+        lines.append(f"{page}: to hand out with its folder, {count_sheets} orders")
+        content |= {"page": page, "orders": count_sheets}
+    print_result(content, lines, as_json=as_json)
 
 
 @study.command()
@@ -219,7 +231,7 @@ def serve(folder: Path, port: int) -> None:
 @click.argument("answers", nargs=-1, type=FILE)
 @seed_option
 @strict_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+@json_option
 def score(folder: Path, answers: tuple[Path, ...], seed: int, strict: bool, as_json: bool) -> None:
     """Score the study in FOLDER: which set is preferred, how sure that is, and who is left out.
 
@@ -233,9 +245,9 @@ def score(folder: Path, answers: tuple[Path, ...], seed: int, strict: bool, as_j
     shown = read_study(folder)
     gathered = gather_answers(folder, shown, answers)
     for line in gathered.refused_files:
-        click.echo(f"left out: {line}", err=True)
+        report_line(f"left out: {line}")
     scored = score_study(shown, gathered, seed=seed)
     lines = study_score_lines(scored)
-    click.echo(json.dumps(scored.as_dict(), indent=1) if as_json else "\n".join(lines))
+    print_result(scored.as_dict(), lines, as_json=as_json)
     if strict and gathered.refused_files:
         raise click.exceptions.Exit(1)

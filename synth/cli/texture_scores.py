@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -17,10 +16,14 @@ from synth.cli.options import (
     FOLDER,
     device_option,
     evidence_options,
+    json_option,
     out_option,
+    quiet_option,
+    report_line,
     seed_option,
     strict_option,
 )
+from synth.cli.result_output import print_result
 
 if TYPE_CHECKING:  # not imported for `synth --help`
     from textures.harvest.crop_folder import SourceCrop
@@ -84,7 +87,8 @@ class MeasuresCommand(click.Command):
 @seed_option
 @device_option()
 @strict_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+@quiet_option()
+@json_option
 def eval_textures(
     textures: tuple[Path, ...],
     images: Path,
@@ -174,7 +178,7 @@ def eval_textures(
         crops,
         shown=sheet_people if out is not None else 0,
         limit=limit,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
     summaries = summarise(result, names, list(opened), labelled=labels is not None, seed=seed)
     content = {
@@ -203,7 +207,7 @@ def eval_textures(
         )
         write_between_markers(table, table_name, lines)
         click.echo(f"wrote the table into {table}", err=True)
-    click.echo(json.dumps(content, indent=1) if as_json else "\n".join(summary_lines(summaries)))
+    print_result(content, summary_lines(summaries), as_json=as_json)
     if strict and (left_out or not all(item.foreseen for item in result.left_out)):
         raise click.exceptions.Exit(1)
 
@@ -215,7 +219,10 @@ def eval_textures(
 @click.option("--people", type=FILE, help="List of identities to take; all when left out.")
 @click.option("--crops", "limit", type=COUNT, help="Of each person, at most, spread over cameras.")
 @out_option("first/ and second/, a folder")
-def split_cameras(images: Path, people: Path | None, limit: int | None, out: Path) -> None:
+@json_option
+def split_cameras(
+    images: Path, people: Path | None, limit: int | None, out: Path, as_json: bool
+) -> None:
     """Deal each person's cameras to two folders, so that fused textures can be judged fairly.
 
     Harvest both into one folder (first, second), and `synth eval-textures` that folder on all the images:
@@ -227,9 +234,16 @@ def split_cameras(images: Path, people: Path | None, limit: int | None, out: Pat
     crops = list(_crops_of_people(read_crop_folder(images).crops, images, people))
     if limit is not None:
         crops = spread_over_cameras(crops, limit)
-    for name, chosen in zip(HALVES, write_camera_halves(images, crops, out)):
-        count = len({crop.person.identity for crop in chosen})
-        click.echo(f"{out / name}: {len(chosen):,} crops of {count:,} people")
+    halves = [
+        {
+            "folder": out / name,
+            "crops": len(chosen),
+            "people": len({crop.person.identity for crop in chosen}),
+        }
+        for name, chosen in zip(HALVES, write_camera_halves(images, crops, out))
+    ]
+    lines = [f"{h['folder']}: {h['crops']:,} crops of {h['people']:,} people" for h in halves]
+    print_result({"halves": halves}, lines, as_json=as_json)
 
 
 def _crops_of_people(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from synth.cli.layouts import LAYOUT_NAMES, echo_conversion
+from synth.cli.layouts import LAYOUT_NAMES, convert
 from synth.cli.options import (
     COUNT,
     FILE,
@@ -17,12 +17,20 @@ from synth.cli.options import (
     category_option,
     device_option,
     evidence_options,
+    json_option,
     out_option,
     parsed_by,
+    quiet_option,
     refuse_others,
+    report_line,
     strict_option,
     uv_option,
 )
+from synth.cli.result_output import print_result
+
+if TYPE_CHECKING:  # not imported for `synth --help`
+    from textures.categories.harvest import CategoryHarvest
+    from textures.harvest.harvest import Harvest
 
 
 def _identity_pattern(text: str) -> re.Pattern[str]:
@@ -126,6 +134,8 @@ def _identity_pattern(text: str) -> re.Pattern[str]:
 @uv_option
 @device_option()
 @strict_option
+@quiet_option()
+@json_option
 def harvest_textures(
     images: Path,
     out: Path,
@@ -156,6 +166,7 @@ def harvest_textures(
     uv: Path | None,
     device: str,
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Turn pedestrian crops into body textures: PNGs, textures.jsonl and a contact sheet.
 
@@ -163,7 +174,7 @@ def harvest_textures(
     who is who, a crop makes one. With --category birds each photograph of CUB-200-2011 makes one.
     """
     if category != "people":
-        _harvest_category(category, images, out, weights, licence, device, strict)
+        _harvest_category(category, images, out, weights, licence, device, strict, as_json)
         return
     from mocap.bodies.free_body import load_free_body
     from mocap.bodies.layout_mesh import layout_mesh
@@ -194,7 +205,7 @@ def harvest_textures(
     options = SourceOptions(networks=networks, weights=body_fit, smpl=smpl, device=device)
     skinning = Skinning(free_body).to(device)
     fitter = BodyFitter(free_body, skinning, open_sources(evidence, options), device=device)
-    click.echo(f"bodies are fitted by {fitter.name}", err=True)
+    report_line(f"bodies are fitted by {fitter.name}")
     painter = None
     if finish == "dressed":
         painter = AttirePainter(free_body, size=size, weights=attire, device=device)
@@ -225,18 +236,34 @@ def harvest_textures(
         stand_in=stand_in,
         removals=removals,
         sheet_rows=sheet_rows,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    click.echo(
+    content = _harvested(library, result)
+    lines = [
         f"{len(result.entries)} textures in {library} ({result.new} new), "
         f"{len(result.left_out)} files left out (left_out.csv)"
-    )
+    ]
     if result.contact_sheet:
-        click.echo(f"look at {result.contact_sheet}")
+        content["contact_sheet"] = result.contact_sheet
+        lines.append(f"look at {result.contact_sheet}")
     if library != out:
-        echo_conversion(library, out, layout, body=body, uv=uv, size=None)
+        content["converted"], conversion = convert(
+            library, out, layout, body=body, uv=uv, size=None
+        )
+        lines += conversion
+    print_result(content, lines, as_json=as_json)
     if strict and not all(item.foreseen for item in result.left_out):
         raise click.exceptions.Exit(1)
+
+
+def _harvested(library: Path, result: Harvest | CategoryHarvest) -> dict[str, Any]:
+    """What a harvest made, for scripts."""
+    return {
+        "library": library,
+        "textures": len(result.entries),
+        "new": result.new,
+        "left_out": [{"source": i.source, "reason": i.reason} for i in result.left_out],
+    }
 
 
 def _harvest_category(
@@ -247,6 +274,7 @@ def _harvest_category(
     licence: str,
     device: str,
     strict: bool,
+    as_json: bool,
 ) -> None:
     """Harvest textures of a category besides people."""
     from mocap.errors import BadInput
@@ -255,7 +283,10 @@ def _harvest_category(
     from textures.categories.registry import category_named
 
     category = category_named(name)
-    refuse_others(name, {"images", "out", "category", "weights", "licence", "device", "strict"})
+    refuse_others(
+        name,
+        {"images", "out", "category", "weights", "licence", "device", "strict"},
+    )
     if weights is None:
         raise BadInput(
             f"{name} have no shipped generator: train one with `synth train generator --category {name}` "
@@ -264,12 +295,13 @@ def _harvest_category(
     result = harvest_category(
         *(images, out, load_category_generator(category, weights, device=device)),
         licence=licence,
-        report=lambda line: click.echo(line, err=True),
+        report=report_line,
     )
-    click.echo(
+    line = (
         f"{len(result.entries)} textures in {out} ({result.new} new), "
         f"{len(result.left_out)} photographs left out (left_out.csv)"
     )
+    print_result(_harvested(out, result), line, as_json=as_json)
     if strict and not all(item.foreseen for item in result.left_out):
         raise click.exceptions.Exit(1)
 
@@ -295,7 +327,7 @@ class ScoreCommand(click.Command):
     multiple=True,
     help="Which, as ssim@rstg; may be repeated. All that the mask allows when left out.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, not lines.")
+@json_option
 def score(
     predicted: Path, target: Path, mask: Path | None, protocols: tuple[str, ...], as_json: bool
 ) -> None:
@@ -310,8 +342,5 @@ def score(
     ]
     images = read_image(predicted), read_image(target)
     scores = {name: image_score(name, *images, silhouette) for name in names}
-    if as_json:
-        click.echo(json.dumps(scores, indent=1))
-    else:
-        for name, value in scores.items():
-            click.echo(f"{name:16} {value:.4f}")
+    lines = [f"{name:16} {value:.4f}" for name, value in scores.items()]
+    print_result(scores, lines, as_json=as_json)

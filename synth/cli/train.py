@@ -18,12 +18,15 @@ from synth.cli.options import (
     category_option,
     device_option,
     evidence_options,
+    json_option,
     out_option,
+    quiet_option,
     refuse_others,
     seed_option,
     strict_option,
     workers_option,
 )
+from synth.cli.result_output import print_result
 from synth.cli.whole_help import WholeHelpGroup
 
 
@@ -83,6 +86,8 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Matrix products in bfloat16, or in single precision.",
         ),
         strict_option,
+        quiet_option(),
+        json_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -146,7 +151,8 @@ def train_body_fit(
             held_out_people=held_out_people,
             weights=weights,
             networks=networks,
-        )
+        ),
+        as_json=options["as_json"],
     )
 
 
@@ -157,12 +163,17 @@ def train_body_fit(
     "--count-poses", type=COUNT, default=6000, show_default=True, help="Poses to learn from."
 )
 @seed_option
-def train_pose_prior(out: Path, motions: Path | None, count_poses: int, seed: int) -> None:
+@quiet_option()
+@json_option
+def train_pose_prior(
+    out: Path, motions: Path | None, count_poses: int, seed: int, as_json: bool
+) -> None:
     """Learn how likely poses are, which holds the body fit."""
     from synth.training.runs import TrainingOptions, train_pose_prior_run
 
     options = TrainingOptions(out=out, seed=seed, command=shlex.join(["synth", *sys.argv[1:]]))
-    _print_result(train_pose_prior_run(options, count_poses=count_poses, motions=motions))
+    result = train_pose_prior_run(options, count_poses=count_poses, motions=motions)
+    _print_result(result, as_json=as_json)
 
 
 @train.command("attire")
@@ -173,7 +184,7 @@ def train_attire(**options: Any) -> None:
     from textures.attire.training import RECIPES
 
     recipe = _recipe(RECIPES, options)
-    _print_result(train_attire_run(recipe, _training(options)))
+    _print_result(train_attire_run(recipe, _training(options)), as_json=options["as_json"])
 
 
 @train.command("reid")
@@ -201,7 +212,8 @@ def train_reid(
                 *(kind, _recipe(kind.identity_recipes, options, "small"), _training(options)),
                 trunk_weights=resnet,
                 strict=bool(options.get("strict")),
-            )
+            ),
+            as_json=options["as_json"],
         )
         return
     from synth.training.runs import train_reid_run
@@ -211,7 +223,8 @@ def train_reid(
     _print_result(
         train_reid_run(
             recipe, _training(options), trunk_weights=resnet, held_out_people=held_out_people
-        )
+        ),
+        as_json=options["as_json"],
     )
 
 
@@ -254,7 +267,8 @@ def train_pn_gan(
             resnet=resnet,
             held_out_people=held_out_people,
             bodies=bodies,
-        )
+        ),
+        as_json=options["as_json"],
     )
 
 
@@ -278,7 +292,8 @@ class GeneratorCommand(click.Command):
 
 
 @train.command("recipes")
-def print_recipes() -> None:
+@json_option
+def print_recipes(as_json: bool) -> None:
     """Print every recipe of every network, value by value."""
     from mocap.parsing.settings import field_values
     from textures.attire.training import RECIPES as ATTIRE_RECIPES
@@ -298,12 +313,16 @@ def print_recipes() -> None:
     for name, category in CATEGORIES.items():
         tables[f"reid --category {name}"] = category.identity_recipes
         tables[f"generator --category {name}"] = category.generator_recipes
-    for command, recipes in tables.items():
-        for name, recipe in recipes.items():
-            click.echo(f"# synth train {command} --recipe {name}")
-            for path, value in field_values(recipe).items():
-                click.echo(f"{path} = {value}")
-            click.echo()
+    content = {
+        command: {name: field_values(recipe) for name, recipe in recipes.items()}
+        for command, recipes in tables.items()
+    }
+    lines = []
+    for command, rows in content.items():
+        for name, values in rows.items():
+            lines.append(f"# synth train {command} --recipe {name}")
+            lines += [*(f"{path} = {value}" for path, value in values.items()), ""]
+    print_result(content, lines, as_json=as_json)
 
 
 @train.command("generator", cls=GeneratorCommand)
@@ -376,7 +395,8 @@ def train_generator(
                 _training(options),
                 supervisor=reid,
                 strict=bool(options.get("strict")),
-            )
+            ),
+            as_json=options["as_json"],
         )
         return
     from synth.training.runs import PhotographOptions, train_method_run
@@ -403,7 +423,8 @@ def train_generator(
             reid=reid,
             weights=weights,
             motions=motions,
-        )
+        ),
+        as_json=options["as_json"],
     )
 
 
@@ -441,8 +462,7 @@ def _training(options: dict[str, Any]) -> Any:
     )
 
 
-def _print_result(result: tuple[Path, dict[str, float]]) -> None:
+def _print_result(result: tuple[Path, dict[str, float]], *, as_json: bool) -> None:
     path, figures = result
-    click.echo(f"wrote {path}")
-    for name, value in figures.items():
-        click.echo(f"  {name}: {value:.4g}")
+    lines = [f"wrote {path}", *(f"  {name}: {value:.4g}" for name, value in figures.items())]
+    print_result({"weights": path, "figures": figures}, lines, as_json=as_json)

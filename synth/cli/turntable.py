@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import FILE, body_option, body_source, out_option, uv_option
+from synth.cli.options import (
+    FILE,
+    body_option,
+    body_source,
+    json_option,
+    out_option,
+    quiet_option,
+    uv_option,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("turntable")
@@ -33,6 +42,8 @@ from synth.cli.options import FILE, body_option, body_source, out_option, uv_opt
 )
 @body_option
 @uv_option
+@quiet_option()
+@json_option
 def turntable(
     texture: Path,
     out: Path,
@@ -41,6 +52,7 @@ def turntable(
     gender: str | None,
     body: Path | None,
     uv: Path | None,
+    as_json: bool,
 ) -> None:
     """Show a TEXTURE on a body that turns on the spot.
 
@@ -58,4 +70,5 @@ def turntable(
     loaded = body_source(body, uv).load(gender or "neutral")
     picture = read_texture(texture, loaded)
     count = write_texture_turntable(loaded, picture, out, size=size, views=count_views)
-    click.echo(f"{out}: {count} views of {texture}")
+    content = {"file": out, "views": count, "texture": texture}
+    print_result(content, f"{out}: {count} views of {texture}", as_json=as_json)

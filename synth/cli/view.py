@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import FILE, ChannelNames, out_option
+from synth.cli.options import (
+    FILE,
+    ChannelNames,
+    json_option,
+    out_option,
+    quiet_option,
+    report_line,
+)
+from synth.cli.result_output import print_result
 
 
 @click.command("view")
@@ -18,7 +26,11 @@ from synth.cli.options import FILE, ChannelNames, out_option
     help="Only these channels, with commas between; default all that are stored.",
 )
 @click.option("--close", is_flag=True, help="Enlarge every channel to where the body is.")
-def view(clip: Path, out: Path, channels: tuple[str, ...] | None, close: bool) -> None:
+@quiet_option()
+@json_option
+def view(
+    clip: Path, out: Path, channels: tuple[str, ...] | None, close: bool, as_json: bool
+) -> None:
     """Show all channels of a CLIP side by side, with its joints, as one film.
 
     CLIP is its .mp4 or its _info.mat; the rest is found beside it. Joints are green where they are seen
@@ -30,8 +42,7 @@ def view(clip: Path, out: Path, channels: tuple[str, ...] | None, close: bool) -
     from synth.pictures.clip_view import write_clip_view
 
     frames, lacking = write_clip_view(clip, out, channels=channels, close=close)
-    click.echo(f"{out}: {frames} frames")
+    content = {"file": out, "frames": frames, "not_stored": lacking}
+    print_result(content, f"{out}: {frames} frames", as_json=as_json)
     if lacking:
-        click.echo(
-            f"not stored: {', '.join(lacking)}; `synth ground-truth` computes it again", err=True
-        )
+        report_line(f"not stored: {', '.join(lacking)}; `synth ground-truth` computes it again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,42 @@ def coverage(rows: Sequence[PlanRow]) -> str:
         count = sum(row.stand_in for row in rows)
         lines.append(f"{count:,} of {len(rows):,} clips are made of generated stand-ins")
     return "\n".join(lines)
+
+
+def coverage_counts(rows: Sequence[PlanRow]) -> dict[str, Any]:
+    """How much a plan has of everything, in JSON's types: in all, by split, and by what varies."""
+    return {
+        "all": _split_counts(rows),
+        "splits": {
+            split: _split_counts(members)
+            for split in SPLITS
+            if (members := [row for row in rows if row.split == split])
+        },
+        "runs": dict(sorted(Counter(row.stem.split("/")[1] for row in rows).items())),
+        "categories": dict(sorted(Counter(row.category for row in rows).items())),
+        "backgrounds": dict(sorted(Counter(map(_background_kind, rows)).items())),
+        "lights": dict(sorted(Counter(row.light["kind"] for row in rows).items())),
+        "camera_moves": dict(sorted(Counter(row.view.move for row in rows).items())),
+        "genders": dict(sorted(Counter(row.gender for row in rows).items())),
+        "people": dict(sorted(Counter(len(row.genders) for row in rows).items())),
+        "occluders": dict(
+            sorted(Counter(item.kind for row in rows for item in row.occluders).items())
+        ),
+        "dark_clips": sum(lit_share(row) < 0.5 for row in rows),
+        "stand_in_clips": sum(row.stand_in for row in rows),
+    }
+
+
+def _split_counts(rows: Sequence[PlanRow]) -> dict[str, Any]:
+    return {
+        "clips": len(rows),
+        "frames": sum(row.frames for row in rows),
+        "seconds": sum(row.frames / row.fps for row in rows),
+        "motions": len({row.sequence for row in rows}),
+        "subjects": len({row.subject for row in rows}),
+        "textures": len({name for row in rows for name in row.textures}),
+        "identities": len({name for row in rows for name in row.identities}),
+    }
 
 
 def lit_share(row: PlanRow) -> float:

@@ -157,12 +157,7 @@ _worker: _Worker | None = None
 
 
 def _start_worker(body: Body, folder: Path, seed: int, size: ActionVideosSize) -> None:
-    import cv2
-    import torch
-
     global _worker
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     texels = prepare_body_texels(body, size.texture_size)
     _worker = _Worker(body, Skinning(body), texels, folder, seed, size)
 

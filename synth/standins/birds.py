@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
 from mocap.parsing.json_files import read_json
 from synth.scene.backgrounds import paint_background
+from synth.standins.ordered_processes import process_results
 from synth.standins.pedestrians import write_jpeg
 from synth.standins.photography import (
     crevice_shade,
@@ -56,7 +57,14 @@ class CubSize:
     texture_size: int = 256
 
 
-def write_birds(out: Path, *, seed: int, size: CubSize = CubSize(), progress: bool = True) -> int:
+def write_birds(
+    out: Path,
+    *,
+    seed: int,
+    size: CubSize = CubSize(),
+    workers: int | None = None,
+    progress: bool = True,
+) -> int:
     """Write a stand-in for CUB-200-2011.
 
     The folder appears whole or not at all, and the same seed and size give the same bytes. A folder that
@@ -66,6 +74,7 @@ def write_birds(out: Path, *, seed: int, size: CubSize = CubSize(), progress: bo
         out: new folder.
         seed: of everything.
         size: how large the stand-in is.
+        workers: number of processes; by default one per core.
         progress: whether to show a progress bar.
 
     Returns:
@@ -90,7 +99,7 @@ def write_birds(out: Path, *, seed: int, size: CubSize = CubSize(), progress: bo
         raise BadInput(f"{out}: already holds something else; remove it or give another folder")
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)
-        count = _CubWriter(folder, seed, size).write(progress)
+        count = _write_species_files(folder, seed, size, workers=workers, progress=progress)
         (folder / "README.md").write_text(README.format(seed=seed), encoding="utf-8")
         (folder / STAND_IN).write_text("Generated birds, not photographs.\n")
         text = json.dumps({**settings, "images": count}, indent=1) + "\n"
@@ -213,68 +222,116 @@ def _draw_branch(rng: np.random.Generator, image: np.ndarray, feet: np.ndarray) 
     cv2.line(image, first, last, tuple(shade.tolist()), thickness, cv2.LINE_AA)
 
 
-class _CubWriter:
-    """Writes one stand-in folder, a species at a time."""
+@dataclass
+class _Species:
+    """Of a species, besides its pictures: lines by file, the truth, its texture's entry."""
+
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    truth: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    entry: TextureEntry | None = None
+
+    def add(self, file: str, *fields: object) -> None:
+        """Add a line of fields to a file."""
+        self.lines.setdefault(file, []).append(" ".join(map(str, fields)))
+
+
+def _write_species_files(
+    folder: Path, seed: int, size: CubSize, *, workers: int | None, progress: bool
+) -> int:
+    """Write everything, a species at a time; returns the number of images."""
+    for name in (TRUE_TEXTURES, "parts"):
+        (folder / name).mkdir()
+    whole, entries = _Species(), []
+    for number, part_name in enumerate(KEYPOINTS, 1):
+        whole.add("parts/parts.txt", number, part_name)
+    written = process_results(
+        _write_species,
+        range(1, size.species + 1),
+        prepare=_start_worker,
+        arguments=(folder, seed, size),
+        workers=workers,
+    )
+    bar = tqdm(written, total=size.species, desc="birds", unit="species", disable=not progress)
+    for species in bar:
+        for file, lines in species.lines.items():
+            whole.lines.setdefault(file, []).extend(lines)
+        for key, values in species.truth.items():
+            whole.truth.setdefault(key, []).extend(values)
+        if species.entry is not None:
+            entries.append(species.entry)
+    for file, lines in whole.lines.items():
+        (folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_manifest(folder / TRUE_TEXTURES, entries)
+    arrays = {key: np.stack(values) for key, values in whole.truth.items()}
+    np.savez_compressed(folder / TRUTH, **arrays)
+    return len(whole.lines["images.txt"])
+
+
+# ------------------------------------------------------------------------------------- in a worker
+
+
+_writer: _SpeciesWriter | None = None
+
+
+def _start_worker(folder: Path, seed: int, size: CubSize) -> None:
+    global _writer
+    _writer = _SpeciesWriter(folder, seed, size)
+
+
+def _write_species(number: int) -> _Species:
+    if _writer is None:
+        raise RuntimeError("the process was not prepared")
+    return _writer.write(number)
+
+
+class _SpeciesWriter:
+    """Writes the pictures of one species after another."""
 
     def __init__(self, folder: Path, seed: int, size: CubSize) -> None:
         self.folder, self.seed, self.size = folder, seed, size
         self.model = bird_model()
         geometry = texel_geometry(self.model.mesh, size.texture_size)
         self.painter = PlumagePainter(self.model, geometry)
-        self.lines: dict[str, list[str]] = {}
-        self.truth: dict[str, list[np.ndarray]] = {}
-        self.entries: list[TextureEntry] = []
-        self.count = 0
+        self.species = _Species()
 
-    def write(self, progress: bool) -> int:
-        """Write everything; returns the number of images."""
-        for name in (TRUE_TEXTURES, "parts"):
-            (self.folder / name).mkdir()
-        for number, part_name in enumerate(KEYPOINTS, 1):
-            self._add("parts/parts.txt", number, part_name)
-        species = range(1, self.size.species + 1)
-        for number in tqdm(species, desc="birds", unit="species", disable=not progress):
-            self._write_species(number)
-        for file, lines in self.lines.items():
-            (self.folder / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        write_manifest(self.folder / TRUE_TEXTURES, self.entries)
-        arrays = {key: np.stack(values) for key, values in self.truth.items()}
-        np.savez_compressed(self.folder / TRUTH, **arrays)
-        return self.count
+    def write(self, number: int) -> _Species:
+        """Write a species' texture and images; `number` counts from 1."""
+        self.species = _Species()
+        self._write_species(number)
+        return self.species
 
     def _write_species(self, number: int) -> None:
         rng = np.random.default_rng([self.seed, number])
         name = f"{number:03d}.Painted_Bird_{number:03d}"
         texture = self.painter.texture(sample_plumage(rng))
         write_texture(self.folder / TRUE_TEXTURES / f"{name}.png", texture)
-        self._add("classes.txt", number, name)
+        self.species.add("classes.txt", number, name)
         usual = rng.normal(0, 0.6, len(self.model.directions))
         images = self.size.train_images + self.size.test_images
         training = rng.permutation(images) < self.size.train_images
-        for trained in training:
+        first = (number - 1) * images + 1
+        for image, trained in enumerate(training, first):
             shape = np.clip(usual + rng.normal(0, 0.4, len(usual)), -2, 2)
             shot = photograph_bird(rng, texture, shape.astype(np.float32))
-            source = self._write_image(number, name, shot, bool(trained))
-        self.entries.append(
-            TextureEntry(
-                file=f"{name}.png",
-                uv_layout=self.model.mesh.uv_layout,
-                size=self.size.texture_size,
-                source=f"{name}/{source.name}",
-                source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
-                identity=name,
-                camera=None,
-                split="train",
-                licence="Apache-2.0",
-                generator="plumage",
-                stand_in=True,
-            )
+            source = self._write_image(image, number, name, shot, bool(trained))
+        self.species.entry = TextureEntry(
+            file=f"{name}.png",
+            uv_layout=self.model.mesh.uv_layout,
+            size=self.size.texture_size,
+            source=f"{name}/{source.name}",
+            source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+            identity=name,
+            camera=None,
+            split="train",
+            licence="Apache-2.0",
+            generator="plumage",
+            stand_in=True,
         )
 
-    def _write_image(self, number: int, name: str, shot: BirdPhotograph, training: bool) -> Path:
-        """Write an image, its segmentation, its lines and its truth."""
-        self.count += 1
-        image = self.count
+    def _write_image(
+        self, image: int, number: int, name: str, shot: BirdPhotograph, training: bool
+    ) -> Path:
+        """Write an image, its segmentation, its lines and its truth; `image` counts over all species."""
         file_name = f"{name}/Painted_Bird_{image:04d}_{number}.jpg"
         path = self.folder / "images" / file_name
         mask_path = (self.folder / "segmentations" / file_name).with_suffix(".png")
@@ -286,14 +343,14 @@ class _CubWriter:
         rows, columns = np.nonzero(shot.mask)
         x, y = int(columns.min()), int(rows.min())
         width, height = int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
-        self._add("images.txt", image, file_name)
-        self._add("image_class_labels.txt", image, number)
-        self._add("train_test_split.txt", image, int(training))
-        self._add("bounding_boxes.txt", image, *(f"{v:.1f}" for v in (x, y, width, height)))
+        self.species.add("images.txt", image, file_name)
+        self.species.add("image_class_labels.txt", image, number)
+        self.species.add("train_test_split.txt", image, int(training))
+        self.species.add("bounding_boxes.txt", image, *(f"{v:.1f}" for v in (x, y, width, height)))
         for number_of_part, (pixel, visible) in enumerate(zip(shot.keypoints, shot.visible), 1):
             shown = pixel if visible else (0.0, 0.0)
             pair = [f"{value:.1f}" for value in shown]
-            self._add("parts/part_locs.txt", image, number_of_part, *pair, int(visible))
+            self.species.add("parts/part_locs.txt", image, number_of_part, *pair, int(visible))
         facts = {
             "name": np.array(file_name),
             "shape": shot.shape,
@@ -302,8 +359,5 @@ class _CubWriter:
             "translation": shot.camera.translation,
         }
         for key, value in facts.items():
-            self.truth.setdefault(key, []).append(value)
+            self.species.truth.setdefault(key, []).append(value)
         return path
-
-    def _add(self, file: str, *fields: object) -> None:
-        self.lines.setdefault(file, []).append(" ".join(map(str, fields)))

@@ -23,6 +23,7 @@ from mocap.files import STAND_IN, atomic_write
 from mocap.parsing.json_files import read_json
 from synth.standins.fractal_frames import fractal_frames, random_system
 from synth.standins.handheld_video import write_avi
+from synth.standins.ordered_processes import process_results
 from synth.standins.shape_frames import DYNAMICS, shape_frames
 
 EDITION = 1  # of what is drawn: a folder of another edition is not taken for the same videos
@@ -79,6 +80,7 @@ def write_class_videos(
     *,
     seed: int,
     size: ClassVideosSize = ClassVideosSize(),
+    workers: int | None = None,
     progress: bool = True,
 ) -> int:
     """Write videos without people, a folder per class.
@@ -91,6 +93,7 @@ def write_class_videos(
         kind: One of `CLASS_VIDEO_KINDS`.
         seed: Seed of everything.
         size: How many, how large and how long.
+        workers: Number of processes; by default one per core.
         progress: Show a progress bar.
 
     Returns:
@@ -113,16 +116,53 @@ def write_class_videos(
         if written == settings:
             return size.clips
         raise BadInput(f"{out}: already holds something else; remove it or give another folder")
-    classes = CLASS_VIDEO_KINDS[kind](seed, size)
-    names = list(classes)
-    bit_rate = BIT_RATE * size.width * size.height // (160 * 120)
+    names = list(CLASS_VIDEO_KINDS[kind](seed, size))
     with atomic_write(out) as folder:
-        for number in tqdm(range(size.clips), desc=kind, unit="clip", disable=not progress):
-            name = names[number % len(names)]
-            frames = classes[name](np.random.default_rng([seed, size.classes, number]))
-            path = folder / name / f"{name}_{number:05d}.avi"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_avi(path, list(frames), bit_rate=bit_rate, b_frames=0)
+        for name in names:
+            (folder / name).mkdir(parents=True)
+        videos = process_results(
+            _write_video,
+            range(size.clips),
+            prepare=_start_worker,
+            arguments=(folder, kind, seed, size),
+            workers=workers,
+        )
+        for _ in tqdm(videos, total=size.clips, desc=kind, unit="clip", disable=not progress):
+            pass
         (folder / STAND_IN).write_text("Generated videos, not recorded ones.\n")
         (folder / marker.name).write_text(json.dumps(settings) + "\n")
     return size.clips
+
+
+# ------------------------------------------------------------------------------------- in a worker
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What a process prepares once."""
+
+    folder: Path
+    seed: int
+    size: ClassVideosSize
+    classes: dict[str, ClassFrames]
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(folder: Path, kind: str, seed: int, size: ClassVideosSize) -> None:
+    global _worker
+    _worker = _Worker(folder, seed, size, CLASS_VIDEO_KINDS[kind](seed, size))
+
+
+def _write_video(number: int) -> None:
+    """Write one clip into the folder of its class; clips are dealt to the classes in turn."""
+    worker = _worker
+    if worker is None:
+        raise RuntimeError("the process was not prepared")
+    size = worker.size
+    name = list(worker.classes)[number % len(worker.classes)]
+    frames = worker.classes[name](np.random.default_rng([worker.seed, size.classes, number]))
+    bit_rate = BIT_RATE * size.width * size.height // (160 * 120)
+    path = worker.folder / name / f"{name}_{number:05d}.avi"
+    write_avi(path, list(frames), bit_rate=bit_rate, b_frames=0)

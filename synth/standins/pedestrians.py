@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from synth.garments.attire import Attire
 from synth.garments.dressing import make_garments
 from synth.garments.garment import DressedBody, dressed_body, joint_frames
 from synth.garments.wardrobe_forms import WardrobeForms, prepare_forms
+from synth.standins.ordered_processes import process_results
 from synth.standins.photography import (
     CROP_HEIGHT,
     CROP_WIDTH,
@@ -305,6 +306,7 @@ def write_pedestrians(
     body: Body,
     seed: int,
     size: MarketSize = MarketSize(),
+    workers: int | None = None,
     progress: bool = True,
 ) -> dict[str, int]:
     """Write a stand-in for Market-1501.
@@ -319,6 +321,7 @@ def write_pedestrians(
         body: Body of the pedestrians.
         seed: Seed of everything.
         size: How large the stand-in is.
+        workers: Number of processes; by default one per core.
         progress: Show a progress bar.
 
     Returns:
@@ -351,7 +354,7 @@ def write_pedestrians(
         )
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)
-        crops = _MarketWriter(folder, body, seed, size).write(progress)
+        crops = _write_market(folder, body, seed, size, workers=workers, progress=progress)
         (folder / "README.md").write_text(README.format(seed=seed), encoding="utf-8")
         (folder / STAND_IN).write_text("Generated pedestrians, not photographs.\n")
         text = json.dumps({**settings, "crops": crops}, indent=1) + "\n"
@@ -359,8 +362,64 @@ def write_pedestrians(
     return crops
 
 
+@dataclass
+class _Person:
+    """Of an identity's crops: rows of the truth with their split, the texture's entry."""
+
+    truth: list[tuple[str, dict[str, np.ndarray]]] = field(default_factory=list)
+    entry: TextureEntry | None = None
+
+
+def _write_market(
+    folder: Path, body: Body, seed: int, size: MarketSize, *, workers: int | None, progress: bool
+) -> dict[str, int]:
+    """Write everything, an identity at a time; returns the number of crops by split."""
+    for name in (*SPLIT_FOLDERS.values(), "true_textures", "truth"):
+        (folder / name).mkdir()
+    identities = [*range(1, size.train_identities + size.test_identities + 1), 0, -1]
+    written = process_results(
+        _write_identity,
+        identities,
+        prepare=_start_worker,
+        arguments=(folder, body, seed, size),
+        workers=workers,
+    )
+    truth: dict[str, list[dict[str, np.ndarray]]] = {split: [] for split in SPLIT_FOLDERS}
+    entries = []
+    bar = tqdm(
+        written, total=len(identities), desc="pedestrians", unit="person", disable=not progress
+    )
+    for person in bar:
+        for split, row in person.truth:
+            truth[split].append(row)
+        if person.entry is not None:
+            entries.append(person.entry)
+    write_manifest(folder / "true_textures", entries)
+    for split, rows in truth.items():
+        arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        np.savez_compressed(folder / "truth" / f"{split}.npz", **arrays)
+    return {split: len(rows) for split, rows in truth.items()}
+
+
+# ------------------------------------------------------------------------------------- in a worker
+
+
+_writer: _MarketWriter | None = None
+
+
+def _start_worker(folder: Path, body: Body, seed: int, size: MarketSize) -> None:
+    global _writer
+    _writer = _MarketWriter(folder, body, seed, size)
+
+
+def _write_identity(identity: int) -> _Person:
+    if _writer is None:
+        raise RuntimeError("the process was not prepared")
+    return _writer.write(identity)
+
+
 class _MarketWriter:
-    """Writes one stand-in folder, an identity at a time."""
+    """Writes the crops of one identity after another."""
 
     def __init__(self, folder: Path, body: Body, seed: int, size: MarketSize) -> None:
         self.folder, self.body, self.seed, self.size = folder, body, seed, size
@@ -371,27 +430,18 @@ class _MarketWriter:
         self.styles = [sample_camera_style(rng) for _ in range(CAMERAS)]
         count = size.train_identities + size.test_identities
         self.training = set((rng.permutation(count)[: size.train_identities] + 1).tolist())
-        self.count = count
-        self.truth: dict[str, list[dict]] = {split: [] for split in SPLIT_FOLDERS}
-        self.entries: list[TextureEntry] = []
+        self.person = _Person()
 
-    def write(self, progress: bool) -> dict[str, int]:
-        """Write everything; returns the number of crops by split."""
-        for name in SPLIT_FOLDERS.values():
-            (self.folder / name).mkdir()
-        for name in ("true_textures", "truth"):
-            (self.folder / name).mkdir()
-        for identity in tqdm(
-            range(1, self.count + 1), desc="pedestrians", unit="person", disable=not progress
-        ):
+    def write(self, identity: int) -> _Person:
+        """Write an identity's crops: a person's from 1 on, all distractors' (0) or all junk (-1)."""
+        self.person = _Person()
+        if identity > 0:
             self._write_person(identity)
-        self._write_unlabelled(0, self.size.distractors, "distractor")
-        self._write_unlabelled(-1, self.size.junk, "junk")
-        write_manifest(self.folder / "true_textures", self.entries)
-        for split, rows in self.truth.items():
-            arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-            np.savez_compressed(self.folder / "truth" / f"{split}.npz", **arrays)
-        return {split: len(rows) for split, rows in self.truth.items()}
+        elif identity == 0:
+            self._write_unlabelled(0, self.size.distractors, "distractor")
+        else:
+            self._write_unlabelled(-1, self.size.junk, "junk")
+        return self.person
 
     def _write_person(self, identity: int) -> None:
         rng = np.random.default_rng([self.seed, 1, identity])
@@ -411,20 +461,18 @@ class _MarketWriter:
                 split = "query" if first else "gallery"
             files.append(self._save(rng, people, n, split, identity, name))
         crop = files[0]
-        self.entries.append(
-            TextureEntry(
-                file=name,
-                uv_layout=self.body.uv_layout,
-                size=self.size.texture_size,
-                source=crop.name,
-                source_sha256=hashlib.sha256(crop.read_bytes()).hexdigest(),
-                identity=f"{identity:04d}",
-                camera=None,
-                split="train" if identity in self.training else "test",
-                licence="Apache-2.0",
-                generator="wardrobe",
-                stand_in=True,
-            )
+        self.person.entry = TextureEntry(
+            file=name,
+            uv_layout=self.body.uv_layout,
+            size=self.size.texture_size,
+            source=crop.name,
+            source_sha256=hashlib.sha256(crop.read_bytes()).hexdigest(),
+            identity=f"{identity:04d}",
+            camera=None,
+            split="train" if identity in self.training else "test",
+            licence="Apache-2.0",
+            generator="wardrobe",
+            stand_in=True,
         )
 
     def _write_unlabelled(self, identity: int, count: int, kind: str) -> None:
@@ -488,7 +536,7 @@ class _MarketWriter:
             if key not in ("image", "uv", "parts", "texture", "style")
         }
         facts = {"name": np.array(name), "identity": np.int32(identity), "camera": np.int32(camera)}
-        self.truth[split].append(facts | {"texture": np.array(texture)} | arrays)
+        self.person.truth.append((split, facts | {"texture": np.array(texture)} | arrays))
         return path
 
 

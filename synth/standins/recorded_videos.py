@@ -251,12 +251,7 @@ def _start_worker(
     textures: Sequence[Path],
     environments: Sequence[Path],
 ) -> None:
-    import cv2
-    import torch
-
     global _worker
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     texels = prepare_body_texels(body, size.texture_size)
     _worker = _Worker(
         body, Skinning(body), texels, folder, seed, size, classes, textures, environments

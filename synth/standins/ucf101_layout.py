@@ -6,11 +6,8 @@ A folder appears whole or not at all, and says that it holds generated videos.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from tqdm import tqdm
 from mocap.errors import BadInput
 from mocap.files import STAND_IN, atomic_write
 from mocap.parsing.json_files import read_json
+from synth.standins.ordered_processes import process_results
 
 SPLITS = (1, 2, 3)
 MARKER = "standins.json"
@@ -117,22 +115,17 @@ def write_video_folder(
     with atomic_write(out) as folder:
         for name in names:
             (folder / name).mkdir(parents=True)
-        # Always in fresh processes with one thread each: arithmetic must not depend on their
-        # number.
-        with ProcessPoolExecutor(
-            max_workers=workers or len(os.sched_getaffinity(0)),
-            mp_context=get_context("spawn"),
-            initializer=start_worker,
-            initargs=worker_arguments(folder),
-        ) as pool:
-            bar = tqdm(
-                pool.map(write_group, groups),
-                total=len(groups),
-                desc="action videos",
-                unit="group",
-                disable=not progress,
-            )
-            videos = [video for group_videos in bar for video in group_videos]
+        written = process_results(
+            write_group,
+            groups,
+            prepare=start_worker,
+            arguments=worker_arguments(folder),
+            workers=workers,
+        )
+        bar = tqdm(
+            written, total=len(groups), desc="action videos", unit="group", disable=not progress
+        )
+        videos = [video for group_videos in bar for video in group_videos]
         write_split_lists(folder / "ucfTrainTestlist", names, groups)
         (folder / STAND_IN).write_text("Generated videos, not recorded ones.\n")
         (folder / "README.md").write_text(readme(len(videos)), encoding="utf-8")

@@ -53,8 +53,8 @@ def weights(tmp_path_factory):
 
 
 def figures(*words):
-    result = run("eval-fit", *words, "--json", "--seed", 1, "--device", "cpu")
-    assert result.exit_code == 0, result.output
+    result = run("eval-fit", *words, "--json", "--quiet", "--seed", 1, "--device", "cpu")
+    assert result.exit_code == 0 and "%|" not in result.stderr, result.output
     return json.loads(result.stdout)
 
 

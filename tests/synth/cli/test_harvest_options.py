@@ -40,7 +40,13 @@ def test_the_list_says_licence_and_stand_in_of_the_split_chosen(market, tmp_path
     assert line["source"].endswith(NAMES[0]) and texture.shape == (32, 32, 3)
     assert [path.name for path in (tmp_path / "a").glob("*.jpg")] == []  # no contact sheet
     words = ["--licence", "CC-BY-4.0", "--stand-in"]
-    lines, _ = harvested(market, tmp_path / "b", *words, "--split", "gallery")
+    words += ["--split", "gallery", "--json", "--quiet"]
+    lines, _ = harvested(market, tmp_path / "b", *words)
+    command = ["harvest-textures", "--images", market, "--split", "train", "--out", tmp_path / "b"]
+    result = succeed(*command, "--size", 32, "--keep-all", *words)
+    content = json.loads(result.stdout)
+    assert (content["textures"], content["new"]) == (len(lines), 0) and "%|" not in result.stderr
+    assert content["contact_sheet"].startswith(str(tmp_path / "b"))
     assert {entry["source"].rpartition("/")[2] for entry in lines} == {NAMES[0], NAMES[2]}
     assert {(entry["licence"], entry["stand_in"]) for entry in lines} == {("CC-BY-4.0", True)}
 

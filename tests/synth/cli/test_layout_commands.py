@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -41,7 +43,11 @@ def test_a_library_is_converted_by_its_options(library, model, tmp_path):
     read_library(tmp_path / "smpl", model.body)
     picture = cv2.imread(str(tmp_path / "smpl" / "1.png"))
     assert np.abs(picture.astype(int) - (200, 150, 90)).max() <= 1
-    succeed(*words, "--to", "smpl", "--out", tmp_path / "smpl", "--size", 32)
+    smaller = [*words, "--to", "smpl", "--out", tmp_path / "smpl", "--size", 32]
+    result = succeed(*smaller, "--quiet", "--json")
+    content = json.loads(result.stdout)
+    assert (content["textures"], content["left_out"]) == (2, []) and "%|" not in result.stderr
+    assert 0 <= content["surface_distance"]["mean"] <= content["surface_distance"]["largest"]
     assert cv2.imread(str(tmp_path / "smpl" / "1.png")).shape == (32, 32, 3)
     words[1] = tmp_path / "smpl"
     succeed(*words, "--to", "anny-1", "--out", tmp_path / "back")

@@ -54,8 +54,8 @@ def test_an_experiment_is_what_its_options_say(folders, tmp_path):
     words = ["--films", films, "--videos", videos, "--out", tmp_path / "out", *QUICK]
     words += ["--seeds", "3", "--film-label", "sequence"]
     words += ["--lr-pretrain", 0.02, "--lr-finetune", 0.03]
-    told = succeed("eval-ucf101", *words).output
-    assert "stand-in data" in told
+    result = succeed("eval-ucf101", *words, "--json", "--quiet")
+    assert "stand-in data" in json.loads(result.stdout)["data"] and "%|" not in result.stderr
     folder = tmp_path / "out" / "split1" / "films" / "seed3" / "steps1"
     config = json.loads((folder / "config.json").read_text())
     assert (config["training"]["lr"], config["training"]["batch"]) == (0.03, 6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_pedestrians_of_so_many_people_and_crops(tmp_path):
     assert len(set(test) - {"0000", "-1"}) == 2
     assert {name.split("_")[0] for name in names["query"]} == set(test) - {"0000", "-1"}
     first = contents(tmp_path / "market")
+    more = [
+        "--count-distractors",
+        4,
+        "--count-junk",
+        1,
+        "--workers",
+        1,
+        "--out",
+        tmp_path / "alone",
+    ]
+    result = succeed(*words, *more, "--quiet", "--json")
+    assert json.loads(result.stdout)["crops"]["train"] == len(train) and "%|" not in result.stderr
+    assert contents(tmp_path / "alone") == first
     succeed(*words, "--count-distractors", 0, "--count-junk", 0, "--out", tmp_path / "less")
     less = [path.name for path in (tmp_path / "less" / "bounding_box_test").glob("*.jpg")]
     assert less and not any(name.startswith(("0000", "-1")) for name in less)
@@ -63,7 +77,7 @@ def test_pedestrians_of_so_many_people_and_crops(tmp_path):
 def test_birds_of_so_many_species_and_photographs(tmp_path):
     words = ["standins", "birds", "--count-species", 2, "--count-train-images", 2]
     words += ["--count-test-images", 1]
-    told = succeed(*words, "--seed", 5, "--out", tmp_path / "a").output
+    told = succeed(*words, "--seed", 5, "--workers", 1, "--out", tmp_path / "a").output
     assert f"{tmp_path / 'a'}: 6 photographs of birds" in told
     first = contents(tmp_path / "a")
     assert len([name for name in first if name.endswith(".jpg")]) == 6
@@ -71,6 +85,8 @@ def test_birds_of_so_many_species_and_photographs(tmp_path):
     assert sum(line.endswith(" 1") for line in split) == 4
     succeed(*words, "--seed", 6, "--out", tmp_path / "b")
     assert contents(tmp_path / "b") != first
+    succeed(*words, "--seed", 5, "--workers", 2, "--out", tmp_path / "c")
+    assert contents(tmp_path / "c") == first
 
 
 def test_action_videos_are_written_by_so_many_processes(monkeypatch, tmp_path):
@@ -83,7 +99,8 @@ def test_action_videos_are_written_by_so_many_processes(monkeypatch, tmp_path):
     monkeypatch.setattr("synth.standins.action_videos.write_action_videos", record)
     words = ["standins", "actions", "--out", tmp_path / "ucf"]
     assert f"{tmp_path / 'ucf'}: 7 videos" in succeed(*words, "--seed", 2, "--workers", 3).output
-    succeed(*words)
+    content = json.loads(succeed(*words, "--quiet", "--json").stdout)
+    assert content == {"out": str(tmp_path / "ucf"), "videos": 7}
     size = ActionVideosSize()
     assert requests == [
         (tmp_path / "ucf", {"seed": 2, "size": size, "workers": 3}),
@@ -118,8 +135,9 @@ def test_recorded_motions_are_filmed_in_given_clothes_and_places(monkeypatch, tm
 def test_shapes_and_fractals_come_in_class_folders_from_their_seed(tmp_path):
     for kind in ("shapes", "fractals"):
         words = ["standins", kind, "--count-classes", 2, "--count-clips", 2, "--frames", 4]
-        for seed, name in ((1, "a"), (1, "b"), (2, "c")):
-            succeed(*words, "--seed", seed, "--out", tmp_path / kind / name)
+        for seed, workers, name in ((1, 1, "a"), (1, 2, "b"), (2, 2, "c")):
+            chosen = ["--seed", seed, "--workers", workers]
+            succeed(*words, *chosen, "--out", tmp_path / kind / name)
         first, again, other = (contents(tmp_path / kind / name) for name in "abc")
         assert first == again != other and len({Path(path).parts[0] for path in first}) >= 2
 

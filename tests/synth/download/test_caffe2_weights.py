@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import numpy as np
@@ -31,6 +32,9 @@ def test_a_pickle_of_the_authors_gives_the_authors_logits(tmp_path):
     (tmp_path / "i3d.pkl").write_bytes(pickle.dumps({"blobs": blobs}, protocol=2))
     out = tmp_path / "i3d.safetensors"
     said = succeed("convert-weights", tmp_path / "i3d.pkl", out).output
+    told = succeed("convert-weights", tmp_path / "i3d.pkl", tmp_path / "b.safetensors", "--json")
+    content = json.loads(told.stdout)
+    assert f"{content['arrays']} arrays" in said and content["file"].endswith("b.safetensors")
     assert f"{len(parameters.arrays)} arrays" in said
     ours = network("i3d-nl-r50@video-nonlocal-net", classes=400).eval()
     ours.load_state_dict(inflate_state(read_published_weights(out), ours, classifier=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import os
 
 import numpy as np
@@ -251,6 +252,10 @@ def test_the_command_says_what_it_did_and_exits_with_an_error_on_failures(
     server.files[SECOND] = motions[SECOND]
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 0 and f"1 got (0.0 MB), {len(motions) - 1} kept" in result.output
+    result = CliRunner().invoke(command, [*arguments, "--quiet", "--json"])  # of synth fetch-cmu
+    content = json.loads(result.stdout)
+    assert (content["downloaded"], content["existing"]) == (0, len(motions))
+    assert content["failed"] == [] and "%|" not in result.stderr
 
 
 @pytest.fixture

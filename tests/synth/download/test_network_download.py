@@ -301,7 +301,7 @@ def test_the_command_lists_then_fetches_and_exits_with_an_error_on_failures(
     assert listed.output.strip() == describe_networks(networks)
     result = CliRunner().invoke(command, ["--out", str(tmp_path / "a")])
     assert result.exit_code == 0 and "1 got (0.1 MB), 0 kept, 0 failed" in result.output
-    assert result.output.startswith(describe_networks(networks[:1]))
+    assert describe_networks(networks[:1]) in result.stderr
     server.files["judge.bin"] = PAGE
     result = CliRunner().invoke(command, ["all", "--out", str(tmp_path / "a")])
     assert result.exit_code == 1 and "failed: judge.bin: " in result.output

@@ -64,8 +64,9 @@ def test_sets_are_measured_and_shown(world, joints, wrong, tmp_path):
     out = tmp_path / "out"
     result = succeed(
         *("eval-textures", world.library, wrong, "--images", world.images, "--evidence", joints),
-        *("--out", out, "--sheet-people", 2, "--json"),
+        *("--out", out, "--sheet-people", 2, "--json", "--quiet"),
     )
+    assert "%|" not in result.stderr
     content = json.loads((out / "evaluation.json").read_text())
     assert json.loads(result.output[result.output.index("{") :]) == content
     assert content["stand_in"] and content["sets"] == ["true", "wrong"]
