@@ -156,6 +156,11 @@ SECTIONS: dict[str, dict[str, CommandEntry]] = {
         "fetch-networks": CommandEntry(
             "synth.cli.fetch_networks", "fetch_networks", "synth fetch-networks --list"
         ),
+        "fetch-environments": CommandEntry(
+            "synth.cli.fetch_environments",
+            "fetch_environments",
+            "synth fetch-environments --category indoor --out environments",
+        ),
         "convert-weights": CommandEntry(
             "synth.cli.convert_weights",
             "convert_weights",
