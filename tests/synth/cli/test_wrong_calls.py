@@ -12,7 +12,16 @@ from synth.cli import COMMANDS, main
 from tests.synth.cli.test_options import ALL
 
 LONGEST = 600  # characters of a message: what was found, what was expected, what to do
-NEEDS_NOTHING = {"body", "doctor", "fetch-cmu", "fetch-environments", "fetch-networks", "schemas", "standins", "train"}
+NEEDS_NOTHING = {
+    "body",
+    "doctor",
+    "fetch-cmu",
+    "fetch-environments",
+    "fetch-networks",
+    "schemas",
+    "standins",
+    "train",
+}
 """Commands whose example is good in an empty folder, or fails on the network alone."""
 
 
