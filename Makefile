@@ -76,7 +76,7 @@ docs: $(VENV)/.installed
 		|| $(BIN)/python -m pip install --quiet $(PIP_ARGS) --editable ".[docs]"
 	$(BIN)/python docs/write_reference.py
 	$(BIN)/python -m mkdocs build --strict
-	@echo "open build/site/index.html; to search in it: $(BIN)/python -m mkdocs serve"
+	@echo "open build/site/index.html"
 
 clean-demo:
 	rm -rf $(DEMO)

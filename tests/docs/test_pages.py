@@ -13,7 +13,9 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
+from tests.chromium import chromium_program
 from tests.docs.pages import DOC_PAGES, DOCS, PAGES, ROOT, anchors, links, page_name
+from tests.docs.site_search import search_results
 
 
 @cache
@@ -139,3 +141,8 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     assert f"files/examples/{notebook.name}" in (tmp_path / "site" / "python.html").read_text()
     fetched = re.compile(r"<(?:script|link|img)[^>]+(?:src|href)=\"https?:")
     assert not any(fetched.search(page.read_text(encoding="utf-8")) for page in pages)
+    if chromium_program() is None:
+        pytest.skip("the site is built; its search is not tried: no Chromium on this machine")
+    for width in (390, 1440):
+        found = search_results(tmp_path / "site", "turntable", tmp_path / str(width), width=width)
+        assert any("commands.html" in page for page in found), width

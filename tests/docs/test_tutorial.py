@@ -14,6 +14,7 @@ from synth import find_clips, read_clip
 from tests.docs.pages import DOCS
 from tests.docs.test_command_lines import page_commands
 from tests.synth.cli.running import succeed
+from textures.harvest.contact_sheet import CAPTION
 from textures.library import read_library
 
 SMALLER = {  # what is added to a line; of an option that is given twice, the last counts
@@ -55,7 +56,7 @@ def test_the_lines_of_the_tutorial_run_one_after_another(body, tmp_path, monkeyp
     out = tmp_path / "tutorial"
     assert len(read_library(textures, body)) == 2
     turn = cv2.imread(str(out / "turn.png"))
-    assert turn.shape == (64, 128, 3) and np.ptp(turn) > 50
+    assert turn.shape == (64 + CAPTION, 128, 3) and np.ptp(turn) > 50
     assert (out / "jack.glb").read_bytes()[:4] == b"glTF"
     assert (out / "walk.mp4").stat().st_size > 1000 and (out / "walk.png").is_file()
     clips = [read_clip(out / "films" / stem) for stem in find_clips(out / "films")]

@@ -58,9 +58,9 @@ def landmark_pairs(mesh: Mesh, other: Mesh) -> np.ndarray:
     All of `FACE_FEATURES` where both meshes are known; else the nose and the upper lip, or none where a
     face has no profile.
     """
-    known = [_KNOWN_MESHES.get((m.uv_layout, len(m.vertices))) for m in (mesh, other)]
-    if None not in known:
-        return np.array(known, int)
+    numbers = [_KNOWN_MESHES.get((m.uv_layout, len(m.vertices))) for m in (mesh, other)]
+    if None not in numbers:
+        return np.array(numbers, int)
     profiles = [profile_landmarks(m.vertices) for m in (mesh, other)]
     return np.array(profiles if None not in profiles else ((), ()), int)
 

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 _CANDIDATES = 32  # faces whose middles are nearest, which are looked at exactly
 _TURN = 0.03  # metres: how much farther a face may be that looks the point's way, not across it
-_LIKE = (
+_ALIKE = (
     0.5  # cosine above which two directions are alike: on a nose they differ at the same feature
 )
 _SORTED_TURN = 0.01  # metres: the same, in the order in which candidates are looked up
@@ -68,7 +68,7 @@ def _choose(points, normals, candidates, vertices, faces, face_normals, turn, fa
                 + normals[n, 1] * face_normals[f, 1]
                 + normals[n, 2] * face_normals[f, 2]
             )
-            cost = dx * dx + dy * dy + dz * dz + turn * turn * max(0.0, _LIKE - cosine)
+            cost = dx * dx + dy * dy + dz * dz + turn * turn * max(0.0, _ALIKE - cosine)
             if cost < best:
                 best = cost
                 face[n] = f

@@ -145,11 +145,11 @@ def _starts(length: int, side: float) -> Sequence[float]:
 
 def merged_detections(answers: Sequence[PersonDetection]) -> list[PersonDetection]:
     """The surest answer of each person, the surest first."""
-    kept: list[PersonDetection] = []
+    merged: list[PersonDetection] = []
     for answer in sorted(answers, key=lambda a: (-a.score, a.hips, a.radius)):
-        if all(_overlap(answer.square, other.square) < SHARED for other in kept):
-            kept.append(answer)
-    return kept
+        if all(_overlap(answer.square, other.square) < SHARED for other in merged):
+            merged.append(answer)
+    return merged
 
 
 def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> float:

@@ -82,13 +82,13 @@ class PersonCutter:
         people = self._people(image)
         if not people:
             return PersonCut(reason=refusal or "no tight crop, and no whole person was found in it")
-        largest, *others = people
-        like = [box for box in others if _tall(box) >= LIKE_SIZE * _tall(largest)]
-        if like:
-            heights = ", ".join(f"{_tall(box)}" for box in (largest, *like))
+        largest, *smaller = people
+        rivals = [box for box in smaller if _tall(box) >= LIKE_SIZE * _tall(largest)]
+        if rivals:
+            heights = ", ".join(f"{_tall(box)}" for box in (largest, *rivals))
             return PersonCut(
-                reason=f"{1 + len(like)} people of about one size ({heights} pixels high); cut it around "
-                "one of them"
+                reason=f"{1 + len(rivals)} people of about one size ({heights} pixels high); cut it "
+                "around one of them"
             )
         if _tall(largest) < LEAST_HEIGHT:
             return PersonCut(
@@ -111,12 +111,12 @@ class PersonCutter:
                     boxes.append(box)
         return sorted(boxes, key=lambda box: (-_tall(box), box))
 
-    def _confirmed(self, image: np.ndarray, around: tuple[float, ...]) -> Box | None:
+    def _confirmed(self, image: np.ndarray, region: tuple[float, ...]) -> Box | None:
         """The box of the person in a region and somewhat more; None where there is none."""
         height, width = image.shape[:2]
-        middle = np.array([around[0] + around[2], around[1] + around[3]]) / 2
-        tall = PATCH * (around[3] - around[1])
-        wide = max(PATCH * (around[2] - around[0]), tall * ASPECT)
+        middle = np.array([region[0] + region[2], region[1] + region[3]]) / 2
+        tall = PATCH * (region[3] - region[1])
+        wide = max(PATCH * (region[2] - region[0]), tall * ASPECT)
         reach = np.array([wide, tall]) / 2
         left, top = np.maximum(np.floor(middle - reach), 0).astype(int)
         right, bottom = np.ceil(middle + reach).astype(int)

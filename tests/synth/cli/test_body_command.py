@@ -18,6 +18,7 @@ from synth.cli import cli
 from synth.pictures.channel_mosaic import parts_picture
 from synth.pictures.turntable import framing_camera, turned, turntable, write_turntable
 from tests.mocap.smpl_like import official_pickle, smpl_arrays, write_obj
+from textures.harvest.contact_sheet import CAPTION
 
 
 def run(*arguments):
@@ -58,7 +59,7 @@ def test_an_official_smplx_like_file_is_described_with_what_is_left_out(body, tm
     assert result.exit_code == 0, result.output
     for words in ("smplx:SMPLX_TEST", "UV layout smplx", "30 finger joints", "jaw and eyes"):
         assert words in result.output
-    assert cv2.imread(str(tmp_path / "t.png")).shape == (960, 1440, 3)
+    assert cv2.imread(str(tmp_path / "t.png")).shape == (960 + 2 * CAPTION, 1440, 3)
 
 
 @pytest.mark.parametrize("kind", ["SMPL", "SMPL-X"])

@@ -16,6 +16,7 @@ from synth.clips.video_files import frame_rate, read_video
 from synth.pictures import clip_view, texture_turntable
 from tests.synth.cli.running import refusal, run, succeed
 from tests.synth.film_clip import make_clip
+from textures.harvest.contact_sheet import CAPTION
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,9 @@ def test_a_turntable_is_a_film_a_gif_or_a_row(inputs, model, tmp_path, monkeypat
     words = ["turntable", texture, "--size", 96]
     succeed(*words, "--out", tmp_path / "a.png", "--count-views", 4)
     row = cv2.imread(str(tmp_path / "a.png"))[..., ::-1]
-    assert row.shape == (96, 4 * 96, 3)
+    assert row.shape == (CAPTION + 96, 4 * 96, 3)
+    captions, row = row[:CAPTION], row[CAPTION:]
+    assert all((captions[:, k * 96 : (k + 1) * 96] < 128).any() for k in range(4))
     red, green, blue = colours(row)
     assert red > 1.8 * green and abs(green - blue) < 12  # the texture is (200, 60, 60)
     front, left, back, right = (row[:, k * 96 : (k + 1) * 96] for k in range(4))
@@ -60,7 +63,7 @@ def test_a_turntable_is_a_film_a_gif_or_a_row(inputs, model, tmp_path, monkeypat
     loose.write_bytes(texture.read_bytes())
     bodies = ["--body", model.file, "--uv", model.uv, "--count-views", 1]
     succeed("turntable", loose, "--size", 96, "--out", tmp_path / "c.png", *bodies)
-    own = cv2.imread(str(tmp_path / "c.png"))[..., ::-1]
+    own = cv2.imread(str(tmp_path / "c.png"))[CAPTION:, :, ::-1]
     assert np.abs(own.astype(int) - front).max() <= 2
     assert not np.array_equal(cv2.imread(str(tmp_path / "b.png"))[..., ::-1], front)
 
