@@ -15,9 +15,8 @@ from textures.visibility.shading import sh_irradiance
 _AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], float)
 _LEAST_LIT, _MOST_LIT = 0.3, 1.25  # of white: nothing in a place is black or burnt out by its light
 _LAMP_WIDTH = 0.09  # radians: half of a lamp's side as a room sees it
-_HOTTEST = (
-    0.35  # of a place's light: how much brighter than all of it the spot beside a lamp may be
-)
+# Of a place's light: how much brighter than all of it the spot beside a lamp may be.
+_HOTTEST = 0.35
 _NEAREST_LIT = 0.5  # metres from a lamp to what it lights
 _BEAM = 0.5  # of the strongest lamp's light: what comes from one direction
 

@@ -240,7 +240,7 @@ def paint_pyramids(rng: np.random.Generator, names: Sequence[str]) -> np.ndarray
     for name in names:
         image = PAINTERS[name][0](rng, noises, PAINTERS[name][1])
         # Grounds and walls are anything from polished to rough; what shows things shows them.
-        contrast = rng.uniform(0.9, 1.4) if name in _SHOWING else rng.uniform(0.25, 1.25)
+        contrast = rng.uniform(0.9, 1.4) if name in _SHOWING else rng.uniform(0.15, 1.0)
         pyramids.append(_pyramid(_contrasted(image, contrast) * cast))
     return np.stack(pyramids)
 

@@ -256,11 +256,11 @@ def _shade_point(
     footprint = t * size * pixel / np.sqrt(facing) / extent
     red, green, blue = texel_colour(textures, material, u / extent, v / extent, footprint)
     # Stains as large as a wall and as small as a hand, of the place and not of the material.
-    stain = 0.30 * (value_noise(x * 0.45, y * 0.45, z * 0.45) - 0.5)
-    stain += 0.22 * (value_noise(x * 1.6, y * 1.6, z * 1.6) - 0.5)
-    stain += 0.16 * (value_noise(x * 6.0, y * 6.0, z * 6.0) - 0.5)
+    stain = 0.34 * (value_noise(x * 0.45, y * 0.45, z * 0.45) - 0.5)
+    stain += 0.14 * (value_noise(x * 1.6, y * 1.6, z * 1.6) - 0.5)
+    stain += 0.07 * (value_noise(x * 6.0, y * 6.0, z * 6.0) - 0.5)
     if leafy:  # every leaf looks elsewhere, and those deeper in the crown are darker
-        stain += 1.3 * (value_noise(x * 7.0, y * 7.0, z * 7.0) - 0.45)
+        stain += 1.0 * (value_noise(x * 7.0, y * 7.0, z * 7.0) - 0.45)
         nx += 1.2 * (value_noise(x * 9.0, y * 9.0, z * 9.0 + 40.0) - 0.5)
         ny += 1.2 * (value_noise(x * 9.0, y * 9.0 + 40.0, z * 9.0) - 0.5)
         long = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6

@@ -154,10 +154,8 @@ def add_passer_by(layout: PlaceLayout, spot: Spot) -> None:
         arm = layout.spot_beside(spot, 2.7 * side, -stride * np.sign(side) / 2, turn)
         size = (0.11, 0.4 * tall, 0.12)
         layout.add(*arm, size, cloth, base=0.42 * tall, kind=ELLIPSOID, tint=shirt * 1.3, turn=turn)
-    layout.add(
-        *(*spot, (0.44, 0.4 * tall, 0.26), cloth),
-        **{"base": 0.45 * tall, "kind": ELLIPSOID, "tint": shirt * 1.4, "turn": turn},
-    )
+    trunk = (0.44, 0.4 * tall, 0.26)
+    layout.add(*spot, trunk, cloth, base=0.45 * tall, kind=ELLIPSOID, tint=shirt * 1.4, turn=turn)
     head = (0.16, 0.13 * tall, 0.19)
     layout.add(*spot, head, cloth, base=0.87 * tall, kind=ELLIPSOID, tint=skin * 1.3, turn=turn)
     hair = draw_colour(rng, saturation=0.2, low=0.03, high=0.4)
