@@ -154,9 +154,10 @@ class EnvironmentSource:
             raise FileRefused(str(error)) from error
         remote = files.get(resolution, {}).get(file_format)
         if remote is None:
-            there = [f"{size} .{kind}" for size, kinds in files.items() for kind in kinds]
+            available = [f"{size} .{kind}" for size, kinds in files.items() for kind in kinds]
+            choices = ", ".join(available) or "none"
             raise FileRefused(
-                f"there is no {resolution} .{file_format} of it; choose from {', '.join(there) or 'none'}"
+                f"there is no {resolution} .{file_format} of it; choose from {choices}"
             )
         return EnvironmentFile(
             listing=listing,
@@ -180,8 +181,8 @@ class EnvironmentSource:
         """
         parts = urlsplit(entry.address)
         host = f"{parts.scheme}://{parts.netloc}"
-        made = Site(host, self._pause, self._timeout, 0, self._sleep, pinned=True)
-        site = self._sites.setdefault(host, made)
+        new_site = Site(host, self._pause, self._timeout, 0, self._sleep, pinned=True)
+        site = self._sites.setdefault(host, new_site)
         site.largest, site.progress = entry.size, progress
         partial = out / f".{entry.file}.part"
         resumed = partial.exists()
@@ -215,8 +216,8 @@ class EnvironmentSource:
             try:
                 return read_json(path, kind, advice=_ADVICE, extra_fields=True)
             except BadInput as error:
-                where = f"{self._interface.url}/{address}"
-                raise BadInput(str(error).replace(str(path), where)) from error
+                requested = f"{self._interface.url}/{address}"
+                raise BadInput(str(error).replace(str(path), requested)) from error
 
 
 def agrees_with_listing(path: Path, entry: EnvironmentFile) -> bool:

@@ -72,8 +72,8 @@ def _paint_window(
         if rng.random() < 0.5:
             pane[: int(rng.uniform(0.2, 0.95) * len(pane))] = colour
         else:
-            drawn = int(rng.uniform(0.15, 0.4) * pane.shape[1])
-            pane[:, :drawn], pane[:, pane.shape[1] - drawn :] = colour * 0.9, colour * 0.9
+            width = int(rng.uniform(0.15, 0.4) * pane.shape[1])
+            pane[:, :width], pane[:, pane.shape[1] - width :] = colour * 0.9, colour * 0.9
     if rng.random() < 0.7:
         middle = pane.shape[1] // 2
         pane[:, middle : middle + 1] = frame
@@ -96,10 +96,10 @@ def shelf_material(rng: np.random.Generator, noises: NoiseBank, extent: float) -
             if rng.random() < 0.88:
                 colour = rng.beta(1.1, 1.6, 3)
                 colour = dull * colour.mean() + (1 - dull) * colour
-                part = image[top + tall - high : top + tall, x : x + wide]
-                part[:] = colour
-                part[:, :1] *= 0.5
-                part[len(part) // 3 : len(part) // 3 + 2] *= rng.uniform(0.6, 1.5)
+                item = image[top + tall - high : top + tall, x : x + wide]
+                item[:] = colour
+                item[:, :1] *= 0.5
+                item[len(item) // 3 : len(item) // 3 + 2] *= rng.uniform(0.6, 1.5)
             x += wide + int(rng.random() < 0.2) * int(rng.integers(1, 9))
         image[top : top + max(2, tall // 5)] *= np.linspace(0.4, 1.0, max(2, tall // 5))[
             :, None, None

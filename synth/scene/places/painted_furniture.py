@@ -30,8 +30,8 @@ def add_chair(layout: PlaceLayout, spot: Spot) -> None:
     rng = layout.rng
     wood, tint, turn = layout.shared_material("wood"), draw_paint(rng, 0.3) * 1.4, rng.uniform(0, 6)
     layout.add(*spot, (0.44, 0.05, 0.44), wood, base=0.44, tint=tint, turn=turn)
-    behind = layout.spot_beside(spot, 0.0, 0.2, turn)
-    layout.add(*behind, (0.42, 0.36, 0.04), wood, base=0.55, tint=tint, turn=turn)
+    rear = layout.spot_beside(spot, 0.0, 0.2, turn)
+    layout.add(*rear, (0.42, 0.36, 0.04), wood, base=0.55, tint=tint, turn=turn)
     for x in (-0.19, 0.19):
         for z in (-0.19, 0.19):
             foot = layout.spot_beside(spot, x, z, turn)
@@ -78,8 +78,10 @@ def add_plant(layout: PlaceLayout, spot: Spot) -> None:
     layout.add(*spot, (0.36, 0.36, 0.36), pot, kind=CYLINDER, tint=draw_paint(rng, 0.2) * 1.3)
     begin = len(layout.rows)
     add_bush(layout, spot, rng.uniform(0.6, 1.1))
-    for row in layout.rows[begin:]:  # on the pot, not on the floor
-        row[2] += 0.5
+    for row in layout.rows[begin:]:  # in the pot, not on the floor
+        row[2] += 0.36
+    bark = layout.shared_material("bark")
+    layout.add(*spot, (0.05, 0.5, 0.05), bark, base=0.3, kind=CYLINDER, tint=(0.6, 0.5, 0.35))
 
 
 def _add_goods(layout: PlaceLayout, spot: Spot, size: Size, count: int) -> None:

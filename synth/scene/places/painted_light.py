@@ -15,6 +15,9 @@ from textures.visibility.shading import sh_irradiance
 _AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], float)
 _LEAST_LIT, _MOST_LIT = 0.3, 1.25  # of white: nothing in a place is black or burnt out by its light
 _LAMP_WIDTH = 0.09  # radians: half of a lamp's side as a room sees it
+# Of a place's light: how much brighter than all of it the spot beside a lamp may be.
+_HOTTEST = 0.35
+_NEAREST_LIT = 0.5  # metres from a lamp to what it lights
 _BEAM = 0.5  # of the strongest lamp's light: what comes from one direction
 
 
@@ -47,18 +50,18 @@ def _of_lamps(light: AreaLamps) -> tuple[np.ndarray, np.ndarray]:
     strongest = max(light.lamps, key=lambda lamp: lamp.strength, default=None)
     beam = np.zeros(7)
     for lamp in light.lamps:
-        towards = direction(lamp.azimuth, lamp.elevation)
-        facing = np.clip(0.25 + 0.75 * _AXES @ towards, 0, None)
+        heading = direction(lamp.azimuth, lamp.elevation)
+        facing = np.clip(0.25 + 0.75 * _AXES @ heading, 0, None)
         colour = 0.8 * lamp.strength * np.array(lamp.colour)
-        if lamp is strongest and towards[1] > 0.15:
-            beam[:3], beam[3:6], beam[6] = towards, _BEAM * colour, _LAMP_WIDTH
+        if lamp is strongest and heading[1] > 0.15:
+            beam[:3], beam[3:6], beam[6] = heading, _BEAM * colour, _LAMP_WIDTH
             colour = (1 - _BEAM) * colour
         lit += facing[:, None] * colour
     return np.clip(lit, _LEAST_LIT, _MOST_LIT), beam
 
 
 def with_lamps(
-    cube: np.ndarray, places: np.ndarray, rng: np.random.Generator
+    cube: np.ndarray, positions: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Some of a place's even light, given to lamps and windows in it, so that it falls off from them.
 
@@ -66,23 +69,29 @@ def with_lamps(
 
     Args:
         cube: (6,3) the even light.
-        places: (L,3) of lamps, metres from the person's spot on the floor.
+        positions: (L,3) of lamps, metres from the person's spot on the floor.
         rng: the source of their strengths, reaches and colours.
 
     Returns:
         The even light that stays (6,3), and the lamps (L,7) about the person's spot.
     """
-    if not len(places):
+    if not len(positions):
         return cube, np.zeros((0, 7))
     share = rng.uniform(0.3, 0.75)
-    reaches = rng.uniform(1.5, 4.0, len(places))
-    strengths = rng.uniform(0.4, 1.6, len(places))
-    squares = (places**2).sum(axis=1)
-    facing = 0.35 + 0.65 * places[:, 1] / np.sqrt(squares + 1e-6)
+    reaches = rng.uniform(1.5, 4.0, len(positions))
+    strengths = rng.uniform(0.4, 1.6, len(positions))
+    squares = (positions**2).sum(axis=1)
+    facing = 0.35 + 0.65 * positions[:, 1] / np.sqrt(squares + 1e-6)
     weights = strengths * np.clip(facing, 0.1, None) * reaches**2 / (reaches**2 + squares)
-    warmth = rng.normal(0, 0.07, (len(places), 1)) + rng.normal(0.02, 0.07)
+    warmth = rng.normal(0, 0.07, (len(positions), 1)) + rng.normal(0.02, 0.07)
     colours = np.exp(warmth * np.array([1.0, 0.0, -1.6]))
-    total = (weights[:, None] * colours).sum(axis=0)
-    scale = share * cube[2].mean() / max(float(total.mean()), 1e-6)
-    lamps = np.concatenate([places, strengths[:, None] * colours * scale, reaches[:, None]], axis=1)
+    total = max(float((weights[:, None] * colours).sum(axis=0).mean()), 1e-6)
+    # Where the person is far from the lamps, those may not burn out what is near them.
+    apart = ((positions[:, None] - positions[None]) ** 2).sum(axis=-1) + _NEAREST_LIT**2
+    hottest = float((strengths * reaches**2 / (reaches**2 + apart)).sum(axis=1).max())
+    share = min(share, _HOTTEST / max(hottest / total - 1, 1e-6))
+    scale = share * cube[2].mean() / total
+    lamps = np.concatenate(
+        [positions, strengths[:, None] * colours * scale, reaches[:, None]], axis=1
+    )
     return cube * (1 - share), lamps

@@ -46,7 +46,9 @@ def _ground(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.nd
         pieces = np.where(pieces > 0, rng.uniform(1, 4), -1.0)
     shade = 1 + rng.uniform(0.02, 0.09) * pieces
     shade = shade * (1 + 0.05 * noises.rough(rng) + 0.07 * noises.natural(rng))
-    return _worn(rng, noises, mixed(tinted(shade, base), base * rng.uniform(0.4, 0.75), joints))
+    return _weathered(
+        rng, noises, mixed(tinted(shade, base), base * rng.uniform(0.4, 0.75), joints)
+    )
 
 
 def _asphalt(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
@@ -60,14 +62,14 @@ def _asphalt(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.n
         wide, tall = rng.integers(TEXELS // 10, TEXELS // 2, 2)
         image[top : top + tall, left : left + wide] *= rng.uniform(0.82, 1.12)
     cracks = abs(noises.natural(rng)) < rng.uniform(0.0, 0.035)
-    return _worn(rng, noises, image * np.where(cracks, 0.65, 1.0)[..., None])
+    return _weathered(rng, noises, image * np.where(cracks, 0.65, 1.0)[..., None])
 
 
 def _concrete(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
     """Concrete or stone, cast or worn, with what ran down it."""
     shade = 1 + 0.07 * noises.rough(rng) + 0.05 * noises.natural(rng)
     shade = shade * (1 + rng.uniform(0.0, 0.05) * noises.streaked(rng, 8, True))
-    return _worn(rng, noises, tinted(shade, drawn_from(rng, _STONES, 0.2)))
+    return _weathered(rng, noises, tinted(shade, drawn_from(rng, _STONES, 0.2)))
 
 
 def _lawn(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
@@ -120,7 +122,7 @@ def _wall(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndar
         side = rng.uniform(0.1, 0.3)
         pieces, joints = laid_rows(rng, extent, long=side, tall=side, joint=0.006, offset=0.0)
         image = mixed(image * (1 + 0.02 * pieces)[..., None], base * 0.75, joints)
-    return _worn(rng, noises, image)
+    return _weathered(rng, noises, image)
 
 
 def _plaster(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
@@ -139,7 +141,7 @@ def _brick(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.nda
     mortar = np.array([0.62, 0.59, 0.55]) * rng.uniform(0.6, 1.1)
     if rng.random() < 0.25:  # painted over
         base, mortar = drawn_from(rng, _PLASTERS), base * 0.8
-    return _worn(rng, noises, mixed(tinted(shade, base), mortar, joints))
+    return _weathered(rng, noises, mixed(tinted(shade, base), mortar, joints))
 
 
 def _boards(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
@@ -148,7 +150,7 @@ def _boards(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.nd
     pieces, joints = laid_rows(rng, extent, long=wide, tall=extent, joint=0.012, offset=0.0)
     base = drawn_from(rng, np.concatenate([_WOODS, _PLASTERS, _STONES]), 0.25)
     shade = (1 + 0.08 * pieces) * (1 + 0.08 * noises.streaked(rng, 8, True))
-    return _worn(rng, noises, mixed(tinted(shade, base), base * 0.35, joints))
+    return _weathered(rng, noises, mixed(tinted(shade, base), base * 0.35, joints))
 
 
 def _planks(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
@@ -157,7 +159,7 @@ def _planks(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.nd
     pieces, joints = laid_rows(rng, extent, long=tall * 8, tall=tall, joint=0.004, offset=0.5)
     shade = (1 + 0.09 * pieces) * (1 + 0.09 * noises.streaked(rng, 8, False))
     base = drawn_from(rng, _WOODS, 0.2)
-    return _worn(rng, noises, mixed(tinted(shade, base), base * 0.5, joints))
+    return _weathered(rng, noises, mixed(tinted(shade, base), base * 0.5, joints))
 
 
 def _wood(rng: np.random.Generator, noises: NoiseBank, extent: float) -> np.ndarray:
@@ -238,7 +240,7 @@ def paint_pyramids(rng: np.random.Generator, names: Sequence[str]) -> np.ndarray
     for name in names:
         image = PAINTERS[name][0](rng, noises, PAINTERS[name][1])
         # Grounds and walls are anything from polished to rough; what shows things shows them.
-        contrast = rng.uniform(0.9, 1.4) if name in _SHOWING else rng.uniform(0.25, 1.25)
+        contrast = rng.uniform(0.9, 1.4) if name in _SHOWING else rng.uniform(0.15, 1.0)
         pyramids.append(_pyramid(_contrasted(image, contrast) * cast))
     return np.stack(pyramids)
 
@@ -260,7 +262,7 @@ def _pyramid(image: np.ndarray) -> np.ndarray:
     return np.concatenate(levels)
 
 
-def _worn(rng: np.random.Generator, noises: NoiseBank, image: np.ndarray) -> np.ndarray:
+def _weathered(rng: np.random.Generator, noises: NoiseBank, image: np.ndarray) -> np.ndarray:
     """The image with dirt in large patches and stains."""
     dirt = np.clip(noises.natural(rng) - rng.uniform(0.5, 2.5), 0, 1) * rng.uniform(0.0, 0.3)
     return image * (1 - dirt + rng.uniform(0.02, 0.06) * noises.cloudy(rng))[..., None]

@@ -110,9 +110,9 @@ def add_leafy_ground(layout: PlaceLayout, low: float, high: float, count: int) -
     """A fence, hedge or reeds: an uneven row of bushes across the picture."""
     rng = layout.rng
     depth = rng.uniform(low, high)
-    half = layout.half_width(depth)
+    half_width = layout.half_width(depth)
     for _ in range(count):
-        position = rng.uniform(-half, half)
+        position = rng.uniform(-half_width, half_width)
         spot = layout.turned_point(position, depth + rng.normal(0, 0.4))
         if spot[1] > layout.reach + 2.0:
             add_bush(layout, spot, rng.uniform(1.0, 2.2))

@@ -61,10 +61,15 @@ def _lay_shell(layout: PlaceLayout, depth: float, tall: float, hall: bool) -> tu
     for x in (low - 0.1, high + 0.1):
         side = layout.turned_point(x, depth - length / 2)
         layout.add(*side, (0.2, tall, length), other, casts=False, shift=shift)
-    above = layout.turned_point(middle, depth - length / 2)
+    ceiling_spot = layout.turned_point(middle, depth - length / 2)
     plaster = layout.material("concrete" if hall and rng.random() < 0.5 else "plaster")
     layout.add(
-        *above, (high - low + 1, 0.2, length), plaster, base=tall, tint=(1.1,) * 3, casts=False
+        *ceiling_spot,
+        (high - low + 1, 0.2, length),
+        plaster,
+        base=tall,
+        tint=(1.1,) * 3,
+        casts=False,
     )
     wood = layout.shared_material("wood")
     skirting = (high - low, rng.uniform(0.06, 0.14), 0.04)
@@ -73,9 +78,9 @@ def _lay_shell(layout: PlaceLayout, depth: float, tall: float, hall: bool) -> tu
     if rng.random() < 0.35:  # panelling or another paint below
         panel = (high - low, rng.uniform(0.9, 1.5), 0.03)
         name = str(rng.choice(["panels", "wall", "boards"]))
-        below = layout.turned_point(middle, depth - 0.01)
+        panel_spot = layout.turned_point(middle, depth - 0.01)
         layout.add(
-            *below, panel, layout.material(name), tint=draw_paint(rng, 0.3) * 1.4, casts=False
+            *panel_spot, panel, layout.material(name), tint=draw_paint(rng, 0.3) * 1.4, casts=False
         )
     if rng.random() < 0.4:  # beams below the ceiling
         beam = draw_paint(rng, 0.05) * 1.2

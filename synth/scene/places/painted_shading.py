@@ -63,10 +63,10 @@ def sky_colour(way, size, sky, clouds, sun, out):
         x = (way[0] / size * far * 0.11 + 7.3) % 1.0 * side
         y = (way[2] / size * far * 0.11 + 3.1) % 1.0 * side
         i, j = int(x) % side, int(y) % side
-        right, below = (i + 1) % side, (j + 1) % side
+        right, lower = (i + 1) % side, (j + 1) % side
         a, b = x - int(x), y - int(y)
         cover = (clouds[j, i] * (1 - a) + clouds[j, right] * a) * (1 - b)
-        cover += (clouds[below, i] * (1 - a) + clouds[below, right] * a) * b
+        cover += (clouds[lower, i] * (1 - a) + clouds[lower, right] * a) * b
         cover *= min(up * 6.0, 1.0)
     glow = max((way[0] * sun[0] + way[1] * sun[1] + way[2] * sun[2]) / size, 0.0) ** 12
     for c in range(3):
@@ -122,8 +122,8 @@ def _beam_share(solids, number, x, y, z, sun):
                 continue
             # Most solids are passed by far: their spheres tell it at a tenth of the price.
             px, py, pz = solids[n, 1] - x, solids[n, 2] - y, solids[n, 3] - z
-            along = (px * dx + py * dy + pz * dz) / (dx * dx + dy * dy + dz * dz)
-            px, py, pz = px - along * dx, py - along * dy, pz - along * dz
+            ray_share = (px * dx + py * dy + pz * dz) / (dx * dx + dy * dy + dz * dz)
+            px, py, pz = px - ray_share * dx, py - ray_share * dy, pz - ray_share * dz
             radius = solids[n, 4] ** 2 + solids[n, 5] ** 2 + solids[n, 6] ** 2
             if px * px + py * py + pz * pz > radius:
                 continue
@@ -199,13 +199,13 @@ def shade(
                     )  # fmt: skip
                     if solids[number, 0] == 0.0:
                         face = int(2.0 + ny + 4.0 * nx + 11.0 * nz) + 20
-                key, known = number * 64 + face, -1
+                key, match = number * 64 + face, -1
                 for k in range(count):
                     if keys[k] == key:
-                        known = k
+                        match = k
                         break
-                if known < 0:
-                    known = count
+                if match < 0:
+                    match = count
                     keys[count] = key
                     _shade_point(
                         number, t, way, origin, solids, starts, neighbours, textures, extents, floor,
@@ -213,7 +213,7 @@ def shade(
                     )  # fmt: skip
                     count += 1
                 for c in range(3):
-                    out[row, column, c] += colours[known, c] / (SAMPLES * SAMPLES)
+                    out[row, column, c] += colours[match, c] / (SAMPLES * SAMPLES)
     return out
 
 
@@ -256,11 +256,11 @@ def _shade_point(
     footprint = t * size * pixel / np.sqrt(facing) / extent
     red, green, blue = texel_colour(textures, material, u / extent, v / extent, footprint)
     # Stains as large as a wall and as small as a hand, of the place and not of the material.
-    stain = 0.30 * (value_noise(x * 0.45, y * 0.45, z * 0.45) - 0.5)
-    stain += 0.22 * (value_noise(x * 1.6, y * 1.6, z * 1.6) - 0.5)
-    stain += 0.16 * (value_noise(x * 6.0, y * 6.0, z * 6.0) - 0.5)
+    stain = 0.34 * (value_noise(x * 0.45, y * 0.45, z * 0.45) - 0.5)
+    stain += 0.14 * (value_noise(x * 1.6, y * 1.6, z * 1.6) - 0.5)
+    stain += 0.07 * (value_noise(x * 6.0, y * 6.0, z * 6.0) - 0.5)
     if leafy:  # every leaf looks elsewhere, and those deeper in the crown are darker
-        stain += 1.3 * (value_noise(x * 7.0, y * 7.0, z * 7.0) - 0.45)
+        stain += 1.0 * (value_noise(x * 7.0, y * 7.0, z * 7.0) - 0.45)
         nx += 1.2 * (value_noise(x * 9.0, y * 9.0, z * 9.0 + 40.0) - 0.5)
         ny += 1.2 * (value_noise(x * 9.0, y * 9.0 + 40.0, z * 9.0) - 0.5)
         long = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-6

@@ -93,12 +93,12 @@ def hit_distance(solid, ox, oy, oz, dx, dy, dz, limit):
         if axis == 1 and solid[0] == 2.0:  # a cylinder's side, in place of two pairs of planes
             sx, sz, ux, uz = qx / hx, qz / hz, ex / hx, ez / hz
             a, b = ux * ux + uz * uz, sx * ux + sz * uz
-            beyond = sx * sx + sz * sz - 1.0
+            excess = sx * sx + sz * sz - 1.0
             if a < 1e-12:  # along its axis: between its ends, or past it
-                if beyond > 0.0:
+                if excess > 0.0:
                     return np.inf
                 break
-            root = b * b - a * beyond
+            root = b * b - a * excess
             if root <= 0.0:
                 return np.inf
             root = np.sqrt(root)

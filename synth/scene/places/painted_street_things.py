@@ -18,6 +18,7 @@ _CAR_COLOURS = np.array(
     ]
 )
 Spot = tuple[float, float]
+_PASSERS_BY = 5.0  # metres beyond the person: nearer, it shows of what they are made
 
 
 def add_street_thing(layout: PlaceLayout, back: float) -> None:
@@ -27,6 +28,8 @@ def add_street_thing(layout: PlaceLayout, back: float) -> None:
     radius, add = _THINGS[kind]
     low = layout.reach + ROOM
     spot = layout.free_spot(low, max(back - 0.5, low + 2.2), radius)
+    if kind == "person" and spot is not None and spot[1] < low + _PASSERS_BY:
+        add = _add_bin
     if spot is not None:
         add(layout, spot)
 
@@ -151,15 +154,13 @@ def add_passer_by(layout: PlaceLayout, spot: Spot) -> None:
         arm = layout.spot_beside(spot, 2.7 * side, -stride * np.sign(side) / 2, turn)
         size = (0.11, 0.4 * tall, 0.12)
         layout.add(*arm, size, cloth, base=0.42 * tall, kind=ELLIPSOID, tint=shirt * 1.3, turn=turn)
-    layout.add(
-        *(*spot, (0.44, 0.4 * tall, 0.26), cloth),
-        **{"base": 0.45 * tall, "kind": ELLIPSOID, "tint": shirt * 1.4, "turn": turn},
-    )
+    trunk = (0.44, 0.4 * tall, 0.26)
+    layout.add(*spot, trunk, cloth, base=0.45 * tall, kind=ELLIPSOID, tint=shirt * 1.4, turn=turn)
     head = (0.16, 0.13 * tall, 0.19)
     layout.add(*spot, head, cloth, base=0.87 * tall, kind=ELLIPSOID, tint=skin * 1.3, turn=turn)
     hair = draw_colour(rng, saturation=0.2, low=0.03, high=0.4)
-    behind = layout.spot_beside(spot, 0.0, 0.03, turn)
-    layout.add(*behind, head, cloth, base=0.89 * tall, kind=ELLIPSOID, tint=hair, turn=turn)
+    rear = layout.spot_beside(spot, 0.0, 0.03, turn)
+    layout.add(*rear, head, cloth, base=0.89 * tall, kind=ELLIPSOID, tint=hair, turn=turn)
 
 
 _THINGS: dict[str, tuple[float, Callable[[PlaceLayout, Spot], None]]] = {

@@ -36,8 +36,8 @@ def lay_outdoors(layout: PlaceLayout) -> None:
 
 def _edge(layout: PlaceLayout, back: float) -> tuple[float, float]:
     """How far to either side a row at `back` must reach, and how deep it lies by the turned axes."""
-    half = layout.half_width(back) / max(math.cos(layout.turn), 0.5) + 8
-    return half, back + abs(math.sin(layout.turn)) * min(half, 12) * 0.5
+    half_row = layout.half_width(back) / max(math.cos(layout.turn), 0.5) + 8
+    return half_row, back + abs(math.sin(layout.turn)) * min(half_row, 12) * 0.5
 
 
 def _add_bands(layout: PlaceLayout, back: float, names: tuple[str, ...], ragged: float) -> None:
@@ -64,10 +64,10 @@ def _lay_street(layout: PlaceLayout) -> None:
     ground = str(rng.choice(["ground", "asphalt", "concrete", "lawn"], p=[0.45, 0.25, 0.2, 0.1]))
     layout.lay_floor(layout.material(ground), mirrored=0.12 if rng.random() < 0.12 else 0.0)
     _add_bands(layout, back, ("asphalt", "ground", "lawn"), 0.1)
-    half, depth = _edge(layout, back)
+    half_row, depth = _edge(layout, back)
     facades = [layout.material("facade") for _ in range(int(rng.integers(2, 5)))]
-    position = -half
-    while position < half:
+    position = -half_row
+    while position < half_row:
         wide, deep = rng.uniform(6, 16), rng.uniform(8, 14)
         step = rng.uniform(0, 2.5)
         spot = layout.turned_point(position + wide / 2, depth + deep / 2 + step)
@@ -114,9 +114,9 @@ def _lay_park(layout: PlaceLayout) -> None:
     back = layout.reach + rng.uniform(4.0, 16.0)
     layout.lay_floor(layout.material("lawn" if rng.random() < 0.7 else "soil"))
     _add_bands(layout, back, ("soil", "asphalt", "ground"), 1.0)
-    half, depth = _edge(layout, back)
+    half_row, depth = _edge(layout, back)
     for _ in range(int(rng.integers(7, 15))):
-        spot = layout.turned_point(rng.uniform(-half, half), depth + rng.uniform(0, 22))
+        spot = layout.turned_point(rng.uniform(-half_row, half_row), depth + rng.uniform(0, 22))
         add_tree(layout, *spot, rng.uniform(0.8, 1.8))
     add_leafy_ground(layout, depth, depth + 6, int(rng.integers(2, 9)))
     for _ in range(int(rng.integers(2, 7))):
@@ -132,9 +132,9 @@ def _lay_meadow(layout: PlaceLayout) -> None:
         layout.material(str(rng.choice(["lawn", "soil", "sand"], p=[0.6, 0.25, 0.15])))
     )
     _add_bands(layout, back, ("soil", "sand", "lawn"), 2.0)
-    half, depth = _edge(layout, back)
+    half_row, depth = _edge(layout, back)
     for _ in range(int(rng.integers(0, 9))):
-        spot = layout.turned_point(rng.uniform(-half, half), depth + rng.uniform(0, 25))
+        spot = layout.turned_point(rng.uniform(-half_row, half_row), depth + rng.uniform(0, 25))
         add_tree(layout, *spot, rng.uniform(0.9, 2.0))
     for _ in range(int(rng.integers(0, 5))):
         free = layout.free_spot(layout.reach + ROOM, back, 1.0)
@@ -168,17 +168,17 @@ def _lay_yard(layout: PlaceLayout) -> None:
     back = layout.reach + rng.uniform(2.5, 9.0)
     names = ["ground", "asphalt", "concrete", "soil", "lawn"]
     layout.lay_floor(layout.material(names[int(rng.integers(5))]))
-    half, depth = _edge(layout, back)
+    half_row, depth = _edge(layout, back)
     wall = layout.material(str(rng.choice(["wall", "boards", "brick"])))
-    long, tall = 2 * half + 40, rng.uniform(1.6, 5.0)
+    long, tall = 2 * half_row + 40, rng.uniform(1.6, 5.0)
     layout.add(*layout.turned_point(0.0, depth + 0.3), (long, tall, 0.6), wall)
     coping = layout.shared_material("concrete")
     layout.add(*layout.turned_point(0.0, depth + 0.3), (long, 0.12, 0.8), coping, base=tall)
-    for position in np.arange(-half, half, rng.uniform(2.5, 5)):
+    for position in np.arange(-half_row, half_row, rng.uniform(2.5, 5)):
         pillar = layout.turned_point(float(position), depth + 0.25)
         layout.add(*pillar, (0.4, tall + 0.1, 0.8), wall)
     for _ in range(int(rng.integers(1, 8))):
-        spot = layout.turned_point(rng.uniform(-half, half), depth + rng.uniform(4, 20))
+        spot = layout.turned_point(rng.uniform(-half_row, half_row), depth + rng.uniform(4, 20))
         add_tree(layout, *spot, rng.uniform(1.0, 1.8))
     add_leafy_ground(layout, depth - 0.8, depth - 0.3, int(rng.integers(0, 6)))
     for _ in range(int(rng.integers(3, 10))):

@@ -91,8 +91,8 @@ def laid_rows(
     pieces = numbers[row.astype(int)[:, None], column.astype(int) % (columns + 1)]
     texel = extent / TEXELS
     across = np.minimum(v, 1 - v)[:, None] * extent / rows
-    along = np.minimum(u, 1 - u) * extent / columns
-    away = np.minimum(across, along)
+    row_gap = np.minimum(u, 1 - u) * extent / columns
+    away = np.minimum(across, row_gap)
     return pieces, np.clip((joint / 2 + texel / 2 - away) / texel, 0, 1).astype(np.float32)
 
 

@@ -25,7 +25,7 @@ from synth.scene.places.painted_solids import (
 from textures.visibility.camera import Camera
 
 _NEAR = 0.05  # metres
-_BESIDE = 0.75  # metres: solids that take light from each other
+_NEIGHBOUR_GAP = 0.75  # metres: solids that take light from each other
 _MOST_LIGHT = 8.0  # of white: what a window gives to the glare about it
 _GLARE = 0.05  # its share, and the radius of the spot by the picture's width
 _SPOT = 0.03
@@ -90,12 +90,14 @@ class TracedPlace:
         centres = self.solids[:, CENTRE : CENTRE + 3]
         x, y, z = self.solids[:, HALF_SIZE : HALF_SIZE + 3].T
         cosine, sine = abs(self.solids[:, COSINE]), abs(self.solids[:, SINE])
-        halves = np.stack([cosine * x + sine * z, y, sine * x + cosine * z], axis=1) + _BESIDE / 2
+        halves = (
+            np.stack([cosine * x + sine * z, y, sine * x + cosine * z], axis=1) + _NEIGHBOUR_GAP / 2
+        )
         apart = abs(centres[:, None] - centres[None]) > halves[:, None] + halves[None]
-        beside = ~apart.any(axis=-1)
-        np.fill_diagonal(beside, False)
-        starts = np.concatenate([[0], beside.sum(axis=1).cumsum()])
-        return starts.astype(np.int64), np.nonzero(beside)[1].astype(np.int64)
+        adjacent = ~apart.any(axis=-1)
+        np.fill_diagonal(adjacent, False)
+        starts = np.concatenate([[0], adjacent.sum(axis=1).cumsum()])
+        return starts.astype(np.int64), np.nonzero(adjacent)[1].astype(np.int64)
 
 
 def _with_glare(picture: np.ndarray) -> np.ndarray:

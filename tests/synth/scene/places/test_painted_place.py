@@ -143,7 +143,7 @@ def test_leaves_have_holes_through_which_the_far_side_or_what_is_behind_shows():
 
 def test_lamps_give_the_person_the_light_that_they_take():
     cube = np.repeat(np.linspace(0.4, 0.9, 6)[:, None], 3, axis=1)
-    places = np.array([[2.0, 2.4, 1.0], [-3.0, 1.5, 4.0]])
+    places = np.array([[2.0, 2.4, 1.0], [-3.0, 1.5, 4.0], [-9.0, 2.0, 9.0]])
     for seed in range(5):
         kept, lamps = with_lamps(cube, places, np.random.default_rng(seed))
         added = np.zeros(3)
@@ -152,6 +152,10 @@ def test_lamps_give_the_person_the_light_that_they_take():
             facing = 0.35 + 0.65 * lamp[1] / np.sqrt(square)
             added += lamp[3:6] * facing * lamp[6] ** 2 / (lamp[6] ** 2 + square)
         assert (kept[2] + added).mean() == pytest.approx(cube[2].mean(), rel=1e-6)
+        beside = places[:, None] + [0, -0.5, 0]
+        apart = ((lamps[:, :3] - beside) ** 2).sum(axis=-1)
+        bright = (lamps[:, 3:6].mean(axis=1) * lamps[:, 6] ** 2 / (lamps[:, 6] ** 2 + apart)).sum(1)
+        assert (kept[2].mean() + bright).max() < 1.45 * cube[2].mean()
     same, none = with_lamps(cube, np.zeros((0, 3)), np.random.default_rng(0))
     assert np.array_equal(same, cube) and len(none) == 0
 
