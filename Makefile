@@ -1,7 +1,10 @@
 # make demo   the whole pipeline on generated stand-ins, into demo/; ends with demo/report.html
 # make test   the tests
+# make test-without-blender   the tests that need neither Blender, decord nor smplx, in an environment without
+#             them, .venv-without-blender: of Python 3.13 or 3.12, in the ranges of setup.cfg, not the lock;
+#             then the wheel, outside of the repository. TESTS=tests/mocap runs fewer.
 # make docs   the site of docs/, into build/site; installs mkdocs-material where it is missing
-# All create .venv from requirements.lock first; the second run installs nothing. The lock's mediapipe
+# The others create .venv from requirements.lock first; the second run installs nothing. The lock's mediapipe
 # comes without what it requires (only its BlazePose file is read); torch brings its CUDA libraries, which
 # no lock of a machine without a GPU could list.
 # Where Linux shows no NVIDIA GPU, torch is taken from its index of CPU builds, which spares gigabytes of
@@ -18,7 +21,12 @@ SYNTH := $(BIN)/synth
 DEMO ?= demo
 WORKERS ?= 2
 
-.PHONY: demo test lint docs clean-demo
+TESTS ?= tests
+VENV_WITHOUT_BLENDER ?= .venv-without-blender
+PYTHON_WITHOUT_BLENDER ?= $(shell for python in python3.13 python3.12; do \
+	$$python -c '' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test test-without-blender lint docs clean-demo
 
 $(VENV)/.installed: requirements.lock setup.cfg
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: Blender 4.5 needs Python 3.11 (Debian: apt-get install python3.11 python3.11-venv), or give PYTHON=/path/to/python3.11"; exit 1; }
@@ -65,6 +73,20 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	@$(BIN)/python -c "from mocap.bodies.free_body import load_free_body; load_free_body()"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+$(VENV_WITHOUT_BLENDER)/.installed: setup.cfg
+	@test -n "$(PYTHON_WITHOUT_BLENDER)" || { echo "neither python3.13 nor python3.12 found: give PYTHON_WITHOUT_BLENDER=/path/to/python"; exit 1; }
+	$(PYTHON_WITHOUT_BLENDER) -m venv $(VENV_WITHOUT_BLENDER)
+	@$(if $(TORCH_INDEX),$(VENV_WITHOUT_BLENDER)/bin/python -m pip install --quiet --retries 0 --timeout 20 \
+		--index-url $(TORCH_INDEX) $(PIP_ARGS) 'torch>=2.4' \
+		|| echo "$(TORCH_INDEX): torch cannot be had there; pip's own index is asked",:)
+	$(VENV_WITHOUT_BLENDER)/bin/python -m pip install --quiet $(PIP_ARGS) 'setuptools>=68' --editable ".[dev]"
+	@touch $@
+
+test-without-blender: $(VENV_WITHOUT_BLENDER)/.installed
+	@$(VENV_WITHOUT_BLENDER)/bin/python -c "from mocap.bodies.free_body import load_free_body; load_free_body()"
+	OMP_NUM_THREADS=1 $(VENV_WITHOUT_BLENDER)/bin/python -m pytest -n $(WORKERS) $(TESTS)
+	$(VENV_WITHOUT_BLENDER)/bin/python benchmarks/wheel_outside.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

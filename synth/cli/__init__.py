@@ -202,9 +202,11 @@ def main() -> None:
     """Run the command; bad input is one line on stderr and exit status 1."""
     from action_recog.errors import BadInput as BadRecognitionInput
     from mocap.errors import BadInput
+    from synth.cli.heartbeat import end_heartbeat, start_heartbeat
     from synth.cli.line_output import plain_progress
 
     plain_progress()
+    start_heartbeat(" ".join(["synth", *(word for word in sys.argv[1:2] if word in COMMANDS)]))
     try:
         # Without standalone mode click returns the status of a command that ended by Exit.
         status = cli.main(prog_name="synth", standalone_mode=False)
@@ -228,6 +230,8 @@ def main() -> None:
             raise
         click.echo(f"Error: {line}", err=True)
         sys.exit(1)
+    finally:
+        end_heartbeat()
 
 
 def _one_line(error: click.ClickException) -> str:

@@ -242,10 +242,12 @@ json_option = click.option(
 
 
 def _hide_bars(context: click.Context, _parameter: click.Parameter, quiet: bool) -> bool:
-    """Hide the bars while the command runs."""
+    """Hide bars, and signs of life between them, while the command runs."""
     if quiet:
+        from synth.cli.heartbeat import end_heartbeat
         from synth.cli.line_output import hide_bars
 
+        end_heartbeat()
         context.call_on_close(hide_bars())
     return quiet
 

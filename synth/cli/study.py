@@ -205,6 +205,7 @@ def serve(folder: Path, port: int) -> None:
     Answers are kept in FOLDER/answers.sqlite. End it with Ctrl-C and start it again as you like: raters
     go on where they were.
     """
+    from synth.cli.heartbeat import end_heartbeat
     from synth.study.answer_store import ANSWERS_FILE, AnswerStore
     from synth.study.design import read_study
     from synth.study.server import StudyServer
@@ -218,6 +219,7 @@ def serve(folder: Path, port: int) -> None:
         click.echo(
             "end with Ctrl-C; other machines reach it by ssh -L, or give out `make --static`"
         )
+        end_heartbeat()  # it waits for raters, which is no work
         try:
             server.serve_forever()
         except KeyboardInterrupt:

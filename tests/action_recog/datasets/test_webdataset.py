@@ -27,6 +27,8 @@ from synth.clips.shards import pack
 from tests.action_recog.barcode_videos import read_number, write_numbered
 from tests.action_recog.toy_videos import KINDS, toy_clip, write_toy
 
+DECORD = pytest.param("decord", marks=pytest.mark.needs("decord"))
+
 VIEWS = ViewOptions(frames=4, stride=2, size=24, jitter=(26, 32), colour=0.2, test_size=24)
 
 
@@ -99,10 +101,8 @@ def test_a_network_gets_the_same_bytes_from_shards(films, shards, tmp_path):
     assert all(third[video.path].reused for video in packed.videos)
 
 
-@pytest.mark.parametrize("decoder", ["auto", "linear", "seeking", "decord"])
+@pytest.mark.parametrize("decoder", ["auto", "linear", "seeking", DECORD])
 def test_every_decoder_reads_a_member_of_a_shard(tmp_path, decoder):
-    if decoder == "decord":
-        pytest.importorskip("decord")
     write_numbered(tmp_path / "a.mp4", "libx264", frames=40)
     (tmp_path / "names, with; signs").mkdir()
     shard = tmp_path / "names, with; signs" / "x=1,,:.tar"

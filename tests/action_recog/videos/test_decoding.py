@@ -69,6 +69,7 @@ def test_every_frame_is_the_one_asked_for(numbered, name):
     assert frames.shape == (10, HEIGHT, WIDTH, 3) and frames.dtype == np.uint8
 
 
+@pytest.mark.needs("decord")
 @pytest.mark.parametrize("name", SOUGHT)
 def test_decord_and_counting_give_the_same_pixels(numbered, name):
     linear, _ = decode_linear(numbered / name)
@@ -77,6 +78,7 @@ def test_decord_and_counting_give_the_same_pixels(numbered, name):
     assert np.abs(fast.astype(int) - linear).max() <= 2
 
 
+@pytest.mark.needs("decord")
 def test_decord_alone_is_wrong_on_packed_b_frames(numbered):
     """The reason for all this; when decord is mended, this test says so."""
     import decord
@@ -214,6 +216,7 @@ def test_frames_are_the_same_whether_kept_or_not_and_reduced_alike(numbered, mon
         assert np.array_equal(store.frames(counted.path, np.array(wanted)), kept)
 
 
+@pytest.mark.needs("decord")
 def test_decord_decodes_large_frames_in_windows(numbered, monkeypatch):
     whole = open_video(numbered / "h264.mp4", decoder="decord").frames()
     monkeypatch.setattr("action_recog.videos.decoding._WINDOW_BYTES", WIDTH * HEIGHT * 3 * 2)
@@ -244,6 +247,7 @@ def test_videos_with_too_many_packets_are_refused(numbered, monkeypatch):
         open_video(numbered / "h264.mp4")
 
 
+@pytest.mark.needs("decord")
 def test_a_video_that_decord_would_hold_in_memory_is_not_decoded_by_it(numbered, monkeypatch):
     monkeypatch.setattr(
         "action_recog.videos.decord_reader.MOST_SEEKING_BYTES", WIDTH * HEIGHT * 3 * 77

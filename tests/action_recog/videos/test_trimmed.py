@@ -14,9 +14,10 @@ from action_recog.errors import BadInput
 from action_recog.videos.decoding import open_video
 from action_recog.videos.frame_store import FrameStore
 from tests.action_recog.barcode_videos import read_number, write_numbered
+from tests.optional_packages import is_installed
 
 FRAMES, TICKS = 60, 512  # of the media's clock, a picture; the film's clock has milliseconds
-DECODERS = ("auto", "seeking", "linear", "decord")
+DECODERS = (*("auto", "seeking", "linear"), *(["decord"] if is_installed("decord") else []))
 CODECS = {
     "h264.mp4": {"codec": "libx264"},
     "h264.mov": {"codec": "libx264", "group": 7},

@@ -141,9 +141,9 @@ def test_numbers_from_the_end_are_understood(tmp_path):
     assert read_uv(tmp_path / "a.obj").polygons == (((0, 0), (1, 1), (2, 1)),)
 
 
+@pytest.mark.needs("smplx")
 def test_smpls_own_uv_layout(shared_data):
     """The published layout: SMPL's vertex order, 13,776 triangles however its quads are cut."""
-    pytest.importorskip("smplx", reason="the reference implementation is not installed")
     from smplx.vertex_ids import vertex_ids
 
     path = shared_data / "smpl_uv" / "SMPL_male_default_resolution.obj"

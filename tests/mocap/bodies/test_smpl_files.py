@@ -187,12 +187,10 @@ def test_what_is_wrong_with_a_model_is_said(arrays, change, reason, tmp_path):
         read_smpl_file(tmp_path / "model.npz")
 
 
+@pytest.mark.needs("smplx")
 def test_hierarchies_are_those_of_smplx():
     """`smplx` names its joints: a finger's parent is the same finger's joint before, or the wrist."""
-    pytest.importorskip("smplx", reason="the reference implementation is not installed")
     from smplx.joint_names import JOINT_NAMES as names
-
-    pytest.importorskip("smplx", reason="the reference implementation is not installed")
     from smplx.joint_names import SMPLH_JOINT_NAMES as hand_names
 
     for kind, listed in (("SMPL-X", names[:55]), ("SMPL-H", hand_names[:52])):

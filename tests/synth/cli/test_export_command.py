@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -118,7 +117,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(inputs, model, 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="needs Blender (bpy)")
+@pytest.mark.needs("bpy")
 def test_usd_comes_of_a_fresh_process(inputs, tmp_path):
     """In a process of its own, as users run it: Blender has not been imported before."""
     code = "from synth.cli import main; main()"

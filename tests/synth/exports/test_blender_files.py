@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,6 @@ from synth.exports.glb import glb_bytes
 from synth.exports.skinned_model import skinned_model
 from synth.exports.usd import scene_of_glb, write_usd
 from tests.synth.exports.test_glb import turning_motion
-
-needs_blender = pytest.mark.skipif(
-    importlib.util.find_spec("bpy") is None, reason="Blender (bpy) is not installed"
-)
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +52,14 @@ def assert_joints_are_ours(bpy: Any, body, first_frame: int) -> None:
         np.testing.assert_allclose(end(points, axis=0), end(vertices[-1], axis=0), atol=1e-3)
 
 
-@needs_blender
+@pytest.mark.needs("bpy")
 def test_blender_opens_the_gltf_with_our_joints_in_every_frame(content, body):
     bpy = scene_of_glb(content, fps=turning_motion().fps)
     assert bpy.context.scene.render.fps == 24
     assert_joints_are_ours(bpy, body, first_frame=0)
 
 
-@needs_blender
+@pytest.mark.needs("bpy")
 @pytest.mark.parametrize("suffix", [".usdc", ".usda", ".usdz"])
 def test_usd_has_our_joints_in_every_frame(content, body, tmp_path, suffix):
     motion = turning_motion()
@@ -83,7 +78,7 @@ def test_usd_has_our_joints_in_every_frame(content, body, tmp_path, suffix):
     assert [tuple(picture.size) for picture in pictures] == [(16, 16)]
 
 
-@needs_blender
+@pytest.mark.needs("bpy")
 def test_usd_of_a_still_body_is_one_frame(body, tmp_path):
     texture = np.full((16, 16, 3), 90, np.uint8)
     still = glb_bytes(skinned_model(body), texture)

@@ -179,6 +179,7 @@ def test_harmonics_darken_the_floor_about_the_feet_and_by_no_more_than_asked(bod
 
 
 @pytest.mark.slow
+@pytest.mark.needs("bpy")
 @pytest.mark.parametrize("kind", ["sun", "lamps", "environment"])
 def test_the_raster_engine_shows_what_cycles_shows(body, tmp_path, kind):
     clip = make_clip(body, frames=2, layout="compact")

@@ -28,6 +28,8 @@ from textures.visibility.buffer import visibility
 from textures.visibility.camera import look_at
 from textures.visibility.shading import render_textured, sh_irradiance
 
+pytestmark = pytest.mark.needs("bpy")
+
 LIGHT = np.array([0.9, -0.3, 0.2, 0.1, 0.1, 0.2, -0.1, 0.3, 0.1])
 
 

@@ -17,6 +17,8 @@ from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.lights.sun_sky import SunSky
 from textures.visibility.camera import look_at
 
+pytestmark = pytest.mark.needs("bpy")
+
 FLAT = SphericalHarmonics((1 / 0.886227, *[0.0] * 8))
 BLOCKS = ("objects", "meshes", "lights", "worlds", "images", "materials", "cameras")
 

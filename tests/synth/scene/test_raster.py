@@ -148,6 +148,7 @@ def difference(picture: Picture, reference: Picture) -> tuple[float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.needs("bpy")
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_as_near_to_cycles_as_cycles_is_to_itself(body, tmp_path, seed):
     """Measured: Cycles differs from itself by up to 0.0009 inside and 0.016 at the edges (two seeds
