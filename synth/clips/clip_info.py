@@ -60,6 +60,7 @@ _SHAPES = {  # of the fields that readers rely on; T frames, and P people, an ax
     "flow_ends": ("uint8", (1, 2)),
     "placement": ("float64", (1, 2)),
     "image_size": ("int32", (1, 2)),
+    "fps": ("float64", (1, 1)),
 }
 
 
@@ -224,7 +225,7 @@ def read_info(stem: Path | str) -> dict[str, Any]:
         ):
             actual = f"{info[name].dtype} {info[name].shape}" if name in info else "none"
             raise BadInput(f"{path}: {name} is {actual}, expected {dtype} {shape}; {_ADVICE}")
-        lowest = 16 if name == "image_size" else -_LARGEST
+        lowest = {"image_size": 16.0, "fps": 1e-9}.get(name, -_LARGEST)
         highest = MAX_SIDE if name == "image_size" else _LARGEST
         if not ((info[name] >= lowest) & (info[name] <= highest)).all():  # NaN is not either
             raise BadInput(
@@ -409,6 +410,7 @@ def posed_clip_of(info: dict[str, Any]) -> PosedClip:
         translation=person.translation,
         betas=person.betas,
         cameras=cameras,
+        fps=float(info["fps"][0, 0]),
         ends=(first, last),
         yaw=yaw,
         distance=distance,

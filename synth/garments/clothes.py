@@ -6,6 +6,7 @@ bridges the legs, is lofted on the outlines of the body.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,15 @@ import numpy as np
 from synth.garments.attire import Lower, Upper
 from synth.garments.garment import Garment
 from synth.garments.patches import Patch
-from synth.garments.wardrobe_forms import RING, WardrobeForms
+from synth.garments.swing import Swing
+from synth.garments.wardrobe_forms import JOINT, RING, WardrobeForms
 
 WEIGHTS = slice(3, 27)
 HEIGHT, ARM, DEPTH = 27, 28, 29
 """Columns of the values of `WardrobeForms.cloth`."""
+BOTTOM_LAYER, TOP_LAYER, HAIR_LAYER = 1, 2, 3
+_HOOD_DEPTH = 0.15  # metres that a hood hangs
+_HOOD_SLACK, _HOOD_REACH = 0.3, 0.5  # by its depth: how far it is pressed in, how far it swings
 
 
 def shell(
@@ -45,7 +50,13 @@ def shell(
     )
 
 
-def make_top(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, top: Upper) -> list[Garment]:
+def make_top(
+    forms: WardrobeForms,
+    skin: Patch,
+    vertices: np.ndarray,
+    top: Upper,
+    underlayers: Sequence[Garment] = (),
+) -> list[Garment]:
     """A shirt, dress, jacket or coat: shoulders and sleeves, and what hangs from them.
 
     Args:
@@ -53,6 +64,7 @@ def make_top(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, top: Upper
         skin: `WardrobeForms.cloth` on the shaped body, from `shaped_patch`.
         vertices: (V,3) of the shaped, T-posed body.
         top: its measures.
+        underlayers: what is worn under it.
     """
     neck = forms.joint("neck")
     join = float(forms.trunk.level[0]) - 0.015
@@ -69,8 +81,20 @@ def make_top(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, top: Upper
     if top.hood:
         centre = np.array([0, neck[1] - 0.02, neck[2] - 0.11])
         away = np.linalg.norm((patch.values[:, :3] - centre) / (0.10, 0.075, 0.1), axis=1)
-        offset = offset + top.hood * np.clip(1.2 - away, 0, 1)
-    garments = [shell("top", patch, patch.values[:, :3], patch.values[:, -3:], offset)]
+        hood = np.clip(1.2 - away, 0, 1)
+        offset = offset + top.hood * hood
+    upper = shell("top", patch, patch.values[:, :3], patch.values[:, -3:], offset)
+    if top.hood:
+        swing = Swing(
+            depth=(_HOOD_DEPTH * hood)[None],
+            length=np.full((1, len(hood)), np.inf),
+            outward=patch.values[None, :, -3:],
+            joint=JOINT["spine3"],
+            slack=(_HOOD_SLACK * top.hood * hood)[None],
+            reach=(_HOOD_REACH * top.hood * hood)[None],
+        )
+        upper = replace(upper, swing=swing)
+    garments = [replace(upper, layer=TOP_LAYER)]
     rows = forms.trunk.rows_between(forms.trunk.level[0], top.lower)
     count = rows[1] - rows[0]
     if count > 2:
@@ -79,10 +103,23 @@ def make_top(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, top: Upper
         margin = margin + top.flare * progress + _folds(top.folds, count) * progress
         garments.append(
             forms.trunk.garment(
-                "top", vertices, forms.body.weights, rows=rows, margin=margin, taper=top.taper
+                "top",
+                vertices,
+                forms.body.weights,
+                rows=rows,
+                margin=margin,
+                taper=top.taper,
+                underlay=forms.trunk.thickness(vertices, rows, underlayers),
+                held=_waist(forms),
+                layer=TOP_LAYER,
             )
         )
     return garments
+
+
+def _waist(forms: WardrobeForms) -> float:
+    """The height below which cloth swings."""
+    return float(forms.joint("left_hip")[1] + 0.04)
 
 
 def _touched(patch: Patch, mask: np.ndarray) -> np.ndarray:
@@ -113,7 +150,14 @@ def make_bottom(
         taper = bottom.taper * RING / 0.02
         return [
             forms.trunk.garment(
-                "skirt", vertices, forms.body.weights, rows=rows, margin=margin, taper=taper
+                "skirt",
+                vertices,
+                forms.body.weights,
+                rows=rows,
+                margin=margin,
+                taper=taper,
+                held=_waist(forms),
+                layer=BOTTOM_LAYER,
             )
         ]
     on_leg = (skin.values[:, HEIGHT] < bottom.upper) & (skin.values[:, ARM] < 0)
@@ -130,7 +174,8 @@ def make_bottom(
     offset = np.minimum(offset, 0.003 + 0.6 * np.abs(patch.values[:, 0]))
     normals = patch.values[:, -3:] * np.where(y < hip - 0.1, 0.0, 1.0)[:, None] ** [[0, 1, 0]]
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-    return [shell("trousers", patch, patch.values[:, :3], normals, offset)]
+    trousers = shell("trousers", patch, patch.values[:, :3], normals, offset)
+    return [replace(trousers, layer=BOTTOM_LAYER)]
 
 
 def make_shoes(forms: WardrobeForms, vertices: np.ndarray, *, sole: float) -> list[Garment]:

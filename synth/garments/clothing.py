@@ -1,7 +1,8 @@
 """What people in films wear and carry beside what their texture shows, drawn from a seed.
 
 Cloth that hangs (skirts, dresses, coats, the trunk of a hood) finds its way about the limbs anew in each
-frame; all else is skinned. It has a fabric of its own, hair has the texture's colours.
+frame; all else is skinned. Both may swing (`synth.garments.swing`). Cloth has a fabric of its own, hair
+has the texture's colours.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ _EXCLUSIVE = (TOPS, (*BOTTOMS, "dress"), ("coat", "skirt"))  # of each of these 
 
 @dataclass(frozen=True, kw_only=True)
 class ClothesDraw:
-    """What somebody wears: `pieces` of `CLOTHES`, and the seed of their cut and colours."""
+    """What somebody wears: `pieces` of `CLOTHES`, and the seed of their cut and colours.
+
+    `swing`: whether what hangs lags behind the body and swings.
+    """
 
     pieces: Annotated[
         tuple[Annotated[str, choice(CLOTHES)], ...], Meta(min_length=1, max_length=len(CLOTHES))
     ]
     seed: Annotated[int, Meta(ge=0, lt=2**62)]
+    swing: bool  # without a default: plans of before there was a swing, and of other layers, are refused
 
     @property
     def sole(self) -> float:
@@ -80,8 +85,11 @@ def make_clothes(forms: WardrobeForms, vertices: np.ndarray, draw: ClothesDraw) 
     cloth = shaped_patch(forms.cloth, forms.cloth_vertices, vertices, normals)
     scalp = shaped_patch(forms.scalp, forms.scalp_vertices, vertices, normals)
     garments: list[Garment] = []
+    underlayers: list[Garment] = []
     ease = 0.0
-    for number, piece in enumerate(CLOTHES, 1):
+    # Bottoms first: tops hang over them.
+    for piece in sorted(CLOTHES, key=lambda piece: piece not in BOTTOMS):
+        number = CLOTHES.index(piece) + 1
         if piece not in draw.pieces:
             continue
         rng = np.random.default_rng([draw.seed, number])
@@ -89,12 +97,13 @@ def make_clothes(forms: WardrobeForms, vertices: np.ndarray, draw: ClothesDraw) 
         if piece in TOPS:
             top = _top(piece, rng)
             ease = top.ease
-            garments += _dyed(make_top(forms, cloth, vertices, top), colour)
+            garments += _dyed(make_top(forms, cloth, vertices, top, underlayers), colour)
         elif piece in BOTTOMS:
             bottom = _bottom(piece, rng)
             if set(draw.pieces) & set(TOPS):  # well inside of what hangs over it
                 bottom = replace(bottom, ease=min(bottom.ease, 0.008), folds=(0.0, 7, 0.0))
-            garments += _dyed(make_bottom(forms, cloth, vertices, bottom), colour)
+            underlayers = _dyed(make_bottom(forms, cloth, vertices, bottom), colour)
+            garments += underlayers
         elif piece == "shoes":
             garments += _dyed(make_shoes(forms, vertices, sole=draw.sole), colour)
         elif piece == "hair":

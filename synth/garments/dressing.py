@@ -29,9 +29,10 @@ def make_garments(forms: WardrobeForms, vertices: np.ndarray, attire: Attire) ->
     normals = smoothed_normals(forms, vertices)
     cloth = shaped_patch(forms.cloth, forms.cloth_vertices, vertices, normals)
     scalp = shaped_patch(forms.scalp, forms.scalp_vertices, vertices, normals)
+    bottom = make_bottom(forms, cloth, vertices, attire.bottom)
     garments = [
-        *make_bottom(forms, cloth, vertices, attire.bottom),
-        *make_top(forms, cloth, vertices, attire.top),
+        *bottom,
+        *make_top(forms, cloth, vertices, attire.top, bottom),
         *make_shoes(forms, vertices, sole=attire.sole),
         *make_hair(forms, scalp, vertices, attire.hair),
     ]

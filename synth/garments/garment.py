@@ -11,7 +11,9 @@ import torch
 from mocap.bodies.body import Body
 from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, rotation_matrices
+from synth.garments.layers import separated_layers
 from synth.garments.slices import Drape
+from synth.garments.swing import Swing
 
 SWATCH = 8
 """Rows of texels below a texture that hold the colours of carried things."""
@@ -36,6 +38,8 @@ class Garment:
             skinned.
         upright: the joint from which a thing hangs by its weight, whatever the joint's tilt; None for
             what turns with the body.
+        swing: how it lags behind the body and swings; None for what does not.
+        layer: a garment lies outside of those with a lower number; 0 for what is in no layer.
     """
 
     kind: str
@@ -48,6 +52,8 @@ class Garment:
     colour: tuple[float, float, float] | None = None
     drape: Drape | None = None
     upright: int | None = None
+    swing: Swing | None = None
+    layer: int = 0
 
     @property
     def carried(self) -> bool:
@@ -131,12 +137,31 @@ class DressedBody:
             frames: (24,3,4) of its joints.
             upright: (3,3), see `posed_garment`; by default the pelvis's heading about +y.
         """
+        garments = self.garments
+        placed = separated_layers(
+            self.placed(vertices, frames, upright),
+            [garment.faces for garment in garments],
+            [garment.layer for garment in garments],
+            [np.full(len(g.vertices), g.drape is not None) for g in garments],
+            [g.drape and g.drape.outward(frames).reshape(-1, 3) for g in garments],
+        )
+        return np.concatenate([vertices, *placed]).astype(np.float64)
+
+    def placed(
+        self, vertices: np.ndarray, frames: np.ndarray, upright: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """The garments' vertices (V,3), each by itself; arguments as of `posed`."""
         if upright is None:
             yaw = np.arctan2(frames[0, 0, 2], frames[0, 2, 2])
             c, s = np.cos(yaw), np.sin(yaw)
             upright = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        placed = [posed_garment(garment, frames, vertices, upright) for garment in self.garments]
-        return np.concatenate([vertices, *placed]).astype(np.float64)
+        return [posed_garment(garment, frames, vertices, upright) for garment in self.garments]
+
+    @property
+    def body_faces(self) -> np.ndarray:
+        """(F,3), the faces of the body alone."""
+        count = len(self.mesh.faces) - sum(len(garment.faces) for garment in self.garments)
+        return self.mesh.faces[:count]
 
     @property
     def of_person(self) -> np.ndarray:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from synth.garments.attire import Hair
-from synth.garments.clothes import DEPTH, HEIGHT, shell
+from synth.garments.clothes import DEPTH, HAIR_LAYER, HEIGHT, shell
 from synth.garments.garment import Garment
 from synth.garments.lofts import grid_faces
 from synth.garments.patches import Patch
 from synth.garments.solids import ellipsoid, shifted, tube
+from synth.garments.swing import strand_swing
 from synth.garments.wardrobe_forms import JOINT, WardrobeForms
 from textures.wardrobe.hairlines import LONG, cap_rim, hairline
+
+_TAIL_RINGS = 10
 
 
 def make_hair(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, hair: Hair) -> list[Garment]:
@@ -42,7 +47,14 @@ def make_hair(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, hair: Hai
         margin = margin * (hair.thickness + 0.004)
         garments.append(
             forms.hair.garment(
-                "hair", vertices, forms.body.weights, rows=rows, margin=margin, taper=0.004
+                "hair",
+                vertices,
+                forms.body.weights,
+                rows=rows,
+                margin=margin,
+                taper=0.004,
+                held=float(chin + 0.02),
+                layer=HAIR_LAYER,
             )
         )
     elif hair.style == "ponytail":
@@ -51,8 +63,23 @@ def make_hair(forms: WardrobeForms, skin: Patch, vertices: np.ndarray, hair: Hai
         path = back + np.array(
             [[0, 0, 0.01], [0, 0.005, -0.04], [0, -0.3 * drop, -0.055], [0, -drop, -0.03]]
         )
-        points, faces = tube(path, [0.018, 0.028, 0.03, 0.008], 8)
-        garments.append(_strands(forms, points, faces, bend=float(chin)))
+        share = np.linspace(0, 3, _TAIL_RINGS)
+        path = np.stack([np.interp(share, range(4), column) for column in path.T], 1)
+        radii = np.interp(share, range(4), [0.018, 0.028, 0.03, 0.008])
+        points, faces = tube(path, list(radii), 8)
+        tail = _strands(forms, points, faces, bend=float(chin))
+        ring = np.concatenate([np.repeat(np.arange(_TAIL_RINGS), 8), [0, _TAIL_RINGS - 1]])
+        shares = (ring == np.arange(_TAIL_RINGS)[:, None]).astype(float)
+        swing = strand_swing(
+            shares / shares.sum(1, keepdims=True),
+            points,
+            ring=ring,
+            segment=np.maximum(ring, 1),
+            outward=(0.0, 0.0, -1.0),
+            joint=JOINT["spine3"],
+            slack=0.01,
+        )
+        garments.append(replace(tail, swing=swing))
     elif hair.style == "bun":
         back = _back_of_head(forms, vertices, 0.62 * unit)
         points, faces = ellipsoid(shifted(back, 0, 0.015, -0.02), (0.04, 0.038, 0.036), 8, 10)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from synth.garments.garment import Garment
 from synth.garments.skin_samples import SkinSamples
-from synth.garments.slices import Drape, Slices
+from synth.garments.slices import CLEARANCE, Drape, Slices
+from synth.garments.swing import sheet_swing
+
+_BAND = 0.02  # metres above and below a ring in which something is worn beneath it
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Loft:
     Attributes:
         slices: R of them.
         directions: (R,A,3) unit vectors.
-        joint: whose frame turns the directions.
+        joint: whose frame turns the directions; None: that of the limbs of each ring.
         level: (R,) metres along the tube: heights of a loft about the trunk.
         closed: whether the last column is followed by the first.
         uv: (T,2) float32.
@@ -28,7 +32,7 @@ class Loft:
 
     slices: Slices
     directions: np.ndarray
-    joint: int
+    joint: int | None
     level: np.ndarray
     closed: bool
     uv: np.ndarray
@@ -45,6 +49,9 @@ class Loft:
         margin: np.ndarray,
         taper: float = np.inf,
         hanging: bool = True,
+        underlay: np.ndarray | float = 0.0,
+        held: float = -np.inf,
+        layer: int = 0,
         colour: tuple[float, float, float] | None = None,
     ) -> Garment:
         """Cloth on some of the rings.
@@ -57,15 +64,22 @@ class Loft:
             margin: metres off the body, broadcast to (rows, A).
             taper: see `Drape`.
             hanging: whether it finds its way about the limbs anew in each pose, or is skinned.
+            underlay: metres off the body of what is worn beneath it, broadcast to (rows, A).
+            held: the level below which it swings.
+            layer: see `Garment`.
             colour: of a carried thing; cloth has the body's texture.
         """
         start, stop = rows
+        shape = (stop - start, self.directions.shape[1])
+        underlay = np.broadcast_to(underlay, shape)
+        covered = np.where(underlay > 0, underlay + CLEARANCE, 0)
         drape = Drape(
             slices=self.slices.rows(start, stop),
             directions=self.directions[start:stop],
-            joint=self.joint,
-            margin=np.broadcast_to(margin, (stop - start, self.directions.shape[1])),
+            weights=self._ring_weights(start, stop, weights),
+            margin=np.maximum(np.broadcast_to(margin, shape), covered),
             taper=taper,
+            underlay=underlay,
         )
         rings, shares = drape.rings(vertices)
         blended = shares @ drape.slices.values(weights)
@@ -81,7 +95,43 @@ class Loft:
             face_parts=self.face_parts[start : stop - 1].reshape(-1) * np.uint8(colour is None),
             colour=colour,
             drape=drape if hanging else None,
+            swing=sheet_swing(rings, self.level[start:stop] < held, self.closed),
+            layer=layer,
         )
+
+    def _ring_weights(self, start: int, stop: int, weights: np.ndarray) -> np.ndarray:
+        """The joints (rows,24) that turn the directions of rings on a body of `weights` (V,24)."""
+        if self.joint is not None:
+            return np.eye(weights.shape[1])[self.joint][None].repeat(stop - start, axis=0)
+        slices = self.slices.rows(start, stop)
+        rows = [w[valid].mean(0) for w, valid in zip(slices.values(weights), slices.valid)]
+        return np.stack(rows) / np.sum(rows, axis=1, keepdims=True)
+
+    def thickness(
+        self, vertices: np.ndarray, rows: tuple[int, int], garments: Sequence[Garment]
+    ) -> np.ndarray:
+        """Metres (rows,A) by which garments stand off a T-posed body in the directions of the loft.
+
+        Args:
+            vertices: (V,3) of the T-posed, shaped body.
+            rows: first ring, and the one after the last.
+            garments: what is worn beneath the loft.
+        """
+        start, stop = rows
+        directions = self.directions[start:stop]
+        thickness = np.zeros(directions.shape[:2])
+        if not garments:
+            return thickness
+        cover = np.concatenate([garment.vertices for garment in garments]).astype(np.float64)
+        slices = self.slices.rows(start, stop)
+        points = slices.values(vertices)
+        for row, valid in enumerate(slices.valid):
+            height = points[row][valid][:, 1].mean()
+            near = cover[np.abs(cover[:, 1] - height) < _BAND]
+            if len(near):
+                body = (points[row][valid] @ directions[row].T).max(0)
+                thickness[row] = np.maximum((near @ directions[row].T).max(0) - body, 0)
+        return thickness
 
     def rows_between(self, upper: float, lower: float) -> tuple[int, int]:
         """The rings whose levels lie between two heights, the lower one reached but not passed."""
@@ -105,7 +155,7 @@ def grid_faces(rows: int, columns: int, closed: bool) -> np.ndarray:
 def make_loft(
     slices: Slices,
     directions: np.ndarray,
-    joint: int,
+    joint: int | None,
     level: np.ndarray,
     template: np.ndarray,
     samples: SkinSamples,
@@ -118,7 +168,7 @@ def make_loft(
     Args:
         slices: of the template.
         directions: (A,3) or (R,A,3) unit vectors.
-        joint: whose frame turns them.
+        joint: whose frame turns them; None: that of the limbs of each ring.
         level: (R,).
         template: (V,3).
         samples: of its surface.
@@ -127,7 +177,8 @@ def make_loft(
     """
     count = len(slices.first)
     directions = np.broadcast_to(directions, (count, *directions.shape[-2:]))
-    drape = Drape(slices, directions, joint, np.full(directions.shape[:2], 0.01), np.inf)
+    fixed = np.eye(24)[:1].repeat(count, axis=0)
+    drape = Drape(slices, directions, fixed, np.full(directions.shape[:2], 0.01), np.inf)
     rings = drape.rings(template)[0].reshape(-1, 3)
     faces = grid_faces(count, directions.shape[1], closed)
     uv, uv_faces, parts = samples.corner_uvs(rings, faces.reshape(-1, 3), allowed, upright=3.0)

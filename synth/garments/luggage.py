@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from synth.garments.attire import Luggage
@@ -10,6 +13,7 @@ from synth.garments.garment import Garment
 from synth.garments.lofts import grid_faces
 from synth.garments.slices import outline
 from synth.garments.solids import Solid, ellipsoid, joined, rounded_box, shifted, tube
+from synth.garments.swing import strand_swing
 from synth.garments.wardrobe_forms import JOINT, WardrobeForms
 
 STRAP_COLUMNS = 20
@@ -62,6 +66,23 @@ def _thing(
         colour=thing.colour,
         upright=upright,
     )
+
+
+def _hung(thing: Garment, held: Sequence[int] | np.ndarray, side: int, joint: str) -> Garment:
+    """A bag that swings as one about the vertices by which it is held, away from the body's side."""
+    count = len(thing.vertices)
+    shares = np.zeros((2, count))
+    shares[0, held] = 1 / len(held)
+    shares[1] = 1 / count
+    swing = strand_swing(
+        shares,
+        thing.vertices,
+        ring=np.zeros(count, np.intp),
+        segment=np.ones(count, np.intp),
+        outward=(float(side), 0.0, 0.0),
+        joint=JOINT[joint],
+    )
+    return replace(thing, swing=swing)
 
 
 def _strap(
@@ -128,8 +149,9 @@ def _shoulder_bag(
     width, height, depth = thing.size
     centre = np.array([side * (reach + cloth + depth / 2), hip - 0.02, -0.02])
     bag = rounded_box(centre, (depth, height, width), roundness=0.35)
+    hung = _hung(_thing(thing, bag, {"pelvis": 1.0}), [0], side, "pelvis")
     return [
-        _thing(thing, bag, {"pelvis": 1.0}),
+        hung,
         _strap(forms, vertices, thing, thing.side, cloth + 0.03),
     ]
 
@@ -152,7 +174,10 @@ def _tote(
         bulge = (top + end) / 2 + (thing.side * 0.03, 0.02, 0.7 * z)
         handles.append(tube(np.stack([top, bulge, end]), [0.012] * 3, 6))
     bag = rounded_box(middle, (depth, height, width), roundness=0.4)
-    return [_thing(thing, joined([bag, *handles]), {"spine2": 0.5, "spine1": 0.5})]
+    tote = _thing(thing, joined([bag, *handles]), {"spine2": 0.5, "spine1": 0.5})
+    # A tube's last vertices but one are the middles of its first ends: where the handles are held.
+    ends = np.cumsum([len(bag[0]), *(len(points) for points, _ in handles)])[1:] - 2
+    return [_hung(tote, ends, thing.side, "spine2")]
 
 
 def _hand_held(
@@ -170,9 +195,8 @@ def _hand_held(
         for z in (-0.3 * width, 0.3 * width)
     ]
     points, faces = joined([bag, *handles])
-    return [
-        _thing(thing, (np.concatenate([grip[None], points]), faces + 1), {name: 1.0}, JOINT[name])
-    ]
+    held = (np.concatenate([grip[None], points]), faces + 1)
+    return [_hung(_thing(thing, held, {name: 1.0}, JOINT[name]), [0], thing.side, "pelvis")]
 
 
 def _umbrella(

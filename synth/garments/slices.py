@@ -14,6 +14,9 @@ import numpy as np
 
 from mocap.bodies.body import Body
 
+CLEARANCE = 0.008
+"""Metres of cloth off what is beneath it, at the least, however it swings."""
+
 SHARPNESS = 110.0
 """1/metre: how far a vertex of cloth looks past the outermost point when it takes over its motion."""
 
@@ -156,35 +159,68 @@ class Drape:
     Attributes:
         slices: R of them, from the top to the hem.
         directions: (R,A,3) unit vectors in the T-pose.
-        joint: Whose frame turns the directions.
+        weights: (R,24) of the joints whose mean frame turns the directions of each ring; rows sum to 1.
         margin: (R,A) metres off the body.
         taper: Metres by which a ring may be nearer than the one above it, as far as the body
             allows; infinite for cloth that clings.
+        underlay: (R,A) metres off the body of what is worn beneath it.
     """
 
     slices: Slices
     directions: np.ndarray
-    joint: int
+    weights: np.ndarray
     margin: np.ndarray
     taper: float
+    underlay: np.ndarray | float = 0.0
 
     def rings(
         self, vertices: np.ndarray, turn: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Cloth (R,A,3) about a body's vertices (V,3), and the shares (R,A,M) of its points."""
+        position, shares, _, _ = self._rings(vertices, turn)
+        return position, shares
+
+    def _rings(
+        self, vertices: np.ndarray, turn: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """As `rings`, with the directions (R,A,3) and how far in cloth may be pressed (R,A,3)."""
         directions = self.directions
         if turn is not None:
-            directions = directions @ turn.T
+            directions = directions @ np.swapaxes(turn, -1, -2)
         position, shares = outline(
             self.slices.values(vertices), self.slices.valid, directions, self.margin
         )
+        clearance = np.minimum(self.margin, CLEARANCE + self.underlay)
+        limits = position - (self.margin - clearance)[..., None] * directions
         if np.isfinite(self.taper):
             for row in range(1, len(position)):
                 reach = (position[row] * directions[row]).sum(-1)
                 upper = (position[row - 1] * directions[row]).sum(-1) - self.taper
                 position[row] += np.maximum(0, upper - reach)[:, None] * directions[row]
-        return position, shares
+        return position, shares, directions, limits
 
     def hang(self, vertices: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """Vertices (R*A,3) of the cloth on a posed body's (V,3) with joint frames (24,3,4)."""
-        return self.rings(vertices, frames[self.joint, :, :3])[0].reshape(-1, 3)
+        return self.rings(vertices, self.turns(frames))[0].reshape(-1, 3)
+
+    def outward(self, frames: np.ndarray) -> np.ndarray:
+        """The directions (R,A,3) out of the limbs, of joint frames (24,3,4)."""
+        return self.directions @ np.swapaxes(self.turns(frames), -1, -2)
+
+    def turns(self, frames: np.ndarray) -> np.ndarray:
+        """The rotation (R,3,3) of each ring: the mean of its joints', frames (24,3,4).
+
+        So the front of a skirt lies on top of thighs that are raised.
+        """
+        mean = (self.weights @ frames[:, :, :3].reshape(24, 9)).reshape(-1, 3, 3)
+        u, _, v = np.linalg.svd(mean.astype(np.float64))
+        u[:, :, 2] *= np.sign(np.linalg.det(u @ v))[:, None]
+        return u @ v
+
+    def bounds(self, vertices: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far in the cloth may be pressed, (R,A,3), and the directions (R,A,3) out of the limbs.
+
+        Arguments as of `hang`.
+        """
+        _, _, directions, limits = self._rings(vertices, self.turns(frames))
+        return limits, directions

@@ -102,7 +102,7 @@ def prepare_forms(body: Body) -> WardrobeForms:
     trunk = make_loft(
         plane_slices(template, edges, [_UP] * len(level), level, allowed),
         horizontal_directions(32),
-        JOINT["pelvis"],
+        None,
         level,
         template,
         samples,

@@ -139,7 +139,8 @@ class FigureSampler:
 
     def clothes(self, stem: str, person: int) -> ClothesDraw | None:
         """What a person of a clip, from 1, wears beside what the texture shows; None for nothing."""
-        shares = self._preset.clothes.shares
+        clothes = self._preset.clothes
+        shares = clothes.shares
         if not any(shares.values()):
             return None
         rng = np.random.default_rng(clip_seed(self._seed, f"{stem} clothes {person}"))
@@ -149,7 +150,7 @@ class FigureSampler:
         pieces = fitting_pieces(
             [CLOTHES[n] for n in order if draws[n] < shares.get(CLOTHES[n], 0.0)]
         )
-        return ClothesDraw(pieces=pieces, seed=seed) if pieces else None
+        return ClothesDraw(pieces=pieces, seed=seed, swing=clothes.swing) if pieces else None
 
     def occluders(self, stem: str) -> tuple[OccluderDraw, ...]:
         """The things before the people of a clip."""

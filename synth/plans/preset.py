@@ -144,12 +144,15 @@ class People:
 
 @dataclass(frozen=True, kw_only=True)
 class Clothes:
-    """Clothes and hair with a shape: the share of people that wears each piece, none by default.
+    """Clothes and hair with a shape: `shares`, of people, that wear each piece; none by default.
 
     Of tops and bottoms that exclude each other the first drawn is worn (`synth.garments.clothing`).
+    `swing`: whether skirts, dresses, coats, hoods, long hair and hanging bags lag behind the body and
+    swing; false: they hang in each frame as on a body that stands still.
     """
 
     shares: Mapping[str, Annotated[float, Meta(ge=0, le=1)]] = field(default_factory=dict)
+    swing: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mocap.bodies.body import Body
+from mocap.bodies.body import JOINT_NAMES, Body
 from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, skin
 from synth.garments.clothing import make_clothes
 from synth.garments.garment import DressedBody, dressed_body, joint_frames
+from synth.garments.moving_clothes import moving_clothes
 from synth.garments.wardrobe_forms import WardrobeForms, prepare_forms
 from synth.scene.posed_clip import PosedFigure, one_thread, skin_figure
 
 CARRIED_PART = 26
 """The part label of what is carried, after SURREAL's 24 and occluders; cloth has the part beneath it."""
 
+_ARM = ("shoulder", "elbow", "wrist", "hand")
+_ARMS = [n for n, name in enumerate(JOINT_NAMES) if name.endswith(_ARM)]
 _MOST_FORMS = 3  # bodies of which the forms are kept: the genders
 _forms: OrderedDict[int, tuple[Body, WardrobeForms]] = OrderedDict()
 
@@ -42,7 +45,13 @@ class FigureGeometry:
 
 
 def figure_geometry(
-    figure: PosedFigure, body: Body, skinning: Skinning, *, texture_size: int
+    figure: PosedFigure,
+    body: Body,
+    skinning: Skinning,
+    *,
+    texture_size: int,
+    fps: float,
+    ends: tuple[bool, bool] = (True, True),
 ) -> FigureGeometry:
     """The moving mesh of a person.
 
@@ -51,6 +60,8 @@ def figure_geometry(
         body: theirs.
         skinning: of the body.
         texture_size: texels along the side of their texture, on which the shading's UVs depend alone.
+        fps: frames a second, by which cloth swings.
+        ends: whether the first and the last frame are real, or repeat their neighbours.
     """
     vertices, joints = skin_figure(figure, skinning)
     if figure.clothes is None:
@@ -68,11 +79,21 @@ def figure_geometry(
     garments = make_clothes(_forms_of(body), shaped[0].astype(np.float64), figure.clothes)
     dressed = dressed_body(body, garments, texture_size)
     parts = np.where(dressed.carried, CARRIED_PART, dressed.mesh.face_parts).astype(np.uint8)
-    posed = [dressed.posed(v, f).astype(np.float32) for v, f in zip(vertices, frames)]
+    if figure.clothes.swing:
+        posed = moving_clothes(
+            dressed,
+            vertices,
+            frames,
+            fps=fps,
+            solid=body.weights[:, _ARMS].sum(1) < 0.3,
+            real=slice(0 if ends[0] else 1, len(vertices) - (0 if ends[1] else 1)),
+        )
+    else:
+        posed = np.stack([dressed.posed(v, f) for v, f in zip(vertices, frames)])
     return FigureGeometry(
         replace(dressed.mesh, face_parts=parts),
         replace(dressed.shaded_mesh, face_parts=parts),
-        np.stack(posed),
+        posed.astype(np.float32),
         joints,
         dressed,
     )

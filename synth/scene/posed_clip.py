@@ -73,6 +73,7 @@ class PosedClip:
     translation: (T+2,3) float32, as SMPL's, metres.
     betas: (10,) float32, as SMPL's.
     cameras: T+2.
+    fps: frames a second.
     ends: whether the frame before the first and the one after the last are real: where a motion has
         none, the end frame is repeated and its flow is 0.
     yaw, distance: where the camera stands (see `synth.scene.camera`), radians and metres.
@@ -85,6 +86,7 @@ class PosedClip:
     translation: np.ndarray
     betas: np.ndarray
     cameras: tuple[Camera, ...]
+    fps: float
     ends: tuple[bool, bool]
     yaw: float
     distance: float
@@ -177,6 +179,7 @@ def pose_clip(
         translation=translation,
         betas=shape,
         cameras=tuple(cameras),
+        fps=motion.fps,
         ends=ends,
         yaw=placed.yaw,
         distance=placed.distance,

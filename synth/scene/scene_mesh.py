@@ -103,7 +103,7 @@ def scene_geometry(
     """
     sizes = texture_sizes or [_TEXTURE_SIZE] * len(bodies)
     people = [
-        figure_geometry(figure, *body, texture_size=size)
+        figure_geometry(figure, *body, texture_size=size, fps=posed_clip.fps, ends=posed_clip.ends)
         for figure, body, size in zip(posed_clip.figures, bodies, sizes, strict=True)
     ]
     things = [

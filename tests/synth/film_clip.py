@@ -111,6 +111,7 @@ def make_clip(
         translation=translation,
         betas=betas,
         cameras=cameras,
+        fps=row.fps,
         ends=ends,
         yaw=placed.yaw,
         distance=placed.distance,

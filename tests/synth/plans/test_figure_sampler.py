@@ -122,6 +122,10 @@ def test_clothes_are_drawn_by_their_shares_and_change_nothing_else():
         assert replace(b, clothes=None, figures=figures) == a
         assert PlanRow.from_json(b.to_json()) == b
     assert "clothes" not in json.loads(plan(clips=1)[0].to_json())
+    still = plan(clips=60, overrides=("people.count=2", shares, "clothes.swing=false"))
+    for a, b in zip(rows, still):
+        for swinging, hanging in zip(a.clothes_of_people, b.clothes_of_people):
+            assert swinging.swing and hanging == replace(swinging, swing=False)
 
 
 @pytest.mark.parametrize(

@@ -326,9 +326,9 @@ def test_ground_truth_of_clothes_is_blenders(body):
                 np.float32
             ),
             betas=rng.normal(0, 0.7, 10).astype(np.float32),
-            clothes=ClothesDraw(pieces=wardrobe[seed % 3], seed=seed),
+            clothes=ClothesDraw(pieces=wardrobe[seed % 3], seed=seed, swing=True),
         )
-        geometry = figure_geometry(figure, body, Skinning(body), texture_size=64)
+        geometry = figure_geometry(figure, body, Skinning(body), texture_size=64, fps=30.0)
         mesh = geometry.shaded_mesh
         angle = rng.uniform(0, 6)
         camera = look_at(

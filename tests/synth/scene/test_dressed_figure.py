@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from mocap.bodies.skinning import Skinning
+from mocap.errors import BadInput
 from synth.checks.clip_checks import run_checks
 from synth.clips.clip import publish, read_clip
 from synth.clips.clip_info import info_fields, posed_clip_of, read_info
 from synth.garments.clothing import ClothesDraw
+from synth.plans.plan_row import PlanRow
 from synth.scene.dressed_figure import CARRIED_PART
 from synth.scene.ground_truth import ground_truth
 from synth.scene.scene_mesh import scene_geometry
 from tests.synth.crowd_clip import crowd_row, filmed_crowd, make_crowd
 
-ALL = ClothesDraw(pieces=("coat", "trousers", "shoes", "hair", "hat", "backpack"), seed=6)
+ALL = ClothesDraw(pieces=("coat", "trousers", "shoes", "hair", "hat", "bag"), seed=6, swing=True)
 BARE = {"people": 1, "occluders": ()}
 
 
@@ -74,3 +76,42 @@ def test_the_film_of_somebody_dressed_passes_every_check(body, tmp_path):
     data = filmed_crowd(body, tmp_path, **BARE, clothes=ALL)
     results = run_checks(data)
     assert not [finding for result in results.values() for finding in result.findings]
+
+
+SKIRT = ClothesDraw(pieces=("skirt", "hair"), seed=3, swing=True)
+
+
+def test_clothes_swing_or_hang_still_by_the_row(body):
+    """Without a swing each frame is that of a body that stands still; with it, hems lag behind."""
+    still = replace(SKIRT, swing=False)
+    _, scene = make_crowd(body, **BARE, clothes=SKIRT, frames=12)
+    _, rigid = make_crowd(body, **BARE, clothes=still, frames=12)
+    bare = len(body.template)
+    np.testing.assert_array_equal(scene.vertices[:, :bare], rigid.vertices[:, :bare])
+    np.testing.assert_array_equal(scene.mesh.faces, rigid.mesh.faces)
+    apart = np.linalg.norm(scene.vertices - rigid.vertices, axis=-1)[:, bare:]
+    assert 0.02 < apart.max() < 0.5
+    (dressed,) = rigid.dressed
+    skirt = next(n for n, g in enumerate(dressed.garments) if g.kind == "skirt")
+    start = sum(len(g.vertices) for g in dressed.garments[:skirt])
+    free = dressed.garments[skirt].swing.depth.reshape(-1) > 0
+    of_skirt = apart[:, start : start + len(free)]
+    assert of_skirt[:, ~free].max() < 0.02 < of_skirt[:, free].max()
+    again = make_crowd(body, **BARE, clothes=SKIRT, frames=12)[1]
+    assert again.vertices.tobytes() == scene.vertices.tobytes()
+
+
+def test_where_a_motion_ends_cloth_repeats_its_last_frame_with_the_body(body):
+    motion = 60  # frames of the motion of `make_crowd`
+    made, scene = make_crowd(body, **BARE, clothes=SKIRT, frames=10, start=motion - 10)
+    assert made.posed_clip.ends == (True, False)
+    np.testing.assert_array_equal(scene.vertices[-1], scene.vertices[-2])
+    assert np.abs(scene.vertices[-2] - scene.vertices[-3]).max() > 0.001
+
+
+def test_a_row_with_clothes_of_before_there_was_a_swing_is_refused(body):
+    row = crowd_row(body, **BARE, clothes=SKIRT)
+    line = row.to_json()
+    assert PlanRow.from_json(line).clothes == SKIRT
+    with pytest.raises(BadInput, match="swing"):
+        PlanRow.from_json(line.replace(', "swing": true', ""))
