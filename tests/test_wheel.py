@@ -1,4 +1,4 @@
-"""Everything that the packages read is in the wheel; `benchmarks/wheel_outside.py` uses one from elsewhere."""
+"""Everything that the packages read is in the wheel; `benchmarks/wheel_outside.py` uses one elsewhere."""
 
 from __future__ import annotations
 
