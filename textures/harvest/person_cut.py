@@ -27,6 +27,7 @@ LIKE_SIZE = 0.8  # of the largest person's height, from which on another is abou
 LEAST_HEIGHT = 48  # pixels of a person of whom a texture is made
 LEAST_PRESENCE = 0.5  # of the landmark network's answer that there is a person
 SHOWN = 0.5  # probability of a mask's pixel, and confidence of a landmark, from which on they count
+LARGEST_RADIUS = 0.75  # of a picture's height, of the circle about a person who is whole in it
 MOST_PEOPLE = 8  # the surest of the detector's answers that are looked at
 PATCH = 1.15  # of the detector's circle, or of a person's box: what the landmark network is shown
 
@@ -104,9 +105,13 @@ class PersonCutter:
         assert self.detector is not None
         boxes: list[Box] = []
         for detection in self.detector.people(image)[:MOST_PEOPLE]:
+            if not _is_whole(detection, image):
+                continue
             box = self._confirmed(image, detection.square)
             if box is not None:
                 box = self._confirmed(image, box) or box
+                if not _contains(box, detection.hips):
+                    continue  # the landmark network saw something else near the detector's person
                 if all(_shared(box, other) < 0.5 for other in boxes):
                     boxes.append(box)
         return sorted(boxes, key=lambda box: (-_tall(box), box))
@@ -175,6 +180,17 @@ def is_tight(person: Box | None, height: int, width: int) -> bool:
         return False
     left, top, right, bottom = framed(person, height, width)
     return (right - left) * (bottom - top) >= TIGHT_SHARE * height * width
+
+
+def _is_whole(detection: PersonDetection, image: np.ndarray) -> bool:
+    """Whether all of a detected person can be in a picture; the detector also invents giants."""
+    height, width = image.shape[:2]
+    inside = _contains((0, 0, width, height), detection.hips)
+    return inside and detection.radius <= LARGEST_RADIUS * height
+
+
+def _contains(box: Box, point: tuple[float, float]) -> bool:
+    return box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]
 
 
 def _tall(box: Box) -> int:

@@ -108,6 +108,21 @@ def test_the_largest_is_cut_out_and_people_of_one_size_are_refused(cutter):
     assert cut.box is None and "2 people of about one size (300, 280 pixels" in str(cut.reason)
 
 
+def test_giants_and_people_beside_the_picture_are_no_people(cutter):
+    image = scene((300, 120, 360, 420))
+
+    class Inventive(BarDetector):
+        def people(self, image):
+            giants = [((-20.0, 200.0), 150.0), ((320.0, 200.0), 500.0), ((100.0, 240.0), 200.0)]
+            return [
+                PersonDetection(hips, radius, 0.99) for hips, radius in giants
+            ] + super().people(image)
+
+    expected = cutter.cut(image, nobody(image), None)
+    assert expected.box is not None
+    assert PersonCutter(Inventive(), BarLandmarks()).cut(image, nobody(image), None) == expected
+
+
 def test_nobody_and_tiny_people_are_refused_with_the_reason(cutter):
     image = scene()
     assert "no whole person" in str(cutter.cut(image, nobody(image), None).reason)
