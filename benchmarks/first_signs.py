@@ -54,10 +54,10 @@ CALLS = (
     "motions motions --check --workers 2",
     "body",
     "harvest-textures --images market --split train --out textures",
-    "preview motions 01_01 --texture textures/0001.png --out preview.mp4",
-    "dress textures/0001.png motions 01_01 --out dress.mp4",
+    "preview motions 201_01 --texture textures/0001.png --out preview.mp4",
+    "dress textures/0001.png motions 201_01 --out dress.mp4",
     "turntable textures/0001.png --out turn.gif",
-    "export textures/0001.png --motion motions --name 01_01 --out walk.glb",
+    "export textures/0001.png --motion motions --name 201_01 --out walk.glb",
     "plan --motions motions --textures textures --count-clips 4 --out plan.jsonl",
     "render-videos --motions motions --textures textures --count-clips 2 --frames 8 --engine raster "
     "--out films",
@@ -181,7 +181,7 @@ def first_minutes(python: str, folder: Path, home: Path) -> list[tuple[str, floa
     calls = (
         "doctor --prepare",
         "harvest-textures --images photos --licence CC-BY-4.0 --out own",
-        "preview motions 01_01 --texture own/anna.png --out walking.mp4",
+        "preview motions 201_01 --texture own/anna.png --out walking.mp4",
         "render-videos --motions motions --textures own --count-clips 1 --frames 8 --engine raster "
         "--out own-films",
         "report --textures own --images photos --films own-films --out own.html",

@@ -28,7 +28,7 @@ CALLS = (
     "standins pedestrians --out market --count-train-identities 2 --count-test-identities 2 "
     "--count-images-per-camera 1 --count-distractors 0 --count-junk 0",
     "harvest-textures --images market --split train --out textures",
-    "preview motions 01_01 --texture TEXTURE --out walking.mp4",
+    "preview motions 201_01 --texture TEXTURE --out walking.mp4",
     "render-videos --motions motions --textures textures --count-clips 1 --frames 8 --engine raster "
     "--out films",
     "report --textures textures --images market --films films --out report.html",

@@ -1,4 +1,4 @@
-"""Everything that the packages read is in the wheel; `benchmarks/wheel_outside.py` uses one elsewhere."""
+"""Everything that packages read is in the wheel; `benchmarks/wheel_outside.py` uses one elsewhere."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_file_of_a_package_is_in_the_wheel(package):
     files = {
         path
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     }
     assert files <= files_in_wheel()
     folders = {path.parent for path in (ROOT / package).rglob("*.py")}

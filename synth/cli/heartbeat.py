@@ -7,6 +7,7 @@ is one line, and others far apart. `--quiet` hides it.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 TERMINAL_SECONDS = 1.0  # of silence, before a sign on a terminal
 LOG_SECONDS = (1.5, 30.0)  # the same in a log: before the first one, and before others
 _TICK = 0.25
+_RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 _IMPORTING = "<frozen importlib._bootstrap>"
 
 
@@ -27,7 +29,7 @@ class Heartbeat:
         title: of the command, as `synth report`.
         stream: where signs go; a terminal, or a log.
         clock: seconds that only grow.
-        doing: says in a word what the command does.
+        activity: says in a word what the command does.
     """
 
     def __init__(
@@ -36,9 +38,9 @@ class Heartbeat:
         stream: TextIO,
         *,
         clock: Callable[[], float] = time.monotonic,
-        doing: Callable[[], str] = lambda: "working",
+        activity: Callable[[], str] = lambda: "working",
     ) -> None:
-        self.title, self.stream, self.clock, self.doing = title, stream, clock, doing
+        self.title, self.stream, self.clock, self.activity = title, stream, clock, activity
         self.terminal = stream.isatty()
         self.began = self.said = clock()
         self.signs = 0
@@ -75,7 +77,7 @@ class Heartbeat:
         with self._lock:
             if self._ended.is_set():
                 return
-            text = f"{self.title}: {self.doing()}, {self.clock() - self.began:.0f} s"
+            text = f"{self.title}: {self.activity()}, {self.clock() - self.began:.0f} s"
             self.stream.write(f"\r{text:{self._shown}}" if self.terminal else f"{text} so far\n")
             self.stream.flush()
             self._shown = len(text) if self.terminal else 0
@@ -123,6 +125,8 @@ _running: Heartbeat | None = None
 def start_heartbeat(title: str) -> None:
     """Give signs of life for the program's command, where standard error is the program's."""
     global _running
+    if any(os.environ.get(name, "0") != "0" for name in _RANKS):
+        return  # of several processes that work together the first speaks
     if (
         sys.stderr is not sys.__stderr__
         and getattr(sys.stderr, "_stream", None) is not sys.__stderr__
@@ -130,7 +134,7 @@ def start_heartbeat(title: str) -> None:
         return  # somebody else holds it, who wants to see what the command says
     thread = threading.get_ident()
     _running = Heartbeat(
-        title, sys.stderr, doing=lambda: _activity(sys._current_frames().get(thread))
+        title, sys.stderr, activity=lambda: _stage(sys._current_frames().get(thread))
     )
     sys.stderr, sys.stdout = (
         NotedStream(sys.stderr, _running),  # type: ignore[assignment]
@@ -145,7 +149,7 @@ def end_heartbeat() -> None:
         _running.end()
 
 
-def _activity(frame: FrameType | None) -> str:
+def _stage(frame: FrameType | None) -> str:
     while frame is not None:
         if frame.f_code.co_filename == _IMPORTING:
             return "loading"

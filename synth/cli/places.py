@@ -76,8 +76,8 @@ def inspect_places(
     chosen = sorted(analyses)[:: max(1, -(-len(analyses) // count))]
     write_place_sheet(out, folder, {name: analyses[name] for name in chosen})
     with atomic_write(out.with_suffix(".jsonl")) as temporary:
-        lines = (json.dumps({"photograph": n, **asdict(a)}) for n, a in sorted(analyses.items()))
-        temporary.write_text("".join(line + "\n" for line in lines))
+        rows = (json.dumps({"photograph": n, **asdict(a)}) for n, a in sorted(analyses.items()))
+        temporary.write_text("".join(row + "\n" for row in rows))
     refused = {n: a.unusable for n, a in sorted(analyses.items()) if a.unusable}
     usable = len(analyses) - len(refused)
     lines = [f"{name}: {reason}" for name, reason in refused.items()]

@@ -21,7 +21,8 @@ class SkinSamples:
         steps = np.clip(np.ceil(longest / SPACING), 1, 6).astype(int)
         uv_faces = body.mesh.uv_faces
         sides = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        uv_sides = np.cross(*(body.uv[uv_faces[:, k]] - body.uv[uv_faces[:, 0]] for k in (1, 2)))
+        (u, v), (s, t) = ((body.uv[uv_faces[:, k]] - body.uv[uv_faces[:, 0]]).T for k in (1, 2))
+        uv_sides = u * t - v * s  # NumPy 2.5's cross product takes 3D vectors alone
         area = np.maximum(np.linalg.norm(sides, axis=1), 1e-12)
         density = np.sqrt(np.abs(uv_sides) / area)
         positions, uvs, faces = [], [], []

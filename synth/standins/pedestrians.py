@@ -366,7 +366,7 @@ def write_pedestrians(
 class _Person:
     """Of an identity's crops: rows of the truth with their split, the texture's entry."""
 
-    truth: list[tuple[str, dict[str, np.ndarray]]] = field(default_factory=list)
+    truth: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     entry: TextureEntry | None = None
 
 
@@ -384,7 +384,7 @@ def _write_market(
         arguments=(folder, body, seed, size),
         workers=workers,
     )
-    truth: dict[str, list[dict[str, np.ndarray]]] = {split: [] for split in SPLIT_FOLDERS}
+    truth: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLIT_FOLDERS}
     entries = []
     bar = tqdm(
         written, total=len(identities), desc="pedestrians", unit="person", disable=not progress

@@ -101,3 +101,13 @@ def test_what_holds_standard_error_is_not_disturbed(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     heartbeat.start_heartbeat("synth report")
     assert isinstance(sys.stderr, io.StringIO)
+
+
+def test_of_several_processes_the_first_speaks():
+    """As torchrun and Lightning number them."""
+    variables = {**os.environ, "LOCAL_RANK": "1"}
+    words = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(
+        words, capture_output=True, text=True, cwd=ROOT, check=True, env=variables
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
