@@ -50,6 +50,7 @@ def moving_clothes(
         separated = separated_layers(
             [garment[index] for garment in moved],
             faces,
+            dressed.edges,
             layers,
             movable,
             [g.drape and g.drape.outward(frames[number]).reshape(-1, 3) for g in dressed.garments],
