@@ -61,6 +61,10 @@ class Garment:
         """Whether it is carried, not worn: neither body nor cloth."""
         return self.uv is None
 
+    def outward(self, frames: np.ndarray) -> np.ndarray | None:
+        """The directions (V,3) out of the limbs that cloth hangs about, of joint frames (24,3,4)."""
+        return None if self.drape is None else self.drape.outward(frames).reshape(-1, 3)
+
 
 @torch.no_grad()
 def joint_frames(
@@ -145,7 +149,7 @@ class DressedBody:
             self.edges,
             [garment.layer for garment in garments],
             [np.full(len(g.vertices), g.drape is not None) for g in garments],
-            [g.drape and g.drape.outward(frames).reshape(-1, 3) for g in garments],
+            [garment.outward(frames) for garment in garments],
         )
         return np.concatenate([vertices, *placed]).astype(np.float64)
 
