@@ -18,15 +18,17 @@ all cores unless --threads says otherwise. What is compared:
 - Cycles, full frame: `bpy.ops.render.render()` alone in our scene, no passes, nothing written;
 - Cycles, rectangle: the same within the rectangle that the body covers;
 - BlenderRenderer.render, RasterRenderer.render: our picture of a frame by either engine, whole;
-- whole clip: what `synth render-videos` does for a row of the plan with the same channels: reading the
-  motion, posing, ground truth, rendering, background, checks, encoding, writing, publishing; in each of
-  --layouts, and with the raster engine;
+- whole clip: what `synth render-videos` does for a row of the plan with the same content and channels (no
+  lens, contact shadow or place, whose prices come last): reading the motion, posing, ground truth,
+  rendering, background, checks, encoding, writing, publishing; in each of --layouts, and with the raster
+  engine;
 - ground truth alone;
-- the price of each kind of light and of motion blur, by either engine (`render_prices.py`).
+- the price of each kind of light, of motion blur, people, clothes and occluders, by either engine
+  (`render_prices.py`).
 
 Each figure is a clip's time by its frames, least and median over the repeats, after a clip that does not
 count; CPU seconds are those of all cores together, which other work on the machine disturbs less.
-Ratios are those of medians of wall time.
+Ratios are those of medians of wall time, where not said to be of CPU time.
 """
 
 from __future__ import annotations
@@ -89,17 +91,24 @@ def blenderproc(
 
 
 def print_table(title: str, rows: dict[str, np.ndarray]) -> None:
-    print(f"\n{title:<32} s/frame least  median  CPU median  frames/s  x BlenderProc  x full frame")
+    print(
+        f"\n{title:<31} s/frame least  median  CPU median  frames/s  x BlenderProc    in CPU  full frame"
+    )
     medians = {name: float(np.median(values[:, 0])) for name, values in rows.items()}
+    processor = {name: float(np.median(values[:, 1])) for name, values in rows.items()}
     for name, values in rows.items():
         ratios = [
-            f"{medians[other] / medians[name]:.2f}" if other in medians else "-"
-            for other in (BLENDERPROC, FULL)
+            f"{seconds[other] / seconds[name]:.2f}" if other in seconds else "-"
+            for other, seconds in (
+                (BLENDERPROC, medians),
+                (BLENDERPROC, processor),
+                (FULL, medians),
+            )
         ]
         print(
-            f"  {name:<30} {values[:, 0].min():>13.4f} {medians[name]:>7.4f} "
-            f"{np.median(values[:, 1]):>11.4f} {1 / medians[name]:>9.1f} {ratios[0]:>14} "
-            f"{ratios[1]:>13}"
+            f"  {name:<29} {values[:, 0].min():>13.4f} {medians[name]:>7.4f} "
+            f"{processor[name]:>11.4f} {1 / medians[name]:>9.1f} {ratios[0]:>14} {ratios[1]:>9} "
+            f"{ratios[2]:>11}"
         )
 
 

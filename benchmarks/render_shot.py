@@ -18,6 +18,7 @@ from synth.plans.plan import make_plan
 from synth.plans.plan_row import PlanRow
 from synth.plans.preset import read_preset
 from synth.scene.blender_materials import irradiance_form
+from synth.scene.lens.lens import Lens
 from synth.scene.lights.registry import light_from_fields
 from synth.scene.lights.spherical_harmonics import SphericalHarmonics
 from synth.scene.posed_clip import PosedClip, skin_clip
@@ -101,11 +102,16 @@ def _texture(folder: Path, body: Body) -> Path:
 
 def _row(inputs: FilmInputs, entry: MotionEntry, frames: int) -> PlanRow:
     """A row as `synth plan` makes them, but at exactly the preset's mean distance and from half the
-    side: from there a body covers what it does on the average."""
+    side: from there a body covers what it does on the average.
+
+    Without lens, contact shadow and place, which BlenderProc's picture has not either.
+    """
     numbers = {
         "windows.frames": frames,
         "windows.shortest": frames,
         "camera.distance_spread": 0,
+        "background.kinds": "{plate=1}",
+        "light.contact": 0,
         "film.channels": ",".join(CHANNELS),
     }
     (rows,) = make_plan(
@@ -116,7 +122,7 @@ def _row(inputs: FilmInputs, entry: MotionEntry, frames: int) -> PlanRow:
         clips=1,
         stand_in=True,
     ).values()
-    return replace(rows[0], view=replace(rows[0].view, sides=(np.pi / 4,)))
+    return replace(rows[0], view=replace(rows[0].view, sides=(np.pi / 4,)), lens=Lens())
 
 
 def variant(shot: Shot, *, engine: str, samples: int, layout: str) -> tuple[PlanRow, PlanRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from mocap.bodies.body import Body
 from mocap.bodies.mesh import Mesh
 from mocap.bodies.skinning import Skinning, rotation_matrices
-from synth.garments.layers import separated_layers
+from synth.garments.layers import layer_edges, separated_layers
 from synth.garments.slices import Drape
 from synth.garments.swing import Swing
 
@@ -59,6 +60,10 @@ class Garment:
     def carried(self) -> bool:
         """Whether it is carried, not worn: neither body nor cloth."""
         return self.uv is None
+
+    def outward(self, frames: np.ndarray) -> np.ndarray | None:
+        """The directions (V,3) out of the limbs that cloth hangs about, of joint frames (24,3,4)."""
+        return None if self.drape is None else self.drape.outward(frames).reshape(-1, 3)
 
 
 @torch.no_grad()
@@ -141,9 +146,10 @@ class DressedBody:
         placed = separated_layers(
             self.placed(vertices, frames, upright),
             [garment.faces for garment in garments],
+            self.edges,
             [garment.layer for garment in garments],
             [np.full(len(g.vertices), g.drape is not None) for g in garments],
-            [g.drape and g.drape.outward(frames).reshape(-1, 3) for g in garments],
+            [garment.outward(frames) for garment in garments],
         )
         return np.concatenate([vertices, *placed]).astype(np.float64)
 
@@ -156,6 +162,12 @@ class DressedBody:
             c, s = np.cos(yaw), np.sin(yaw)
             upright = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
         return [posed_garment(garment, frames, vertices, upright) for garment in self.garments]
+
+    @cached_property
+    def edges(self) -> list[np.ndarray]:
+        """The edges (E,2) of each garment that is in a layer; none of others."""
+        empty = np.zeros((0, 2), np.int32)
+        return [layer_edges(g.faces) if g.layer else empty for g in self.garments]
 
     @property
     def body_faces(self) -> np.ndarray:

@@ -45,7 +45,7 @@ def lifted_layer(
     edges = edges[np.linalg.norm(lifted[edges[:, 1]] - lifted[edges[:, 0]], axis=1) > _LONG]
     ends = np.concatenate([np.stack([vertices, vertices], 1), *[edges] * 3])
     shares = np.repeat([0.0, 0.25, 0.5, 0.75], [len(vertices), *[len(edges)] * 3])
-    tree = cKDTree(surface)
+    tree = cKDTree(surface, balanced_tree=False, compact_nodes=False)  # built anew in each frame
     for _ in range(_ROUNDS):
         share = shares[:, None]
         samples = (1 - share) * lifted[ends[:, 0]] + share * lifted[ends[:, 1]]
@@ -93,6 +93,7 @@ def layer_edges(faces: np.ndarray) -> np.ndarray:
 def separated_layers(
     points: Sequence[np.ndarray],
     faces: Sequence[np.ndarray],
+    edges: Sequence[np.ndarray],
     layers: Sequence[int],
     movable: Sequence[np.ndarray],
     outward: Sequence[np.ndarray | None],
@@ -103,6 +104,7 @@ def separated_layers(
     Args:
         points: (V,3) vertices of each garment, metres.
         faces: (F,3) of each.
+        edges: (E,2) of each, from `layer_edges`.
         layers: of each, see `Garment.layer`.
         movable: (V,) bool of each, the vertices that may move.
         outward: (V,3) unit vectors of each out of what is beneath, if they are known.
@@ -122,7 +124,7 @@ def separated_layers(
             positions, normals = (np.concatenate(arrays) for arrays in zip(*surface, strict=True))
             separated[number] = lifted_layer(
                 separated[number],
-                layer_edges(faces[number]),
+                edges[number],
                 positions,
                 normals,
                 movable[number],

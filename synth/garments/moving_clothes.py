@@ -50,9 +50,10 @@ def moving_clothes(
         separated = separated_layers(
             [garment[index] for garment in moved],
             faces,
+            dressed.edges,
             layers,
             movable,
-            [g.drape and g.drape.outward(frames[number]).reshape(-1, 3) for g in dressed.garments],
+            [garment.outward(frames[number]) for garment in dressed.garments],
             (vertices[number][solid].astype(np.float64), skin),
         )
         whole.append(np.concatenate([vertices[number], *separated]))
