@@ -78,9 +78,10 @@ $(VENV_WITHOUT_BLENDER)/.installed: setup.cfg
 	@test -n "$(PYTHON_WITHOUT_BLENDER)" || { echo "neither python3.13 nor python3.12 found: give PYTHON_WITHOUT_BLENDER=/path/to/python"; exit 1; }
 	$(PYTHON_WITHOUT_BLENDER) -m venv $(VENV_WITHOUT_BLENDER)
 	@$(if $(TORCH_INDEX),$(VENV_WITHOUT_BLENDER)/bin/python -m pip install --quiet --retries 0 --timeout 20 \
-		--index-url $(TORCH_INDEX) $(PIP_ARGS) 'torch>=2.4' \
+		--index-url $(TORCH_INDEX) $(PIP_ARGS) $$(grep '^torch==' requirements.lock) \
 		|| echo "$(TORCH_INDEX): torch cannot be had there; pip's own index is asked",:)
-	$(VENV_WITHOUT_BLENDER)/bin/python -m pip install --quiet $(PIP_ARGS) 'setuptools>=68' --editable ".[dev]"
+	$(VENV_WITHOUT_BLENDER)/bin/python -m pip install --quiet $(PIP_ARGS) 'setuptools>=68' \
+		$$(grep '^torch==' requirements.lock) --editable ".[dev]"
 	@touch $@
 
 test-without-blender: $(VENV_WITHOUT_BLENDER)/.installed

@@ -148,7 +148,9 @@ class DecordReader:
         try:
             import decord
         except ImportError:
-            raise BadInput("decord is not installed; pip install decord, or use PyAV") from None
+            raise BadInput(
+                f"{path}: decord is not installed; pip install decord, or use PyAV"
+            ) from None
         decord.logging.set_level(decord.logging.QUIET)
         self.path = path
         self._errors = (decord.DECORDError, RuntimeError)
