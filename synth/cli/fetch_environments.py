@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from synth.cli.options import COUNT, Number, out_option
+from synth.cli.options import (
+    COUNT,
+    Number,
+    json_option,
+    out_option,
+    quiet_option,
+)
+from synth.cli.result_output import print_result
 from synth.download.poly_haven import FORMATS, POLY_HAVEN, RESOLUTIONS
 
 
@@ -46,6 +54,8 @@ from synth.download.poly_haven import FORMATS, POLY_HAVEN, RESOLUTIONS
     help="Seconds between two requests.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Print what there is, and fetch nothing.")
+@quiet_option()
+@json_option
 def fetch_environments(
     names: tuple[str, ...],
     out: Path,
@@ -56,6 +66,7 @@ def fetch_environments(
     url: str,
     pause: float,
     only_list: bool,
+    as_json: bool,
 ) -> None:
     """Download environments (CC0) from Poly Haven, each with who made it and its licence.
 
@@ -71,15 +82,15 @@ def fetch_environments(
     limit = len(listings) if only_list else count
     chosen = environments.choose_environments(listings, names, category=category, count=limit)
     if only_list:
-        for listing in chosen:
-            click.echo(str(listing))
+        print_result(chosen, map(str, chosen), as_json=as_json)
         return
     sizes: dict[str, int] = {}
     with tqdm(unit="B", unit_scale=True, smoothing=0.1) as bar:
 
         def announce(files: Sequence[poly_haven.EnvironmentFile]) -> None:
             for entry in files:
-                bar.write(f"{entry.address}: {entry.size:,} bytes, md5 {entry.md5}, CC0")
+                text = f"{entry.address}: {entry.size:,} bytes, md5 {entry.md5}, CC0"
+                bar.write(text, file=sys.stderr)
             bar.reset(total=sum(entry.size for entry in files))
 
         def progress(file: str, size: int) -> None:
@@ -98,6 +109,6 @@ def fetch_environments(
         click.echo(f"failed: {file}: {reason}", err=True)
     if fetched.stopped:
         click.echo(f"Stopped: {fetched.stopped}", err=True)
-    click.echo(f"{out}: {fetched.summary()}")
+    print_result({"out": out, **vars(fetched)}, f"{out}: {fetched.summary()}", as_json=as_json)
     if fetched.failed:
         raise click.exceptions.Exit(1)

@@ -16,6 +16,7 @@ from synth.scene.places.scene_place import Dome, ScenePlace
 from tests.synth.cli.running import refusal, run, succeed
 from tests.synth.film_clip import ExampleClip, make_clip
 from tests.synth.filmed_clip import LIGHT, film
+from textures.harvest.contact_sheet import CAPTION
 
 
 def published(made: ExampleClip, folder: Path, *names: str) -> Path:
@@ -45,7 +46,7 @@ def test_a_check_of_some_clips_writes_a_picture(made, tmp_path):
     picture = tmp_path / "channels.png"
     told = succeed("check", out, "--count-clips", 2, "--workers", 1, "--picture", picture)
     assert "2 clips checked, 0 bad" in told.output
-    assert cv2.imread(str(picture)).shape[0] == 3 * TILE[1]  # ten clips at most, here three
+    assert cv2.imread(str(picture)).shape[0] == 3 * (CAPTION + TILE[1])  # ten at most, here three
 
 
 def test_a_check_compares_with_the_environments_given(made, tmp_path):

@@ -15,8 +15,8 @@ from textures.library import TextureEntry, read_library, write_manifest, write_t
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, tmp_path):
-    """The model is the free body itself: few steps lay one on the other."""
-    monkeypatch.setattr(registration, "_STEPS", 1)
+    """The model is the free body itself, in its pose and shape: there is nothing to fit."""
+    monkeypatch.setattr(registration, "_STEPS", 0)
     monkeypatch.setattr(registration, "_STIFFNESS", (1,))
     monkeypatch.setattr(registration, "cache_folder", lambda: tmp_path / "cache")
 

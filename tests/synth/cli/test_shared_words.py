@@ -41,6 +41,7 @@ LACKING: dict[str, dict[str, str]] = {
         **dict.fromkeys(("places", "status", "check", "ground-truth", "pack"), DRAWS_NOTHING),
         **dict.fromkeys(("export-coco", "train recipes", "standins grey"), DRAWS_NOTHING),
         **dict.fromkeys(("doctor", "schemas", "fetch-cmu", "fetch-networks"), DRAWS_NOTHING),
+        "fetch-environments": DRAWS_NOTHING,
         **dict.fromkeys(("convert-weights", "study serve"), DRAWS_NOTHING),
         "eval-ucf101": "--seeds: it takes several",
     },
@@ -54,6 +55,7 @@ LACKING: dict[str, dict[str, str]] = {
         **{f"standins {name}": NO_NETWORK for name in ("actions", "birds", "fractals", "grey")},
         **{f"standins {name}": NO_NETWORK for name in ("motions", "pedestrians", "shapes")},
         **dict.fromkeys(("doctor", "schemas", "fetch-cmu", "fetch-networks"), NO_NETWORK),
+        "fetch-environments": NO_NETWORK,
         "convert-weights": NO_NETWORK,
     },
     "--workers": {
@@ -66,6 +68,7 @@ LACKING: dict[str, dict[str, str]] = {
         **dict.fromkeys(("split-cameras", "import-textures", "convert-textures"), FEW_SECONDS),
         **dict.fromkeys(("pack", "export-coco", "study make", "standins motions"), FEW_SECONDS),
         **dict.fromkeys(("fetch-cmu", "fetch-networks"), "a site is asked one thing at a time"),
+        "fetch-environments": "a site is asked one thing at a time",
     },
     "--quiet": {
         **dict.fromkeys(("split-cameras", "score", "status", "train recipes"), NO_BAR),

@@ -184,6 +184,11 @@ def test_the_command_lists_chooses_and_fetches(server, tmp_path):
     assert result.exit_code == 0, result.output
     assert "1 got" in result.output and (out / "moor_1k.hdr").exists()
     assert not (out / "hall_1k.hdr").exists()
+    quiet = call("--out", str(out), "--count", "1", "--resolution", "1k", "--quiet", "--json")
+    content = json.loads(quiet.stdout)
+    assert content["out"] == str(out) and not content["failed"] and "%|" not in quiet.stderr
+    (hall,) = json.loads(call("--list", "--category", "indoor", "--json").stdout)
+    assert hall["name"] == "hall"
     missing = call("hall", "--out", str(out), "--resolution", "4k", "--format", "exr")
     assert missing.exit_code == 1 and "no 4k .exr of it" in missing.output
 

@@ -17,7 +17,13 @@ from synth.plans.clip_order import frames_at
 from synth.plans.coverage import coverage
 from synth.plans.film_splits import split_among
 from synth.plans.plan import make_plan
-from synth.plans.plan_row import parse_shard, read_plan, rows_of_shard, write_plan
+from synth.plans.plan_row import (
+    PLAN_VERSION,
+    parse_shard,
+    read_plan,
+    rows_of_shard,
+    write_plan,
+)
 from synth.plans.preset import Windows, read_preset
 from tests.synth.plan_inputs import ENTRIES, FOLDER, TEXTURES, entry, plan, texture
 
@@ -268,8 +274,8 @@ def test_damaged_plans_and_those_of_another_version_are_refused(tmp_path):
         read_plan(path)
     old = json.dumps({**json.loads(row.to_json()), "version": 1})
     for line, message in (
-        ("{}", "a plan of version 1, expected 6; plan again"),
-        (old, "a plan of version 1, expected 6"),
+        ("{}", f"a plan of version 1, expected {PLAN_VERSION}; plan again"),
+        (old, f"a plan of version 1, expected {PLAN_VERSION}"),
         ("[1]", "not a clip's row"),
         ("{", "not a clip's row"),
         (row.to_json().replace('"clip"', '"clap"'), "not a clip's row: .*clap"),
