@@ -176,8 +176,9 @@ def first_minutes(python: str, folder: Path, home: Path) -> list[tuple[str, floa
     (folder / "photos" / "anna").mkdir(parents=True)
     crops = sorted((folder / "market" / "bounding_box_train").glob("0*.jpg"))
     person = crops[0].name.split("_")[0]
-    for crop in (crop for crop in crops if crop.name.startswith(person)):
-        shutil.copy(crop, folder / "photos" / "anna" / crop.name)
+    # Under names that say nothing: in Market-1501's, the file tells who it is, not the folder.
+    for number, crop in enumerate(crop for crop in crops if crop.name.startswith(person)):
+        shutil.copy(crop, folder / "photos" / "anna" / f"{number}.jpg")
     calls = (
         "doctor --prepare",
         "harvest-textures --images photos --licence CC-BY-4.0 --out own",
