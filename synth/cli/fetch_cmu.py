@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from synth.cli.download_output import print_download
 from synth.cli.options import (
     Number,
     json_option,
     out_option,
     quiet_option,
 )
-from synth.cli.result_output import print_result
 from synth.download.cmu import ADDRESS
 
 
@@ -51,10 +51,4 @@ def fetch_cmu(subjects: str | None, out: Path, url: str, pause: float, as_json: 
         fetched = cmu_download.fetch_cmu(
             out, subjects=subjects, url=url, pause=pause, progress=progress
         )
-    for file, reason in fetched.failed:
-        click.echo(f"failed: {file}: {reason}", err=True)
-    if fetched.stopped:
-        click.echo(f"Stopped: {fetched.stopped}", err=True)
-    print_result({"out": out, **vars(fetched)}, f"{out}: {fetched.summary()}", as_json=as_json)
-    if fetched.failed:
-        raise click.exceptions.Exit(1)
+    print_download(out, fetched, as_json=as_json)

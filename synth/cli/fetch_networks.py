@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from synth.cli.download_output import print_download
 from synth.cli.options import (
     json_option,
     out_option,
@@ -48,10 +49,4 @@ def fetch_networks(names: tuple[str, ...], out: Path, only_list: bool, as_json: 
             bar.update(sum(sizes.values()) - bar.n)
 
         fetched = network_download.fetch_networks(out, chosen, progress=progress)
-    for file, reason in fetched.failed:
-        click.echo(f"failed: {file}: {reason}", err=True)
-    if fetched.stopped:
-        click.echo(f"Stopped: {fetched.stopped}", err=True)
-    print_result({"out": out, **vars(fetched)}, f"{out}: {fetched.summary()}", as_json=as_json)
-    if fetched.failed:
-        raise click.exceptions.Exit(1)
+    print_download(out, fetched, as_json=as_json)
